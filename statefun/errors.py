@@ -1,0 +1,288 @@
+"""Every exception of `statefun`, one tree.
+
+    StatefunError
+    ├── DefinitionError (ValueError, TypeError)        your program is wrong, found at registration
+    │   ├── InvalidTypenameError                       not `namespace/name`
+    │   ├── InvalidSpecError                           a value that cannot be declared like this
+    │   ├── InvalidFunctionError                       not callable with a context and a message
+    │   └── AlreadyRegisteredError                     a typename or a value name used twice
+    ├── InvalidMessageError (ValueError, TypeError)    a message, delay or record that cannot be sent
+    │   ├── MessageArgumentsError (KeyError)           wrong keywords for a builder
+    │   └── NumberOutOfRangeError (struct.error)       a number that Kafka's format has no room for
+    ├── SerializationError (ValueError, TypeError)     to or from bytes failed
+    ├── TypeMismatchError (TypeError)                  a value carries one typename and is read as another
+    ├── UnknownValueError (AttributeError)             storage was asked for a value without a spec
+    ├── UnknownFunctionError (KeyError, ValueError)    no function is registered under that typename
+    ├── InvocationError                                a function raised; `__cause__` is what it raised
+    ├── TurnEndedError (RuntimeError)                  an effect was asked for after its batch had ended
+    ├── ProtocolError                                  `.http_status`: what a server should answer
+    │   ├── LocalProtocolError                         we were about to send nonsense
+    │   └── RemoteProtocolError                        they sent nonsense
+    │       └── IncompleteRequestError (AttributeError)    a request without invocation or target
+    ├── TransportError                                 a function could not be reached
+    ├── StoreError                                     the data directory cannot be used
+    │   ├── StoreLockedError                           another process has it
+    │   └── SchemaTooNewError                          a newer version wrote it
+    ├── ConfigurationError (ValueError)                a module file, an option or a target is wrong
+    └── RuntimeStoppedError (RuntimeError)             the runtime does not accept messages any more
+
+The class says whose fault it is; facts are attributes; the sentence is built from them. Where the
+old SDK raised a builtin, the class inherits it, so existing `except` clauses go on working. Every
+error survives pickling.
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import Protocol
+
+__all__ = [
+    "AlreadyRegisteredError",
+    "ConfigurationError",
+    "DefinitionError",
+    "IncompleteRequestError",
+    "InvalidFunctionError",
+    "InvalidMessageError",
+    "InvalidSpecError",
+    "InvalidTypenameError",
+    "InvocationError",
+    "LocalProtocolError",
+    "MessageArgumentsError",
+    "NumberOutOfRangeError",
+    "ProtocolError",
+    "RemoteProtocolError",
+    "RuntimeStoppedError",
+    "SchemaTooNewError",
+    "SerializationError",
+    "StatefunError",
+    "StoreError",
+    "StoreLockedError",
+    "TransportError",
+    "TurnEndedError",
+    "TypeMismatchError",
+    "UnknownFunctionError",
+    "UnknownValueError",
+]
+
+
+class _Address(Protocol):
+    """What an error needs to know of an address."""
+
+    @property
+    def typename(self) -> str: ...
+
+    @property
+    def id(self) -> str: ...
+
+
+class StatefunError(Exception):
+    """The root of every error that `statefun` raises on purpose."""
+
+
+class _Sentence(StatefunError):
+    """An error whose only fact is its sentence."""
+
+    def __init__(self, sentence: str) -> None:
+        super().__init__(sentence)
+        self.sentence = sentence
+
+    def __str__(self) -> str:
+        return self.sentence
+
+
+class DefinitionError(_Sentence, ValueError, TypeError):
+    """The program is wrong, found when a function, a spec or a type was defined."""
+
+
+class InvalidTypenameError(DefinitionError):
+    """A typename is not of the form `namespace/name`."""
+
+    def __init__(self, typename: object, what: str = "typename") -> None:
+        StatefunError.__init__(self, typename, what)
+        self.typename = typename
+        self.what = what
+
+    def __str__(self) -> str:
+        return (
+            f"{self.what} {self.typename!r} is not of the form 'namespace/name': "
+            "write for example 'com.example/greeter'"
+        )
+
+
+class InvalidSpecError(DefinitionError):
+    """A value was declared in a way that no engine could keep."""
+
+
+class InvalidFunctionError(DefinitionError):
+    """What was registered cannot be called with a context and a message."""
+
+
+class AlreadyRegisteredError(DefinitionError):
+    """A function typename, or a value name within one function, was registered twice."""
+
+
+class InvalidMessageError(_Sentence, ValueError, TypeError):
+    """A message, a delay, a token or an egress record that cannot be sent."""
+
+
+class MessageArgumentsError(InvalidMessageError, KeyError):
+    """A builder was called with keywords it does not know, or with too many or too few."""
+
+
+class NumberOutOfRangeError(InvalidMessageError, struct.error):
+    """A number does not fit the format that Kafka's serializers use for it."""
+
+
+class SerializationError(_Sentence, ValueError, TypeError):
+    """A value could not be turned into bytes, or bytes into a value; `__cause__` says why."""
+
+
+class TypeMismatchError(StatefunError, TypeError):
+    """A value carries the typename `actual` and was read as `expected`."""
+
+    def __init__(self, what: str, expected: str, actual: str) -> None:
+        super().__init__(what, expected, actual)
+        self.what = what
+        self.expected = expected
+        self.actual = actual
+
+    def __str__(self) -> str:
+        return (
+            f"{self.what} has the type {self.actual!r} and cannot be read as {self.expected!r}: "
+            "ask is_type() first, or read it as the type it has"
+        )
+
+
+class UnknownValueError(StatefunError, AttributeError):
+    """A function asked its storage for a value it never declared."""
+
+    def __init__(self, name: str, typename: str, registered: tuple[str, ...]) -> None:
+        super().__init__(name, typename, registered)
+        self.value_name = name
+        self.typename = typename
+        self.registered = registered
+
+    def __str__(self) -> str:
+        known = ", ".join(self.registered) or "none"
+        return (
+            f"{self.typename} has no value {self.value_name!r}; registered: {known}. "
+            f"Add ValueSpec({self.value_name!r}, ...) to the function's specs"
+        )
+
+
+class UnknownFunctionError(StatefunError, KeyError, ValueError):
+    """A message is addressed to a typename under which no function is registered."""
+
+    def __init__(self, typename: str, registered: tuple[str, ...]) -> None:
+        super().__init__(typename, registered)
+        self.typename = typename
+        self.registered = registered
+
+    def __str__(self) -> str:
+        known = ", ".join(self.registered) or "none"
+        return (
+            f"no function is registered as {self.typename!r}; registered: {known}. "
+            f"Bind one with @functions.bind({self.typename!r}), or correct the sender"
+        )
+
+
+class InvocationError(StatefunError):
+    """A function raised. `__cause__` is what it raised; the whole batch counts as failed.
+
+    Attributes:
+        address: Where the function was running.
+        value_typename: The typename of the message it was given.
+        position: Which message of the batch it was; the first is 1.
+        batch_size: How many messages the batch has.
+        reason: The class and the text of the user's exception.
+    """
+
+    def __init__(
+        self, address: _Address, value_typename: str, position: int, batch_size: int, reason: str
+    ) -> None:
+        super().__init__(address, value_typename, position, batch_size, reason)
+        self.address = address
+        self.value_typename = value_typename
+        self.position = position
+        self.batch_size = batch_size
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return (
+            f"{self.address.typename} {self.address.id!r} failed on message {self.position} of "
+            f"{self.batch_size} (type {self.value_typename!r}): {self.reason}"
+        )
+
+
+class TurnEndedError(StatefunError, RuntimeError):
+    """A context was used after its batch had ended, so the effect would have been lost."""
+
+    def __init__(self, effect: str, address: _Address) -> None:
+        super().__init__(effect, address)
+        self.effect = effect
+        self.address = address
+
+    def __str__(self) -> str:
+        return (
+            f"{self.effect} came after the batch of {self.address.typename} {self.address.id!r} "
+            "had ended and would have been lost: await the work inside the function"
+        )
+
+
+class ProtocolError(_Sentence):
+    """Bytes that break the request/reply protocol; `http_status` is what a server should answer."""
+
+    http_status = 500
+
+
+class LocalProtocolError(ProtocolError):
+    """We were about to send something that the other side could not accept."""
+
+
+class RemoteProtocolError(ProtocolError):
+    """The other side sent something that is not the protocol."""
+
+    http_status = 400
+
+
+class IncompleteRequestError(RemoteProtocolError, AttributeError):
+    """A request without an invocation, or an invocation without a target."""
+
+
+class TransportError(_Sentence):
+    """A function could not be reached, or what answered was no endpoint.
+
+    Attributes:
+        connected: False if no connection could be made, so the function cannot have run.
+    """
+
+    def __init__(self, sentence: str, *, connected: bool = True) -> None:
+        super().__init__(sentence)
+        self.connected = connected
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (_transport_error, (self.sentence, self.connected))
+
+
+def _transport_error(sentence: str, connected: bool) -> TransportError:  # noqa: FBT001
+    return TransportError(sentence, connected=connected)
+
+
+class StoreError(_Sentence):
+    """The data directory cannot be used as it is."""
+
+
+class StoreLockedError(StoreError):
+    """Another process is using the data directory."""
+
+
+class SchemaTooNewError(StoreError):
+    """The data directory was written by a newer version."""
+
+
+class ConfigurationError(_Sentence, ValueError):
+    """A module file, an option or a target on the command line is wrong."""
+
+
+class RuntimeStoppedError(_Sentence, RuntimeError):
+    """The runtime has stopped, or is stopping, and takes no more messages."""

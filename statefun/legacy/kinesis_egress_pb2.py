@@ -1,0 +1,7 @@
+"""The message of kinesis-egress.proto, in a private descriptor pool."""
+
+from statefun.sdk._proto import KinesisEgressRecord
+
+DESCRIPTOR = KinesisEgressRecord.DESCRIPTOR.file
+
+__all__ = ["DESCRIPTOR", "KinesisEgressRecord"]

@@ -1,0 +1,5 @@
+"""Old name of `statefun.sdk.functions`."""
+
+from statefun.sdk.functions import StatefulFunction, StatefulFunctions
+
+__all__ = ["StatefulFunction", "StatefulFunctions"]

@@ -1,0 +1,1 @@
+"""What a function is and sees: no I/O and no clock of its own; needs protobuf alone."""

@@ -1,0 +1,204 @@
+"""The context: what a function knows of its address and its caller, and how it asks for effects."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from datetime import timedelta
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from statefun.errors import InvalidMessageError, TurnEndedError
+from statefun.sdk.address import SdkAddress, sdk_address
+from statefun.sdk.effects import Cancel, Effects, SendAfter
+from statefun.sdk.messages import EgressMessage, Message
+from statefun.sdk.specs import whole_millis
+from statefun.sdk.valuetypes import utf8
+
+if TYPE_CHECKING:
+    from statefun.sdk import _proto
+
+__all__ = ["BatchContext", "Context"]
+
+
+class Context(ABC):
+    """What a function is called with, beside its message.
+
+    Nothing that a function asks for leaves before its whole batch has succeeded and the engine has
+    committed it; if one function of the batch fails, nothing was sent and nothing was written.
+    """
+
+    __slots__ = ()
+
+    @property
+    @abstractmethod
+    def address(self) -> SdkAddress:
+        """The address of the running function."""
+
+    @property
+    @abstractmethod
+    def storage(self) -> Any:
+        """The values of this address, as attributes; see `statefun.sdk.storage.Storage`."""
+
+    @property
+    @abstractmethod
+    def caller(self) -> SdkAddress | None:
+        """Who sent the message; None if it came from an ingress."""
+
+    def send(self, message: Message) -> None:
+        """Send a message to a function.
+
+        Messages from one address to another arrive in the order they were sent.
+
+        Raises:
+            InvalidMessageError: If `message` is no `Message`; a `ValueError` and a `TypeError`.
+        """
+        self._must_override("send", message)
+
+    def send_after(
+        self, duration: timedelta, message: Message, cancellation_token: str = ""
+    ) -> None:
+        """Send a message to a function once a delay has passed.
+
+        The delay is counted from the commit of this batch and survives restarts. A delay of zero is
+        allowed: the message then comes after those that this batch sends directly.
+
+        Args:
+            duration: Zero or more; anything finer than a millisecond is rounded down.
+            message: The message, with its target inside.
+            cancellation_token: A name for `cancel_delayed_message`, unique among the pending delays
+                of all functions with this *id*. Empty: it cannot be cancelled.
+
+        Raises:
+            InvalidMessageError: If the delay is negative or no `timedelta`, or `message` no
+                `Message`; a `ValueError` and a `TypeError`.
+
+        Source:
+            request-reply.proto, FromFunction.DelayedInvocation.
+        """
+        self._must_override("send_after", duration, message, cancellation_token)
+
+    def cancel_delayed_message(self, cancellation_token: str) -> None:
+        """Forget the pending delayed message with this token, if there is one.
+
+        Reaches only messages that a function with this id has sent. A message that was already
+        delivered stays delivered.
+
+        Raises:
+            InvalidMessageError: If the token is empty or no text; a `ValueError`.
+        """
+        self._must_override("cancel_delayed_message", cancellation_token)
+
+    def send_egress(self, message: EgressMessage) -> None:
+        """Send a message to an egress.
+
+        Raises:
+            InvalidMessageError: If `message` is no `EgressMessage`; a `ValueError` and a
+                `TypeError`.
+        """
+        self._must_override("send_egress", message)
+
+    def _must_override(self, method: str, *_: object) -> NoReturn:
+        raise NotImplementedError(
+            f"{type(self).__name__} does not override Context.{method}: what was to be sent "
+            "would be lost"
+        )
+
+
+class BatchContext(Context):
+    """The context of one batch.
+
+    Attributes:
+        invocation: The message of the batch that is being handled; it knows its caller.
+    """
+
+    __slots__ = ("_address", "_effects", "_storage", "_target", "invocation")
+
+    def __init__(self, target: _proto.Address, storage: Any, effects: Effects) -> None:
+        self._target = target
+        self._address: SdkAddress | None = None
+        self._storage = storage
+        self._effects: Effects | None = effects
+        self.invocation: _proto.ToFunction.Invocation | None = None
+
+    storage = property(attrgetter("_storage"))
+
+    @property
+    def address(self) -> SdkAddress:
+        """The address of the running function."""
+        if self._address is None:
+            self._address = sdk_address(self._target)
+        return self._address
+
+    @property
+    def caller(self) -> SdkAddress | None:
+        """Who sent the message; None if it came from an ingress."""
+        if self.invocation is None:
+            return None
+        caller = self.invocation.caller
+        known = caller.namespace or caller.type or caller.id
+        return sdk_address(caller) if known else None
+
+    def end(self) -> None:
+        """Refuse every effect from now on: nobody would see it."""
+        self._effects = None
+
+    def _running(self, effect: str) -> Effects:
+        effects = self._effects
+        if effects is None:
+            raise TurnEndedError(effect, self.address)
+        return effects
+
+    def send(self, message: Message) -> None:
+        """See `Context.send`."""
+        if type(message) is not Message:
+            _check_message(message, "send")
+        effects = self._effects or self._running("send")
+        effects.messages.append(message)
+
+    def send_after(
+        self, duration: timedelta, message: Message, cancellation_token: str = ""
+    ) -> None:
+        """See `Context.send_after`."""
+        if not isinstance(duration, timedelta) or duration < timedelta(0):
+            raise InvalidMessageError(
+                f"send_after takes a timedelta of zero or more, got {duration!r}"
+            )
+        _check_message(message, "send_after")
+        token = "" if cancellation_token is None else _check_token(cancellation_token)
+        delayed = SendAfter(whole_millis(duration), message, token)
+        self._running("send_after").delayed.append(delayed)
+
+    def cancel_delayed_message(self, cancellation_token: str) -> None:
+        """See `Context.cancel_delayed_message`."""
+        if not cancellation_token:
+            raise InvalidMessageError(
+                "cancel_delayed_message needs the token that was given to send_after, got "
+                f"{cancellation_token!r}: a message sent without a token cannot be cancelled"
+            )
+        token = _check_token(cancellation_token)
+        self._running("cancel_delayed_message").delayed.append(Cancel(token))
+
+    def send_egress(self, message: EgressMessage) -> None:
+        """See `Context.send_egress`."""
+        if not isinstance(message, EgressMessage):
+            raise InvalidMessageError(
+                f"send_egress takes an EgressMessage, got {type(message).__name__}: build one with "
+                "kafka_egress_message, kinesis_egress_message or egress_message_builder"
+            )
+        self._running("send_egress").egress.append(message)
+
+
+def _check_message(message: object, method: str) -> None:
+    if isinstance(message, EgressMessage):
+        raise InvalidMessageError(
+            f"{method} takes a Message, got an EgressMessage: use send_egress"
+        )
+    if not isinstance(message, Message):
+        raise InvalidMessageError(
+            f"{method} takes a Message, got {type(message).__name__}: build one with message_builder"
+        )
+
+
+def _check_token(token: str) -> str:
+    utf8(token, "a cancellation token")
+    return token

@@ -1,0 +1,173 @@
+"""Functions: the registry of what can be called, by typename."""
+
+from __future__ import annotations
+
+import inspect
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+
+from statefun.errors import (
+    AlreadyRegisteredError,
+    InvalidFunctionError,
+    InvalidTypenameError,
+    UnknownFunctionError,
+)
+from statefun.sdk.address import parse_typename
+from statefun.sdk.specs import check_names
+from statefun.sdk.storage import StorageSpec
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from statefun.sdk.context import Context
+    from statefun.sdk.messages import Message
+    from statefun.sdk.specs import ValueSpec
+
+    UserFunction: TypeAlias = Callable[[Context, Message], object]
+    F = TypeVar("F", bound=UserFunction)
+
+__all__ = ["StatefulFunction", "StatefulFunctions"]
+
+
+@dataclass(frozen=True, slots=True)
+class StatefulFunction:
+    """A registered function.
+
+    Attributes:
+        typename: `namespace/name`.
+        fun: What is called with a context and a message; what it returns is awaited if it can be.
+        storage_spec: Its values.
+        is_async: Whether calling it is known to give a coroutine.
+        is_blocking: Whether it runs in a thread of its own, off the event loop.
+    """
+
+    typename: str
+    fun: Callable[[Any, Any], Any]
+    storage_spec: StorageSpec
+    is_async: bool
+    is_blocking: bool
+
+
+class StatefulFunctions:
+    """All functions of a program, by typename.
+
+    Any callable that takes a context and a message will do: a function, a coroutine function, a
+    bound method, a partial, an object with `__call__`. A plain function runs on the event loop,
+    and holds it while it runs, unless it is bound with `blocking=True`.
+
+    Example:
+        ```python
+        functions = StatefulFunctions()
+
+
+        @functions.bind("com.example/greeter", specs=[ValueSpec("seen", IntType)])
+        async def greet(context: Context, message: Message) -> None:
+            context.storage.seen = (context.storage.seen or 0) + 1
+        ```
+    """
+
+    __slots__ = ("_functions",)
+
+    def __init__(self) -> None:
+        self._functions: dict[str, StatefulFunction] = {}
+
+    @property
+    def typenames(self) -> tuple[str, ...]:
+        """The typenames that have a function, in the order of registration."""
+        return tuple(self._functions)
+
+    def register(
+        self,
+        typename: str,
+        fun: UserFunction,
+        specs: Iterable[ValueSpec] | None = None,
+        *,
+        blocking: bool = False,
+    ) -> None:
+        """Register a function.
+
+        Args:
+            typename: `namespace/name`, split at the last `/`.
+            fun: Called with a context and a message; what it returns is awaited if it can be.
+            specs: Its values.
+            blocking: Run it in a thread, off the event loop; batches of one address still run one
+                after another, in the order of their requests. For functions that wait without
+                `await`.
+
+        Raises:
+            InvalidTypenameError, AlreadyRegisteredError, InvalidFunctionError, InvalidSpecError:
+                If it cannot be registered like this; all are `ValueError`s.
+        """
+        if fun is None:
+            raise InvalidFunctionError("there is no function to register: pass a callable")
+        _check_typename(typename)
+        if typename in self._functions:
+            raise AlreadyRegisteredError(
+                f"{typename!r} is registered already: give each function its own typename"
+            )
+        _check_callable(typename, fun)
+        storage_spec = StorageSpec(typename, check_names(specs or (), typename))
+        self._functions[typename] = StatefulFunction(
+            typename, fun, storage_spec, _is_coroutine_function(fun), blocking
+        )
+
+    def bind(
+        self,
+        typename: str,
+        specs: Iterable[ValueSpec] | None = None,
+        *,
+        blocking: bool = False,
+    ) -> Callable[[F], F]:
+        """Register the decorated function, and return it as it is; see `register`."""
+
+        def decorate(function: F) -> F:
+            self.register(typename, function, specs, blocking=blocking)
+            return function
+
+        return decorate
+
+    def for_typename(self, typename: str) -> StatefulFunction:
+        """The function registered under `typename`.
+
+        Raises:
+            UnknownFunctionError: If there is none; a `KeyError` and a `ValueError`.
+        """
+        function = self._functions.get(typename)
+        if function is None:
+            raise UnknownFunctionError(typename, self.typenames)
+        return function
+
+
+def _check_typename(typename: str) -> None:
+    try:
+        parse_typename(typename)
+    except (InvalidTypenameError, TypeError) as error:  # TypeError: not even hashable
+        raise InvalidTypenameError(typename, "the function typename") from error
+
+
+def _check_callable(typename: str, fun: object) -> None:
+    if not callable(fun):
+        raise InvalidFunctionError(
+            f"{typename!r} cannot be bound to {fun!r}: it is not callable with a context and a "
+            "message"
+        )
+    try:
+        signature = inspect.signature(fun)
+    except (TypeError, ValueError):  # some builtins have none; calling will tell
+        return
+    try:
+        signature.bind(object(), object())
+    except TypeError as error:
+        raise InvalidFunctionError(
+            f"{typename!r} is bound to {fun!r}, which cannot be called with a context and a "
+            f"message ({error}): its parameters are {signature}"
+        ) from error
+
+
+def _is_coroutine_function(fun: object) -> bool:
+    while isinstance(fun, partial):
+        fun = fun.func
+    return inspect.iscoroutinefunction(fun) or inspect.iscoroutinefunction(
+        getattr(fun, "__call__", None)  # noqa: B004 - the method itself is asked
+    )

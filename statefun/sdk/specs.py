@@ -1,0 +1,156 @@
+"""Specs: the declaration of one named value of an address's state, and when it expires."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import IntEnum
+from keyword import iskeyword
+from typing import TYPE_CHECKING, Any
+
+from statefun.errors import AlreadyRegisteredError, InvalidSpecError
+from statefun.sdk.valuetypes import Type
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+__all__ = ["Expiration", "ExpireMode", "ValueSpec", "check_names", "whole_millis"]
+
+_ONE_MILLISECOND = timedelta(milliseconds=1)
+
+RESERVED = frozenset({"batch"})
+"""Names under which the engine keeps state of its own for every address."""
+
+
+class ExpireMode(IntEnum):
+    """From when an expiration is counted; the numbers are the wire's."""
+
+    NEVER = 0
+    AFTER_WRITE = 1
+    AFTER_CALL = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Expiration:
+    """When a value disappears by itself.
+
+    Attributes:
+        mode: From when it is counted.
+        millis: After how many milliseconds; at least 1 unless the mode is `NEVER`.
+    """
+
+    mode: ExpireMode = ExpireMode.NEVER
+    millis: int = 0
+
+
+def whole_millis(duration: timedelta) -> int:
+    """Milliseconds in `duration`, exactly; anything finer is rounded down."""
+    return duration // _ONE_MILLISECOND
+
+
+class ValueSpec:
+    """The declaration of one value: its name, its type, and when it expires.
+
+    Args:
+        name: A lower-case Python identifier, unique within the function; `ctx.storage.<name>`.
+        type: The type of the value.
+        expire_after_call: Remove the value once the function has not been called for so long.
+        expire_after_write: Remove the value once it has not been written for so long.
+
+    Raises:
+        InvalidSpecError: If the name, the type or an expiration (under 1 ms, or both) cannot be;
+            it is a `ValueError` and a `TypeError`.
+
+    Source:
+        request-reply.proto, FromFunction.PersistedValueSpec and ExpirationSpec.
+    """
+
+    __slots__ = ("expiration", "name", "type")
+
+    def __init__(
+        self,
+        name: str,
+        type: Type[Any],  # noqa: A002 - a drop-in name
+        expire_after_call: timedelta | None = None,
+        expire_after_write: timedelta | None = None,
+    ) -> None:
+        _check_name(name)
+        if not isinstance(type, Type):
+            raise InvalidSpecError(
+                f"value {name!r} has {type!r} for a type: "
+                "pass IntType, StringType, … or a type made by simple_type or make_json_type"
+            )
+        self.name = name
+        self.type = type
+        self.expiration = _expiration(name, expire_after_call, expire_after_write)
+
+    @property
+    def duration(self) -> int:
+        """The expiration in milliseconds, 0 if there is none."""
+        return self.expiration.millis
+
+    @property
+    def after_call(self) -> bool:
+        """Whether the expiration is counted from the last call."""
+        return self.expiration.mode is ExpireMode.AFTER_CALL
+
+    @property
+    def after_write(self) -> bool:
+        """Whether the expiration is counted from the last write."""
+        return self.expiration.mode is ExpireMode.AFTER_WRITE
+
+    def __repr__(self) -> str:
+        return f"ValueSpec({self.name!r}, {self.type!r}, {self.expiration!r})"
+
+
+def check_names(specs: Iterable[ValueSpec], typename: str) -> tuple[ValueSpec, ...]:
+    """The specs of one function, once it is sure that no name stands twice."""
+    seen: dict[str, ValueSpec] = {}
+    for spec in specs:
+        if not isinstance(spec, ValueSpec):
+            raise InvalidSpecError(f"specs of {typename!r} must be ValueSpecs, got {spec!r}")
+        if spec.name in seen:
+            raise AlreadyRegisteredError(
+                f"duplicate value name {spec.name!r} in {typename!r}: give each value its own name"
+            )
+        seen[spec.name] = spec
+    return tuple(seen.values())
+
+
+def _check_name(name: str) -> None:
+    if not name or not isinstance(name, str):
+        raise InvalidSpecError(f"a value needs a name, got {name!r}")
+    if not name.isidentifier() or iskeyword(name) or not name.islower():
+        raise InvalidSpecError(
+            f"invalid value name {name!r}: a name is a lower-case Python identifier "
+            "and no keyword, since it becomes an attribute of context.storage"
+        )
+    if name in RESERVED:
+        raise InvalidSpecError(
+            f"the value name {name!r} is taken: the engine keeps state of its own under it. "
+            "Choose another name"
+        )
+    if name.startswith("__") and name.endswith("__"):
+        raise InvalidSpecError(f"the value name {name!r} belongs to Python: choose another name")
+
+
+def _expiration(
+    name: str, after_call: timedelta | None, after_write: timedelta | None
+) -> Expiration:
+    if after_call is not None and after_write is not None:
+        raise InvalidSpecError(
+            f"value {name!r} has both expire_after_call and expire_after_write: give one of them"
+        )
+    for mode, after in (
+        (ExpireMode.AFTER_CALL, after_call),
+        (ExpireMode.AFTER_WRITE, after_write),
+    ):
+        if after is None:
+            continue
+        if not isinstance(after, timedelta) or whole_millis(after) < 1:
+            raise InvalidSpecError(
+                f"value {name!r} expires after {after!r}: "
+                "an expiration is a timedelta of at least 1 ms, or None for never"
+            )
+        return Expiration(mode, whole_millis(after))
+    return Expiration()
