@@ -2,20 +2,24 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
-SEEDS ?= 300
 
-.PHONY: greeter test check bench protos format clean
+.PHONY: greeter test matrix check bench protos format clean
 
-greeter: $(VENV)/.runtime ## the greeter on the embedded runtime, killed in the middle
+greeter: $(VENV)/.all ## the greeter on the embedded runtime, killed in the middle
 	$(BIN)/python examples/greeter/demo.py
 
-test: $(VENV)/.test .venv-upstream/.done ## the tests
+test: $(VENV)/.test .venv-upstream/.done ## all tests
 	$(BIN)/python -m pytest
 
-check: $(VENV)/.check ## formatter, linter, types, architecture
+matrix: .venv-oldest/.done .venv-newest/.done .venv-upstream/.done ## oldest and newest versions
+	.venv-oldest/bin/python -m pytest -q
+	.venv-newest/bin/python -m pytest -q
+
+check: $(VENV)/.check ## formatter, linter, types, architecture, freshness
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(BIN)/python tools/generate_protos.py --check
 	$(BIN)/python -m pytest -q tests/test_architecture.py
 
 bench: $(VENV)/.test .venv-upstream/.done ## every figure against a peer, in the same run
@@ -40,5 +44,16 @@ $(VENV)/.%: pyproject.toml | $(VENV)/bin/python
 
 .venv-upstream/.done: ## the old SDK, in an environment of its own, for comparison
 	$(PYTHON) -m venv .venv-upstream
-	.venv-upstream/bin/pip install --quiet --disable-pip-version-check flink-statefun==3.5.0 aiohttp
+	.venv-upstream/bin/pip install --quiet --disable-pip-version-check \
+		flink-statefun==3.5.0 'protobuf>=7.36,<8' aiohttp
+	@touch $@
+
+.venv-oldest/.done: pyproject.toml ## the oldest Python here with the oldest protobuf
+	$$($(PYTHON) tools/interpreters.py oldest) -m venv .venv-oldest
+	.venv-oldest/bin/pip install --quiet --disable-pip-version-check -e '.[test]' 'protobuf==4.25.*'
+	@touch $@
+
+.venv-newest/.done: pyproject.toml ## the newest Python here with the newest protobuf
+	$$($(PYTHON) tools/interpreters.py newest) -m venv .venv-newest
+	.venv-newest/bin/pip install --quiet --disable-pip-version-check -e '.[test]' 'protobuf>=7'
 	@touch $@
