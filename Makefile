@@ -50,7 +50,7 @@ $(VENV)/.%: pyproject.toml | $(VENV)/bin/python
 
 .venv-oldest/.done: pyproject.toml ## the oldest Python here with the oldest protobuf
 	$$($(PYTHON) tools/interpreters.py oldest) -m venv .venv-oldest
-	.venv-oldest/bin/pip install --quiet --disable-pip-version-check -e '.[test]' 'protobuf==4.25.*'
+	.venv-oldest/bin/pip install --quiet --disable-pip-version-check -e '.[test]' 'protobuf==4.25.0'
 	@touch $@
 
 .venv-newest/.done: pyproject.toml ## the newest Python here with the newest protobuf

@@ -1,6 +1,6 @@
 """What `make greeter` runs: the greeter behind HTTP, a SIGKILL in the middle, and the sums after it.
 
-Starts the functions (`statefun serve`) and the embedded runtime (`statefun run`) as two processes,
+Starts the functions (`statefun serve`) and the embedded runtime (`statefun run`) as processes,
 sends visits over HTTP, kills the runtime while visits are under way, starts it again, and checks
 that every acknowledged visit was counted exactly once. Exits 1 if one was not.
 """
@@ -174,8 +174,10 @@ def main() -> int:
             for name, (acknowledged, unanswered) in outcomes.items():
                 expected = range(acknowledged + 1, acknowledged + unanswered + 2)
                 if counts[name] not in expected:
-                    wrong.append(f"{name}: {acknowledged} visits acknowledged, {unanswered} not "
-                                 f"answered, one more after the restart; counted {counts[name]}")
+                    wrong.append(
+                        f"{name}: {acknowledged} visits acknowledged, {unanswered} not "
+                        f"answered, one more after the restart; counted {counts[name]}"
+                    )
             print("The three people visit once more:")
             visits_by_all(greeter)
         finally:

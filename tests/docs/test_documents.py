@@ -46,7 +46,7 @@ def blocks(page: Path) -> Iterator[Block]:
 
 def run_python(block: Block, names: dict[str, Any]) -> None:
     code = "\n" * block.line + block.text  # so that a traceback names the line of the page
-    exec(compile(code, str(block.page), "exec"), names)  # noqa: S102 - that is what they are for
+    exec(compile(code, str(block.page), "exec"), names)
 
 
 def run_console(block: Block) -> None:
@@ -120,9 +120,7 @@ def test_the_readme_is_as_long_as_a_readme_should_be() -> None:
     assert 120 <= len((ROOT / "README.md").read_text().splitlines()) <= 160
 
 
-@pytest.mark.parametrize(
-    "page", [*PAGES, ROOT / "CHANGELOG.md"], ids=lambda page: page.name
-)
+@pytest.mark.parametrize("page", [*PAGES, ROOT / "CHANGELOG.md"], ids=lambda page: page.name)
 def test_links_lead_to_files_that_exist(page: Path) -> None:
     """Every relative link of a page names a file of the repository."""
     links = re.findall(r"\]\(([^)#:]+)\)", page.read_text())
