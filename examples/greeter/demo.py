@@ -1,4 +1,4 @@
-"""What `make greeter` runs: the greeter behind HTTP, a SIGKILL in the middle, and the sums after it.
+"""What `make greeter` runs: the greeter behind HTTP, a SIGKILL in the middle, and the sums.
 
 Starts the functions (`statefun serve`) and the embedded runtime (`statefun run`) as processes,
 sends visits over HTTP, kills the runtime while visits are under way, starts it again, and checks

@@ -1,0 +1,99 @@
+"""What commands have in common: kinds of arguments, and the way to print."""
+
+from __future__ import annotations
+
+import json
+import sys
+from argparse import ArgumentTypeError
+from typing import TYPE_CHECKING, Any
+
+from statefun.errors import InvalidTypenameError, StatefunError
+from statefun.sdk.address import parse_typename
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser
+
+__all__ = [
+    "CommandError",
+    "UsageError",
+    "add_data",
+    "add_json",
+    "parse_port",
+    "parse_target",
+    "parse_text",
+    "parse_type",
+    "say",
+    "say_json",
+]
+
+DEFAULT_DATA = ".statefun"
+_LAST_PORT = 65535
+
+
+class CommandError(StatefunError):
+    """A command could not do what it was asked for. Never leaves this package."""
+
+
+class UsageError(CommandError):
+    """The arguments do not go together, or one of them makes no sense."""
+
+
+def parse_text(text: str) -> str:
+    """An argument that is valid Unicode."""
+    try:
+        text.encode()
+    except UnicodeError:
+        raise ArgumentTypeError(f"{text!r} is not valid UTF-8") from None
+    return text
+
+
+def parse_type(text: str) -> str:
+    """A typename, `namespace/name`."""
+    try:
+        parse_typename(parse_text(text))
+    except InvalidTypenameError as error:
+        raise ArgumentTypeError(str(error)) from None
+    return text
+
+
+def parse_target(text: str) -> str:
+    """A `MODULE:ATTR`."""
+    module, colon, attribute = text.partition(":")
+    if not (module and colon and attribute):
+        raise ArgumentTypeError(
+            f"{text!r} is not of the form MODULE:ATTR: write for example 'greeter:functions'"
+        )
+    return text
+
+
+def parse_port(text: str) -> int:
+    """A port; 0 stands for any free one."""
+    if not (text.isdecimal() and int(text) <= _LAST_PORT):
+        raise ArgumentTypeError(f"{text!r} is no port: write a number from 0 to {_LAST_PORT}")
+    return int(text)
+
+
+def add_data(parser: ArgumentParser) -> None:
+    """The option `--data`."""
+    parser.add_argument(
+        "--data",
+        metavar="DIR",
+        default=DEFAULT_DATA,
+        help="the data directory of the runtime (default: %(default)s)",
+    )
+
+
+def add_json(parser: ArgumentParser) -> None:
+    """The option `--json`."""
+    parser.add_argument("--json", action="store_true", help="print JSON and nothing else")
+
+
+def say(line: str) -> None:
+    """Print a line of what was asked for, at once."""
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
+def say_json(content: Any) -> None:
+    """Print JSON."""
+    say(json.dumps(content, indent=2, allow_nan=False))

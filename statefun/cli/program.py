@@ -1,0 +1,101 @@
+"""The program `statefun`: its commands, and what becomes of an error.
+
+Law: an error is one line on stderr that says what happened, where and what to do. The exit code is
+2 for wrong usage and 1 for a failure; a traceback comes with `--debug` only.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import traceback
+from argparse import SUPPRESS, ArgumentParser
+from importlib.metadata import version
+from typing import TYPE_CHECKING, NoReturn
+
+from statefun.cli import check, run, send, serve, state, timers
+from statefun.cli.arguments import UsageError
+from statefun.errors import StatefunError
+
+if TYPE_CHECKING:
+    from argparse import Namespace
+    from collections.abc import Sequence
+
+__all__ = ["main"]
+
+_COMMANDS = (serve, run, send, state, timers, check)
+_INTERRUPTED = 130
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command.
+
+    Args:
+        argv: What follows the program's name; None for the arguments of this process.
+
+    Returns:
+        The exit code: 0, 1 for a failure, 2 for wrong usage, 130 if it was interrupted.
+    """
+    try:
+        arguments = _parse(argv)
+    except SystemExit as exit_:  # how argparse ends after --help, --version and wrong usage
+        return exit_.code if isinstance(exit_.code, int) else 1
+    logging.basicConfig(
+        level=logging.DEBUG if arguments.debug else logging.WARNING,
+        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
+    )
+    return _run(arguments)
+
+
+def _parse(argv: Sequence[str] | None) -> Namespace:
+    """The arguments. Files may stand before and behind options, which argparse alone forbids."""
+    parser = _parser()
+    arguments, rest = parser.parse_known_args(argv)
+    if rest and ("files" not in arguments or any(each.startswith("-") for each in rest)):
+        parser.error(f"unrecognized arguments: {' '.join(rest)}")
+    if rest:
+        arguments.files += rest
+    return arguments
+
+
+def _run(arguments: Namespace) -> int:
+    try:
+        return int(arguments.run(arguments))
+    except KeyboardInterrupt:
+        return _INTERRUPTED
+    except BrokenPipeError:  # whoever read the output has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except (StatefunError, ModuleNotFoundError, OSError) as error:
+        return _report(arguments, str(error), 2 if isinstance(error, UsageError) else 1)
+    except Exception as error:  # noqa: BLE001 - the last place that can say anything
+        sentence = f"unexpected {type(error).__name__}: {error}; --debug shows where it comes from"
+        return _report(arguments, sentence, 1)
+
+
+def _report(arguments: Namespace, sentences: str, code: int) -> int:
+    if arguments.debug:
+        traceback.print_exc()
+    for sentence in sentences.splitlines():
+        sys.stderr.write(f"statefun {arguments.command}: {sentence}\n")
+    return code
+
+
+class _Parser(ArgumentParser):
+    """A parser whose errors are one line."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: {message}; '{self.prog} --help' shows the usage\n")
+
+
+def _parser() -> ArgumentParser:
+    debug = ArgumentParser(add_help=False)
+    debug.add_argument("--debug", action="store_true", default=SUPPRESS, help="show tracebacks")
+    parser = _Parser(prog="statefun", description="Stateful functions for Python.")
+    parser.add_argument("--version", action="version", version=f"statefun {version('statefun')}")
+    parser.add_argument("--debug", action="store_true", help="show tracebacks")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for command in _COMMANDS:
+        command.add(commands, debug)
+    return parser

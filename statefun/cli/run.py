@@ -1,0 +1,126 @@
+"""`statefun run`: the embedded durable runtime as a process."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING, Any
+
+from statefun.cli.arguments import UsageError, add_data, parse_port, parse_target, say
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace
+
+    from statefun.cli.admin import AdminServer
+    from statefun.cli.assembly import Assembly
+    from statefun.runtime import Runtime
+
+__all__ = ["add", "run"]
+
+
+def add(commands: Any, *parents: ArgumentParser) -> None:
+    """Add the command."""
+    text = "run the embedded durable runtime from module files, from functions, or from both"
+    parser = commands.add_parser("run", parents=parents, help=text, description=text)
+    parser.add_argument("files", nargs="*", metavar="FILE", help="module files; all are one module")
+    parser.add_argument(
+        "--functions",
+        action="append",
+        default=[],
+        type=parse_target,
+        metavar="MODULE:ATTR",
+        help="functions to run in this process, before endpoints that name them too; "
+        "may be given several times",
+    )
+    add_data(parser)
+    parser.add_argument(
+        "--durability",
+        choices=("full", "normal", "memory"),
+        default="full",
+        help="what an answered message survives: everything but the loss of the disk; everything "
+        "but that and a power failure; nothing (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--host",
+        default="127.0.0.1",
+        help="where ingresses, egresses and the admin port listen (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--admin-port",
+        type=parse_port,
+        metavar="N",
+        help="answer GET /health and GET /metrics on this port",
+    )
+    parser.add_argument(
+        "--strict", action="store_true", help="take no unknown keys in module files"
+    )
+    parser.set_defaults(run=run)
+
+
+def run(arguments: Namespace) -> int:
+    """Run until SIGTERM or SIGINT, then let what is under way end, within a bounded time."""
+    from statefun.cli.assembly import assemble  # noqa: PLC0415 - needs an extra
+
+    if not arguments.files and not arguments.functions:
+        raise UsageError("nothing to run: pass module files, or --functions MODULE:ATTR, or both")
+    assembly = assemble(
+        arguments.files,
+        arguments.functions,
+        data=arguments.data,
+        durability=arguments.durability,
+        host=arguments.host,
+        strict=arguments.strict,
+    )
+    asyncio.run(_run(assembly, arguments))
+    return 0
+
+
+async def _run(assembly: Assembly, arguments: Namespace) -> None:
+    stop = _stop_signal()
+    runtime = assembly.runtime
+    async with AsyncExitStack() as stack:
+        admin = _admin(runtime, arguments)
+        if admin is not None:
+            stack.push_async_callback(admin.stop)
+            await admin.start()
+        await stack.enter_async_context(runtime)
+        say(_ready(assembly, arguments, admin))
+        await _until(stop, runtime)
+
+
+async def _until(stop: asyncio.Event, runtime: Runtime) -> None:
+    """Wait for a signal, or for the error by which the runtime ends by itself."""
+    waiting = [asyncio.create_task(stop.wait()), asyncio.create_task(runtime.watch())]
+    done, pending = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+    for each in pending:
+        each.cancel()
+    for each in done:
+        each.result()
+
+
+def _admin(runtime: Runtime, arguments: Namespace) -> AdminServer | None:
+    if arguments.admin_port is None:
+        return None
+    from statefun.cli.admin import AdminServer  # noqa: PLC0415 - needs an extra
+
+    return AdminServer(runtime, arguments.host, arguments.admin_port)
+
+
+def _stop_signal() -> asyncio.Event:
+    """An event that SIGTERM or SIGINT sets, however often they come."""
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    return stop
+
+
+def _ready(assembly: Assembly, arguments: Namespace, admin: AdminServer | None) -> str:
+    host = f"[{arguments.host}]" if ":" in arguments.host else arguments.host
+    servers = [("ingress", each.port) for each in assembly.ingresses]
+    servers += [("egress", each.port) for each in assembly.egresses]
+    if admin is not None:
+        servers.append(("admin", admin.port))
+    parts = [f"{name} http://{host}:{port}" for name, port in servers]
+    parts.append("in memory" if arguments.durability == "memory" else f"data {arguments.data}")
+    return f"statefun run: ready, {', '.join(parts)}"

@@ -1,0 +1,126 @@
+"""`statefun send`: one message to a running runtime, through its HTTP ingress."""
+
+from __future__ import annotations
+
+from http.client import HTTPConnection, HTTPException, HTTPSConnection
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, urlsplit
+
+from statefun.cli.arguments import CommandError, UsageError, parse_text, parse_type, say
+from statefun.errors import SerializationError
+from statefun.sdk.address import Address, parse_typename
+from statefun.sdk.valuetypes import (
+    BoolType,
+    DoubleType,
+    FloatType,
+    IntType,
+    LongType,
+    StringType,
+    Type,
+    serialize,
+)
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace
+    from collections.abc import Callable
+
+__all__ = ["add", "run"]
+
+_TIMEOUT_S = 60
+_OK = 200
+
+
+def _parse_bool(text: str) -> bool:
+    truths = {"true": True, "1": True, "false": False, "0": False}
+    return truths[text.lower()]
+
+
+_BUILT_IN: dict[str, tuple[Type[Any], Callable[[str], Any], str]] = {
+    StringType.typename: (StringType, str, "text"),
+    IntType.typename: (IntType, int, "a whole number"),
+    LongType.typename: (LongType, int, "a whole number"),
+    FloatType.typename: (FloatType, float, "a number"),
+    DoubleType.typename: (DoubleType, float, "a number"),
+    BoolType.typename: (BoolType, _parse_bool, "true or false"),
+}
+
+
+def add(commands: Any, *parents: ArgumentParser) -> None:
+    """Add the command."""
+    text = "send one message to a running runtime; returns once the message is durable"
+    parser = commands.add_parser("send", parents=parents, help=text, description=text)
+    parser.add_argument("typename", type=parse_type, metavar="NS/TYPE")
+    parser.add_argument("id", type=parse_text, metavar="ID")
+    parser.add_argument(
+        "value", type=parse_text, metavar="VALUE", help="put -- before one that begins with -"
+    )
+    parser.add_argument(
+        "--type",
+        type=parse_type,
+        default=StringType.typename,
+        metavar="TYPENAME",
+        help="the type of VALUE, which is parsed if the type is built in, and sent as UTF-8 if "
+        "not (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--to",
+        default="http://127.0.0.1:8090",
+        metavar="URL",
+        help="the ingress of the runtime (default: %(default)s)",
+    )
+    parser.set_defaults(run=run)
+
+
+def run(arguments: Namespace) -> int:
+    """Send the message and wait until it is durable."""
+    target = Address(arguments.typename, arguments.id)
+    if not target.id:
+        raise UsageError("the ID is empty, and the HTTP ingress takes no empty ids: pass another")
+    status, reason = _put(arguments.to, target, arguments.type, _encode(arguments))
+    if status != _OK:
+        raise CommandError(f"{arguments.to} answered {status}: {reason}")
+    say(f"sent to {target}")
+    return 0
+
+
+def _encode(arguments: Namespace) -> bytes:
+    if arguments.type not in _BUILT_IN:
+        return bytes(arguments.value, "utf-8")
+    value_type, parse, form = _BUILT_IN[arguments.type]
+    try:
+        return serialize(value_type, parse(arguments.value))
+    except SerializationError as error:
+        raise UsageError(str(error)) from error
+    except (ValueError, KeyError) as error:
+        raise UsageError(f"{arguments.value!r} is no {arguments.type}: write {form}") from error
+
+
+def _put(root: str, target: Address, value_type: str, body: bytes) -> tuple[int, str]:
+    segments = (*parse_typename(target.typename), target.id)
+    path = "".join("/" + quote(segment, safe="").replace(".", "%2E") for segment in segments)
+    connection = _connection(root)
+    try:
+        headers = {"Content-Type": f"application/vnd.{value_type}"}
+        connection.request("PUT", urlsplit(root).path.rstrip("/") + path, body, headers)
+        answer = connection.getresponse()
+        return answer.status, answer.read().decode(errors="replace").strip()
+    except (OSError, HTTPException) as error:
+        raise CommandError(
+            f"no runtime answers at {root} ({error or type(error).__name__}): start one with "
+            "'statefun run', or name its ingress with --to"
+        ) from error
+    finally:
+        connection.close()
+
+
+def _connection(root: str) -> HTTPConnection:
+    try:
+        parts = urlsplit(root)
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        parts, host, port = urlsplit(""), None, None
+    if not host or parts.scheme not in ("http", "https"):
+        raise UsageError(f"--to {root!r} is no URL: write for example 'http://127.0.0.1:8090'")
+    if parts.scheme == "https":
+        return HTTPSConnection(host, port, timeout=_TIMEOUT_S)
+    return HTTPConnection(host, port, timeout=_TIMEOUT_S)

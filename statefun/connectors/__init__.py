@@ -1,0 +1,1 @@
+"""How messages come in and egress records go out: the ports, and the connectors that fit them."""

@@ -1,0 +1,338 @@
+"""Messages in and egress records out over HTTP: the ingress and the egress of the playground.
+
+Law: nothing is kept here that a crash may not take. A message is answered once it is durable, and
+a record counts as delivered once its answer has been written; until then it can come again.
+
+Source:
+    `io.statefun.playground.v1/ingress` and `/egress` of the Flink StateFun playground, which put
+    the status into a header of the answer; here it is the status of the answer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections import deque
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import quote, unquote_to_bytes
+
+from statefun.connectors.server import HttpServer, answer
+from statefun.errors import (
+    InvalidMessageError,
+    InvalidTypenameError,
+    RuntimeStoppedError,
+    StoreError,
+    UnknownFunctionError,
+)
+from statefun.sdk.address import Address, parse_typename
+from statefun.sdk.egress import KAFKA_RECORD, decode_kafka_record
+from statefun.sdk.messages import encode_typed_value
+from statefun.sdk.protocol import decode_typed_value
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from aiohttp import web
+
+    from statefun.connectors.ports import Delivery, OutgoingRecord
+
+__all__ = ["PLAYGROUND_EGRESS", "HttpEgress", "HttpIngress"]
+
+logger = logging.getLogger("statefun.connectors")
+
+PLAYGROUND_EGRESS: Final = "io.statefun.playground/egress"
+PLAYGROUND_RECORD: Final = "io.statefun.playground/EgressRecord"
+
+_VENDOR: Final = "application/vnd."
+_OCTETS: Final = "application/octet-stream"
+_TEXT: Final = "text/plain; charset=utf-8"
+_RETRY_AFTER_S: Final = "1"
+_VISIBLE_ASCII: Final = "".join(map(chr, range(0x21, 0x7F))).replace("%", "")
+
+
+class _RefusedError(Exception):
+    """A request that is answered with `status` and a reason."""
+
+    def __init__(self, status: int, reason: str) -> None:
+        super().__init__(status, reason)
+        self.status = status
+        self.reason = reason
+
+
+# --- in -------------------------------------------------------------------------------------------
+
+
+class HttpIngress:
+    """Takes messages in: `PUT /<namespace>/<type>/<id>`, the body being the value's bytes.
+
+    The content type names the type of the value: `application/vnd.<namespace>/<name>`. The answer
+    200 means that the message is durable.
+
+    Args:
+        port: Which port; 0 for any free one.
+        host: Where to listen.
+    """
+
+    def __init__(self, port: int, host: str = "127.0.0.1") -> None:
+        self._server = HttpServer(self._handle, host, port)
+        self._deliver: Delivery | None = None
+
+    @property
+    def port(self) -> int:
+        """The port in use; 0 if any may be taken and it has not started."""
+        return self._server.port
+
+    async def start(self, deliver: Delivery) -> None:
+        """Listen; see `Ingress`."""
+        self._deliver = deliver
+        await self._server.start()
+
+    async def stop(self) -> None:
+        """Listen no more; see `Ingress`."""
+        await self._server.stop()
+
+    async def _handle(self, request: web.Request) -> web.Response:
+        try:
+            if request.method not in ("PUT", "POST"):
+                return answer(405, f"{request.method} is not served: use PUT", Allow="PUT, POST")
+            target = _parse_target(request.rel_url.raw_path)
+            typename = _parse_content_type(request.headers.get("Content-Type"))
+            await self._take(target, encode_typed_value(typename, await request.read()))
+        except _RefusedError as refused:
+            return answer(refused.status, refused.reason)
+        except (RuntimeStoppedError, StoreError) as error:
+            return answer(503, str(error), Retry_After=_RETRY_AFTER_S)
+        return answer(200)
+
+    async def _take(self, target: Address, argument: bytes) -> None:
+        assert self._deliver is not None  # noqa: S101 - the server listens after `start` only
+        try:
+            await self._deliver(target, argument)
+        except UnknownFunctionError as error:
+            raise _RefusedError(404, str(error)) from error
+
+
+def _parse_target(raw_path: str) -> Address:
+    """The address that a path means; `%2F` is part of a segment, not the end of one."""
+    segments = raw_path.strip("/").split("/")
+    if len(segments) != 3 or not all(segments):
+        raise _RefusedError(
+            400,
+            f"the path {raw_path!r} names no address: expected /<namespace>/<type>/<id>, none of "
+            "them empty, with every '/' inside one of them written as %2F",
+        )
+    try:
+        namespace, name, target_id = (unquote_to_bytes(segment).decode() for segment in segments)
+    except UnicodeError as error:
+        raise _RefusedError(400, f"the path {raw_path!r} is not UTF-8: {error}") from error
+    return Address(f"{namespace}/{name}", target_id)
+
+
+def _parse_content_type(content_type: str | None) -> str:
+    """The typename that a content type means; parameters are dropped."""
+    media_type = (content_type or "").partition(";")[0].strip()
+    is_vendor = media_type[: len(_VENDOR)].lower() == _VENDOR
+    typename = media_type[len(_VENDOR) :] if is_vendor else ""
+    try:
+        parse_typename(typename)
+        typename.encode()
+    except (InvalidTypenameError, UnicodeError):
+        raise _RefusedError(
+            415,
+            f"the content type {content_type or ''!r} names no type: write the typename of the "
+            f"body behind {_VENDOR!r}, for example "
+            "'Content-Type: application/vnd.io.statefun.types/string'",
+        ) from None
+    return typename
+
+
+# --- out ------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Record:
+    """What a reader is given.
+
+    Attributes:
+        key: The key of a Kafka record, empty if it has none.
+    """
+
+    topic: str
+    body: bytes
+    content_type: str
+    key: str = ""
+
+
+class HttpEgress:
+    """Hands egress records out: `GET /<topic>` takes the oldest one of a topic.
+
+    A function sends either the playground's JSON record, or a Kafka record. A record is forgotten
+    once its answer has been written; until then it comes again, with the same `Record-Id`.
+
+    Args:
+        port: Which port; 0 for any free one.
+        topics: The topics that functions may send to.
+        host: Where to listen.
+        typename: The egress typename that functions send to.
+    """
+
+    def __init__(
+        self,
+        port: int,
+        topics: Iterable[str],
+        host: str = "127.0.0.1",
+        typename: str = PLAYGROUND_EGRESS,
+    ) -> None:
+        self._typename = typename
+        self._server = HttpServer(self._handle, host, port)
+        self._topics: dict[str, deque[tuple[int, _Record]]] = {topic: deque() for topic in topics}
+        self._delivered: Callable[[Sequence[int]], None] | None = None
+
+    @property
+    def typename(self) -> str:
+        """The egress typename that functions send to."""
+        return self._typename
+
+    @property
+    def port(self) -> int:
+        """The port in use; 0 if any may be taken and it has not started."""
+        return self._server.port
+
+    def accept(self, argument: bytes) -> None:
+        """Check a record; see `Egress`."""
+        record = _parse_record(argument)
+        if record.topic not in self._topics:
+            raise InvalidMessageError(
+                f"the egress {self._typename} has no topic {record.topic!r}: it has "
+                f"{', '.join(map(repr, self._topics)) or 'none'}; add it to the module file, or "
+                "correct the function"
+            )
+
+    async def start(self, delivered: Callable[[Sequence[int]], None]) -> None:
+        """Listen; see `Egress`."""
+        self._delivered = delivered
+        await self._server.start()
+
+    def put(self, records: Sequence[OutgoingRecord]) -> None:
+        """Take over records; see `Egress`.
+
+        Records of a topic that is no longer configured stay where they are, in the store, and come
+        again when it is configured.
+        """
+        for record in records:
+            parsed = _parse_record(record.argument)
+            topic = self._topics.get(parsed.topic)
+            if topic is None:
+                logger.warning(
+                    "egress %s keeps record %d: the topic %r is no longer configured",
+                    self._typename,
+                    record.id,
+                    parsed.topic,
+                )
+            else:
+                topic.append((record.id, parsed))
+
+    async def stop(self) -> None:
+        """Listen no more; see `Egress`."""
+        await self._server.stop()
+
+    async def _handle(self, request: web.Request) -> web.StreamResponse:
+        if request.method != "GET":
+            return answer(405, f"{request.method} is not served: use GET", Allow="GET")
+        name = unquote_to_bytes(request.rel_url.raw_path[1:]).decode(errors="replace")
+        topic = self._topics.get(name)
+        if topic is None:
+            known = ", ".join(f"/{quote(each)}" for each in self._topics) or "none"
+            return answer(404, f"there is no topic {name!r}; topics: {known}")
+        # A reader that hung up behind its request is seen only after one turn of the event loop.
+        await asyncio.sleep(0)
+        is_gone = request.transport is None or request.transport.is_closing()
+        if is_gone or not topic:
+            return answer(404, f"there is no record in {name!r} now")
+        return await self._hand_out(topic, request)
+
+    async def _hand_out(
+        self, topic: deque[tuple[int, _Record]], request: web.Request
+    ) -> web.StreamResponse:
+        record_id, record = topic.popleft()
+        response = _record_response(record_id, record)
+        is_written = False
+        try:
+            is_written = await _write(response, request)
+        finally:
+            if not is_written:
+                topic.appendleft((record_id, record))
+        if is_written and self._delivered is not None:
+            self._delivered([record_id])
+        return response
+
+
+async def _write(response: web.Response, request: web.Request) -> bool:
+    """Write an answer until every byte of it has left this process; False if the reader left."""
+    if request.transport is None:
+        return False
+    request.transport.set_write_buffer_limits(high=0)  # so that draining waits for the last byte
+    try:
+        await response.prepare(request)
+        await response.write_eof()
+        await request.writer.drain()
+    except ConnectionError:
+        return False
+    return request.transport is not None
+
+
+def _record_response(record_id: int, record: _Record) -> web.Response:
+    from aiohttp import web  # noqa: PLC0415 - an optional dependency; the server has checked
+
+    headers = {"Content-Type": record.content_type, "Record-Id": str(record_id)}
+    if record.key:
+        headers["Record-Key"] = quote(record.key, safe=_VISIBLE_ASCII)
+    return web.Response(body=record.body, headers=headers)
+
+
+def _parse_record(argument: bytes) -> _Record:
+    typed = decode_typed_value(argument)
+    if typed.typename == PLAYGROUND_RECORD:
+        return _parse_playground_record(typed.data)
+    if typed.typename == KAFKA_RECORD:
+        record = decode_kafka_record(typed.data)
+        return _Record(record.topic, record.value, _OCTETS, record.key)
+    raise InvalidMessageError(
+        f"the HTTP egress cannot write a {typed.typename!r}: send a {PLAYGROUND_RECORD!r}, "
+        'which is JSON of the form {"topic": …, "payload": …}, or use kafka_egress_message'
+    )
+
+
+def _parse_playground_record(data: bytes) -> _Record:
+    """A record as JSON. Numbers and booleans become text, numbers as they are written."""
+    try:
+        fields = json.loads(data, parse_int=str, parse_float=str, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError) as error:
+        raise InvalidMessageError(f"a {PLAYGROUND_RECORD} is no JSON: {error}") from error
+    if not isinstance(fields, dict) or fields.keys() != {"topic", "payload"}:
+        names = sorted(fields) if isinstance(fields, dict) else type(fields).__name__
+        raise InvalidMessageError(
+            f'a {PLAYGROUND_RECORD} is of the form {{"topic": …, "payload": …}}, got {names}'
+        )
+    return _Record(
+        _scalar(fields, "topic"), _scalar(fields, "payload").encode(errors="replace"), _TEXT
+    )
+
+
+def _scalar(fields: dict[str, Any], name: str) -> str:
+    value = fields[name]
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if not isinstance(value, str):
+        kind = "null" if value is None else type(value).__name__
+        raise InvalidMessageError(
+            f"the {name} of a {PLAYGROUND_RECORD} must be text, a number or a boolean, got {kind}: "
+            "send other things as JSON text"
+        )
+    return value
+
+
+def _refuse_constant(text: str) -> str:
+    raise InvalidMessageError(f"{text} is no JSON")

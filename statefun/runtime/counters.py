@@ -1,0 +1,40 @@
+"""Counters: what an engine has done."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+__all__ = ["Counters"]
+
+
+@dataclass(slots=True)
+class Counters:
+    """What an engine has done since it was made; every figure only grows.
+
+    Attributes:
+        ingress_messages: Messages taken in from outside.
+        invocations: Messages whose batch was applied.
+        batches: Batches that were applied.
+        messages_sent: Messages from function to function, without delayed ones.
+        timers_set: Delayed messages sent.
+        timers_fired: Delayed messages delivered.
+        timers_cancelled: Delayed messages cancelled.
+        egress_records: Messages to egresses.
+        incomplete_replies: Replies that asked for more values.
+        failed_attempts: Attempts that failed, for whatever reason.
+        exhausted_attempts: Those after which the retry policy would have given up.
+        stray_replies: Replies to attempts that are over.
+    """
+
+    ingress_messages: int = 0
+    invocations: int = 0
+    batches: int = 0
+    messages_sent: int = 0
+    timers_set: int = 0
+    timers_fired: int = 0
+    timers_cancelled: int = 0
+    egress_records: int = 0
+    incomplete_replies: int = 0
+    failed_attempts: int = 0
+    exhausted_attempts: int = 0
+    stray_replies: int = 0

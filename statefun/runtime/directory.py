@@ -1,0 +1,115 @@
+"""The directory: which function is reached how.
+
+Law: a function of this process goes before an endpoint; an endpoint for one typename goes before
+one for a namespace; the order in which endpoints are given decides nothing.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+from statefun.errors import AlreadyRegisteredError, ConfigurationError, UnknownFunctionError
+from statefun.runtime.transport import InProcessTransport
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from statefun.runtime.transport import Transport
+    from statefun.sdk.functions import StatefulFunctions
+
+__all__ = ["Endpoint", "FunctionDirectory"]
+
+
+class Endpoint(Protocol):
+    """Functions that are reached somewhere else."""
+
+    @property
+    def functions(self) -> str:
+        """Which, as `namespace/name` or `namespace/*`; to name them in errors."""
+        ...
+
+    @property
+    def is_specific(self) -> bool:
+        """Whether it is for one typename; then it goes before one for a namespace."""
+        ...
+
+    def matches(self, typename: str) -> bool:
+        """Whether it is for functions of this typename."""
+        ...
+
+    def transport(self, typename: str) -> Transport:
+        """The way to a function that `matches`."""
+        ...
+
+    async def close(self) -> None:
+        """Release every resource; called once, after the last attempt."""
+        ...
+
+
+class FunctionDirectory:
+    """Finds the transport of a function.
+
+    Args:
+        functions: Those of this process.
+        endpoints: Those elsewhere.
+
+    Raises:
+        AlreadyRegisteredError: If a typename is registered by two of `functions`.
+        ConfigurationError: If two endpoints name the same functions.
+    """
+
+    def __init__(
+        self, functions: Sequence[StatefulFunctions] = (), endpoints: Sequence[Endpoint] = ()
+    ) -> None:
+        self._transports: dict[str, Transport] = {}  # those found so far
+        for registry in functions:
+            self._add_functions(registry)
+        self._here = tuple(self._transports)
+        self._endpoints = sorted(endpoints, key=lambda endpoint: not endpoint.is_specific)
+        named = [endpoint.functions for endpoint in endpoints]
+        for name in named:
+            if named.count(name) > 1:
+                raise ConfigurationError(
+                    f"two endpoints name the functions {name!r}: remove one of them"
+                )
+
+    def _add_functions(self, registry: StatefulFunctions) -> None:
+        transport = InProcessTransport(registry)
+        for typename in registry.typenames:
+            if typename in self._transports:
+                raise AlreadyRegisteredError(
+                    f"{typename!r} is registered by two of the given functions: "
+                    "give each function its own typename"
+                )
+            self._transports[typename] = transport
+
+    @property
+    def typenames(self) -> tuple[str, ...]:
+        """The typenames of functions of this process, and what the endpoints name."""
+        return *self._here, *(endpoint.functions for endpoint in self._endpoints)
+
+    def knows(self, typename: str) -> bool:
+        """Whether there is a way to the function."""
+        return typename in self._transports or self._endpoint(typename) is not None
+
+    def transport(self, typename: str) -> Transport:
+        """The way to a function.
+
+        Raises:
+            UnknownFunctionError: If there is none.
+        """
+        found = self._transports.get(typename)
+        if found is None:
+            endpoint = self._endpoint(typename)
+            if endpoint is None:
+                raise UnknownFunctionError(typename, self.typenames)
+            found = self._transports[typename] = endpoint.transport(typename)
+        return found
+
+    async def close(self) -> None:
+        """Close every endpoint."""
+        for endpoint in self._endpoints:
+            await endpoint.close()
+
+    def _endpoint(self, typename: str) -> Endpoint | None:
+        return next((each for each in self._endpoints if each.matches(typename)), None)

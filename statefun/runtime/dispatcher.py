@@ -1,0 +1,397 @@
+"""The dispatcher: the asyncio loop that drives an engine.
+
+Rule 1: the engine is touched by one task, `run`, and by the calls that come in from outside on the
+same event loop; no thread ever sees it.
+Rule 2: the event loop never waits for the disk. One delta at a time is written by a thread of its
+own; what happens meanwhile goes into the next.
+Rule 3: what should not happen ends `run` with the error, and everybody who waits learns of it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+from statefun.connectors.ports import OutgoingRecord
+from statefun.errors import RuntimeStoppedError, StoreError, TransportError
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine, Iterable, Sequence
+    from datetime import timedelta
+
+    from statefun.connectors.ports import Egress
+    from statefun.runtime.clock import Alarm, Clock
+    from statefun.runtime.directory import FunctionDirectory
+    from statefun.runtime.engine import Engine
+    from statefun.runtime.mailbox import Batch
+    from statefun.runtime.records import OutboxRecord, Released
+    from statefun.runtime.retry import Setback
+    from statefun.runtime.store import Store
+    from statefun.sdk.address import Address
+
+__all__ = ["Dispatcher"]
+
+logger = logging.getLogger("statefun.runtime")
+
+_STORE_PAUSE_MS = 1000
+"""After a commit that failed, the next is tried so much later."""
+
+
+class Dispatcher:
+    """Drives an engine: makes its calls, its commits, and wakes it in time.
+
+    Args:
+        engine: What to drive; it has taken in what the store held.
+        store: Where its deltas go.
+        directory: How its functions are reached.
+        clock: What time it is.
+    """
+
+    def __init__(
+        self, engine: Engine, store: Store, directory: FunctionDirectory, clock: Clock
+    ) -> None:
+        self.commits = 0
+        self.failed_commits = 0
+        self._engine = engine
+        self._store = store
+        self._directory = directory
+        self._clock = clock
+        self._egresses: dict[str, Egress] = {}
+        self._stranded: dict[str, list[OutgoingRecord]] = {}  # records whose egress is not there
+        self._wake = asyncio.Event()
+        self._alarm: Alarm | None = None
+        self._alarm_ms: int | None = None
+        self._calls: set[asyncio.Task[None]] = set()
+        self._outcomes: list[tuple[Batch, bytes | Exception]] = []
+        self._writer = ThreadPoolExecutor(1, "statefun-writer") if store.is_blocking else None
+        self._commit: asyncio.Future[None] | None = None
+        self._commit_after_ms = 0
+        self._is_store_failing = False
+        self._unreachable: set[str] = set()
+        self._idlers: list[asyncio.Future[None]] = []
+        self._reason: BaseException | None = None  # why `run` ended, if it should not have
+        self._is_accepting = True
+        self._is_draining = False
+        self._is_closing = False
+
+    # --- calls from outside -----------------------------------------------------------------------
+
+    @property
+    def is_healthy(self) -> bool:
+        """Whether messages are taken in and what happens becomes durable."""
+        return self._is_accepting and not self._is_store_failing
+
+    @property
+    def calls_in_flight(self) -> int:
+        """How many requests have been made and not answered."""
+        return len(self._calls)
+
+    async def deliver(self, target: Address, argument: bytes) -> None:
+        """Take in a message; returns when it is durable. See `Delivery`."""
+        self._check_running()
+        ticket = asyncio.get_running_loop().create_future()
+        self._engine.deliver(target, argument, ticket)
+        self._wake.set()
+        await ticket
+
+    async def idle(self) -> None:
+        """Wait until no message waits and everything is durable. Timers may wait.
+
+        Raises:
+            RuntimeStoppedError: If the runtime stops before.
+        """
+        self._check_running()
+        idler = asyncio.get_running_loop().create_future()
+        self._idlers.append(idler)
+        self._wake.set()
+        await idler
+
+    def add_egress(self, egress: Egress) -> None:
+        """Hand records to a started egress from now on, first those that waited for it."""
+        self._egresses[egress.typename] = egress
+        stranded = self._stranded.pop(egress.typename, None)
+        if stranded:
+            egress.put(stranded)
+
+    def hand_over(self, records: Iterable[OutboxRecord]) -> None:
+        """Give durable records to their egresses."""
+        sorted_out: dict[str, list[OutgoingRecord]] = {}
+        for record in records:
+            outgoing = OutgoingRecord(record.id, record.argument)
+            sorted_out.setdefault(record.typename, []).append(outgoing)
+        for typename, outgoing_records in sorted_out.items():
+            egress = self._egresses.get(typename)
+            if egress is None:
+                self._stranded.setdefault(typename, []).extend(outgoing_records)
+                logger.warning("records wait for the egress %s, which is not there", typename)
+            else:
+                egress.put(outgoing_records)
+
+    def delivered(self, ids: Sequence[int]) -> None:
+        """An egress has written these records out."""
+        self._engine.egress_delivered(ids)
+        self._wake.set()
+
+    async def drain(self, within: timedelta) -> None:
+        """Take in no more messages, begin no more calls, and let those under way end.
+
+        Args:
+            within: Calls that take longer are cancelled; they are made again after a restart.
+        """
+        self._is_accepting = False
+        self._is_draining = True
+        if self._calls:
+            _, late = await asyncio.wait(self._calls, timeout=within.total_seconds())
+            for call in late:
+                call.cancel()
+            if late:
+                await asyncio.wait(late)
+
+    def close(self) -> None:
+        """Let `run` commit what is left, once, and end."""
+        self._is_accepting = False
+        self._is_draining = True
+        self._is_closing = True
+        self._wake.set()
+
+    # --- the loop ---------------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Drive the engine until `close`.
+
+        Raises:
+            StoreError: If the last commit failed, or stored values could not be loaded.
+            Exception: Whatever should not happen.
+        """
+        try:
+            while not self._is_closing:
+                self._step()
+                await asyncio.sleep(0)  # calls that wait for nothing end here: one commit for all
+                self._apply_outcomes()
+                self._begin_commit()
+                self._tell_idlers()
+                await self._wake.wait()
+                self._wake.clear()
+            await self._last_commit()
+        except BaseException as error:
+            self._reason = error
+            await self._settle_commit()
+            raise
+        finally:
+            self._end()
+
+    def _step(self) -> None:
+        """Everything that can be done now."""
+        engine, now_ms = self._engine, self._clock.now_ms()
+        self._apply_outcomes()
+        self._finish_commit()
+        engine.tick(now_ms)
+        if not self._is_draining:
+            self._make_calls(now_ms)
+        for setback in engine.take_setbacks():
+            self._log_setback(setback)
+        self._set_alarm()
+
+    def _make_calls(self, now_ms: int) -> None:
+        loads = True
+        while loads:
+            for batch in self._engine.take_batches(now_ms):
+                call = _start(self._call(batch))
+                if not call.done():
+                    self._calls.add(call)
+                    call.add_done_callback(self._calls.discard)
+            loads = False
+            for address in self._engine.take_loads():
+                self._engine.loaded(address, self._store.load(address))
+                loads = True
+
+    async def _call(self, batch: Batch) -> None:
+        """Make one attempt and note how it ended."""
+        outcome: bytes | Exception
+        try:
+            outcome = await self._directory.transport(batch.address.typename).invoke(batch.request)
+        except asyncio.CancelledError:
+            if self._is_draining:
+                raise
+            outcome = TransportError(f"the call of {batch.address} was cancelled by its own code")
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is one failed attempt
+            outcome = error
+        self._outcomes.append((batch, outcome))
+        self._wake.set()
+
+    def _apply_outcomes(self) -> None:
+        outcomes, self._outcomes = self._outcomes, []
+        if not outcomes:
+            return
+        now_ms = self._clock.now_ms()
+        for batch, outcome in outcomes:
+            if isinstance(outcome, Exception):
+                self._engine.failed(batch, outcome, now_ms)
+            else:
+                self._engine.replied(batch, outcome, now_ms)
+                if self._unreachable:
+                    self._log_reachable(batch.address.typename)
+
+    def _set_alarm(self) -> None:
+        """Have the loop woken when time brings something to do."""
+        due_ms = self._engine.next_wake_ms()
+        if self._is_store_failing:
+            due_ms = min(due_ms or self._commit_after_ms, self._commit_after_ms)
+        if due_ms == self._alarm_ms:
+            return
+        if self._alarm is not None:
+            self._alarm.cancel()
+        self._alarm_ms = due_ms
+        self._alarm = None if due_ms is None else self._clock.call_at(due_ms, self._ring)
+
+    def _ring(self) -> None:
+        self._alarm = self._alarm_ms = None
+        self._wake.set()
+
+    def _tell_idlers(self) -> None:
+        if not self._idlers or not self._engine.is_idle or self._engine.has_changes:
+            return
+        idlers, self._idlers = self._idlers, []
+        for idler in idlers:
+            if not idler.done():
+                idler.set_result(None)
+
+    # --- commits ----------------------------------------------------------------------------------
+
+    def _begin_commit(self) -> None:
+        """Write what has changed, unless a delta is being written or the store needs a pause."""
+        if self._is_store_failing and self._clock.now_ms() < self._commit_after_ms:
+            return
+        delta = self._engine.begin_commit()
+        if delta is None:
+            return
+        if self._writer is None or delta.is_empty:
+            if not delta.is_empty:
+                self._store.commit(delta)
+            self._release(self._engine.committed())
+            return
+        loop = asyncio.get_running_loop()
+        self._commit = loop.run_in_executor(self._writer, self._store.commit, delta)
+        self._commit.add_done_callback(lambda _: self._wake.set())
+
+    def _finish_commit(self) -> None:
+        """Take note of a delta that has been written, or could not be."""
+        commit = self._commit
+        if commit is None or not commit.done():
+            return
+        self._commit = None
+        try:
+            commit.result()
+        except StoreError as error:
+            self._pause_commits(error)
+            return
+        if self._is_store_failing:
+            self._is_store_failing = False
+            logger.warning("commits succeed again")
+        self._release(self._engine.committed())
+
+    def _pause_commits(self, error: StoreError) -> None:
+        self.failed_commits += 1
+        self._engine.commit_failed()
+        self._commit_after_ms = self._clock.now_ms() + _STORE_PAUSE_MS
+        if not self._is_store_failing:
+            self._is_store_failing = True
+            logger.error(
+                "a commit failed, nothing is acknowledged until one succeeds; trying again every "
+                "%d ms: %s",
+                _STORE_PAUSE_MS,
+                error,
+            )
+
+    def _release(self, released: Released) -> None:
+        """Let out what has become durable."""
+        self.commits += 1
+        for ticket in released.tickets:
+            assert isinstance(ticket, asyncio.Future)  # noqa: S101 - `deliver` made it
+            if not ticket.done():
+                ticket.set_result(None)
+        if released.egress:
+            self.hand_over(released.egress)
+
+    async def _last_commit(self) -> None:
+        """Make everything durable that is not."""
+        self._apply_outcomes()
+        await self._settle_commit()
+        delta = self._engine.begin_commit()
+        if delta is not None:
+            loop = asyncio.get_running_loop()
+            await loop.run_in_executor(self._writer, self._store.commit, delta)
+            self._release(self._engine.committed())
+
+    async def _settle_commit(self) -> None:
+        """Let the delta in flight be written: whoever waits for it is answered for."""
+        if self._commit is not None:
+            await asyncio.wait([self._commit])
+            self._finish_commit()
+
+    def _end(self) -> None:
+        """Leave nobody waiting."""
+        self._is_accepting = False
+        self._is_draining = True
+        for call in self._calls:
+            call.cancel()
+        if self._alarm is not None:
+            self._alarm.cancel()
+        waiting = *self._engine.abandon(), *self._idlers
+        self._idlers = []
+        for each in waiting:
+            assert isinstance(each, asyncio.Future)  # noqa: S101 - they were made here
+            if not each.done():
+                error = RuntimeStoppedError("the runtime stopped before this was durable")
+                error.__cause__ = self._reason
+                each.set_exception(error)
+        if self._writer is not None:
+            self._writer.shutdown()
+
+    # --- words ------------------------------------------------------------------------------------
+
+    def _check_running(self) -> None:
+        if not self._is_accepting:
+            raise RuntimeStoppedError(
+                "the runtime is stopping and takes no more messages: send again to the next one"
+            ) from self._reason
+
+    def _log_setback(self, setback: Setback) -> None:
+        """One line for each failed attempt; one for each function that cannot be reached."""
+        address, verdict = setback.address, setback.verdict
+        facts = {"statefun_typename": address.typename, "statefun_id": address.id}
+        if not verdict.is_counted:
+            if address.typename not in self._unreachable:
+                self._unreachable.add(address.typename)
+                logger.warning(
+                    "%s cannot be reached, trying again until it can: %s",
+                    address.typename,
+                    setback.error,
+                    extra=facts,
+                )
+            return
+        logger.log(
+            logging.ERROR if verdict.is_exhausted else logging.WARNING,
+            "attempt %d at %s failed, trying again in %d ms: %s",
+            setback.attempts,
+            address,
+            verdict.delay_ms,
+            setback.error,
+            exc_info=setback.error if setback.attempts == 1 else None,
+            extra=facts,
+        )
+
+    def _log_reachable(self, typename: str) -> None:
+        if typename in self._unreachable:
+            self._unreachable.discard(typename)
+            logger.warning("%s can be reached again", typename)
+
+
+def _start(call: Coroutine[object, object, None]) -> asyncio.Task[None]:
+    """A task for one call; where Python can, it runs at once up to its first wait."""
+    if sys.version_info >= (3, 12):
+        return asyncio.Task(call, loop=asyncio.get_running_loop(), eager_start=True)
+    return asyncio.get_running_loop().create_task(call)

@@ -1,0 +1,141 @@
+"""The documents of a YAML file, with the line of everything in them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+try:
+    import yaml
+except ModuleNotFoundError as error:
+    raise ModuleNotFoundError(
+        "module files need PyYAML: pip install 'statefun[runtime]'"
+    ) from error
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["Document", "KeyPath", "Problem", "read_documents"]
+
+KeyPath: TypeAlias = "tuple[str | int, ...]"
+"""Where something stands in a document: keys and positions, from the outside in."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Problem:
+    """Something wrong in a file.
+
+    Attributes:
+        file: The file, as it was named.
+        line: Where; the first line is 1, and 0 stands for the file as a whole.
+        text: What is wrong, and what to write instead.
+    """
+
+    file: str
+    line: int
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}: {self.text}" if self.line else f"{self.file}: {self.text}"
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One document of a file.
+
+    Attributes:
+        file: The file, as it was named.
+        value: What it says: mappings, lists and scalars; None if it is empty.
+        lines: Path → the line of the key, or of the element of a list, that stands there.
+    """
+
+    file: str
+    value: Any
+    lines: dict[KeyPath, int] = field(default_factory=dict)
+
+    def problem(self, path: KeyPath, text: str) -> Problem:
+        """A problem with what stands at `path`, or would stand there."""
+        while path and path not in self.lines:
+            path = path[:-1]
+        return Problem(self.file, self.lines.get(path, 1), text)
+
+
+def read_documents(path: str) -> tuple[list[Document], list[Problem]]:
+    """Read a file of YAML documents.
+
+    Args:
+        path: The file.
+
+    Returns:
+        Those documents that are YAML, without empty ones; and what is wrong with the others.
+    """
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+    except OSError as error:
+        return [], [Problem(path, 0, f"cannot be read: {error.strerror}; check the path")]
+    except UnicodeError as error:
+        return [], [Problem(path, 0, f"is not UTF-8: {error}; save it as UTF-8")]
+    documents: list[Document] = []
+    problems: list[Problem] = []
+    try:
+        loader = yaml.SafeLoader(text)
+        while loader.check_node():
+            _read_document(loader, path, documents, problems)
+    except yaml.YAMLError as error:  # the parser cannot go on behind it
+        problems.append(_yaml_problem(path, error))
+    except RecursionError:
+        problems.append(Problem(path, 0, "is nested too deeply: write it flatter"))
+    return documents, problems
+
+
+def _read_document(
+    loader: yaml.SafeLoader, path: str, documents: list[Document], problems: list[Problem]
+) -> None:
+    node = loader.get_node()
+    assert node is not None  # noqa: S101 - the caller has checked that there is one
+    try:
+        value = loader.construct_document(node)
+    except yaml.constructor.ConstructorError as error:
+        problems.append(_yaml_problem(path, error))
+        return
+    if value is None:
+        return
+    lines: dict[KeyPath, int] = {(): node.start_mark.line + 1}
+    for where, line in _walk(node, (), set()):
+        if where in lines:
+            text = f"{where[-1]!r} is written twice: keep one of them"
+            problems.append(Problem(path, line, text))
+        lines[where] = line
+    documents.append(Document(path, value, lines))
+
+
+def _walk(node: yaml.Node, path: KeyPath, seen: set[int]) -> Iterator[tuple[KeyPath, int]]:
+    """Each key and each element of a list, with its line.
+
+    What an alias stands for is walked once, where it is anchored.
+    """
+    if id(node) in seen:
+        return
+    seen.add(id(node))
+    inside: list[tuple[str | int, yaml.Node, yaml.Node]] = []
+    if isinstance(node, yaml.MappingNode):
+        inside = [
+            (key.value, key, value) for key, value in node.value if isinstance(key, yaml.ScalarNode)
+        ]
+    elif isinstance(node, yaml.SequenceNode):
+        inside = [(position, element, element) for position, element in enumerate(node.value)]
+    for step, marked, value in inside:
+        yield (*path, step), marked.start_mark.line + 1
+        yield from _walk(value, (*path, step), seen)
+
+
+def _yaml_problem(path: str, error: yaml.YAMLError) -> Problem:
+    mark = getattr(error, "problem_mark", None)
+    what = getattr(error, "problem", None) or getattr(error, "reason", None) or str(error)
+    context = getattr(error, "context", None)
+    return Problem(
+        path,
+        mark.line + 1 if mark is not None else 0,
+        f"is no YAML: {f'{context}, ' if context else ''}{what}",
+    )

@@ -1,0 +1,49 @@
+"""Durations as module files write them: `30 s`, `5min`, `500`.
+
+Source:
+    `TimeUtils` of Flink: a whole number and a unit; milliseconds if there is no unit.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from statefun.errors import ConfigurationError
+
+__all__ = ["parse_duration_ms"]
+
+_FORM: Final = re.compile(r"\s*([0-9]+)\s*([a-zµ]*)\s*", re.ASCII | re.IGNORECASE)
+_NANOSECONDS: Final = {
+    unit: nanoseconds
+    for units, nanoseconds in (
+        ("d day days", 86_400_000_000_000),
+        ("h hour hours", 3_600_000_000_000),
+        ("m min minute minutes", 60_000_000_000),
+        ("s sec secs second seconds", 1_000_000_000),
+        ("ms milli millis millisecond milliseconds", 1_000_000),
+        ("µs micro micros microsecond microseconds", 1_000),
+        ("ns nano nanos nanosecond nanoseconds", 1),
+    )
+    for unit in units.split()
+} | {"": 1_000_000}
+
+
+def parse_duration_ms(text: object) -> int:
+    """A duration in milliseconds; anything finer is rounded down.
+
+    Args:
+        text: Text, or a whole number of milliseconds.
+
+    Raises:
+        ConfigurationError: If it is neither.
+    """
+    is_number = isinstance(text, int) and not isinstance(text, bool)
+    match = _FORM.fullmatch(str(text)) if is_number or isinstance(text, str) else None
+    unit = match.group(2).lower() if match else "no unit"
+    if match is None or unit not in _NANOSECONDS:
+        raise ConfigurationError(
+            f"{text!r} is no duration: write a whole number and a unit, such as '30 s' or '500 ms' "
+            "(d, h, min, s, ms)"
+        )
+    return int(match.group(1)) * _NANOSECONDS[unit] // 1_000_000

@@ -1,0 +1,162 @@
+"""The frozen words that engine, stores and shells exchange.
+
+Law: nothing here has behaviour. Every number called `seq` comes from the one counter of a runtime;
+it grows with time, is never given twice, and orders whatever carries it. Times are milliseconds
+since the epoch.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, TypeAlias
+
+from statefun.sdk.protocol import Invocation, StoredValue
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from statefun.sdk.address import Address
+
+__all__ = [
+    "Delta",
+    "OutboxRecord",
+    "PendingMessage",
+    "Recovered",
+    "Released",
+    "StoredEntry",
+    "Timer",
+    "ValueKey",
+]
+
+ValueKey: TypeAlias = "tuple[Address, str]"
+"""Where a value is: the address and the value's name."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredEntry(StoredValue):
+    """One value of one address, and since when it has not been touched.
+
+    Attributes:
+        touched_ms: From when its expiration counts: the last write, or the last read.
+        ttl_ms: The expiration it was touched under, 0 for none; for whoever reads a store without
+            knowing what the functions declare.
+    """
+
+    touched_ms: int
+    ttl_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class PendingMessage(Invocation):
+    """A message waiting for a function, or being worked on by it.
+
+    Attributes:
+        target: Whom it is for.
+        seq: Its number; messages to one address are delivered in this order.
+    """
+
+    target: Address
+    seq: int
+
+
+@dataclass(frozen=True, slots=True)
+class Timer:
+    """A delayed message waiting.
+
+    Attributes:
+        seq: Its number; timers due at the same time fire in this order.
+        due_ms: When it fires.
+        sender: Who sent it; the caller of the message, and by its id the scope of the token.
+        target: Whom the message is for.
+        argument: A serialized `TypedValue`.
+        token: The name to cancel it by, empty if it cannot be cancelled.
+    """
+
+    seq: int
+    due_ms: int
+    sender: Address
+    target: Address
+    argument: bytes
+    token: str
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxRecord:
+    """An egress message that no sink has reported as delivered.
+
+    Attributes:
+        id: Its number, stable over restarts.
+        typename: The egress it is for.
+        argument: A serialized `TypedValue`.
+    """
+
+    id: int
+    typename: str
+    argument: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Delta:
+    """Everything that changed between two commits; stored whole or not at all.
+
+    Storing a delta again, or a later one that contains it, leaves the same content. What is both
+    new and gone is gone.
+
+    Attributes:
+        next_seq: The first number that nothing in the store has.
+        values: Where → the value that now stands there, None if there is none any more.
+        messages: New messages that are still waiting.
+        consumed: Numbers of messages that wait no more.
+        timers: New timers that are still waiting.
+        timers_gone: Numbers of timers that fired or were cancelled.
+        egress: New egress records.
+        egress_gone: Ids of records that were delivered.
+    """
+
+    next_seq: int
+    values: Mapping[ValueKey, StoredEntry | None] = field(default_factory=dict)
+    messages: tuple[PendingMessage, ...] = ()
+    consumed: tuple[int, ...] = ()
+    timers: tuple[Timer, ...] = ()
+    timers_gone: tuple[int, ...] = ()
+    egress: tuple[OutboxRecord, ...] = ()
+    egress_gone: tuple[int, ...] = ()
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing to store."""
+        return not (
+            self.values
+            or self.messages
+            or self.consumed
+            or self.timers
+            or self.timers_gone
+            or self.egress
+            or self.egress_gone
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Recovered:
+    """What a store holds besides values.
+
+    Messages and egress records are in the order of their numbers, timers in that of their firing.
+    """
+
+    next_seq: int = 1
+    messages: tuple[PendingMessage, ...] = ()
+    timers: tuple[Timer, ...] = ()
+    egress: tuple[OutboxRecord, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Released:
+    """What may leave the runtime because the commit that contains it is durable.
+
+    Attributes:
+        tickets: Those handed in with ingress messages.
+        egress: Records for the sinks, in order.
+    """
+
+    tickets: tuple[object, ...] = ()
+    egress: tuple[OutboxRecord, ...] = ()

@@ -1,0 +1,315 @@
+"""Functions behind HTTP endpoints: which endpoint serves a typename, and one POST to it.
+
+Law: one call of `invoke` is one attempt. Whether and when there is another one is the engine's
+decision; this module only says whether a connection was made at all.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import quote, urlsplit
+
+from statefun.errors import ConfigurationError, InvalidTypenameError, TransportError
+from statefun.sdk.address import parse_typename
+
+if TYPE_CHECKING:
+    import aiohttp
+
+__all__ = ["Endpoint", "HttpOptions", "HttpTransport", "parse_functions", "parse_url_template"]
+
+_OCTETS: Final = "application/octet-stream"
+_HEADERS: Final = {"Content-Type": _OCTETS, "Accept": _OCTETS, "User-Agent": "statefun"}
+_PLACEHOLDER: Final = "{function.name}"
+_BRACES: Final = re.compile(r"\{[^{}]*\}?|\}")
+_FUNCTIONS: Final = re.compile(r"([^/*]+)/(\*|[^/*]+)/*")
+_SOCKET: Final = re.compile(r"/.*?\.sock(?=/|$)")
+_SOCKET_SCHEMES: Final = ("http+unix", "https+unix")
+_LARGE_BODY_BYTES: Final = 1 << 20
+_REASON_BYTES: Final = 200
+
+
+@dataclass(frozen=True, slots=True)
+class HttpOptions:
+    """How the functions of an endpoint are called; the defaults are the engine's own.
+
+    Attributes:
+        call_ms: How long one call may take from beginning to end.
+        connect_ms: How long to wait for a connection, also for a free one of the pool.
+        read_ms: How long to wait for the next byte of an answer; None for as long as `call_ms`.
+        pool_size: How many connections may be open at once.
+        pool_ttl_ms: How long an idle connection is kept; 0 to keep none.
+        payload_max_bytes: The size of the largest answer that is read.
+
+    Source:
+        Transport `io.statefun.transports.v1/async` of Flink Stateful Functions.
+    """
+
+    call_ms: int = 120_000
+    connect_ms: int = 20_000
+    read_ms: int | None = None
+    pool_size: int = 1024
+    pool_ttl_ms: int = 15_000
+    payload_max_bytes: int = 33_554_432
+
+
+class Endpoint:
+    """Serves the functions of a namespace, or one function, over HTTP.
+
+    Args:
+        functions: `namespace/name`, or `namespace/*` for all of a namespace.
+        url_path_template: Where to POST; each `{function.name}` is replaced by the function's name.
+            `http+unix:///path/to.sock/path` reaches a Unix domain socket.
+        max_batch: From how many messages waiting for one address on there is back pressure.
+        options: How the functions are called.
+
+    Raises:
+        ConfigurationError: If the pattern or the template is malformed.
+        ModuleNotFoundError: If aiohttp is not installed.
+    """
+
+    def __init__(
+        self,
+        functions: str,
+        url_path_template: str,
+        *,
+        max_batch: int = 1000,
+        options: HttpOptions | None = None,
+    ) -> None:
+        _require_aiohttp()
+        self.functions = functions
+        self.url_path_template = parse_url_template(url_path_template)
+        self.max_batch = max_batch
+        self.options = options or HttpOptions()
+        self._namespace, self._name = parse_functions(functions)
+        self._sessions: dict[str, aiohttp.ClientSession] = {}
+        self._transports: dict[str, HttpTransport] = {}
+
+    @property
+    def is_specific(self) -> bool:
+        """Whether it names one function; then it goes before an endpoint of the namespace."""
+        return self._name is not None
+
+    def matches(self, typename: str) -> bool:
+        """Whether it serves functions of this typename. A namespace matches as a whole only."""
+        try:
+            namespace, name = parse_typename(typename)
+        except InvalidTypenameError:
+            return False
+        return namespace == self._namespace and self._name in (None, name)
+
+    def transport(self, typename: str) -> HttpTransport:
+        """The transport to a function that `matches`; the same one each time."""
+        transport = self._transports.get(typename)
+        if transport is None:
+            transport = HttpTransport(self.url(typename), self)
+            self._transports[typename] = transport
+        return transport
+
+    def url(self, typename: str) -> str:
+        """Where a function that `matches` is called."""
+        _, name = parse_typename(typename)
+        return self.url_path_template.replace(_PLACEHOLDER, quote(name, safe="!$&'()*+,;=:@"))
+
+    def session(self, socket_path: str) -> aiohttp.ClientSession:
+        """The connections to a Unix domain socket, or for an empty path to everywhere else."""
+        session = self._sessions.get(socket_path)
+        if session is None:
+            session = _open_session(self.options, socket_path)
+            self._sessions[socket_path] = session
+        return session
+
+    async def close(self) -> None:
+        """Close every connection. The endpoint may be used again, on another event loop too."""
+        while self._sessions:
+            await self._sessions.popitem()[1].close()
+
+    def __repr__(self) -> str:
+        return f"<Endpoint {self.functions} at {self.url_path_template}>"
+
+
+class HttpTransport:
+    """The transport to the functions at one URL of an endpoint."""
+
+    def __init__(self, url: str, endpoint: Endpoint) -> None:
+        self.url = url
+        self._endpoint = endpoint
+        self._socket_path, self._target = _split_socket(url)
+
+    async def invoke(self, request: bytes) -> bytes:
+        """POST a batch and return the reply; one attempt, redirects are not followed.
+
+        Args:
+            request: A serialized `ToFunction`.
+
+        Returns:
+            The body of the answer; a serialized `FromFunction` unless the other side is mistaken.
+
+        Raises:
+            TransportError: If there was no connection (`connected` is False then), no answer in
+                time, or an answer that is none of an endpoint.
+        """
+        import aiohttp  # noqa: PLC0415 - an optional dependency; `Endpoint` has checked for it
+
+        session = self._endpoint.session(self._socket_path)
+        body = request if len(request) < _LARGE_BODY_BYTES else io.BytesIO(request)
+        try:
+            async with session.post(self._target, data=body, allow_redirects=False) as response:
+                await self._check(response)
+                return await self._read(response)
+        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
+            raise TransportError(
+                f"no connection to {self.url}: {_sentence(error)}; is the endpoint running?",
+                connected=False,
+            ) from error
+        except aiohttp.SocketTimeoutError as error:
+            raise self._late(self._endpoint.options.read_ms) from error
+        except TimeoutError as error:
+            raise self._late(self._endpoint.options.call_ms) from error
+        except aiohttp.ClientError as error:
+            raise TransportError(f"{self.url} broke off: {_sentence(error)}") from error
+
+    async def _check(self, response: aiohttp.ClientResponse) -> None:
+        content_type = response.headers.get("Content-Type", "")
+        if not 200 <= response.status < 300:
+            reason = _first_line(await response.content.read(_REASON_BYTES))
+            status = f"{response.status} {response.reason or ''}".rstrip()
+            raise TransportError(f"{self.url} answered {status}{': ' if reason else ''}{reason}")
+        if content_type.lower() != _OCTETS:
+            raise TransportError(
+                f"{self.url} answered {response.status} with the content type {content_type!r}: "
+                f"an endpoint answers exactly {_OCTETS!r}, without parameters"
+            )
+
+    async def _read(self, response: aiohttp.ClientResponse) -> bytes:
+        most = self._endpoint.options.payload_max_bytes
+        chunks: list[bytes] = []
+        size = response.content_length or 0
+        if size <= most:
+            size = 0
+            async for chunk in response.content.iter_any():
+                chunks.append(chunk)
+                size += len(chunk)
+                if size > most:
+                    break
+        if size > most:
+            raise TransportError(
+                f"{self.url} answered with more than {most} bytes: let the function send less at "
+                "once, or raise payload_max_bytes of the endpoint"
+            )
+        return b"".join(chunks)
+
+    def _late(self, patience_ms: int | None) -> TransportError:
+        return TransportError(
+            f"{self.url} gave no answer within {patience_ms} ms: make the function faster, or "
+            "give its endpoint a longer timeout"
+        )
+
+    def __repr__(self) -> str:
+        return f"<HttpTransport {self.url}>"
+
+
+def parse_functions(functions: str) -> tuple[str, str | None]:
+    """The namespace and the name of an endpoint's `functions`; the name is None for `*`.
+
+    Raises:
+        ConfigurationError: If it is neither `namespace/name` nor `namespace/*`.
+    """
+    match = _FUNCTIONS.fullmatch(functions)
+    if match is None:
+        raise ConfigurationError(
+            f"functions {functions!r} is neither 'namespace/name' nor 'namespace/*': "
+            "write for example 'com.example/greeter' or 'com.example/*'"
+        )
+    namespace, name = match.groups()
+    return namespace, None if name == "*" else name
+
+
+def parse_url_template(template: str) -> str:
+    """Check an `urlPathTemplate`, and return it without its fragment.
+
+    Raises:
+        ConfigurationError: If it is no URL of a known scheme, or has an unknown placeholder.
+    """
+    for braces in _BRACES.findall(template):
+        if braces != _PLACEHOLDER:
+            raise ConfigurationError(
+                f"urlPathTemplate {template!r} has the unknown placeholder {braces!r}: "
+                f"only {_PLACEHOLDER!r} is replaced"
+            )
+    if not _is_url(template.replace(_PLACEHOLDER, "name")):
+        raise ConfigurationError(
+            f"urlPathTemplate {template!r} is no URL that can be called: write for example "
+            "'http://localhost:8000/statefun' or 'http+unix:///path/to.sock/statefun'"
+        )
+    return template.partition("#")[0]
+
+
+def _is_url(url: str) -> bool:
+    if not url.isprintable() or " " in url:
+        return False
+    try:
+        parts = urlsplit(url)
+        _ = parts.port  # raises if it is no number
+    except ValueError:
+        return False
+    if parts.scheme in _SOCKET_SCHEMES:
+        return _SOCKET.match(parts.path) is not None
+    return parts.scheme in ("http", "https") and bool(parts.hostname)
+
+
+def _split_socket(url: str) -> tuple[str, str]:
+    """The path of the socket, empty if there is none, and the URL to ask for.
+
+    The engine sends the path behind a socket as one percent-encoded segment; a server that works
+    with it does not look at the path, so here it is sent as it is written.
+    """
+    parts = urlsplit(url)
+    socket = _SOCKET.match(parts.path) if parts.scheme in _SOCKET_SCHEMES else None
+    if socket is None:
+        return "", url
+    path = parts.path[socket.end() :] or "/"
+    return socket.group(), f"http://localhost{path}" + (f"?{parts.query}" if parts.query else "")
+
+
+def _open_session(options: HttpOptions, socket_path: str) -> aiohttp.ClientSession:
+    import aiohttp  # noqa: PLC0415 - an optional dependency; `Endpoint` has checked for it
+
+    keep = options.pool_ttl_ms > 0
+    pool: dict[str, Any] = {"limit": options.pool_size, "force_close": not keep}
+    if keep:
+        pool["keepalive_timeout"] = options.pool_ttl_ms / 1000
+    return aiohttp.ClientSession(
+        connector=(
+            aiohttp.UnixConnector(socket_path, **pool)
+            if socket_path
+            else aiohttp.TCPConnector(**pool)
+        ),
+        headers=_HEADERS,
+        cookie_jar=aiohttp.DummyCookieJar(),
+        timeout=aiohttp.ClientTimeout(
+            total=options.call_ms / 1000,
+            connect=options.connect_ms / 1000,
+            sock_read=None if options.read_ms is None else options.read_ms / 1000,
+        ),
+    )
+
+
+def _require_aiohttp() -> None:
+    try:
+        import aiohttp  # noqa: F401, PLC0415 - an optional dependency
+    except ModuleNotFoundError as error:
+        raise ModuleNotFoundError(
+            "remote functions need aiohttp: pip install 'statefun[runtime]'"
+        ) from error
+
+
+def _first_line(body: bytes) -> str:
+    lines = body.decode(errors="replace").split("\n", 1)
+    return lines[0].strip()
+
+
+def _sentence(error: Exception) -> str:
+    return str(error) or type(error).__name__

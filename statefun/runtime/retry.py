@@ -1,0 +1,118 @@
+"""Retry: how long a batch that failed waits, and what happens when it has failed too often.
+
+Law: a policy is an object with one decision; chance comes in as an argument. What becomes of a
+batch that used up its attempts is decided in `judge` and nowhere else.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from statefun.errors import TransportError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from statefun.sdk.address import Address
+
+__all__ = ["Backoff", "RetryPolicy", "Setback", "Verdict", "is_counted", "judge"]
+
+
+class RetryPolicy(Protocol):
+    """When to try again."""
+
+    @property
+    def longest_ms(self) -> int:
+        """The longest it ever waits."""
+        ...
+
+    def delay_ms(self, attempt: int, random: Callable[[], float]) -> int | None:
+        """How long to wait after failed attempt number `attempt`, or None to give up.
+
+        Args:
+            attempt: How many attempts have failed; the first is 1.
+            random: Gives a number from 0 up to 1.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Backoff:
+    """Waits longer after each attempt, up to a longest wait.
+
+    Attributes:
+        first_ms: The wait after the first attempt.
+        factor: By how much the next wait is longer.
+        longest_ms: The longest wait.
+        attempts: How many attempts there are before giving up.
+        jitter: Up to which part of a wait chance takes away: 0 for none, 0.5 for a half.
+    """
+
+    first_ms: int = 100
+    factor: float = 2.0
+    longest_ms: int = 10_000
+    attempts: int = 8
+    jitter: float = 0.5
+
+    def delay_ms(self, attempt: int, random: Callable[[], float]) -> int | None:
+        """The wait, None once `attempts` have failed."""
+        if attempt >= self.attempts:
+            return None
+        full = min(self.first_ms * self.factor ** (attempt - 1), self.longest_ms)
+        return max(1, round(full * (1 - self.jitter * random())))
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What becomes of a failed batch.
+
+    Attributes:
+        delay_ms: It is tried again after so long.
+        is_counted: Whether the attempt was one of those the policy allows.
+        is_exhausted: Whether the policy would have given up.
+    """
+
+    delay_ms: int
+    is_counted: bool
+    is_exhausted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Setback:
+    """One failed attempt, for whoever logs or counts.
+
+    Attributes:
+        address: Where.
+        error: Why.
+        attempts: How many attempts have failed by now, not counting those without a connection.
+        verdict: What happens next.
+    """
+
+    address: Address
+    error: Exception
+    attempts: int
+    verdict: Verdict
+
+
+def is_counted(error: Exception) -> bool:
+    """Whether an attempt that ended by this error was one: without a connection it was none."""
+    return not isinstance(error, TransportError) or error.connected
+
+
+def judge(policy: RetryPolicy, attempts: int, misses: int, random: Callable[[], float]) -> Verdict:
+    """Decide about a batch that failed.
+
+    Args:
+        policy: The policy of the function.
+        attempts: How many attempts have failed.
+        misses: How many times since then no connection could be made; 0 if the last attempt
+            counted.
+        random: Gives a number from 0 up to 1.
+    """
+    delay_ms = policy.delay_ms(misses or attempts, random)
+    return Verdict(
+        delay_ms=policy.longest_ms if delay_ms is None else delay_ms,
+        is_counted=not misses,
+        is_exhausted=not misses and delay_ms is None,
+    )

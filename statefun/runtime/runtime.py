@@ -1,0 +1,337 @@
+"""The runtime: functions, a data directory, what comes in and what goes out, put together."""
+
+from __future__ import annotations
+
+import asyncio
+import random as chance
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+from statefun.errors import ConfigurationError, InvalidMessageError, RuntimeStoppedError
+from statefun.runtime.clock import SystemClock
+from statefun.runtime.directory import FunctionDirectory
+from statefun.runtime.dispatcher import Dispatcher
+from statefun.runtime.engine import Engine
+from statefun.runtime.memory import MemoryStore
+from statefun.runtime.retry import Backoff
+from statefun.runtime.sqlite import SqliteStore
+from statefun.runtime.tap import Tap
+from statefun.runtime.values import visible_values
+from statefun.sdk.address import Address, parse_typename
+from statefun.sdk.functions import StatefulFunctions
+from statefun.sdk.messages import Message
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+    from pathlib import Path
+    from types import TracebackType
+    from typing import Self
+
+    from statefun.connectors.ports import Egress, Ingress
+    from statefun.runtime.clock import Clock
+    from statefun.runtime.counters import Counters
+    from statefun.runtime.directory import Endpoint
+    from statefun.runtime.retry import RetryPolicy
+    from statefun.runtime.store import Store
+    from statefun.runtime.values import Value
+
+__all__ = ["Durability", "Metrics", "Runtime"]
+
+Durability: TypeAlias = Literal["full", "normal", "memory"]
+"""What a message that was answered for survives. `full`: everything but the loss of the disk;
+`normal`: everything but a power failure, which may take the last commits; `memory`: nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Metrics:
+    """How a runtime is doing.
+
+    Attributes:
+        counters: What it has done since it was started.
+        commits: Commits since then that are durable.
+        failed_commits: Commits since then that could not be stored.
+        busy_addresses: Addresses with messages.
+        resident_addresses: Addresses in memory.
+        waiting_timers: Delayed messages waiting.
+        calls_in_flight: Requests made and not answered.
+    """
+
+    counters: Counters
+    commits: int
+    failed_commits: int
+    busy_addresses: int
+    resident_addresses: int
+    waiting_timers: int
+    calls_in_flight: int
+
+
+class Runtime:
+    """An embedded durable runtime, used as `async with Runtime(functions) as runtime:`.
+
+    When the block is left, messages that were answered for and not yet worked on stay in the data
+    directory, and the next runtime on it goes on with them.
+
+    Args:
+        functions: Functions that run in this process; one registry, several, or None. They go
+            before endpoints that name them too.
+        data: The data directory, made if it does not exist; None to keep everything in memory.
+        durability: What a message that was answered for survives; see `Durability`.
+        endpoints: Where other functions are.
+        ingresses: What brings messages in, besides `send`.
+        egresses: What takes records out; a typename stands for one that is read by `egress`.
+        clock: What time it is.
+        policy: When a batch that failed is tried again.
+        random: Gives a number from 0 up to 1, for the policy.
+        drain: How long calls that are under way may go on when the runtime stops.
+
+    Raises:
+        ConfigurationError: If these things do not go together.
+
+    Example:
+        ```python
+        async with Runtime(functions, data="greetings") as runtime:
+            await runtime.send(message_builder("com.example/greeter", "Ada", str_value="hello"))
+            await runtime.idle()
+            state = await runtime.state("com.example/greeter", "Ada")
+        ```
+    """
+
+    def __init__(
+        self,
+        functions: StatefulFunctions | Iterable[StatefulFunctions] | None = None,
+        *,
+        data: str | Path | None = ".statefun",
+        durability: Durability = "full",
+        endpoints: Sequence[Endpoint] = (),
+        ingresses: Sequence[Ingress] = (),
+        egresses: Sequence[Egress | str] = (),
+        clock: Clock | None = None,
+        policy: RetryPolicy | None = None,
+        random: Callable[[], float] = chance.random,
+        drain: timedelta = timedelta(seconds=10),
+    ) -> None:
+        if durability not in ("full", "normal", "memory"):
+            raise ConfigurationError(
+                f"there is no durability {durability!r}: choose 'full', 'normal' or 'memory'"
+            )
+        registries = (
+            (functions,) if isinstance(functions, StatefulFunctions) else tuple(functions or ())
+        )
+        self._data = data
+        self._durability = durability
+        self._directory = FunctionDirectory(registries, endpoints)
+        self._ingresses = tuple(ingresses)
+        self._egresses: dict[str, Egress] = {}
+        for egress in egresses:
+            self._add_egress(Tap(egress) if isinstance(egress, str) else egress)
+        self._clock = clock or SystemClock()
+        self._policy = policy or Backoff()
+        self._random = random
+        self._drain = drain
+        self._store: Store | None = None
+        self._engine: Engine | None = None
+        self._dispatcher: Dispatcher | None = None
+        self._running: asyncio.Task[None] | None = None
+        self._exits = AsyncExitStack()
+
+    # --- life -------------------------------------------------------------------------------------
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.stop()
+
+    async def start(self) -> None:
+        """Open the data directory, go on where its last runtime ended, and take messages in.
+
+        Raises:
+            StoreLockedError: If another process is using the data directory.
+            StoreError: If the data directory cannot be used for another reason.
+            ConfigurationError: If an ingress or an egress cannot start, or this was started before.
+        """
+        if self._store is not None:
+            raise ConfigurationError("a runtime is started once: make a new one")
+        try:
+            await self._start()
+        except BaseException:
+            await self._exits.aclose()
+            raise
+
+    async def _start(self) -> None:
+        """Start everything, and arrange that it is stopped in the opposite order."""
+        exits = self._exits
+        store = self._store = self._open_store()
+        exits.callback(store.close)
+        exits.push_async_callback(self._directory.close)
+        recovered = store.recover()
+        engine = self._engine = Engine(
+            self._directory,
+            _Checks(self._egresses),
+            recovered=recovered,
+            policy=self._policy,
+            random=self._random,
+        )
+        dispatcher = Dispatcher(engine, store, self._directory, self._clock)
+        self._dispatcher = dispatcher
+        self._running = asyncio.create_task(dispatcher.run(), name="statefun-dispatcher")
+        exits.push_async_callback(self._finish)
+        for egress in tuple(self._egresses.values()):
+            exits.push_async_callback(egress.stop)
+            await egress.start(dispatcher.delivered)
+            dispatcher.add_egress(egress)
+        dispatcher.hand_over(recovered.egress)
+        exits.push_async_callback(dispatcher.drain, self._drain)
+        for ingress in self._ingresses:
+            exits.push_async_callback(ingress.stop)
+            await ingress.start(dispatcher.deliver)
+
+    async def _finish(self) -> None:
+        """Commit what is left and end the dispatcher; raises the error if it has ended by one."""
+        _, dispatcher, running = self._parts()
+        dispatcher.close()
+        await running
+
+    async def stop(self) -> None:
+        """Take in no more messages, let what is under way end, commit, and release everything.
+
+        Takes as long as the ingresses need to answer, and then at most `drain` for calls. Calling
+        it again does nothing.
+
+        Raises:
+            Exception: The error by which the runtime ended, if it did not end by this.
+        """
+        await self._exits.aclose()
+
+    async def watch(self) -> None:
+        """Wait until the runtime ends.
+
+        Raises:
+            Exception: The error by which it ended, unless it was by `stop`.
+        """
+        _, _, running = self._parts()
+        await asyncio.shield(running)
+
+    # --- use --------------------------------------------------------------------------------------
+
+    async def send(self, message: Message) -> None:
+        """Send a message to a function; returns once it is durable.
+
+        Raises:
+            UnknownFunctionError: If no function and no endpoint serves the typename.
+            InvalidMessageError: If it is no message, or the id is no valid text.
+            RuntimeStoppedError: If the runtime is stopping or stopped.
+        """
+        if not isinstance(message, Message):
+            raise InvalidMessageError(
+                f"{message!r} is no message: make one with message_builder(...)"
+            )
+        _, dispatcher, _ = self._parts()
+        address = Address(message.target_typename, message.target_id)
+        await dispatcher.deliver(address, message.argument())
+
+    async def idle(self) -> None:
+        """Wait until no message waits or is being worked on, and everything is durable.
+
+        Delayed messages may wait, and egress records may be unread. A message that fails again
+        and again keeps this waiting.
+
+        Raises:
+            RuntimeStoppedError: If the runtime stops before.
+        """
+        _, dispatcher, _ = self._parts()
+        await dispatcher.idle()
+
+    async def state(self, typename: str, target_id: str) -> dict[str, Value]:
+        """The values of an address by name, without those that were deleted or have expired.
+
+        They are those of the last turn, which may not be durable yet; after `idle` it is.
+        """
+        engine, _, _ = self._parts()
+        assert self._store is not None  # noqa: S101 - it is there whenever the engine is
+        address = Address(typename, target_id)
+        values = engine.values_of(address, self._store.load(address))
+        return visible_values(values, self._clock.now_ms())
+
+    def egress(self, typename: str) -> Tap:
+        """The records that functions send to an egress, for `async for`; see `Tap`.
+
+        An egress that was not named when the runtime was made begins to exist by this; messages
+        to it before that fail, and are tried again.
+
+        Raises:
+            ConfigurationError: If the records of this egress go elsewhere.
+        """
+        _, dispatcher, _ = self._parts()
+        egress = self._egresses.get(typename)
+        if egress is None:
+            parse_typename(typename)
+            egress = Tap(typename)
+            egress.begin(dispatcher.delivered)
+            self._add_egress(egress)
+            self._exits.push_async_callback(egress.stop)
+            dispatcher.add_egress(egress)
+        if not isinstance(egress, Tap):
+            raise ConfigurationError(
+                f"the records of {typename!r} go to {egress!r}: read them where that puts them"
+            )
+        return egress
+
+    @property
+    def is_healthy(self) -> bool:
+        """Whether messages are taken in and what happens becomes durable."""
+        is_running = self._running is not None and not self._running.done()
+        return is_running and self._dispatcher is not None and self._dispatcher.is_healthy
+
+    def metrics(self) -> Metrics:
+        """How the runtime is doing."""
+        engine, dispatcher, _ = self._parts()
+        return Metrics(
+            counters=engine.counters,
+            commits=dispatcher.commits,
+            failed_commits=dispatcher.failed_commits,
+            busy_addresses=engine.busy_addresses,
+            resident_addresses=engine.resident_addresses,
+            waiting_timers=engine.waiting_timers,
+            calls_in_flight=dispatcher.calls_in_flight,
+        )
+
+    # --- parts ------------------------------------------------------------------------------------
+
+    def _parts(self) -> tuple[Engine, Dispatcher, asyncio.Task[None]]:
+        if self._engine is None or self._dispatcher is None or self._running is None:
+            raise RuntimeStoppedError(
+                "the runtime has not been started: use it inside `async with Runtime(...)`"
+            )
+        return self._engine, self._dispatcher, self._running
+
+    def _open_store(self) -> Store:
+        if self._data is None or self._durability == "memory":
+            return MemoryStore()
+        return SqliteStore(self._data, self._durability)
+
+    def _add_egress(self, egress: Egress) -> None:
+        if egress.typename in self._egresses:
+            raise ConfigurationError(
+                f"two egresses are named {egress.typename!r}: give one of them another typename"
+            )
+        self._egresses[egress.typename] = egress
+
+
+class _Checks:
+    """The checks of the egresses that there are at the moment."""
+
+    def __init__(self, egresses: dict[str, Egress]) -> None:
+        self._egresses = egresses
+
+    def get(self, typename: str, /) -> Callable[[bytes], object] | None:
+        egress = self._egresses.get(typename)
+        return None if egress is None else egress.accept

@@ -1,0 +1,101 @@
+"""The tables of a data directory, as a list of numbered migrations.
+
+Law: a migration that was released never changes; a change of the tables is a new one at the end.
+The number of migrations a file has seen is its `PRAGMA user_version`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from statefun.errors import SchemaTooNewError
+
+if TYPE_CHECKING:
+    import sqlite3
+
+__all__ = ["MIGRATIONS", "check_version", "migrate"]
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (
+    (
+        # next_seq: the first number that nothing in this file has ever had.
+        "CREATE TABLE meta (key TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID",
+        "INSERT INTO meta VALUES ('next_seq', 1)",
+        # ttl_ms: the expiration under which the value was last touched, 0 for none.
+        """CREATE TABLE state (
+            typename TEXT NOT NULL,
+            id TEXT NOT NULL,
+            name TEXT NOT NULL,
+            value_typename TEXT NOT NULL,
+            data BLOB NOT NULL,
+            touched_ms INTEGER NOT NULL,
+            ttl_ms INTEGER NOT NULL,
+            PRIMARY KEY (typename, id, name)
+        ) WITHOUT ROWID""",
+        # caller_…: NULL for a message from an ingress. argument: a serialized TypedValue.
+        """CREATE TABLE message (
+            seq INTEGER PRIMARY KEY,
+            target_typename TEXT NOT NULL,
+            target_id TEXT NOT NULL,
+            caller_typename TEXT,
+            caller_id TEXT,
+            argument BLOB NOT NULL
+        )""",
+        """CREATE TABLE timer (
+            seq INTEGER PRIMARY KEY,
+            due_ms INTEGER NOT NULL,
+            sender_typename TEXT NOT NULL,
+            sender_id TEXT NOT NULL,
+            target_typename TEXT NOT NULL,
+            target_id TEXT NOT NULL,
+            argument BLOB NOT NULL,
+            token TEXT NOT NULL
+        )""",
+        """CREATE TABLE outbox (
+            id INTEGER PRIMARY KEY,
+            typename TEXT NOT NULL,
+            argument BLOB NOT NULL
+        )""",
+    ),
+)
+
+
+def check_version(connection: sqlite3.Connection, where: object) -> int:
+    """The schema version of a file.
+
+    Args:
+        connection: To the file.
+        where: The file, for the error.
+
+    Raises:
+        SchemaTooNewError: If a newer version of this package wrote it.
+    """
+    version = int(connection.execute("PRAGMA user_version").fetchone()[0])
+    if version > len(MIGRATIONS):
+        raise SchemaTooNewError(
+            f"{where} has the schema version {version}, and this version of statefun knows those "
+            f"up to {len(MIGRATIONS)}: install the version that wrote it, or a newer one"
+        )
+    return version
+
+
+def migrate(connection: sqlite3.Connection, where: object) -> None:
+    """Bring a file up to date, one transaction for each migration it has not seen.
+
+    Args:
+        connection: To the file; in autocommit mode.
+        where: The file, for errors.
+
+    Raises:
+        SchemaTooNewError: If a newer version of this package wrote it.
+        sqlite3.Error: If the file cannot be read or written.
+    """
+    for number in range(check_version(connection, where), len(MIGRATIONS)):
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            for statement in MIGRATIONS[number]:
+                connection.execute(statement)
+            connection.execute(f"PRAGMA user_version = {number + 1}")
+        except BaseException:
+            connection.execute("ROLLBACK")
+            raise
+        connection.execute("COMMIT")

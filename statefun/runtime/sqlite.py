@@ -1,0 +1,286 @@
+"""A store on disk: one SQLite file in a directory that one process at a time has.
+
+Law: one connection writes, and the same one checkpoints, on whatever thread calls `commit`; every
+other connection only reads and can do neither. What `commit` has returned from survives the
+process, and with the durability `full` the machine too.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, TypeAlias
+from urllib.parse import quote
+
+from statefun.errors import StoreError, StoreLockedError
+from statefun.runtime.records import (
+    OutboxRecord,
+    PendingMessage,
+    Recovered,
+    StoredEntry,
+    Timer,
+)
+from statefun.runtime.schema import check_version, migrate
+from statefun.sdk.address import Address
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from typing import Any
+
+    from filelock import BaseFileLock
+
+    from statefun.runtime.records import Delta
+
+__all__ = ["FILE_NAME", "Durability", "SqliteReader", "SqliteStore"]
+
+Durability: TypeAlias = Literal["full", "normal"]
+"""`full`: a commit is on the disk when it returns. `normal`: a power failure may take the last
+commits, whole ones, and nothing else does."""
+
+FILE_NAME = "statefun.db"
+LOCK_NAME = "lock"
+
+_HINTS = {
+    "SQLITE_NOTADB": "it is no SQLite database. Move it away, or choose another data directory",
+    "SQLITE_CORRUPT": "it is damaged. Put a backup in its place, or choose another data directory",
+    "SQLITE_READONLY": "it may not be written to. Check its permissions and those of its directory",
+    "SQLITE_CANTOPEN": "it cannot be opened. Check its permissions and those of its directory",
+    "SQLITE_PERM": "it may not be accessed. Check its permissions and those of its directory",
+    "SQLITE_FULL": "the disk is full. Make room on it",
+    "SQLITE_IOERR": "the disk could not be read or written. Check the disk",
+    "SQLITE_BUSY": "another program holds a lock on it. Close that program",
+}
+
+
+def store_error(path: Path, error: sqlite3.Error) -> StoreError:
+    """What SQLite says about a file, as a sentence with a way out."""
+    name = getattr(error, "sqlite_errorname", "") or ""
+    hint = next((text for start, text in _HINTS.items() if name.startswith(start)), "")
+    return StoreError(f"{path} cannot be used: {hint} ({error})" if hint else f"{path}: {error}")
+
+
+class SqliteReader:
+    """Looks into a data directory, whether a runtime is using it or not.
+
+    Args:
+        directory: The data directory.
+
+    Raises:
+        StoreError: If there is nothing to read in it, or it cannot be read.
+        SchemaTooNewError: If a newer version wrote it.
+    """
+
+    def __init__(self, directory: str | Path) -> None:
+        self._path = Path(directory) / FILE_NAME
+        if not self._path.exists():
+            raise StoreError(
+                f"there is no {self._path}: no runtime has used this directory yet. "
+                "Check the name of the data directory"
+            )
+        try:
+            self._connection = sqlite3.connect(
+                f"file:{quote(str(self._path.absolute()))}?mode=ro",
+                uri=True,
+                isolation_level=None,
+                check_same_thread=False,
+            )
+            check_version(self._connection, self._path)
+        except sqlite3.Error as error:
+            raise store_error(self._path, error) from error
+
+    def load(self, address: Address) -> Mapping[str, StoredEntry]:
+        """The values of one address: name → value."""
+        rows = self._rows(
+            "SELECT name, value_typename, data, touched_ms, ttl_ms FROM state"
+            " WHERE typename = ? AND id = ?",
+            address,
+        )
+        return {name: StoredEntry(*rest) for name, *rest in rows}
+
+    def addresses(self, typename: str) -> Iterator[Address]:
+        """The addresses of a function that have a value, ordered by id."""
+        rows = self._rows(
+            "SELECT DISTINCT id FROM state WHERE typename = ? ORDER BY id", (typename,)
+        )
+        return (Address(typename, row[0]) for row in rows)
+
+    def timers(self) -> Iterator[Timer]:
+        """The delayed messages waiting, in the order in which they fire."""
+        for seq, due_ms, sender, sender_id, target, target_id, argument, token in self._rows(
+            "SELECT seq, due_ms, sender_typename, sender_id, target_typename, target_id, argument,"
+            " token FROM timer ORDER BY due_ms, seq"
+        ):
+            addresses = Address(sender, sender_id), Address(target, target_id)
+            yield Timer(seq, due_ms, *addresses, argument, token)
+
+    def recover(self) -> Recovered:
+        """Everything besides values."""
+        (next_seq,) = next(self._rows("SELECT value FROM meta WHERE key = 'next_seq'"))
+        return Recovered(
+            next_seq,
+            tuple(self._messages()),
+            tuple(self.timers()),
+            tuple(
+                OutboxRecord(*row)
+                for row in self._rows("SELECT id, typename, argument FROM outbox ORDER BY id")
+            ),
+        )
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._connection.close()
+
+    def _messages(self) -> Iterator[PendingMessage]:
+        for seq, typename, target_id, caller_typename, caller_id, argument in self._rows(
+            "SELECT seq, target_typename, target_id, caller_typename, caller_id, argument"
+            " FROM message ORDER BY seq"
+        ):
+            caller = None if caller_typename is None else Address(caller_typename, caller_id)
+            yield PendingMessage(caller, argument, Address(typename, target_id), seq)
+
+    def _rows(self, statement: str, parameters: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+        try:
+            yield from self._connection.execute(statement, parameters)
+        except sqlite3.Error as error:
+            raise store_error(self._path, error) from error
+
+
+class SqliteStore:
+    """Keeps what a runtime commits in `<directory>/statefun.db`.
+
+    Args:
+        directory: The data directory; made if it does not exist.
+        durability: What a commit has to survive.
+
+    Raises:
+        StoreLockedError: If another process is using the directory.
+        SchemaTooNewError: If a newer version wrote it.
+        StoreError: If it cannot be used for another reason.
+        ModuleNotFoundError: If filelock is not installed.
+    """
+
+    is_blocking = True
+
+    def __init__(self, directory: str | Path, durability: Durability = "full") -> None:
+        self._path = Path(directory) / FILE_NAME
+        self._lock = _lock(Path(directory))
+        try:
+            self._connection = _open(self._path, durability)
+            self._reader = SqliteReader(directory)
+        except BaseException:
+            self._lock.release()
+            raise
+        self.load = self._reader.load
+        self.addresses = self._reader.addresses
+        self.timers = self._reader.timers
+        self.recover = self._reader.recover
+
+    def commit(self, delta: Delta) -> None:
+        """Store a delta in one transaction; durable as promised when it returns."""
+        connection = self._connection
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                _write(connection, delta)
+                connection.execute("COMMIT")
+            except BaseException:
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
+                raise
+        except sqlite3.Error as error:
+            raise store_error(self._path, error) from error
+
+    def close(self) -> None:
+        """Close the file, and let another process have the directory."""
+        self._reader.close()
+        self._connection.close()
+        self._lock.release()
+
+
+def _open(path: Path, durability: Durability) -> sqlite3.Connection:
+    try:
+        connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        try:
+            _use_wal(connection, path)
+            connection.execute(f"PRAGMA synchronous = {durability}")
+            connection.execute("PRAGMA fullfsync = 1")  # macOS: the flush that reaches the disk
+            connection.execute("PRAGMA checkpoint_fullfsync = 1")
+            migrate(connection, path)
+        except BaseException:
+            connection.close()
+            raise
+    except sqlite3.Error as error:
+        raise store_error(path, error) from error
+    return connection
+
+
+def _use_wal(connection: sqlite3.Connection, path: Path) -> None:
+    (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
+    if mode != "wal":
+        raise StoreError(
+            f"{path} is on a file system without shared memory (journal mode {mode!r} where "
+            "'wal' was asked for): choose a data directory on a local disk"
+        )
+
+
+def _write(connection: sqlite3.Connection, delta: Delta) -> None:
+    write = connection.executemany
+    values = sorted(delta.values.items())  # neighbours in the tree, one after another
+    write(
+        "INSERT OR REPLACE INTO state VALUES (?, ?, ?, ?, ?, ?, ?)",
+        (
+            (*address, name, entry.typename, entry.data, entry.touched_ms, entry.ttl_ms)
+            for (address, name), entry in values
+            if entry is not None
+        ),
+    )
+    write(
+        "DELETE FROM state WHERE typename = ? AND id = ? AND name = ?",
+        ((*address, name) for (address, name), entry in values if entry is None),
+    )
+    write(
+        "INSERT OR REPLACE INTO message VALUES (?, ?, ?, ?, ?, ?)",
+        (
+            (message.seq, *message.target, *(message.caller or (None, None)), message.argument)
+            for message in delta.messages
+        ),
+    )
+    write(
+        "INSERT OR REPLACE INTO timer VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            (each.seq, each.due_ms, *each.sender, *each.target, each.argument, each.token)
+            for each in delta.timers
+        ),
+    )
+    write(
+        "INSERT OR REPLACE INTO outbox VALUES (?, ?, ?)",
+        ((record.id, record.typename, record.argument) for record in delta.egress),
+    )
+    write("DELETE FROM message WHERE seq = ?", ((seq,) for seq in delta.consumed))
+    write("DELETE FROM timer WHERE seq = ?", ((seq,) for seq in delta.timers_gone))
+    write("DELETE FROM outbox WHERE id = ?", ((seq,) for seq in delta.egress_gone))
+    connection.execute("UPDATE meta SET value = ? WHERE key = 'next_seq'", (delta.next_seq,))
+
+
+def _lock(directory: Path) -> BaseFileLock:
+    try:
+        import filelock  # noqa: PLC0415 - an optional dependency
+    except ModuleNotFoundError as error:
+        raise ModuleNotFoundError(
+            "a data directory needs filelock: pip install 'statefun[runtime]'"
+        ) from error
+    lock = filelock.FileLock(directory / LOCK_NAME, timeout=0, thread_local=False)
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        lock.acquire()
+    except filelock.Timeout as error:
+        raise StoreLockedError(
+            f"the data directory {directory} is in use by another process: stop that one, or give "
+            "this one a directory of its own"
+        ) from error
+    except (OSError, NotImplementedError) as error:
+        raise StoreError(
+            f"the data directory {directory} cannot be used: {error}. Check its permissions, or "
+            "choose another one"
+        ) from error
+    return lock

@@ -1,0 +1,38 @@
+"""Transports: how a batch reaches its function."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from statefun.sdk.functions import StatefulFunctions
+
+from statefun.sdk.handler import RequestReplyHandler
+
+__all__ = ["InProcessTransport", "Transport"]
+
+
+class Transport(Protocol):
+    """Carries requests to functions."""
+
+    async def invoke(self, request: bytes) -> bytes:
+        """Make one attempt.
+
+        Args:
+            request: A serialized ToFunction.
+
+        Returns:
+            A serialized FromFunction, unchecked.
+
+        Raises:
+            TransportError: If the function could not be reached, or what answered was no endpoint.
+            StatefunError: What else went wrong; the runtime tries again either way.
+        """
+        ...
+
+
+class InProcessTransport:
+    """Calls functions of this process, through the same bytes as any other transport."""
+
+    def __init__(self, functions: StatefulFunctions) -> None:
+        self.invoke = RequestReplyHandler(functions).handle_async

@@ -1,0 +1,201 @@
+"""The harness: runs functions inside a test, on the engine of the embedded runtime.
+
+Law: what happens here happens in the same order, through the same bytes and by the same engine as
+in a running process; only time passes by hand, and nothing is kept on disk.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from statefun.errors import MessageArgumentsError, StatefunError
+from statefun.runtime.clock import ManualClock
+from statefun.runtime.directory import FunctionDirectory
+from statefun.runtime.engine import Engine
+from statefun.runtime.memory import MemoryStore
+from statefun.runtime.values import EgressValue, visible_values
+from statefun.sdk.address import Address
+from statefun.sdk.functions import StatefulFunctions
+from statefun.sdk.handler import RequestReplyHandler
+from statefun.sdk.messages import Message, message_builder
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from datetime import timedelta
+
+    from statefun.runtime.mailbox import Batch
+    from statefun.runtime.retry import Setback
+    from statefun.runtime.values import Value
+
+__all__ = ["Harness"]
+
+
+class _Egresses:
+    """The egresses of a test: those that were named, or any."""
+
+    def __init__(self, typenames: Iterable[str] | None) -> None:
+        self._typenames = None if typenames is None else frozenset(typenames)
+
+    def get(self, typename: str, /) -> Callable[[bytes], object] | None:
+        known = self._typenames is None or typename in self._typenames
+        return len if known else None  # any bytes will do
+
+
+class Harness:
+    """Runs functions in a test: send messages, run, look at state and egress, let time pass.
+
+    Args:
+        functions: What is under test; one registry or several.
+        clock: The clock to go by; a new one that stands still, unless given.
+        raise_failures: Whether a function that fails makes `run` and `advance` raise. If not, what
+            failed is in `failures` and is tried again as time advances.
+        egresses: The egress typenames there are; None for any.
+
+    Attributes:
+        clock: The clock. Move it by `advance`, so that timers fire on the way.
+        failures: Every attempt that failed, oldest first.
+
+    Example:
+        ```python
+        harness = Harness(functions)
+        harness.send("com.example/greeter", "Ada", str_value="hello")
+        harness.run()
+        assert harness.state("com.example/greeter", "Ada")["seen"].value == 1
+        ```
+    """
+
+    def __init__(
+        self,
+        functions: StatefulFunctions | Iterable[StatefulFunctions],
+        *,
+        clock: ManualClock | None = None,
+        raise_failures: bool = True,
+        egresses: Iterable[str] | None = None,
+    ) -> None:
+        registries = (functions,) if isinstance(functions, StatefulFunctions) else tuple(functions)
+        self.clock = clock or ManualClock()
+        self.failures: list[Setback] = []
+        self._raise_failures = raise_failures
+        self._handlers = {
+            typename: RequestReplyHandler(registry)
+            for registry in registries
+            for typename in registry.typenames
+        }
+        self._store = MemoryStore()
+        self._engine = Engine(FunctionDirectory(registries), _Egresses(egresses))
+        self._egress: list[tuple[str, EgressValue]] = []
+
+    def send(self, target: Message | str, target_id: str = "", **value: Any) -> None:
+        """Send a message as an ingress would. Nothing runs before `run` or `advance`.
+
+        Args:
+            target: A message; or the typename of a function, followed by what else
+                `message_builder` takes: an id and for example `str_value="hello"`.
+            target_id: The id, if `target` is a typename.
+            value: The value, if `target` is a typename.
+
+        Raises:
+            UnknownFunctionError: If no function is registered under the typename.
+            InvalidMessageError: If this does not make a message.
+        """
+        if isinstance(target, Message):
+            if target_id or value:
+                raise MessageArgumentsError(
+                    f"{target!r} is a whole message: send it alone, or pass a typename, an id and "
+                    "a value"
+                )
+            message = target
+        else:
+            message = message_builder(target, target_id, **value)
+        address = Address(message.target_typename, message.target_id)
+        self._engine.deliver(address, message.argument())
+
+    def run(self) -> None:
+        """Run until nothing is left that can run now; timers that are due fire.
+
+        Raises:
+            InvocationError: If a function raised; `__cause__` is what it raised. Nothing that its
+                batch did is kept, and the batch will be tried again when time advances. Other
+                errors of `statefun.errors` come out for a reply that no engine would accept.
+        """
+        try:
+            while self._step():
+                pass
+        finally:
+            self._commit()
+
+    def advance(self, by: timedelta) -> None:
+        """Let time pass. What becomes due on the way runs at its time, each to its end.
+
+        Raises:
+            InvocationError: See `run`; the clock then stands where the function failed.
+        """
+        goal = ManualClock(self.clock.now_ms())
+        goal.advance(by)
+        self.run()
+        while True:
+            due_ms = self._engine.next_wake_ms()
+            if due_ms is None or due_ms > goal.now_ms():
+                break
+            self.clock.advance_to(due_ms)
+            self.run()
+        self.clock.advance_to(goal.now_ms())
+        self.run()
+
+    def state(self, typename: str, target_id: str) -> dict[str, Value]:
+        """The values of an address by name, without those that were deleted or have expired."""
+        address = Address(typename, target_id)
+        values = self._engine.values_of(address, self._store.load(address))
+        return visible_values(values, self.clock.now_ms())
+
+    def egress(self, typename: str | None = None) -> list[EgressValue]:
+        """What was sent to an egress (or to any, for None), in order."""
+        return [value for egress, value in self._egress if typename in (None, egress)]
+
+    @property
+    def pending_timers(self) -> int:
+        """How many delayed messages wait."""
+        return self._engine.waiting_timers
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether no message waits, not even one to be tried again. Timers may wait."""
+        return self._engine.is_idle
+
+    def _step(self) -> bool:
+        """Do what can be done now; returns whether there was anything."""
+        now_ms = self.clock.now_ms()
+        self._engine.tick(now_ms)
+        batches = self._engine.take_batches(now_ms)
+        loads = self._engine.take_loads()
+        for address in loads:
+            self._engine.loaded(address, self._store.load(address))
+        for batch in batches:
+            self._invoke(batch)
+        self._report()
+        return bool(batches or loads)
+
+    def _invoke(self, batch: Batch) -> None:
+        try:
+            reply = self._handlers[batch.address.typename].handle_sync(batch.request)
+        except StatefunError as error:
+            self._engine.failed(batch, error, self.clock.now_ms())
+        else:
+            self._engine.replied(batch, reply, self.clock.now_ms())
+
+    def _report(self) -> None:
+        setbacks = self._engine.take_setbacks()
+        self.failures += setbacks
+        if setbacks and self._raise_failures:
+            raise setbacks[0].error
+
+    def _commit(self) -> None:
+        delta = self._engine.begin_commit()
+        if delta is None:
+            return
+        self._store.commit(delta)
+        released = self._engine.committed()
+        for record in released.egress:
+            value = EgressValue.decode(record.argument, record.id)
+            self._egress.append((record.typename, value))
+        self._engine.egress_delivered(record.id for record in released.egress)

@@ -1,0 +1,120 @@
+"""Running the command line as a process of its own."""
+
+from __future__ import annotations
+
+import os
+import re
+import select
+import signal
+import subprocess
+import sys
+from contextlib import chdir, redirect_stderr, redirect_stdout
+from dataclasses import dataclass
+from io import StringIO
+from typing import TYPE_CHECKING
+
+from statefun.cli import main
+
+if TYPE_CHECKING:
+    from pathlib import Path
+    from types import TracebackType
+    from typing import Self
+
+PATIENCE_S = 30
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a command ended."""
+
+    code: int
+    out: str
+    err: str
+
+
+def statefun(*arguments: str, cwd: Path) -> Outcome:
+    """Run a command to its end: `run` in a process of its own, others faster in this one."""
+    if arguments[0] == "run":
+        command = [sys.executable, "-m", "statefun", *arguments]
+        done = subprocess.run(
+            command, cwd=cwd, capture_output=True, text=True, timeout=PATIENCE_S, check=False
+        )
+        return Outcome(done.returncode, done.stdout, done.stderr)
+    out, err = StringIO(), StringIO()
+    with chdir(cwd), redirect_stdout(out), redirect_stderr(err):
+        code = main(arguments)
+    return Outcome(code, out.getvalue(), err.getvalue())
+
+
+class Server:
+    """A command that goes on until it is stopped, and says in one line when it is ready.
+
+    Attributes:
+        ready: That line.
+        ports: What listens → its port, as the line says.
+    """
+
+    def __init__(self, *arguments: str, cwd: Path) -> None:
+        self._errors = (cwd / "stderr.txt").open("a+b")
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "statefun", *arguments],
+            cwd=cwd,
+            stdout=subprocess.PIPE,
+            stderr=self._errors,
+        )
+        self.ready = ""
+
+    def wait_until_ready(self) -> Self:
+        assert self._process.stdout is not None
+        readable, _, _ = select.select([self._process.stdout], [], [], PATIENCE_S)
+        self.ready = self._process.stdout.readline().decode().rstrip() if readable else ""
+        if not self.ready:
+            errors = self.errors()
+            self.close()
+            raise AssertionError(f"it did not get ready; stderr: {errors}")
+        return self
+
+    @property
+    def ports(self) -> dict[str, int]:
+        found = re.findall(r"(\w+):? https?://[^ ,]*?:(\d+)", self.ready)
+        return {name: int(port) for name, port in found}
+
+    def url(self, name: str) -> str:
+        return f"http://127.0.0.1:{self.ports[name]}"
+
+    def errors(self) -> str:
+        """What it has said on stderr."""
+        return os.pread(self._errors.fileno(), 1 << 20, 0).decode()
+
+    def send_signal(self, number: signal.Signals) -> None:
+        self._process.send_signal(number)
+
+    def wait(self) -> int:
+        """The exit code."""
+        return self._process.wait(PATIENCE_S)
+
+    def stop(self) -> int:
+        self.send_signal(signal.SIGTERM)
+        return self.wait()
+
+    def kill(self) -> None:
+        """Kill it, if it still runs."""
+        self._process.kill()
+        self._process.wait()
+
+    def close(self) -> None:
+        self.kill()
+        assert self._process.stdout is not None
+        self._process.stdout.close()
+        self._errors.close()
+
+    def __enter__(self) -> Self:
+        return self.wait_until_ready()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()

@@ -1,0 +1,203 @@
+"""`statefun run` is killed again and again under load; nothing acknowledged is lost or repeated.
+
+Clients send numbered messages over HTTP to a function that counts each number, tells another
+function, and writes an egress record; a reader takes the records. The process gets SIGKILL at
+moments drawn from a seed, and is started again on the same data directory.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import contextlib
+import json
+import random
+import shutil
+from collections import Counter, defaultdict
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import aiohttp
+import pytest
+from aiohttp.test_utils import TestServer
+
+from statefun.sdk.valuetypes import StringType, serialize
+from statefun.serve import aiohttp_app
+from tests.cli.ledger import functions
+from tests.cli.process import PATIENCE_S, Server, statefun
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+KILLS = 12
+CLIENTS = 8
+ADDRESSES = 3
+ACKNOWLEDGED_BEFORE_KILL = 40
+
+CONNECTORS = """\
+kind: io.statefun.playground.v1/ingress
+spec: {port: 0}
+---
+kind: io.statefun.playground.v1/egress
+spec: {port: 0, topics: [accounts]}
+"""
+ENDPOINT = """\
+kind: io.statefun.endpoints.v2/http
+spec:
+  functions: com.example/*
+  urlPathTemplate: %s
+"""
+
+
+class Witness:
+    """What the outside world knows: messages sent and acknowledged, records read."""
+
+    def __init__(self) -> None:
+        self.sent: dict[str, list[str]] = defaultdict(list)  # id of the account → messages
+        self.acknowledged: set[str] = set()
+        self.records: dict[str, set[bytes]] = defaultdict(set)  # Record-Id → bodies
+        self.news = asyncio.Event()
+
+    async def send(self, session: aiohttp.ClientSession, url: str, client: str) -> None:
+        """Send one message after another until the runtime goes away."""
+        for number in range(1 << 30):
+            name = f"{client}-{number}"
+            account = str(number % ADDRESSES)
+            self.sent[account].append(name)
+            async with session.put(
+                f"{url}/com.example/account/{account}",
+                data=serialize(StringType, name),
+                headers={"Content-Type": "application/vnd.io.statefun.types/string"},
+            ) as response:
+                assert response.status == 200, await response.text()
+            self.acknowledged.add(name)
+            self.news.set()
+
+    async def read(self, session: aiohttp.ClientSession, url: str) -> None:
+        """Read records until the runtime goes away."""
+        while True:
+            async with session.get(f"{url}/accounts") as response:
+                if response.status == 200:
+                    body = await response.read()
+                    self.records[response.headers["Record-Id"]].add(body)
+                    self.news.set()
+                else:
+                    await asyncio.sleep(0.001)  # nothing to read: ask again a little later
+
+    async def until_acknowledged(self, more: int) -> None:
+        enough = len(self.acknowledged) + more
+        while len(self.acknowledged) < enough:
+            await self.until_news()
+
+    async def until_read(self) -> None:
+        """Until there is a record of every acknowledged message."""
+        while not {name.encode() for name in self.acknowledged} <= self.bodies().keys():
+            await self.until_news()
+
+    async def until_news(self) -> None:
+        self.news.clear()
+        await self.news.wait()
+
+    def bodies(self) -> Counter[bytes]:
+        """How many records there are of each message."""
+        return Counter(body for bodies in self.records.values() for body in bodies)
+
+
+@asynccontextmanager
+async def traffic(witness: Witness, server: Server, name: str) -> AsyncIterator[None]:
+    """Clients and a reader, until the runtime goes away; answers on their way are still taken."""
+    async with aiohttp.ClientSession() as session:
+        tasks = [asyncio.create_task(witness.read(session, server.url("egress")))]
+        tasks += [
+            asyncio.create_task(witness.send(session, server.url("ingress"), f"{name}-{client}"))
+            for client in range(CLIENTS)
+        ]
+        yield
+        ended = await asyncio.wait_for(asyncio.gather(*tasks, return_exceptions=True), PATIENCE_S)
+    assert [each for each in ended if not isinstance(each, aiohttp.ClientError)] == []
+
+
+def state(folder: Path, typename: str, account: str) -> Any:
+    outcome = statefun("state", "get", typename, account, "--json", cwd=folder)
+    assert outcome.code == 0, outcome.err
+    return json.loads(outcome.out)["values"]
+
+
+@pytest.fixture(params=["in process", "remote"])
+async def command(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[tuple[str, ...]]:
+    """How to run the functions: in the runtime's process, or behind an endpoint beside it."""
+    shutil.copy(Path(__file__).with_name("ledger.py"), tmp_path)
+    (tmp_path / "module.yaml").write_text(CONNECTORS)
+    if request.param == "in process":
+        yield "run", "module.yaml", "--functions", "ledger:functions", "--admin-port", "0"
+        return
+    async with TestServer(aiohttp_app(functions)) as endpoint:
+        url = endpoint.make_url("/statefun")
+        (tmp_path / "endpoint.yaml").write_text(ENDPOINT % url)
+        yield "run", "module.yaml", "endpoint.yaml", "--admin-port", "0"
+
+
+@pytest.mark.timeout(180)
+async def test_kills_lose_and_repeat_nothing(command: tuple[str, ...], tmp_path: Path) -> None:
+    """After SIGKILLs under load every acknowledged message counts once, in state and in records."""
+    moments = random.Random(7)
+    witness = Witness()
+    for kill in range(KILLS):
+        server = await start(command, tmp_path)
+        try:
+            async with traffic(witness, server, f"{kill}"):
+                await witness.until_acknowledged(moments.randrange(ACKNOWLEDGED_BEFORE_KILL))
+                server.kill()
+        finally:
+            server.close()
+
+    server = await start(command, tmp_path)
+    try:
+        async with aiohttp.ClientSession() as session:
+            reading = asyncio.create_task(witness.read(session, server.url("egress")))
+            with contextlib.suppress(TimeoutError):  # then `check` says what is missing
+                await asyncio.wait_for(witness.until_read(), PATIENCE_S)
+            await until_idle(session, server)
+            reading.cancel()
+        assert await asyncio.to_thread(server.stop) == 0
+    finally:
+        server.close()
+
+    check(witness, tmp_path)
+
+
+async def start(command: tuple[str, ...], folder: Path) -> Server:
+    return await asyncio.to_thread(Server(*command, cwd=folder).wait_until_ready)
+
+
+async def until_idle(session: aiohttp.ClientSession, server: Server) -> None:
+    """Until no function has anything to do any more."""
+    metrics = ""
+    while "\nstatefun_busy_addresses 0.0\n" not in metrics:
+        async with session.get(server.url("admin") + "/metrics") as response:
+            metrics = await response.text()
+
+
+def check(witness: Witness, folder: Path) -> None:
+    seen: Counter[str] = Counter()
+    for account, sent in witness.sent.items():
+        counts = json.loads(_decoded(state(folder, "com.example/account", account)["seen"]))
+        assert set(counts) <= set(sent)
+        seen.update(counts)
+
+    assert witness.acknowledged - seen.keys() == set()
+    assert {name.encode() for name in witness.acknowledged} - witness.bodies().keys() == set()
+    assert set(seen.values()) == {1}
+    total = state(folder, "com.example/total", "all")["total"]["value"]
+    assert total == len(seen)
+    assert {record: len(bodies) for record, bodies in witness.records.items()} == dict.fromkeys(
+        witness.records, 1
+    )
+    assert set(witness.bodies().values()) == {1}
+    assert witness.bodies().keys() <= {name.encode() for name in seen}
+    assert len(witness.acknowledged) > KILLS
+
+
+def _decoded(value: dict[str, str]) -> bytes:
+    return base64.b64decode(value["base64"])

@@ -1,0 +1,252 @@
+"""Wrong usage and failures: one line on stderr, exit code 2 or 1, a traceback only when asked."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from importlib.metadata import version
+from typing import TYPE_CHECKING
+
+import pytest
+
+from statefun.cli import main
+from tests.cli.process import Outcome, statefun
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+FORM = "is not of the form 'namespace/name': write for example 'com.example/greeter'"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        ([], "statefun: the following arguments are required: COMMAND"),
+        (["serve"], "statefun serve: the following arguments are required: MODULE:ATTR"),
+        (
+            ["serve", "greeter"],
+            (
+                "statefun serve: argument MODULE:ATTR: 'greeter' is not of the form MODULE:ATTR: "
+                "write for example 'greeter:functions'"
+            ),
+        ),
+        (
+            ["serve", "a:b", "--port", "x"],
+            "statefun serve: argument --port: 'x' is no port: write a number from 0 to 65535",
+        ),
+        (
+            ["run", "--admin-port", "65536"],
+            (
+                "statefun run: argument --admin-port: '65536' is no port: write a number from 0 to "
+                "65535"
+            ),
+        ),
+        (["run", "--bogus"], "statefun: unrecognized arguments: --bogus"),
+        (["check"], "statefun check: the following arguments are required: FILE"),
+        (
+            ["send", "greeter", "1", "x"],
+            f"statefun send: argument NS/TYPE: typename 'greeter' {FORM}",
+        ),
+        (
+            ["send", "a/b", "1", "x", "--type", "int"],
+            f"statefun send: argument --type: typename 'int' {FORM}",
+        ),
+        (
+            ["send", "a/b", "\udcff", "x"],
+            "statefun send: argument ID: '\\udcff' is not valid UTF-8",
+        ),
+        (["state"], "statefun state: the following arguments are required: ACTION"),
+        (["state", "get", "a/b"], "statefun state get: the following arguments are required: ID"),
+    ],
+)
+def test_wrong_usage_is_one_line_and_exit_code_2(
+    arguments: list[str], line: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What is wrong is said in one line that ends with where to look."""
+    code = main(arguments)
+
+    program = line.split(":", maxsplit=1)[0]
+    assert (code, *capsys.readouterr()) == (2, "", f"{line}; '{program} --help' shows the usage\n")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "line"),
+    [
+        (
+            ["run"],
+            2,
+            "statefun run: nothing to run: pass module files, or --functions MODULE:ATTR, or both",
+        ),
+        (
+            ["send", "a/b", "", "x"],
+            2,
+            "statefun send: the ID is empty, and the HTTP ingress takes no empty ids: pass another",
+        ),
+        (
+            ["send", "a/b", "1", "x", "--type", "io.statefun.types/int"],
+            2,
+            "statefun send: 'x' is no io.statefun.types/int: write a whole number",
+        ),
+        (
+            ["send", "a/b", "1", "maybe", "--type", "io.statefun.types/bool"],
+            2,
+            "statefun send: 'maybe' is no io.statefun.types/bool: write true or false",
+        ),
+        (
+            ["send", "a/b", "1", "2147483648", "--type", "io.statefun.types/int"],
+            2,
+            "statefun send: 2147483648 does not fit io.statefun.types/int (32 bits, signed)",
+        ),
+        (
+            ["send", "a/b", "1", "x", "--to", "localhost:8090"],
+            2,
+            (
+                "statefun send: --to 'localhost:8090' is no URL: write for example "
+                "'http://127.0.0.1:8090'"
+            ),
+        ),
+        (
+            ["send", "a/b", "1", "x", "--to", "http://127.0.0.1:1"],
+            1,
+            (
+                "statefun send: no runtime answers at http://127.0.0.1:1 ([Errno 111] Connection "
+                "refused): start one with 'statefun run', or name its ingress with --to"
+            ),
+        ),
+        (
+            ["serve", "no_such_module:functions"],
+            1,
+            (
+                "statefun serve: there is no module 'no_such_module' in {cwd} nor among the "
+                "installed packages: run this from the directory that contains it"
+            ),
+        ),
+        *(
+            (
+                [*command, "--data", "none"],
+                1,
+                (
+                    f"statefun {command[0]}: there is no none/statefun.db: no runtime has used "
+                    "this directory yet. Check the name of the data directory"
+                ),
+            )
+            for command in (
+                ["state", "list", "a/b"],
+                ["state", "get", "a/b", "1"],
+                ["timers", "list"],
+            )
+        ),
+    ],
+)
+def test_a_failure_is_one_line(arguments: list[str], code: int, line: str, tmp_path: Path) -> None:
+    """A command that cannot do what it was asked for says what, where and what to do."""
+    assert statefun(*arguments, cwd=tmp_path) == Outcome(code, "", f"{line.format(cwd=tmp_path)}\n")
+
+
+@pytest.mark.parametrize("position", [0, 1])
+def test_a_traceback_comes_with_debug_only(
+    position: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`--debug` shows where an error comes from, before or behind the command."""
+    arguments = ["run", "none.yaml"]
+    arguments.insert(position, "--debug")
+
+    code = main(arguments)
+
+    errors = capsys.readouterr().err.splitlines()
+    assert (code, errors[0], errors[-1]) == (
+        1,
+        "Traceback (most recent call last):",
+        "statefun run: none.yaml: cannot be read: No such file or directory; check the path",
+    )
+
+
+def test_the_version_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    """`--version` prints the name and the version."""
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out == f"statefun {version('statefun')}\n"
+
+
+@pytest.mark.parametrize(
+    "command", ["", "serve", "run", "send", "state list", "state get", "timers list", "check"]
+)
+def test_every_command_explains_itself(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """`--help` prints the usage and ends with 0."""
+    assert main([*command.split(), "--help"]) == 0
+    assert capsys.readouterr().out.startswith(f"usage: statefun {command}".rstrip())
+
+
+@pytest.mark.parametrize(
+    ("module", "arguments", "line"),
+    [
+        ("yaml", "check m.yaml", "statefun check: module files need PyYAML"),
+        ("pydantic", "check m.yaml", "statefun check: module files need pydantic"),
+        ("pydantic", "run m.yaml", "statefun run: module files need pydantic"),
+        ("aiohttp", "run m.yaml --functions f:f", "statefun run: listening for HTTP needs aiohttp"),
+        ("filelock", "run m.yaml --functions f:f", "statefun run: a data directory needs filelock"),
+        (
+            "prometheus_client",
+            "run m.yaml --functions f:f --admin-port 0",
+            "statefun run: --admin-port needs prometheus-client",
+        ),
+    ],
+)
+def test_a_missing_library_names_what_to_install(
+    module: str, arguments: str, line: str, tmp_path: Path
+) -> None:
+    """Without an extra a command says which line installs it."""
+    (tmp_path / "m.yaml").write_text("kind: io.statefun.playground.v1/ingress\nspec: {port: 0}\n")
+    (tmp_path / "f.py").write_text("from statefun import StatefulFunctions as F; f = F()\n")
+    program = (
+        f"import sys; sys.modules[{module!r}] = None; from statefun.cli import main; "
+        f"sys.exit(main({arguments.split()!r}))"
+    )
+
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+
+    assert (done.returncode, done.stdout, done.stderr) == (
+        1,
+        "",
+        f"{line}: pip install 'statefun[runtime]'\n",
+    )
+
+
+def test_check_prints_every_problem_with_its_line(tmp_path: Path) -> None:
+    """Errors and warnings of all files are lines on stderr; an error makes the exit code 1."""
+    ingress = "kind: io.statefun.playground.v1/ingress\nspec: {port: %s}\nextra: 1\n"
+    (tmp_path / "a.yaml").write_text(ingress % "x")
+    (tmp_path / "b.yaml").write_text(ingress % "0")
+    key = "unknown key 'extra': it has no effect; known keys: kind, spec"
+
+    both = statefun("check", "a.yaml", "b.yaml", cwd=tmp_path)
+    one = statefun("check", "b.yaml", cwd=tmp_path)
+    strict = statefun("check", "--strict", "b.yaml", cwd=tmp_path)
+
+    assert both == Outcome(
+        1,
+        "",
+        "a.yaml:2: 'port' should be a valid integer, got 'x'\n"
+        f"a.yaml:3: {key} (warning)\n"
+        f"b.yaml:3: {key} (warning)\n",
+    )
+    assert one == Outcome(
+        0, "b.yaml: 0 endpoints, 1 ingress, 0 egresses\n", f"b.yaml:3: {key} (warning)\n"
+    )
+    assert strict == Outcome(1, "", f"b.yaml:3: {key}\n")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        "check a.yaml --strict b.yaml",
+        "check --strict a.yaml b.yaml",
+        "check a.yaml b.yaml --strict",
+    ],
+)
+def test_files_may_stand_before_and_behind_options(arguments: str, tmp_path: Path) -> None:
+    """The order of files and options does not matter."""
+    lines = statefun(*arguments.split(), cwd=tmp_path).err.splitlines()
+
+    assert [line.split(":")[0] for line in lines] == ["a.yaml", "b.yaml"]

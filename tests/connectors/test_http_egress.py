@@ -1,0 +1,295 @@
+"""The HTTP egress: what it accepts, what it hands out, and when that counts as delivered."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+import struct
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
+
+import aiohttp
+import pytest
+
+from statefun.connectors.http import PLAYGROUND_EGRESS, HttpEgress
+from statefun.connectors.ports import OutgoingRecord
+from statefun.errors import InvalidMessageError
+from statefun.sdk.egress import kafka_egress_message, kinesis_egress_message
+from statefun.sdk.messages import encode_typed_value
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Sequence
+
+RECORD = "io.statefun.playground/EgressRecord"
+
+
+def playground(topic: Any, payload: Any, **more: Any) -> bytes:
+    data = json.dumps({"topic": topic, "payload": payload, **more}).encode()
+    return encode_typed_value(RECORD, data)
+
+
+def kafka(topic: str, value: bytes, key: str | None = None) -> bytes:
+    return kafka_egress_message(PLAYGROUND_EGRESS, topic, value, key=key).argument()
+
+
+class Reader:
+    """An egress with two topics that is being served, what it delivered, and a client of it."""
+
+    def __init__(self, egress: HttpEgress, session: aiohttp.ClientSession) -> None:
+        self.egress = egress
+        self.session = session
+        self.delivered: list[int] = []
+
+    async def get(self, path: str, method: str = "GET") -> tuple[int, dict[str, str], bytes]:
+        url = f"http://127.0.0.1:{self.egress.port}{path}"
+        async with self.session.request(method, url) as response:
+            shown = ("Content-Type", "Record-Id", "Record-Key")
+            headers = {name: response.headers[name] for name in shown if name in response.headers}
+            return response.status, headers, await response.read()
+
+    def take(self, ids: Sequence[int]) -> None:
+        self.delivered.extend(ids)
+
+
+@asynccontextmanager
+async def reading(*records: tuple[int, bytes]) -> AsyncIterator[Reader]:
+    egress = HttpEgress(0, ["greetings", "other topic"])
+    async with aiohttp.ClientSession() as session:
+        reader = Reader(egress, session)
+        await egress.start(reader.take)
+        try:
+            egress.put([OutgoingRecord(*record) for record in records])
+            yield reader
+        finally:
+            await egress.stop()
+
+
+async def test_records_come_out_one_by_one_oldest_first() -> None:
+    """Each GET takes the oldest record of its topic, and counts it as delivered."""
+    records = [
+        (3, playground("greetings", "first")),
+        (5, playground("other topic", "elsewhere")),
+        (8, playground("greetings", "héllo")),
+    ]
+    async with reading(*records) as reader:
+        answers = [await reader.get("/greetings") for _ in range(2)]
+        other = await reader.get("/other%20topic")
+        nothing, _, reason = await reader.get("/greetings")
+
+    text = "text/plain; charset=utf-8"
+    assert answers == [
+        (200, {"Content-Type": text, "Record-Id": "3"}, b"first"),
+        (200, {"Content-Type": text, "Record-Id": "8"}, "héllo".encode()),
+    ]
+    assert other == (200, {"Content-Type": text, "Record-Id": "5"}, b"elsewhere")
+    assert (nothing, reason) == (404, b"there is no record in 'greetings' now\n")
+    assert reader.delivered == [3, 8, 5]
+
+
+async def test_a_kafka_record_comes_out_with_its_key() -> None:
+    """The body is the record's value; the key is a header, percent-encoded where it must be."""
+    records = [
+        (1, kafka("greetings", b"\x00\xff", key="a b%é")),
+        (2, kafka("greetings", b"")),
+    ]
+    async with reading(*records) as reader:
+        answers = [await reader.get("/greetings") for _ in range(2)]
+
+    octets = "application/octet-stream"
+    assert answers == [
+        (
+            200,
+            {"Content-Type": octets, "Record-Id": "1", "Record-Key": "a%20b%25%C3%A9"},
+            b"\x00\xff",
+        ),
+        (200, {"Content-Type": octets, "Record-Id": "2"}, b""),
+    ]
+
+
+async def test_an_unknown_topic_is_answered_404_with_the_known_ones() -> None:
+    """Reading a topic that is not configured says which there are."""
+    async with reading() as reader:
+        status, _, reason = await reader.get("/gone")
+
+    assert (status, reason) == (
+        404,
+        b"there is no topic 'gone'; topics: /greetings, /other%20topic\n",
+    )
+
+
+@pytest.mark.parametrize("method", ["HEAD", "POST", "PUT", "DELETE"])
+async def test_another_method_takes_nothing(method: str) -> None:
+    """Only GET takes a record; others are answered 405."""
+    async with reading((1, playground("greetings", "x"))) as reader:
+        status, _, _ = await reader.get("/greetings", method)
+
+        assert (status, reader.delivered) == (405, [])
+        assert (await reader.get("/greetings"))[2] == b"x"
+
+
+async def test_a_record_whose_reader_vanishes_comes_again() -> None:
+    """An answer that could not be written completely leaves the record where it was."""
+    large = "x" * (8 << 20)
+    async with reading((1, playground("greetings", large))) as reader:
+        stream, writer = await asyncio.open_connection("127.0.0.1", reader.egress.port)
+        writer.write(b"GET /greetings HTTP/1.1\r\nHost: x\r\n\r\n")
+        await stream.readexactly(1000)
+        writer.transport.abort()
+
+        async def until_back() -> tuple[int, dict[str, str], bytes]:
+            while (answer := await reader.get("/greetings"))[0] == 404:
+                pass
+            return answer
+
+        answer = await asyncio.wait_for(until_back(), 10)
+
+    assert (answer[0], answer[1]["Record-Id"], len(answer[2])) == (200, "1", len(large))
+    assert reader.delivered == [1]
+
+
+@pytest.mark.parametrize("is_reset", [False, True], ids=["closed", "reset"])
+async def test_a_reader_that_hung_up_behind_its_request_takes_nothing(*, is_reset: bool) -> None:
+    """A request whose connection is closed already is not answered with a record."""
+    async with reading() as reader:
+        loop = asyncio.get_running_loop()
+        with socket.create_connection(("127.0.0.1", reader.egress.port)) as connection:
+            connection.settimeout(0)
+            await loop.sock_sendall(connection, b"GET /greetings HTTP/1.1\r\nHost: x\r\n\r\n")
+            assert (await loop.sock_recv(connection, 1 << 16)).startswith(b"HTTP/1.1 404")
+            reader.egress.put([OutgoingRecord(1, playground("greetings", "x"))])
+
+            # The loop does not run in between: the server sees the request and the end together.
+            connection.send(b"GET /greetings HTTP/1.1\r\nHost: x\r\n\r\n")
+            if is_reset:
+                linger = struct.pack("ii", 1, 0)
+                connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+        answer = await reader.get("/greetings")
+
+    assert (answer[1]["Record-Id"], answer[2], reader.delivered) == ("1", b"x", [1])
+
+
+async def test_a_record_of_a_topic_no_longer_configured_stays_in_the_store(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """It is neither handed out nor reported as delivered, and a warning says so."""
+    async with reading((1, playground("gone", "x")), (2, playground("greetings", "y"))) as reader:
+        assert (await reader.get("/greetings"))[2] == b"y"
+
+    assert reader.delivered == [2]
+    assert caplog.messages == [
+        f"egress {PLAYGROUND_EGRESS} keeps record 1: the topic 'gone' is no longer configured"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("payload", "body"),
+    [
+        ('"text"', b"text"),
+        ('""', b""),
+        ("1.50", b"1.50"),
+        ("-12345678901234567890", b"-12345678901234567890"),
+        ("true", b"true"),
+        ("false", b"false"),
+        (r'"\ud83d\ude00"', "😀".encode()),
+    ],
+)
+async def test_a_scalar_payload_becomes_text(payload: str, body: bytes) -> None:
+    """Numbers come out as they were written, booleans as true and false."""
+    argument = encode_typed_value(
+        RECORD, f'{{"payload": {payload}, "topic": "greetings"}}'.encode()
+    )
+    async with reading((1, argument)) as reader:
+        reader.egress.accept(argument)
+
+        assert (await reader.get("/greetings"))[2] == body
+
+
+@pytest.mark.parametrize(
+    ("argument", "sentence"),
+    [
+        (
+            playground("gone", "x"),
+            (
+                f"the egress {PLAYGROUND_EGRESS} has no topic 'gone': it has 'greetings', "
+                "'other topic'; add it to the module file, or correct the function"
+            ),
+        ),
+        (
+            kafka("gone", b"x"),
+            (
+                f"the egress {PLAYGROUND_EGRESS} has no topic 'gone': it has 'greetings', "
+                "'other topic'; add it to the module file, or correct the function"
+            ),
+        ),
+        (
+            playground("greetings", None),
+            (
+                f"the payload of a {RECORD} must be text, a number or a boolean, got null: "
+                "send other things as JSON text"
+            ),
+        ),
+        (
+            playground("greetings", {"a": 1}),
+            (
+                f"the payload of a {RECORD} must be text, a number or a boolean, got dict: "
+                "send other things as JSON text"
+            ),
+        ),
+        (
+            playground("greetings", "x", key="y"),
+            (
+                f'a {RECORD} is of the form {{"topic": …, "payload": …}}, '
+                "got ['key', 'payload', 'topic']"
+            ),
+        ),
+        (
+            encode_typed_value(RECORD, b"[]"),
+            f'a {RECORD} is of the form {{"topic": …, "payload": …}}, got list',
+        ),
+        (
+            encode_typed_value(RECORD, b"{"),
+            (
+                f"a {RECORD} is no JSON: Expecting property name enclosed in double quotes: "
+                "line 1 column 2 (char 1)"
+            ),
+        ),
+        (
+            encode_typed_value("io.statefun.types/string", b""),
+            (
+                "the HTTP egress cannot write a 'io.statefun.types/string': send a "
+                f"'{RECORD}', which is JSON of the form "
+                '{"topic": …, "payload": …}, or use kafka_egress_message'
+            ),
+        ),
+    ],
+)
+def test_a_record_that_cannot_be_written_is_refused(argument: bytes, sentence: str) -> None:
+    """What the egress cannot write is an error of the function that sent it."""
+    egress = HttpEgress(0, ["greetings", "other topic"])
+
+    with pytest.raises(InvalidMessageError) as caught:
+        egress.accept(argument)
+
+    assert str(caught.value) == sentence
+
+
+@pytest.mark.parametrize(
+    "argument",
+    [
+        kinesis_egress_message(PLAYGROUND_EGRESS, "greetings", b"", "key").argument(),
+        encode_typed_value(RECORD, b'{"topic": "greetings", "payload": NaN}'),
+        encode_typed_value(RECORD, b'{"topic": "greetings", "payload": "\xff"}'),
+        encode_typed_value(RECORD, b"[" * 100_000),
+        encode_typed_value(
+            "type.googleapis.com/io.statefun.sdk.egress.KafkaProducerRecord", b"\xff"
+        ),
+        b"",
+    ],
+)
+def test_any_nonsense_is_an_invalid_message(argument: bytes) -> None:
+    """Whatever the bytes are, the answer is acceptance or `InvalidMessageError`."""
+    egress = HttpEgress(0, ["greetings"])
+
+    with pytest.raises(InvalidMessageError):
+        egress.accept(argument)

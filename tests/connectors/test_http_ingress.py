@@ -1,0 +1,272 @@
+"""The HTTP ingress: what it takes, what it answers, and that it answers only what is durable."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import socket
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+import aiohttp
+import pytest
+from yarl import URL
+
+from statefun.connectors.http import HttpIngress
+from statefun.errors import ConfigurationError, RuntimeStoppedError, UnknownFunctionError
+from statefun.sdk.address import Address
+from statefun.sdk.messages import encode_typed_value
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+GREETER = "io.example/greeter"
+TEXT = "application/vnd.io.statefun.types/string"
+
+
+class Runtime:
+    """The other side of the port: knows one function, and is durable when a test says so."""
+
+    def __init__(self) -> None:
+        self.messages: list[tuple[Address, bytes]] = []
+        self.has_message = asyncio.Event()
+        self.is_durable = asyncio.Event()
+        self.is_durable.set()
+        self.is_stopped = False
+
+    async def deliver(self, target: Address, argument: bytes) -> None:
+        if self.is_stopped:
+            raise RuntimeStoppedError("the runtime is stopping")
+        if target.typename not in (GREETER, "a/b/c"):
+            raise UnknownFunctionError(target.typename, (GREETER,))
+        self.messages.append((target, argument))
+        self.has_message.set()
+        await self.is_durable.wait()
+
+
+class Client:
+    def __init__(self, session: aiohttp.ClientSession, port: int) -> None:
+        self.session = session
+        self.root = f"http://127.0.0.1:{port}"
+
+    async def request(
+        self,
+        path: str,
+        body: bytes = b"x",
+        content_type: str | None = TEXT,
+        method: str = "PUT",
+    ) -> tuple[int, str]:
+        url = URL(self.root + path, encoded=True)
+        headers = {} if content_type is None else {"Content-Type": content_type}
+        skip = {"Content-Type"}
+        async with self.session.request(
+            method, url, data=body, headers=headers, skip_auto_headers=skip
+        ) as response:
+            return response.status, await response.text()
+
+
+@asynccontextmanager
+async def serving(runtime: Runtime) -> AsyncIterator[Client]:
+    ingress = HttpIngress(0)
+    await ingress.start(runtime.deliver)
+    try:
+        async with aiohttp.ClientSession() as session:
+            yield Client(session, ingress.port)
+    finally:
+        await ingress.stop()
+
+
+@pytest.mark.parametrize("method", ["PUT", "POST"])
+async def test_a_message_reaches_its_address_unwrapped(method: str) -> None:
+    """PUT and POST both deliver the body's bytes under the typename of the content type."""
+    runtime = Runtime()
+    async with serving(runtime) as client:
+        answer = await client.request("/io.example/greeter/Bob", b"\x0a\x02hi", method=method)
+
+    assert answer == (200, "")
+    assert runtime.messages == [
+        (Address(GREETER, "Bob"), encode_typed_value("io.statefun.types/string", b"\x0a\x02hi"))
+    ]
+
+
+@pytest.mark.parametrize(
+    ("path", "address"),
+    [
+        ("/io.example/greeter/a%2Fb%2f", Address(GREETER, "a/b/")),
+        ("/io.example/greeter/%C3%A9%20%F0%9F%90%98", Address(GREETER, "é 🐘")),
+        ("/io.example/greeter/100%25", Address(GREETER, "100%")),
+        ("/io.example/greeter/a+b", Address(GREETER, "a+b")),
+        ("/io.example/greeter/%00%0A", Address(GREETER, "\x00\n")),
+        ("/io.example/greeter/%2E%2E", Address(GREETER, "..")),
+        ("/io.example/greeter/Bob?ignored=1", Address(GREETER, "Bob")),
+        ("/io.example/greeter/Bob/", Address(GREETER, "Bob")),
+        ("/a%2Fb/c/1", Address("a/b/c", "1")),
+    ],
+)
+async def test_each_segment_of_the_path_is_decoded_by_itself(path: str, address: Address) -> None:
+    """An escaped slash belongs to the segment it stands in; everything else is plain UTF-8."""
+    runtime = Runtime()
+    async with serving(runtime) as client:
+        assert await client.request(path) == (200, "")
+
+    assert [target for target, _ in runtime.messages] == [address]
+
+
+@pytest.mark.parametrize(
+    "path", ["/", "/a", "/a/b", "/a/b/", "/a//b", "//a/b", "/a/b/c/d", "/a/b/%FF"]
+)
+async def test_a_path_that_names_no_address_is_refused(path: str) -> None:
+    """A wrong path is answered 400 with the path and what was expected."""
+    runtime = Runtime()
+    async with serving(runtime) as client:
+        status, reason = await client.request(path)
+
+    assert (status, runtime.messages) == (400, [])
+    assert f"the path {path!r}" in reason
+
+
+@pytest.mark.parametrize(
+    ("content_type", "typename"),
+    [
+        ("application/vnd.io.example/Request", "io.example/Request"),
+        ("Application/VND.io.example/Request", "io.example/Request"),
+        ("application/vnd.io.example/Request; charset=utf-8", "io.example/Request"),
+        ("application/vnd.a/b/c", "a/b/c"),
+    ],
+)
+async def test_the_content_type_names_the_type(content_type: str, typename: str) -> None:
+    """The typename is what stands behind `application/vnd.`, without parameters."""
+    runtime = Runtime()
+    async with serving(runtime) as client:
+        assert await client.request("/io.example/greeter/1", b"", content_type) == (200, "")
+
+    assert runtime.messages == [(Address(GREETER, "1"), encode_typed_value(typename, b""))]
+
+
+@pytest.mark.parametrize(
+    "content_type",
+    [
+        None,
+        "application/json",
+        "application/x-www-form-urlencoded",
+        "application/vnd.",
+        "application/vnd.name",
+        "application/vnd./name",
+        "application/vnd.namespace/",
+        "application/vnd.; charset=utf-8",
+    ],
+)
+async def test_a_content_type_without_a_typename_is_refused(content_type: str | None) -> None:
+    """A body whose type is unknown is answered 415 with the header to write."""
+    runtime = Runtime()
+    async with serving(runtime) as client:
+        answer = await client.request("/io.example/greeter/1", b"x", content_type)
+
+    reason = (
+        f"the content type {content_type or ''!r} names no type: write the typename of the "
+        "body behind 'application/vnd.', for example "
+        "'Content-Type: application/vnd.io.statefun.types/string'\n"
+    )
+    assert (answer, runtime.messages) == ((415, reason), [])
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "DELETE", "OPTIONS", "PATCH"])
+async def test_another_method_is_refused(method: str) -> None:
+    """Only PUT and POST deliver; others are answered 405."""
+    runtime = Runtime()
+    async with serving(runtime) as client:
+        status, _ = await client.request("/io.example/greeter/1", b"", method=method)
+
+    assert (status, runtime.messages) == (405, [])
+
+
+async def test_an_unknown_function_is_answered_404_with_the_known_ones() -> None:
+    """A message that nobody would take is refused at the door."""
+    async with serving(Runtime()) as client:
+        answer = await client.request("/io.example/gone/1")
+
+    assert answer == (404, str(UnknownFunctionError("io.example/gone", (GREETER,))) + "\n")
+
+
+async def test_a_stopping_runtime_is_answered_503_with_a_time_to_come_back() -> None:
+    """While the runtime stops nothing is taken, and the client is told to retry."""
+    runtime = Runtime()
+    runtime.is_stopped = True
+    async with (
+        serving(runtime) as client,
+        client.session.put(
+            client.root + "/io.example/greeter/1", data=b"", headers={"Content-Type": TEXT}
+        ) as response,
+    ):
+        answer = response.status, response.headers["Retry-After"], await response.text()
+
+    assert answer == (503, "1", "the runtime is stopping\n")
+
+
+async def test_the_answer_waits_until_the_message_is_durable() -> None:
+    """Nothing is acknowledged before the runtime says that it is kept."""
+    runtime = Runtime()
+    runtime.is_durable.clear()
+    async with serving(runtime) as client:
+        waiting = asyncio.ensure_future(client.request("/io.example/greeter/1"))
+        await runtime.has_message.wait()
+        other = await client.request("/io.example/gone/1")
+
+        assert (waiting.done(), other[0]) == (False, 404)
+
+        runtime.is_durable.set()
+        assert await waiting == (200, "")
+
+
+async def test_a_body_of_any_size_is_taken() -> None:
+    """There is no limit on a body by default; clients may ask before they send one."""
+    body = bytes(3 << 20)
+    runtime = Runtime()
+    async with (
+        serving(runtime) as client,
+        client.session.put(
+            client.root + "/io.example/greeter/1",
+            data=io.BytesIO(body),
+            headers={"Content-Type": TEXT},
+            expect100=True,
+        ) as response,
+    ):
+        assert response.status == 200
+
+    assert runtime.messages == [
+        (Address(GREETER, "1"), encode_typed_value("io.statefun.types/string", body))
+    ]
+
+
+async def test_a_half_sent_message_is_not_delivered() -> None:
+    """A client that vanishes inside its body leaves nothing behind, and others go on."""
+    runtime = Runtime()
+    async with serving(runtime) as client:
+        _, writer = await asyncio.open_connection("127.0.0.1", int(client.root.rpartition(":")[2]))
+        writer.write(
+            b"PUT /io.example/greeter/1 HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n"
+            b"Content-Type: application/vnd.io.statefun.types/string\r\n\r\nhalf"
+        )
+        await writer.drain()
+        writer.close()
+        await writer.wait_closed()
+
+        assert await client.request("/io.example/greeter/2") == (200, "")
+
+    assert [target.id for target, _ in runtime.messages] == ["2"]
+
+
+async def test_a_taken_port_is_a_clear_error() -> None:
+    """Starting on a port that something else uses says so, and what to do."""
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        ingress = HttpIngress(port)
+
+        with pytest.raises(ConfigurationError) as caught:
+            await ingress.start(Runtime().deliver)
+        await ingress.stop()
+
+    assert str(caught.value) == (
+        f"cannot listen on 127.0.0.1:{port}: Address already in use; stop what uses the port, or "
+        "choose another one"
+    )

@@ -1,0 +1,403 @@
+"""What every store promises, on each of them."""
+
+from __future__ import annotations
+
+import sqlite3
+import subprocess
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pytest
+
+from statefun.errors import SchemaTooNewError, StoreError, StoreLockedError
+from statefun.runtime.memory import MemoryStore
+from statefun.runtime.records import (
+    Delta,
+    OutboxRecord,
+    PendingMessage,
+    Recovered,
+    StoredEntry,
+    Timer,
+)
+from statefun.runtime.schema import MIGRATIONS
+from statefun.runtime.sqlite import FILE_NAME, Durability, SqliteReader, SqliteStore
+from statefun.sdk.address import Address
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from statefun.runtime.store import Store
+
+A, B = Address("t/a", "1"), Address("t/b", "Grüße\n\0🌍")
+ENTRY = StoredEntry("t/text", b"\x00\xff", 17, 0)
+
+
+def message(seq: int, target: Address = A, caller: Address | None = None) -> PendingMessage:
+    return PendingMessage(caller, b"m%d" % seq, target, seq)
+
+
+def timer(seq: int, due_ms: int = 5) -> Timer:
+    return Timer(seq, due_ms, A, B, b"t%d" % seq, "token")
+
+
+def record(number: int) -> OutboxRecord:
+    return OutboxRecord(number, "e/out", b"r%d" % number)
+
+
+@dataclass
+class Kept:
+    """A store that can be closed and opened again."""
+
+    directory: Path
+    durability: Durability | None
+    store: Store
+
+    @classmethod
+    def new(cls, directory: Path, durability: Durability | None) -> Kept:
+        if durability is None:
+            return cls(directory, durability, MemoryStore())
+        return cls(directory, durability, SqliteStore(directory, durability))
+
+    def reopened(self) -> Store:
+        """What a next process would see; in memory the object is handed on."""
+        if self.durability is not None:
+            self.store.close()
+            self.store = SqliteStore(self.directory, self.durability)
+        return self.store
+
+
+@pytest.fixture(params=["memory", "full", "normal"])
+def kept(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Kept]:
+    kept = Kept.new(tmp_path / "data", None if request.param == "memory" else request.param)
+    yield kept
+    kept.store.close()
+
+
+@pytest.fixture
+def directory(tmp_path: Path) -> Path:
+    return tmp_path / "data"
+
+
+# --- every store ----------------------------------------------------------------------------------
+
+
+def test_a_new_store_is_empty(kept: Kept) -> None:
+    """Its first number is 1."""
+    assert kept.store.recover() == Recovered()
+    assert dict(kept.store.load(A)) == {}
+    assert list(kept.store.addresses("t/a")) == []
+
+
+def test_what_was_committed_is_there_after_reopening(kept: Kept) -> None:
+    """Every kind of record, whatever its text and bytes, in the order of its number."""
+    delta = Delta(
+        next_seq=99,
+        values={(A, "n"): ENTRY, (B, "ä\0"): StoredEntry("", b"", -1, 10**15)},
+        messages=(message(3), message(1, B, A), message(2, A, B)),
+        timers=(timer(6, 20), timer(7, 10), timer(5, 20)),
+        egress=(record(9), record(8)),
+    )
+
+    kept.store.commit(delta)
+    store = kept.reopened()
+
+    assert store.recover() == Recovered(
+        99,
+        (message(1, B, A), message(2, A, B), message(3)),
+        (timer(7, 10), timer(5, 20), timer(6, 20)),
+        (record(8), record(9)),
+    )
+    assert dict(store.load(A)) == {"n": ENTRY}
+    assert dict(store.load(B)) == {"ä\0": StoredEntry("", b"", -1, 10**15)}
+
+
+def test_what_is_gone_is_gone_after_reopening(kept: Kept) -> None:
+    """Removing is part of a delta like adding."""
+    kept.store.commit(
+        Delta(
+            9,
+            {(A, "n"): ENTRY, (A, "m"): ENTRY},
+            (message(1), message(2)),
+            (),
+            (timer(3), timer(4)),
+            (),
+            (record(5), record(6)),
+        )
+    )
+
+    kept.store.commit(
+        Delta(10, {(A, "n"): None}, consumed=(1,), timers_gone=(3,), egress_gone=(5,))
+    )
+    store = kept.reopened()
+
+    assert store.recover() == Recovered(10, (message(2),), (timer(4),), (record(6),))
+    assert dict(store.load(A)) == {"m": ENTRY}
+
+
+def test_a_value_is_replaced_by_its_next_version(kept: Kept) -> None:
+    """The last delta wins."""
+    kept.store.commit(Delta(1, {(A, "n"): ENTRY}))
+    newer = StoredEntry("t/other", b"new", 18, 5)
+
+    kept.store.commit(Delta(1, {(A, "n"): newer}))
+
+    assert dict(kept.reopened().load(A)) == {"n": newer}
+
+
+def test_committing_a_delta_again_changes_nothing(kept: Kept) -> None:
+    """Nor does removing what is not there: a commit whose outcome is unknown can be repeated."""
+    delta = Delta(
+        9,
+        {(A, "n"): ENTRY, (B, "n"): None},
+        (message(1),),
+        (77,),
+        (timer(2),),
+        (78,),
+        (record(3),),
+        (79,),
+    )
+
+    kept.store.commit(delta)
+    kept.store.commit(delta)
+
+    assert kept.reopened().recover() == Recovered(9, (message(1),), (timer(2),), (record(3),))
+
+
+def test_addresses_with_values_are_listed_in_the_order_of_their_ids(kept: Kept) -> None:
+    """Those of one function, each once; an address whose last value went is not among them."""
+    ids = ["b", "a", "", "ä", "B"]
+    values: dict[tuple[Address, str], StoredEntry | None] = {}
+    for each in ids:
+        values[Address("t/a", each), "n"] = values[Address("t/a", each), "m"] = ENTRY
+    values[B, "n"] = ENTRY
+    kept.store.commit(Delta(1, values))
+
+    kept.store.commit(
+        Delta(1, {(Address("t/a", "a"), "n"): None, (Address("t/a", "a"), "m"): None})
+    )
+
+    expected = [Address("t/a", each) for each in ["", "B", "b", "ä"]]
+    assert list(kept.store.addresses("t/a")) == expected
+
+
+def test_timers_are_listed_as_they_will_fire(kept: Kept) -> None:
+    """By time, then by number."""
+    kept.store.commit(Delta(9, timers=(timer(1, 30), timer(3, 10), timer(2, 30))))
+
+    assert list(kept.store.timers()) == [timer(3, 10), timer(1, 30), timer(2, 30)]
+
+
+# --- on disk --------------------------------------------------------------------------------------
+
+HOLD = """
+import sys
+from statefun.runtime.sqlite import SqliteStore
+store = SqliteStore(sys.argv[1])
+print("ready", flush=True)
+sys.stdin.read()
+"""
+
+
+def test_a_directory_belongs_to_one_process(directory: Path) -> None:
+    """A second one is refused at once, and gets it when the first has been killed."""
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(directory)], stdin=-1, stdout=-1, text=True
+    ) as first:
+        assert first.stdout is not None
+        assert first.stdout.readline() == "ready\n"
+
+        with pytest.raises(StoreLockedError) as refusal:
+            SqliteStore(directory)
+        first.kill()
+
+    assert str(refusal.value) == (
+        f"the data directory {directory} is in use by another process: stop that one, or give "
+        "this one a directory of its own"
+    )
+    SqliteStore(directory).close()
+
+
+def test_a_directory_belongs_to_one_store_of_a_process(directory: Path) -> None:
+    """Two stores in one process are two."""
+    store = SqliteStore(directory)
+
+    with pytest.raises(StoreLockedError):
+        SqliteStore(directory)
+
+    store.close()
+    SqliteStore(directory).close()
+
+
+def test_the_schema_version_of_a_file_is_its_user_version(directory: Path) -> None:
+    """Anybody can look it up with SQLite."""
+    SqliteStore(directory).close()
+
+    with sqlite3.connect(directory / FILE_NAME) as connection:
+        [version] = connection.execute("PRAGMA user_version").fetchone()
+    connection.close()
+
+    assert version == len(MIGRATIONS)
+
+
+@pytest.mark.parametrize("opener", [SqliteStore, SqliteReader])
+def test_a_newer_schema_is_refused_and_left_alone(
+    directory: Path, opener: type[SqliteStore | SqliteReader]
+) -> None:
+    """Neither a runtime nor a reader guesses what a newer version meant."""
+    SqliteStore(directory).close()
+    with sqlite3.connect(directory / FILE_NAME) as connection:
+        connection.execute("PRAGMA user_version = 1000")
+    connection.close()
+    before = (directory / FILE_NAME).read_bytes()
+
+    with pytest.raises(SchemaTooNewError) as refusal:
+        opener(directory)
+
+    assert str(refusal.value) == (
+        f"{directory / FILE_NAME} has the schema version 1000, and this version of statefun knows "
+        f"those up to {len(MIGRATIONS)}: install the version that wrote it, or a newer one"
+    )
+    assert (directory / FILE_NAME).read_bytes() == before
+
+
+def test_a_file_that_is_no_database_is_refused(directory: Path) -> None:
+    """With a sentence that says which file and what to do; the file is left alone."""
+    directory.mkdir()
+    (directory / FILE_NAME).write_bytes(b"not a database, but long enough to look at" * 100)
+
+    with pytest.raises(StoreError) as refusal:
+        SqliteStore(directory)
+
+    assert str(refusal.value) == (
+        f"{directory / FILE_NAME} cannot be used: it is no SQLite database. Move it away, or "
+        "choose another data directory (file is not a database)"
+    )
+
+
+def test_a_directory_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
+    """With a sentence that says which directory."""
+    (tmp_path / "file").write_text("in the way")
+
+    with pytest.raises(StoreError, match=r"the data directory .*/file/data cannot be used: "):
+        SqliteStore(tmp_path / "file" / "data")
+
+
+def test_a_directory_that_was_refused_is_not_held(directory: Path) -> None:
+    """Whoever fails to open it lets it go."""
+    directory.mkdir()
+    (directory / FILE_NAME).write_bytes(b"not a database, but long enough to look at" * 100)
+    with pytest.raises(StoreError) as refusal:  # keeping the error keeps what it refers to
+        SqliteStore(directory)
+    (directory / FILE_NAME).unlink()
+
+    SqliteStore(directory).close()
+    assert refusal.value
+
+
+def test_a_reader_sees_commits_while_a_runtime_makes_them(directory: Path) -> None:
+    """Each as soon as it is durable, and it needs no lock."""
+    store = SqliteStore(directory)
+    store.commit(Delta(2, {(A, "n"): ENTRY}))
+    reader = SqliteReader(directory)
+    before = dict(reader.load(A))
+
+    store.commit(Delta(2, {(A, "n"): None}, timers=(timer(1),)))
+
+    assert (before, dict(reader.load(A)), list(reader.timers())) == ({"n": ENTRY}, {}, [timer(1)])
+    reader.close()
+    store.close()
+
+
+def test_a_reader_sees_what_a_stopped_runtime_left(directory: Path) -> None:
+    """Reading does not change the file."""
+    store = SqliteStore(directory)
+    store.commit(Delta(2, {(A, "n"): ENTRY}))
+    store.close()
+    before = (directory / FILE_NAME).read_bytes()
+
+    reader = SqliteReader(directory)
+
+    assert dict(reader.load(A)) == {"n": ENTRY}
+    reader.close()
+    assert (directory / FILE_NAME).read_bytes() == before
+
+
+KILLED = """
+import os, signal, sys
+from statefun.runtime.records import Delta, StoredEntry
+from statefun.runtime.sqlite import SqliteStore
+from statefun.sdk.address import Address
+store = SqliteStore(sys.argv[1])
+store.commit(Delta(2, {(Address("t/a", "1"), "n"): StoredEntry("t/text", b"\\x00\\xff", 17, 0)}))
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_a_reader_sees_what_a_killed_runtime_left(directory: Path) -> None:
+    """What was committed is in the log beside the file; the next runtime finds it too."""
+    subprocess.run([sys.executable, "-c", KILLED, str(directory)], check=False)
+
+    reader = SqliteReader(directory)
+    seen = dict(reader.load(A))
+    reader.close()
+    store = SqliteStore(directory)
+
+    assert (seen, dict(store.load(A))) == ({"n": ENTRY}, {"n": ENTRY})
+    store.close()
+
+
+def test_a_reader_of_an_unused_directory_says_so(directory: Path) -> None:
+    """It does not make the file."""
+    with pytest.raises(StoreError) as refusal:
+        SqliteReader(directory)
+
+    assert str(refusal.value) == (
+        f"there is no {directory / FILE_NAME}: no runtime has used this directory yet. "
+        "Check the name of the data directory"
+    )
+    assert not directory.exists()
+
+
+def test_only_the_writing_connection_can_write(directory: Path) -> None:
+    """A reader's connection refuses, so it cannot checkpoint either."""
+    store = SqliteStore(directory)
+    reader = SqliteReader(directory)
+
+    with pytest.raises(sqlite3.OperationalError, match="readonly"):
+        reader._connection.execute("DELETE FROM state")
+
+    reader.close()
+    store.close()
+
+
+def test_a_delta_that_cannot_be_stored_leaves_nothing_behind(directory: Path) -> None:
+    """A commit is whole or not at all; the next one succeeds."""
+    store = SqliteStore(directory)
+    store.commit(Delta(2, {(A, "n"): ENTRY}, (message(1),)))
+    broken = OutboxRecord(4, "e/out", None)  # type: ignore[arg-type]
+
+    with pytest.raises(StoreError, match="NOT NULL constraint failed"):
+        store.commit(Delta(9, {(A, "n"): None}, (message(3),), (1,), (timer(5),), egress=(broken,)))
+
+    assert store.recover() == Recovered(2, (message(1),))
+    assert dict(store.load(A)) == {"n": ENTRY}
+    store.commit(Delta(3, consumed=(1,)))
+    assert store.recover() == Recovered(3)
+    store.close()
+
+
+@pytest.mark.parametrize(("durability", "synchronous"), [("full", 2), ("normal", 1)])
+def test_the_durability_decides_when_the_disk_is_waited_for(
+    directory: Path, durability: Durability, synchronous: int
+) -> None:
+    """`full` waits at each commit, `normal` at checkpoints; both write ahead."""
+    store = SqliteStore(directory, durability)
+
+    def pragma(name: str) -> object:
+        return store._connection.execute(f"PRAGMA {name}").fetchone()[0]
+
+    assert (pragma("journal_mode"), pragma("synchronous")) == ("wal", synchronous)
+    assert (pragma("fullfsync"), pragma("checkpoint_fullfsync")) == (1, 1)
+    store.close()

@@ -1,0 +1,248 @@
+"""A driver for the pure engine: short ways to say what goes in and to see what comes out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from statefun.errors import InvalidMessageError
+from statefun.runtime.directory import FunctionDirectory
+from statefun.runtime.engine import Engine
+from statefun.runtime.memory import MemoryStore
+from statefun.runtime.retry import Backoff
+from statefun.sdk._proto import Address as WireAddress
+from statefun.sdk._proto import FromFunction, ToFunction, TypedValue
+from statefun.sdk.address import Address
+from statefun.sdk.functions import StatefulFunctions
+from statefun.sdk.messages import encode_typed_value
+
+if TYPE_CHECKING:
+    from statefun.runtime.mailbox import Batch
+    from statefun.runtime.records import Delta, Released
+
+A, B = Address("t/a", "1"), Address("t/b", "1")
+START_MS = 1_000_000
+TEXT = "t/text"
+OUT = "e/out"
+
+
+@dataclass
+class Seen:
+    """What a function would see of a request."""
+
+    address: Address
+    messages: list[str]
+    state: dict[str, str | None] = field(default_factory=dict)
+    callers: list[Address | None] = field(default_factory=list)
+
+
+def text(value: str) -> bytes:
+    return encode_typed_value(TEXT, value.encode())
+
+
+def typed(value: str, typename: str = TEXT) -> TypedValue:
+    return TypedValue(typename=typename, has_value=True, value=value.encode())
+
+
+def wire(address: Address) -> WireAddress:
+    namespace, _, name = address.typename.rpartition("/")
+    return WireAddress(namespace=namespace, type=name, id=address.id)
+
+
+class Effects:
+    """A reply, said step by step."""
+
+    def __init__(self) -> None:
+        self._reply = FromFunction()
+        self._result = self._reply.invocation_result
+        self._result.SetInParent()
+
+    def send(self, target: Address, value: str) -> Effects:
+        self._result.outgoing_messages.add(target=wire(target), argument=typed(value))
+        return self
+
+    def delay(self, delay_ms: int, target: Address, value: str, token: str = "") -> Effects:
+        self._result.delayed_invocations.add(
+            delay_in_ms=delay_ms,
+            target=wire(target),
+            argument=typed(value),
+            cancellation_token=token,
+        )
+        return self
+
+    def cancel(self, token: str) -> Effects:
+        self._result.delayed_invocations.add(is_cancellation_request=True, cancellation_token=token)
+        return self
+
+    def egress(self, value: str, typename: str = OUT) -> Effects:
+        namespace, _, name = typename.rpartition("/")
+        self._result.outgoing_egresses.add(
+            egress_namespace=namespace, egress_type=name, argument=typed(value)
+        )
+        return self
+
+    def set(self, name: str, value: str, typename: str = TEXT, has_value: bool = True) -> Effects:  # noqa: FBT001, FBT002
+        stored = typed(value, typename)
+        stored.has_value = has_value
+        self._result.state_mutations.add(mutation_type=1, state_name=name, state_value=stored)
+        return self
+
+    def delete(self, name: str) -> Effects:
+        self._result.state_mutations.add(mutation_type=0, state_name=name)
+        return self
+
+    def __bytes__(self) -> bytes:
+        return self._reply.SerializeToString()
+
+
+NEVER = FromFunction.ExpirationSpec.NONE
+AFTER_WRITE = FromFunction.ExpirationSpec.AFTER_WRITE
+AFTER_CALL = FromFunction.ExpirationSpec.AFTER_INVOKE
+
+
+def missing(
+    *names: str,
+    typename: str = TEXT,
+    mode: FromFunction.ExpirationSpec.ExpireMode = NEVER,
+    millis: int = 0,
+) -> bytes:
+    """A reply that asks for values."""
+    reply = FromFunction()
+    reply.incomplete_invocation_context.SetInParent()
+    for name in names:
+        spec = reply.incomplete_invocation_context.missing_values.add(
+            state_name=name, type_typename=typename
+        )
+        spec.expiration_spec.mode = mode
+        spec.expiration_spec.expire_after_millis = millis
+    return reply.SerializeToString()
+
+
+def accept_no_poison(argument: bytes) -> None:
+    if TypedValue.FromString(argument).value == b"poison":
+        raise InvalidMessageError("this egress takes no poison")
+
+
+def _unused(context: Any, message: Any) -> None:
+    """Functions are answered for by the driver."""
+
+
+class Driver:
+    """An engine with a memory store, a time, and one function after another called by hand."""
+
+    def __init__(self, store: MemoryStore | None = None, **options: Any) -> None:
+        functions = StatefulFunctions()
+        for typename in ("t/a", "t/b", "t/c"):
+            functions.register(typename, _unused)
+        self.store = store or MemoryStore()
+        self.now_ms = START_MS
+        self.loads: list[Address] = []
+        options.setdefault("policy", Backoff(jitter=0))
+        self.engine = Engine(
+            FunctionDirectory([functions]),
+            {OUT: accept_no_poison},
+            recovered=self.store.recover(),
+            **options,
+        )
+
+    # --- going in ---
+
+    def send(self, target: Address, value: str, ticket: object = None) -> None:
+        self.engine.deliver(target, text(value), ticket)
+
+    def answer(self, batch: Batch, reply: bytes | Effects | None = None) -> None:
+        self.engine.replied(batch, b"" if reply is None else bytes(reply), self.now_ms)
+
+    def fail(self, batch: Batch, error: Exception | None = None) -> None:
+        self.engine.failed(batch, error or ValueError("no"), self.now_ms)
+
+    def wait(self, milliseconds: int) -> None:
+        self.now_ms += milliseconds
+        self.engine.tick(self.now_ms)
+
+    def tick(self) -> None:
+        self.engine.tick(self.now_ms)
+
+    # --- coming out ---
+
+    def batches(self) -> list[Batch]:
+        """All batches that are ready, after the loads they need."""
+        batches = self.engine.take_batches(self.now_ms)
+        while loads := self.engine.take_loads():
+            self.loads += loads
+            for address in loads:
+                self.engine.loaded(address, self.store.load(address))
+            batches += self.engine.take_batches(self.now_ms)
+        return batches
+
+    def batch(self) -> Batch:
+        """The only batch that is ready."""
+        [batch] = self.batches()
+        return batch
+
+    def seen(self, batch: Batch) -> Seen:
+        request = ToFunction.FromString(batch.request).invocation
+        target = request.target
+        return Seen(
+            Address(f"{target.namespace}/{target.type}", target.id),
+            [each.argument.value.decode() for each in request.invocations],
+            {
+                each.state_name: each.state_value.value.decode()
+                if each.HasField("state_value")
+                else None
+                for each in request.state
+            },
+            [
+                Address(f"{each.caller.namespace}/{each.caller.type}", each.caller.id)
+                if each.HasField("caller")
+                else None
+                for each in request.invocations
+            ],
+        )
+
+    def take(self) -> list[Seen]:
+        """What the functions of all ready batches see; each is answered with nothing."""
+        seen = []
+        for batch in self.batches():
+            seen.append(self.seen(batch))
+            self.answer(batch)
+        return seen
+
+    def drain(self) -> list[Seen]:
+        """Like `take`, until nothing is ready."""
+        seen = []
+        while more := self.take():
+            seen += more
+        return seen
+
+    def turn(self, target: Address, reply: bytes | Effects, value: str = "go") -> None:
+        """One message to an idle address, answered by `reply`."""
+        self.send(target, value)
+        self.answer(self.batch(), reply)
+
+    def declare(self, *names: str, target: Address = A, **spec: Any) -> None:
+        """Let a function declare values: its first request is answered by asking for them."""
+        self.send(target, "declare")
+        self.answer(self.batch(), missing(*names, **spec))
+        self.answer(self.batch())
+
+    def errors(self) -> list[str]:
+        """The sentences of what failed since the last call."""
+        return [str(setback.error) for setback in self.engine.take_setbacks()]
+
+    # --- commits ---
+
+    def delta(self) -> Delta:
+        delta = self.engine.begin_commit()
+        assert delta is not None
+        return delta
+
+    def commit(self) -> Released:
+        self.store.commit(self.delta())
+        return self.engine.committed()
+
+    def restarted(self, **options: Any) -> Driver:
+        """An engine that goes on from what was committed, at the same time."""
+        successor = Driver(self.store, **options)
+        successor.now_ms = self.now_ms
+        return successor

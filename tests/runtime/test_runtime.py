@@ -1,0 +1,849 @@
+"""The runtime as users hold it: asyncio, disk, ingresses and egresses around the engine."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+from datetime import timedelta
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from statefun.errors import (
+    AlreadyRegisteredError,
+    ConfigurationError,
+    InvalidMessageError,
+    RuntimeStoppedError,
+    StoreError,
+    StoreLockedError,
+    UnknownFunctionError,
+)
+from statefun.runtime import ManualClock, Runtime
+from statefun.runtime.memory import MemoryStore
+from statefun.runtime.transport import InProcessTransport
+from statefun.sdk.address import Address
+from statefun.sdk.functions import StatefulFunctions
+from statefun.sdk.messages import Message, egress_message_builder, message_builder
+from statefun.sdk.specs import ValueSpec
+from statefun.sdk.valuetypes import IntType, StringType, make_json_type
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from statefun.connectors.ports import Delivery, OutgoingRecord
+    from statefun.runtime.records import Delta
+    from statefun.runtime.store import Store
+    from statefun.runtime.transport import Transport
+    from statefun.sdk.context import Context
+
+JSON = make_json_type("t/json")
+COUNT = [ValueSpec("count", IntType)]
+
+
+def counting(typename: str = "t/count") -> StatefulFunctions:
+    functions = StatefulFunctions()
+
+    @functions.bind(typename, specs=COUNT)
+    async def count(context: Context, message: Message) -> None:
+        context.storage.count = (context.storage.count or 0) + 1
+
+    return functions
+
+
+def echoing() -> StatefulFunctions:
+    """Sends what it gets to the egress `t/out`."""
+    functions = StatefulFunctions()
+
+    @functions.bind("t/echo")
+    async def echo(context: Context, message: Message) -> None:
+        context.send_egress(
+            egress_message_builder("t/out", value=message.as_string() or "", value_type=StringType)
+        )
+
+    return functions
+
+
+def to(typename: str, target_id: str = "1", value: str = "x") -> Message:
+    return message_builder(typename, target_id, str_value=value)
+
+
+async def count_of(runtime: Runtime, target_id: str = "1") -> int:
+    state = await runtime.state("t/count", target_id)
+    count = state["count"].value
+    assert isinstance(count, int)
+    return count
+
+
+def has_failed(runtime: Runtime, commits: int) -> bool:
+    return runtime.metrics().failed_commits == commits
+
+
+def has_worked(runtime: Runtime, messages: int) -> bool:
+    return runtime.metrics().counters.invocations == messages
+
+
+class GatedStore(MemoryStore):
+    """A store whose commits wait until the gate is open."""
+
+    is_blocking = True
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.gate = threading.Event()
+        self.commits = 0
+
+    def commit(self, delta: Delta) -> None:
+        self.gate.wait()
+        self.commits += 1
+        super().commit(delta)
+
+
+class FullStore(MemoryStore):
+    """A store without room, until there is."""
+
+    is_blocking = True
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.is_full = False
+        self.refused = threading.Event()
+
+    def commit(self, delta: Delta) -> None:
+        if self.is_full:
+            self.refused.set()
+            raise StoreError("the disk is full")
+        super().commit(delta)
+
+
+class RuntimeOn(Runtime):
+    """A runtime on a store that the test made."""
+
+    def __init__(self, store: Store, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._given_store = store
+
+    def _open_store(self) -> Store:
+        return self._given_store
+
+
+class ListEgress:
+    """An egress that keeps what it gets; delivered when the test says so."""
+
+    def __init__(self, typename: str = "t/out") -> None:
+        self.typename = typename
+        self.records: list[OutgoingRecord] = []
+        self.life: list[str] = []
+        self.delivered: Callable[[Sequence[int]], None] | None = None
+
+    def accept(self, argument: bytes) -> None:
+        if b"poison" in argument:
+            raise InvalidMessageError("no poison")
+        if b"bug" in argument:
+            raise KeyError("a bug in an egress")
+
+    async def start(self, delivered: Callable[[Sequence[int]], None]) -> None:
+        self.life.append("start")
+        self.delivered = delivered
+
+    def put(self, records: Sequence[OutgoingRecord]) -> None:
+        self.records += records
+
+    async def stop(self) -> None:
+        self.life.append("stop")
+
+
+class CountEndpoint:
+    """Serves `t/count` somewhere else, as far as the runtime can tell."""
+
+    functions = "t/*"
+    is_specific = False
+
+    def __init__(self) -> None:
+        self.closed = 0
+
+    def matches(self, typename: str) -> bool:
+        return typename == "t/count"
+
+    def transport(self, typename: str) -> Transport:  # noqa: ARG002 - there is one
+        return InProcessTransport(counting())
+
+    async def close(self) -> None:
+        self.closed += 1
+
+
+class ListIngress:
+    """An ingress that lets the test deliver."""
+
+    def __init__(self, error: Exception | None = None) -> None:
+        self.error = error
+        self.life: list[str] = []
+        self.deliver: Delivery | None = None
+
+    async def start(self, deliver: Delivery) -> None:
+        self.life.append("start")
+        if self.error:
+            raise self.error
+        self.deliver = deliver
+
+    async def stop(self) -> None:
+        self.life.append("stop")
+
+
+def files(directory: Path) -> list[str]:
+    return [path.name for path in directory.iterdir()]
+
+
+async def until(condition: Callable[[], object]) -> None:
+    """Let the loop go on until something is so."""
+    async with asyncio.timeout(10):
+        while not condition():  # noqa: ASYNC110 - a counter has no event
+            await asyncio.sleep(0.001)
+
+
+# --- durability -----------------------------------------------------------------------------------
+
+
+async def test_a_send_returns_once_its_message_is_durable_and_not_before() -> None:
+    """The function may have run long before."""
+    store = GatedStore()
+    egress = ListEgress()
+    async with RuntimeOn(store, echoing(), egresses=[egress]) as runtime:
+        sending = asyncio.create_task(runtime.send(to("t/echo")))
+        await until(lambda: runtime.metrics().counters.egress_records)
+
+        before = (sending.done(), list(egress.records))
+        store.gate.set()
+        await sending
+        await runtime.idle()
+
+        assert before == (False, [])
+        assert len(egress.records) == 1
+
+
+async def test_the_loop_goes_on_while_a_commit_is_written() -> None:
+    """What happens meanwhile is in the next commit, all of it."""
+    store = GatedStore()
+    async with RuntimeOn(store, counting()) as runtime:
+        first = asyncio.create_task(runtime.send(to("t/count")))
+        await until(lambda: runtime.metrics().counters.invocations == 1)
+        more = [asyncio.create_task(runtime.send(to("t/count"))) for _ in range(500)]
+        await until(lambda: runtime.metrics().counters.invocations == 501)
+        assert await count_of(runtime) == 501  # the state of the last turn, durable or not
+
+        store.gate.set()
+        await asyncio.gather(first, *more)
+
+        assert store.commits == 2
+
+
+@pytest.mark.parametrize("durability", ["full", "normal"])
+async def test_what_was_sent_survives_the_runtime(tmp_path: Path, durability: Any) -> None:
+    """The next one on the directory goes on with state and all."""
+    for expected in (3, 6):
+        async with Runtime(counting(), data=tmp_path, durability=durability) as runtime:
+            for _ in range(3):
+                await runtime.send(to("t/count"))
+            await runtime.idle()
+
+            assert await count_of(runtime) == expected
+
+
+@pytest.mark.parametrize("options", [{"data": None}, {"durability": "memory"}])
+async def test_in_memory_nothing_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: dict[str, Any]
+) -> None:
+    """Neither the default directory nor anything else is made."""
+    monkeypatch.chdir(tmp_path)
+    async with Runtime(counting(), **options) as runtime:
+        await runtime.send(to("t/count"))
+        await runtime.idle()
+
+    assert files(tmp_path) == []
+
+
+async def test_without_a_word_the_data_is_in_a_hidden_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`.statefun`, in the current directory."""
+    monkeypatch.chdir(tmp_path)
+    async with Runtime(counting()):
+        pass
+
+    assert files(tmp_path) == [".statefun"]
+    assert "statefun.db" in files(tmp_path / ".statefun")
+
+
+async def test_while_the_disk_is_full_nothing_is_acknowledged_and_then_it_goes_on(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """One line says so, one says that it is over; nothing is lost."""
+    store, clock = FullStore(), ManualClock()
+    async with RuntimeOn(store, counting(), clock=clock) as runtime:
+        await runtime.send(to("t/count"))
+        store.is_full = True
+        sends = [asyncio.create_task(runtime.send(to("t/count")))]
+        for failures in (1, 2, 3):
+            await until(partial(has_failed, runtime, failures))
+            sends.append(asyncio.create_task(runtime.send(to("t/count"))))
+            await until(partial(has_worked, runtime, failures + 2))
+            clock.advance(timedelta(seconds=1))
+        clock.advance(timedelta(seconds=1))
+        await until(partial(has_failed, runtime, 4))  # nobody sends, and it is tried all the same
+        is_healthy, done = runtime.is_healthy, [send.done() for send in sends]
+        store.is_full = False
+        clock.advance(timedelta(seconds=1))
+        await asyncio.gather(*sends)
+
+        assert (is_healthy, any(done)) == (False, False)
+        assert (runtime.is_healthy, await count_of(runtime)) == (True, 5)
+    assert [record.getMessage() for record in caplog.records] == [
+        (
+            "a commit failed, nothing is acknowledged until one succeeds; "
+            "trying again every 1000 ms: the disk is full"
+        ),
+        "commits succeed again",
+    ]
+
+
+async def test_what_could_not_be_stored_is_not_acknowledged_at_the_end_either() -> None:
+    """Stopping says that the last commit failed; whoever waits learns that nothing is durable."""
+    store = FullStore()
+    runtime = RuntimeOn(store, counting(), clock=ManualClock())
+    await runtime.start()
+    store.is_full = True
+    sending = asyncio.create_task(runtime.send(to("t/count")))
+    await until(lambda: runtime.metrics().failed_commits)
+
+    with pytest.raises(StoreError, match="the disk is full"):
+        await runtime.stop()
+
+    with pytest.raises(RuntimeStoppedError, match="stopped before this was durable"):
+        await sending
+
+
+# --- going on after a stop ------------------------------------------------------------------------
+
+
+async def test_a_call_under_way_ends_before_the_runtime_stops(tmp_path: Path) -> None:
+    """Its effects are stored."""
+    functions, entered, leave = StatefulFunctions(), asyncio.Event(), asyncio.Event()
+
+    @functions.bind("t/count", specs=COUNT)
+    async def slow(context: Context, message: Message) -> None:
+        entered.set()
+        await leave.wait()
+        context.storage.count = 7
+
+    async with Runtime(functions, data=tmp_path) as runtime:
+        await runtime.send(to("t/count"))
+        await entered.wait()
+        asyncio.get_running_loop().call_later(0.01, leave.set)
+
+    async with Runtime(counting(), data=tmp_path) as runtime:
+        assert await count_of(runtime) == 7
+        assert runtime.metrics().busy_addresses == 0
+
+
+async def test_no_call_begins_while_the_runtime_stops(tmp_path: Path) -> None:
+    """What waits behind the last one is left to the next runtime."""
+    functions, calls = StatefulFunctions(), 0
+    entered, leave = asyncio.Event(), asyncio.Event()
+
+    @functions.bind("t/count")
+    async def slow(context: Context, message: Message) -> None:
+        nonlocal calls
+        calls += 1
+        entered.set()
+        await leave.wait()
+
+    async with Runtime(functions, data=tmp_path) as runtime:
+        await runtime.send(to("t/count"))
+        await runtime.send(to("t/count"))
+        await entered.wait()
+        asyncio.get_running_loop().call_later(0.01, leave.set)
+
+    async with Runtime(counting(), data=tmp_path) as runtime:
+        await runtime.idle()
+        assert (calls, await count_of(runtime)) == (1, 1)
+
+
+async def test_a_cancelled_call_may_clean_up_before_the_runtime_has_stopped() -> None:
+    """Nothing of it runs afterwards."""
+    functions, steps = StatefulFunctions(), []
+
+    @functions.bind("t/stuck")
+    async def stuck(context: Context, message: Message) -> None:
+        try:
+            steps.append("entered")
+            await asyncio.Event().wait()
+        finally:
+            await asyncio.sleep(0.01)
+            steps.append("cleaned up")
+
+    async with Runtime(functions, data=None, drain=timedelta()) as runtime:
+        await runtime.send(to("t/stuck"))
+        await until(lambda: steps)
+
+    assert steps == ["entered", "cleaned up"]
+
+
+async def test_a_commit_under_way_ends_before_the_runtime_stops() -> None:
+    """Whoever waits for it is answered for."""
+    store = GatedStore()
+    runtime = RuntimeOn(store, counting())
+    await runtime.start()
+    sending = asyncio.create_task(runtime.send(to("t/count")))
+    await until(lambda: runtime.metrics().counters.invocations)
+    asyncio.get_running_loop().call_later(0.05, store.gate.set)
+
+    await runtime.stop()
+
+    await sending
+
+
+async def test_a_call_that_does_not_end_is_made_again_by_the_next_runtime(tmp_path: Path) -> None:
+    """Stopping takes no longer than was allowed, and loses nothing."""
+    functions = StatefulFunctions()
+    entered = asyncio.Event()
+
+    @functions.bind("t/count")
+    async def stuck(context: Context, message: Message) -> None:
+        entered.set()
+        await asyncio.Event().wait()
+
+    async with Runtime(functions, data=tmp_path, drain=timedelta()) as runtime:
+        await runtime.send(to("t/count"))
+        await runtime.send(to("t/count"))
+        await entered.wait()
+
+    async with Runtime(counting(), data=tmp_path) as runtime:
+        await runtime.idle()
+        assert await count_of(runtime) == 2
+
+
+async def test_delayed_messages_wait_for_the_next_runtime(tmp_path: Path) -> None:
+    """One that became due meanwhile is delivered at once."""
+    functions = counting()
+
+    @functions.bind("t/later")
+    async def later(context: Context, message: Message) -> None:
+        context.send_after(timedelta(hours=1), to("t/count", value="delayed"))
+
+    clock = ManualClock()
+    async with Runtime(functions, data=tmp_path, clock=clock) as runtime:
+        await runtime.send(to("t/later"))
+        await runtime.idle()
+        waiting = runtime.metrics().waiting_timers
+
+    clock.advance(timedelta(hours=1))
+    async with Runtime(functions, data=tmp_path, clock=clock) as runtime:
+        await runtime.idle()
+        assert (waiting, await count_of(runtime)) == (1, 1)
+
+
+async def test_a_delayed_message_is_delivered_when_its_time_comes() -> None:
+    """The clock wakes the runtime."""
+    functions = counting()
+
+    @functions.bind("t/later")
+    async def later(context: Context, message: Message) -> None:
+        context.send_after(timedelta(hours=1), to("t/count"))
+
+    clock = ManualClock()
+    async with Runtime(functions, data=None, clock=clock) as runtime:
+        await runtime.send(to("t/later"))
+        await runtime.idle()
+        early = await runtime.state("t/count", "1")
+        clock.advance(timedelta(hours=1))
+        await until(lambda: runtime.metrics().counters.timers_fired)
+        await runtime.idle()
+
+        assert (early, await count_of(runtime)) == ({}, 1)
+
+
+async def test_a_data_directory_has_one_runtime_at_a_time(tmp_path: Path) -> None:
+    """The second one is refused, and changes nothing for the first."""
+    async with Runtime(counting(), data=tmp_path) as runtime:
+        with pytest.raises(StoreLockedError):
+            await Runtime(counting(), data=tmp_path).start()
+
+        await runtime.send(to("t/count"))
+
+
+# --- failures -------------------------------------------------------------------------------------
+
+
+async def test_a_function_that_fails_is_tried_again_while_others_go_on(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Its message is not lost, and the log says where and why."""
+    functions, is_broken = counting(), True
+
+    @functions.bind("t/flaky", specs=COUNT)
+    async def flaky(context: Context, message: Message) -> None:
+        context.storage.count = 1
+        context.send(to("t/count"))
+        if is_broken:
+            raise OSError("no luck")
+
+    clock = ManualClock()
+    async with Runtime(functions, data=None, clock=clock, random=lambda: 0.0) as runtime:
+        await runtime.send(to("t/flaky"))
+        await until(lambda: runtime.metrics().counters.failed_attempts == 1)
+        await runtime.send(to("t/count", "other"))
+        await until(lambda: runtime.metrics().counters.invocations)
+        while_failing = [await runtime.state("t/flaky", "1"), await count_of(runtime, "other")]
+        is_broken = False
+        clock.advance(timedelta(milliseconds=100))
+        await runtime.idle()
+
+        assert while_failing == [{}, 1]
+        assert await count_of(runtime) == 1
+    [record] = caplog.records
+    assert record.getMessage() == (
+        "attempt 1 at t/flaky '1' failed, trying again in 100 ms: "
+        "t/flaky '1' failed on message 1 of 1 (type 'io.statefun.types/string'): OSError: no luck"
+    )
+    assert record.exc_info is not None
+    facts = {key: value for key, value in vars(record).items() if key.startswith("statefun_")}
+    assert facts == {"statefun_typename": "t/flaky", "statefun_id": "1"}
+
+
+async def test_a_function_that_is_cancelled_by_its_own_code_is_tried_again() -> None:
+    """It does not take its messages with it."""
+    functions, attempts = StatefulFunctions(), 0
+
+    @functions.bind("t/once")
+    async def once(context: Context, message: Message) -> None:
+        nonlocal attempts
+        attempts += 1
+        if attempts == 1:
+            raise asyncio.CancelledError
+
+    clock = ManualClock()
+    async with Runtime(functions, data=None, clock=clock) as runtime:
+        await runtime.send(to("t/once"))
+        await until(lambda: runtime.metrics().counters.failed_attempts)
+        clock.advance(timedelta(milliseconds=100))
+        await runtime.idle()
+
+    assert attempts == 2
+
+
+async def test_a_record_that_its_egress_does_not_accept_fails_the_turn() -> None:
+    """Nothing of it goes out."""
+    egress = ListEgress()
+    async with Runtime(echoing(), data=None, egresses=[egress], clock=ManualClock()) as runtime:
+        await runtime.send(to("t/echo", value="poison"))
+        await until(lambda: runtime.metrics().counters.failed_attempts)
+        await runtime.send(to("t/echo", "2", "fine"))
+
+    assert len(egress.records) == 1
+
+
+async def test_what_should_not_happen_ends_the_runtime_with_its_error() -> None:
+    """Whoever waits learns of it, nobody waits for ever, and stopping raises it."""
+    store = FullStore()
+    store.is_full = True
+    runtime = RuntimeOn(store, echoing(), egresses=[ListEgress()])
+    await runtime.start()
+    waiting = asyncio.create_task(runtime.idle())
+    sending = asyncio.create_task(runtime.send(to("t/echo", value="bug")))
+
+    with pytest.raises(KeyError, match="a bug in an egress"):
+        await runtime.watch()
+
+    outcomes = await asyncio.gather(waiting, sending, return_exceptions=True)
+    assert [type(outcome) for outcome in outcomes] == [RuntimeStoppedError] * 2
+    with pytest.raises(RuntimeStoppedError) as refusal:
+        await runtime.send(to("t/echo"))
+    assert isinstance(refusal.value.__cause__, KeyError)
+    assert not runtime.is_healthy
+    with pytest.raises(KeyError, match="a bug in an egress"):
+        await runtime.stop()
+
+
+# --- egress ---------------------------------------------------------------------------------------
+
+
+async def test_records_are_read_in_order() -> None:
+    """By an async iterator that waits for the next."""
+    async with Runtime(echoing(), data=None, egresses=["t/out"]) as runtime:
+        for value in "abc":
+            await runtime.send(to("t/echo", value=value))
+
+        read = []
+        async for record in runtime.egress("t/out"):
+            read.append((record.typename, record.value))
+            if len(read) == 3:
+                break
+
+    assert read == [("io.statefun.types/string", value) for value in "abc"]
+
+
+async def test_a_record_is_delivered_when_the_next_one_is_asked_for(tmp_path: Path) -> None:
+    """The one read last comes again after a restart, under the same id."""
+    async with Runtime(echoing(), data=tmp_path, egresses=["t/out"]) as runtime:
+        for value in "abc":
+            await runtime.send(to("t/echo", value=value))
+        records = aiter(runtime.egress("t/out"))
+        first, second = await anext(records), await anext(records)
+
+    async with Runtime(echoing(), data=tmp_path, egresses=["t/out"]) as runtime:
+        records = aiter(runtime.egress("t/out"))
+        again, third = await anext(records), await anext(records)
+
+    assert (first.value, again, third.value) == ("a", second, "c")
+
+
+async def test_reading_ends_with_the_runtime() -> None:
+    """Nobody waits for a record that cannot come."""
+    async with Runtime(echoing(), data=None) as runtime:
+        records = runtime.egress("t/out")
+        reading = asyncio.ensure_future(anext(records, None))
+        await asyncio.sleep(0)
+
+    assert await reading is None
+
+
+async def test_an_egress_begins_to_exist_when_it_is_read() -> None:
+    """Messages to it before that are tried again, and arrive."""
+    clock = ManualClock()
+    async with Runtime(echoing(), data=None, clock=clock) as runtime:
+        await runtime.send(to("t/echo", value="early"))
+        await until(lambda: runtime.metrics().counters.failed_attempts)
+
+        records = runtime.egress("t/out")
+        clock.advance(timedelta(seconds=1))
+
+        assert (await anext(records)).value == "early"
+
+
+async def test_records_whose_egress_is_gone_wait_for_it(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A restart without it keeps them."""
+    async with Runtime(echoing(), data=tmp_path, egresses=["t/out"]) as runtime:
+        await runtime.send(to("t/echo", value="kept"))
+        await runtime.idle()
+    async with Runtime(counting(), data=tmp_path):
+        pass
+
+    async with Runtime(counting(), data=tmp_path) as runtime:
+        assert (await anext(runtime.egress("t/out"))).value == "kept"
+    assert "records wait for the egress t/out, which is not there" in caplog.text
+
+
+async def test_an_egress_that_goes_elsewhere_cannot_be_read_here() -> None:
+    """There is one place for each record."""
+    async with Runtime(echoing(), data=None, egresses=[ListEgress()]) as runtime:
+        with pytest.raises(ConfigurationError, match="the records of 't/out' go to"):
+            runtime.egress("t/out")
+
+
+async def test_delivered_records_are_forgotten(tmp_path: Path) -> None:
+    """Once an egress has reported them, a restart does not bring them again."""
+    egress = ListEgress()
+    async with Runtime(echoing(), data=tmp_path, egresses=[egress]) as runtime:
+        await runtime.send(to("t/echo", value="1"))
+        await runtime.send(to("t/echo", value="2"))
+        await runtime.idle()
+        assert egress.delivered is not None
+        egress.delivered([egress.records[0].id])
+        await runtime.idle()
+
+    again = ListEgress()
+    async with Runtime(echoing(), data=tmp_path, egresses=[again]):
+        pass
+    assert again.records == egress.records[1:]
+
+
+# --- ingresses and the life of the parts ----------------------------------------------------------
+
+
+async def test_an_ingress_delivers_like_send() -> None:
+    """It gets the same answers: durable, or an error."""
+    ingress = ListIngress()
+    async with Runtime(counting(), data=None, ingresses=[ingress]) as runtime:
+        assert ingress.deliver is not None
+        message = to("t/count")
+        await ingress.deliver(Address("t/count", ""), message.argument())
+        with pytest.raises(UnknownFunctionError):
+            await ingress.deliver(Address("t/none", "1"), message.argument())
+        await runtime.idle()
+
+        assert await count_of(runtime, "") == 1
+
+
+async def test_endpoints_are_called_and_closed_in_the_end() -> None:
+    """Functions here may send to functions there."""
+    functions, endpoint = StatefulFunctions(), CountEndpoint()
+
+    @functions.bind("t/front")
+    async def front(context: Context, message: Message) -> None:
+        context.send(to("t/count"))
+
+    async with Runtime(functions, data=None, endpoints=[endpoint]) as runtime:
+        await runtime.send(to("t/front"))
+        await runtime.idle()
+
+        assert (await count_of(runtime), endpoint.closed) == (1, 0)
+    assert endpoint.closed == 1
+
+
+async def test_parts_are_stopped_in_the_opposite_order() -> None:
+    """What brings messages in goes first."""
+    life: list[str] = []
+    ingress, egress = ListIngress(), ListEgress()
+    ingress.life = egress.life = life
+
+    async with Runtime(counting(), data=None, ingresses=[ingress], egresses=[egress]):
+        assert life == ["start", "start"]
+        ingress.life, egress.life = [], life
+
+    assert (ingress.life, egress.life) == (["stop"], ["start", "start", "stop"])
+
+
+async def test_a_part_that_cannot_start_stops_everything_and_lets_the_directory_go(
+    tmp_path: Path,
+) -> None:
+    """The error comes out as it is."""
+    egress = ListEgress()
+    broken = ListIngress(ConfigurationError("port 80 is taken"))
+    runtime = Runtime(counting(), data=tmp_path, ingresses=[broken], egresses=[egress])
+
+    with pytest.raises(ConfigurationError, match="port 80 is taken"):
+        await runtime.start()
+
+    assert (broken.life, egress.life) == (["start", "stop"], ["start", "stop"])
+    async with Runtime(counting(), data=tmp_path):
+        pass
+
+
+async def test_stopping_again_does_nothing() -> None:
+    """Whoever is in doubt may stop."""
+    runtime = Runtime(counting(), data=None)
+    await runtime.start()
+
+    await runtime.stop()
+    await runtime.stop()
+
+    with pytest.raises(ConfigurationError, match="a runtime is started once"):
+        await runtime.start()
+
+
+# --- what users do wrong --------------------------------------------------------------------------
+
+
+async def test_sending_to_an_unknown_function_is_an_error() -> None:
+    """It names the functions there are."""
+    async with Runtime(counting(), data=None) as runtime:
+        with pytest.raises(UnknownFunctionError) as error:
+            await runtime.send(to("t/none"))
+
+    assert (error.value.typename, error.value.registered) == ("t/none", ("t/count",))
+
+
+async def test_sending_something_else_is_an_error() -> None:
+    """Only messages can be sent."""
+    async with Runtime(counting(), data=None) as runtime:
+        with pytest.raises(InvalidMessageError, match="'hello' is no message"):
+            await runtime.send("hello")  # type: ignore[arg-type]
+
+
+async def test_a_runtime_that_is_not_running_takes_no_messages() -> None:
+    """Neither before it was started nor after it was stopped."""
+    runtime = Runtime(counting(), data=None)
+    with pytest.raises(RuntimeStoppedError, match="has not been started"):
+        await runtime.send(to("t/count"))
+    await runtime.start()
+    await runtime.stop()
+
+    with pytest.raises(RuntimeStoppedError, match="is stopping"):
+        await runtime.send(to("t/count"))
+
+
+def test_parts_that_do_not_go_together_are_refused() -> None:
+    """Before anything is started."""
+    with pytest.raises(ConfigurationError, match="there is no durability 'best'"):
+        Runtime(counting(), durability="best")  # type: ignore[arg-type]
+    with pytest.raises(ConfigurationError, match="two egresses are named 't/out'"):
+        Runtime(counting(), egresses=["t/out", ListEgress()])
+    with pytest.raises(AlreadyRegisteredError, match="'t/count' is registered by two"):
+        Runtime([counting(), counting()])
+
+
+# --- what users see -------------------------------------------------------------------------------
+
+
+async def test_state_is_decoded_where_the_type_is_built_in() -> None:
+    """Other types are read with their type; a deleted value is not there."""
+    functions = StatefulFunctions()
+    specs = [ValueSpec("text", StringType), ValueSpec("json", JSON), ValueSpec("gone", IntType)]
+
+    @functions.bind("t/all", specs=specs)
+    async def write(context: Context, message: Message) -> None:
+        context.storage.text = "Grüße"
+        context.storage.json = {"a": 1}
+        context.storage.gone = 1
+        del context.storage.gone
+
+    async with Runtime(functions, data=None) as runtime:
+        await runtime.send(to("t/all"))
+        await runtime.idle()
+        state = await runtime.state("t/all", "1")
+
+    assert {name: (value.is_built_in, value.value) for name, value in state.items()} == {
+        "text": (True, "Grüße"),
+        "json": (False, b'{"a": 1}'),
+    }
+    assert state["json"].as_type(JSON) == {"a": 1}
+
+
+async def test_an_expired_value_is_not_shown() -> None:
+    """Nobody has to call the function for that."""
+    functions = StatefulFunctions()
+    spec = ValueSpec("short", IntType, expire_after_write=timedelta(seconds=1))
+
+    @functions.bind("t/a", specs=[spec])
+    async def write(context: Context, message: Message) -> None:
+        context.storage.short = 1
+
+    clock = ManualClock()
+    async with Runtime(functions, data=None, clock=clock) as runtime:
+        await runtime.send(to("t/a"))
+        await runtime.idle()
+        before = await runtime.state("t/a", "1")
+        clock.advance(timedelta(seconds=1))
+
+        assert (list(before), await runtime.state("t/a", "1")) == (["short"], {})
+
+
+async def test_the_state_of_an_unknown_address_is_empty() -> None:
+    """Asking does not make it exist."""
+    async with Runtime(counting(), data=None) as runtime:
+        assert await runtime.state("t/count", "nobody") == {}
+        assert runtime.metrics().resident_addresses == 0
+
+
+async def test_functions_may_come_from_several_registries() -> None:
+    """They send to one another as if they were registered in one place."""
+    functions = StatefulFunctions()
+
+    @functions.bind("t/front")
+    async def front(context: Context, message: Message) -> None:
+        context.send(to("t/count"))
+
+    async with Runtime([functions, counting()], data=None) as runtime:
+        await runtime.send(to("t/front"))
+        await runtime.idle()
+
+        assert await count_of(runtime) == 1
+
+
+def test_the_runtime_logs_under_one_name() -> None:
+    """And configures nothing by itself."""
+    assert logging.getLogger("statefun.runtime").handlers == []

@@ -1,0 +1,203 @@
+"""Scenarios about state."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from statefun.sdk.functions import StatefulFunctions
+from statefun.sdk.specs import ValueSpec
+from statefun.sdk.valuetypes import (
+    BoolType,
+    DoubleType,
+    FloatType,
+    IntType,
+    LongType,
+    StringType,
+    make_json_type,
+    simple_type,
+)
+from tests.scenarios.scenario import Await, Pause, Scenario, Send, tell
+
+if TYPE_CHECKING:
+    from statefun.sdk.context import Context
+    from statefun.sdk.messages import Message
+
+JSON = make_json_type("s.types/json")
+BYTES = simple_type("s.types/bytes", bytes, bytes)
+
+ALL = [
+    ValueSpec("a_bool", BoolType),
+    ValueSpec("an_int", IntType),
+    ValueSpec("a_long", LongType),
+    ValueSpec("a_float", FloatType),
+    ValueSpec("a_double", DoubleType),
+    ValueSpec("a_string", StringType),
+    ValueSpec("some_json", JSON),
+    ValueSpec("some_bytes", BYTES),
+]
+EXTREMES = {
+    "a_bool": True,
+    "an_int": -(2**31),
+    "a_long": 2**63 - 1,
+    "a_float": -0.5,
+    "a_double": float("-inf"),
+    "a_string": "Grüße\n\0🌍",
+    "some_json": {"ä": [1, None]},
+    "some_bytes": b"\x00\xff",
+}
+ZEROS = {
+    "a_bool": False,
+    "an_int": 0,
+    "a_long": 0,
+    "a_float": 0.0,
+    "a_double": 0.0,
+    "a_string": "",
+    "some_json": {},
+    "some_bytes": b"",
+}
+
+
+def every_type() -> StatefulFunctions:
+    functions = StatefulFunctions()
+
+    @functions.bind("s/values", specs=ALL)
+    async def values(context: Context, message: Message) -> None:
+        for name in EXTREMES:
+            tell(context, name, repr(getattr(context.storage, name)))
+        if message.as_string() == "extremes":
+            for name, value in EXTREMES.items():
+                setattr(context.storage, name, value)
+        elif message.as_string() == "zeros":
+            for name, value in ZEROS.items():
+                setattr(context.storage, name, value)
+
+    return functions
+
+
+def deleting() -> StatefulFunctions:
+    functions = StatefulFunctions()
+
+    @functions.bind("s/delete", specs=[ValueSpec("text", StringType), ValueSpec("n", IntType)])
+    async def delete(context: Context, message: Message) -> None:
+        command = message.as_string()
+        if command == "set":
+            context.storage.text = "here"
+        elif command == "delete":
+            del context.storage.text
+        elif command == "delete and set":
+            del context.storage.text
+            context.storage.text = "again"
+        elif command == "set and delete":
+            context.storage.text = "never seen"
+            del context.storage.text
+        context.storage.n = (context.storage.n or 0) + 1
+        tell(context, "text", f"{command}: {context.storage.text}")
+
+    return functions
+
+
+def expiring() -> StatefulFunctions:
+    functions = StatefulFunctions()
+    ttl = timedelta(milliseconds=800)
+    specs = [
+        ValueSpec("written", IntType, expire_after_write=ttl),
+        ValueSpec("called", IntType, expire_after_call=ttl),
+        ValueSpec("kept", IntType),
+    ]
+
+    @functions.bind("s/expire", specs=specs)
+    async def expire(context: Context, message: Message) -> None:
+        storage = context.storage
+        if message.as_string() == "set":
+            storage.written = storage.called = storage.kept = 1
+        tell(context, "seen", f"{storage.written} {storage.called} {storage.kept}")
+
+    return functions
+
+
+def late_values() -> StatefulFunctions:
+    """Two functions share an id; each has values of its own, under the same name."""
+    functions = StatefulFunctions()
+
+    @functions.bind("s/one", specs=[ValueSpec("n", IntType)])
+    async def one(context: Context, message: Message) -> None:
+        context.storage.n = (context.storage.n or 0) + 1
+        tell(context, f"one {context.address.id}", context.storage.n)
+
+    @functions.bind("s/two", specs=[ValueSpec("n", StringType)])
+    async def two(context: Context, message: Message) -> None:
+        context.storage.n = (context.storage.n or "") + "+"
+        tell(context, f"two {context.address.id}", context.storage.n)
+
+    return functions
+
+
+SCENARIOS = (
+    Scenario(
+        "every type",
+        "a value of any type comes back as it was set; zero and empty are values",
+        every_type,
+        (
+            Send("s/values", "a", "extremes"),
+            Send("s/values", "a", "zeros"),
+            Send("s/values", "a", "look"),
+            Await(24),
+            Send("s/values", "b", "look"),
+        ),
+        {name: ("None", repr(EXTREMES[name]), repr(ZEROS[name]), "None") for name in EXTREMES},
+    ),
+    Scenario(
+        "deleted values",
+        "a deleted value is absent; deleting an absent one does nothing; the last change counts",
+        deleting,
+        tuple(
+            Send("s/delete", "a", command)
+            for command in ("set", "delete", "delete", "set", "delete and set", "set and delete")
+        ),
+        {
+            "text": (
+                "set: here",
+                "delete: None",
+                "delete: None",
+                "set: here",
+                "delete and set: again",
+                "set and delete: None",
+            )
+        },
+        {("s/delete", "a"): {"n": 6}},
+    ),
+    Scenario(
+        "expiration",
+        "one value lives on by being called, another only by being written, a third for ever",
+        expiring,
+        (
+            Send("s/expire", "a", "set"),
+            Await(1),
+            Pause(500),
+            Send("s/expire", "a", "look"),
+            Await(2),
+            Pause(500),
+            Send("s/expire", "a", "look"),
+            Await(3),
+            Pause(1000),
+            Send("s/expire", "a", "look"),
+        ),
+        {"seen": ("1 1 1", "1 1 1", "None 1 1", "None None 1")},
+        {("s/expire", "a"): {"kept": 1}},
+    ),
+    Scenario(
+        "isolated values",
+        "values belong to one function and one id",
+        late_values,
+        (
+            Send("s/one", "a"),
+            Send("s/two", "a"),
+            Send("s/one", "a"),
+            Send("s/two", "b"),
+            Send("s/two", "a"),
+        ),
+        {"one a": ("1", "2"), "two a": ("+", "++"), "two b": ("+",)},
+        {("s/one", "a"): {"n": 2}, ("s/two", "a"): {"n": "++"}, ("s/two", "b"): {"n": "+"}},
+    ),
+)

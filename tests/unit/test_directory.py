@@ -1,0 +1,77 @@
+"""The directory: which function is reached how."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from statefun.errors import AlreadyRegisteredError, ConfigurationError, UnknownFunctionError
+from statefun.runtime.directory import FunctionDirectory
+from statefun.runtime.remote import Endpoint, HttpTransport
+from statefun.runtime.transport import InProcessTransport
+from statefun.sdk.functions import StatefulFunctions
+
+if TYPE_CHECKING:
+    from statefun.sdk.context import Context
+    from statefun.sdk.messages import Message
+
+
+def functions(*typenames: str) -> StatefulFunctions:
+    registry = StatefulFunctions()
+    for typename in typenames:
+        registry.register(typename, unused)
+    return registry
+
+
+async def unused(context: Context, message: Message) -> None: ...
+
+
+SPECIFIC = Endpoint("t/one", "http://specific/")
+NAMESPACE = Endpoint("t/*", "http://namespace/{function.name}")
+
+
+@pytest.mark.parametrize("endpoints", [(SPECIFIC, NAMESPACE), (NAMESPACE, SPECIFIC)])
+@pytest.mark.parametrize(
+    ("typename", "url"),
+    [("t/one", "http://specific/"), ("t/two", "http://namespace/two")],
+)
+def test_an_endpoint_for_a_function_goes_before_one_for_its_namespace(
+    endpoints: tuple[Endpoint, ...], typename: str, url: str
+) -> None:
+    """In whichever order they are given."""
+    transport = FunctionDirectory(endpoints=endpoints).transport(typename)
+
+    assert isinstance(transport, HttpTransport)
+    assert transport.url == url
+
+
+def test_a_function_of_this_process_goes_before_any_endpoint() -> None:
+    """Even one that names it."""
+    directory = FunctionDirectory([functions("t/one")], [SPECIFIC, NAMESPACE])
+
+    assert isinstance(directory.transport("t/one"), InProcessTransport)
+
+
+def test_a_typename_that_nobody_serves_is_unknown() -> None:
+    """The error names what there is."""
+    directory = FunctionDirectory([functions("t/a", "t/b")], [Endpoint("u/*", "http://u/")])
+
+    known = {name: directory.knows(name) for name in ("t/a", "u/x", "t/x", "u.v/x", "x", "")}
+    with pytest.raises(UnknownFunctionError) as error:
+        directory.transport("t/x")
+
+    assert known == {"t/a": True, "u/x": True, "t/x": False, "u.v/x": False, "x": False, "": False}
+    assert error.value.registered == ("t/a", "t/b", "u/*")
+
+
+def test_two_endpoints_for_the_same_functions_are_refused() -> None:
+    """Nobody could say which is meant."""
+    with pytest.raises(ConfigurationError, match=r"two endpoints name the functions 't/\*'"):
+        FunctionDirectory(endpoints=[NAMESPACE, Endpoint("t/*", "http://other/")])
+
+
+def test_two_functions_of_one_typename_are_refused() -> None:
+    """Across registries as within one."""
+    with pytest.raises(AlreadyRegisteredError, match="'t/a' is registered by two"):
+        FunctionDirectory([functions("t/a"), functions("t/a")])

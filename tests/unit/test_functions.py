@@ -1,0 +1,338 @@
+"""The registry: what can be registered, what is refused, and how it is called."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import inspect
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from statefun.errors import (
+    AlreadyRegisteredError,
+    InvalidFunctionError,
+    InvalidSpecError,
+    InvalidTypenameError,
+    UnknownFunctionError,
+)
+from statefun.sdk.address import Address
+from statefun.sdk.specs import ValueSpec
+from statefun.sdk.valuetypes import IntType, StringType
+from tests.builders import number, to_function
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Generator
+
+    from statefun.sdk.context import Context
+    from statefun.sdk.functions import StatefulFunctions
+    from statefun.sdk.handler import RequestReplyHandler
+    from statefun.sdk.messages import Message
+
+SEEN = ValueSpec("seen", IntType)
+NOTHING: Any = None
+CALLS: list[tuple[str, int | None]] = []
+
+
+def note(how: str, message: Message) -> None:
+    CALLS.append((how, message.as_int()))
+
+
+async def note_later(how: str, message: Message) -> None:
+    await asyncio.sleep(0)
+    note(how, message)
+
+
+# --- what can be registered -----------------------------------------------------------------------
+
+
+def function(context: Context, message: Message) -> None:
+    note("called", message)
+
+
+async def coroutine(context: Context, message: Message) -> None:
+    await note_later("called", message)
+
+
+def returning_a_coroutine(context: Context, message: Message) -> Awaitable[None]:
+    return note_later("called", message)
+
+
+def returning_a_task(context: Context, message: Message) -> Awaitable[None]:
+    return asyncio.ensure_future(note_later("called", message))
+
+
+def returning_a_value(context: Context, message: Message) -> str:
+    note("called", message)
+    return "nobody looks at it"
+
+
+def with_more(how: str, context: Context, message: Message) -> None:
+    note(how, message)
+
+
+async def with_more_later(how: str, context: Context, message: Message) -> None:
+    await note_later(how, message)
+
+
+def with_default(context: Context, message: Message, how: str = "called") -> None:
+    note(how, message)
+
+
+def with_keyword(context: Context, message: Message, *, how: str = "called") -> None:
+    note(how, message)
+
+
+def with_anything(*arguments: Any, **keywords: Any) -> None:
+    note("called", arguments[1])
+
+
+def with_odd_names(message: Any, context: Message, /) -> None:
+    note("called", context)
+
+
+def decorated(function: Callable[[Context, Message], None]) -> Callable[..., None]:
+    @functools.wraps(function)
+    def wrapper(*arguments: Any, **keywords: Any) -> None:
+        function(*arguments, **keywords)
+
+    return wrapper
+
+
+def decorated_later(function: Callable[[Context, Message], Any]) -> Callable[..., Any]:
+    @functools.wraps(function)
+    async def wrapper(*arguments: Any) -> None:
+        await function(*arguments)
+
+    return wrapper
+
+
+class Called:
+    def __call__(self, _: Context, message: Message) -> None:
+        note("called", message)
+
+
+class CalledLater:
+    async def __call__(self, _: Context, message: Message) -> None:
+        await note_later("called", message)
+
+
+class Service:
+    def method(self, _: Context, message: Message) -> None:
+        note("called", message)
+
+    async def later(self, _: Context, message: Message) -> None:
+        await note_later("called", message)
+
+    @classmethod
+    def of_class(cls, _: Context, message: Message) -> None:
+        note("called", message)
+
+    @staticmethod
+    async def of_nobody(_: Context, message: Message) -> None:
+        await note_later("called", message)
+
+
+class Awaited:
+    def __init__(self, message: Message) -> None:
+        self.message = message
+
+    def __await__(self) -> Generator[Any, None, None]:
+        return note_later("called", self.message).__await__()
+
+
+CALLABLES: dict[str, Any] = {
+    "a function": function,
+    "a coroutine function": coroutine,
+    "a function that returns a coroutine": returning_a_coroutine,
+    "a function that returns an awaitable object": lambda _, message: Awaited(message),
+    "a function that returns a value": returning_a_value,
+    "a lambda": lambda _, message: note("called", message),
+    "a partial": functools.partial(with_more, "called"),
+    "a partial of a coroutine function": functools.partial(with_more_later, "called"),
+    "a partial of a partial": functools.partial(functools.partial(with_more_later, "called")),
+    "a bound method": Service().method,
+    "a bound coroutine method": Service().later,
+    "a class method": Service.of_class,
+    "a static method": Service.of_nobody,
+    "a callable object": Called(),
+    "a callable object with a coroutine": CalledLater(),
+    "defaulted parameters": with_default,
+    "defaulted keywords": with_keyword,
+    "any number of arguments": with_anything,
+    "positional parameters of any name": with_odd_names,
+    "a wrapper": decorated(function),
+    "an async wrapper": decorated_later(coroutine),
+    "a partial of a wrapper": functools.partial(decorated_later(coroutine)),
+}
+
+
+@pytest.mark.parametrize(
+    ("kind", "blocking"),
+    [(kind, blocking) for kind in CALLABLES for blocking in (False, True)]
+    + [("a function that returns a task", False)],  # a thread has no loop to make a task on
+)
+def test_what_takes_a_context_and_a_message_is_a_function(
+    functions: StatefulFunctions, handler: RequestReplyHandler, *, kind: str, blocking: bool
+) -> None:
+    """It is called once a message, and what it returns is awaited before the next if it can be."""
+    CALLS.clear()
+    fun = CALLABLES.get(kind, returning_a_task)
+    functions.register("t/f", fun, blocking=blocking)
+
+    handler.handle_sync(to_function(Address("t/f", "1"), number(1), number(2)))
+
+    assert CALLS == [("called", 1), ("called", 2)]
+
+
+def test_binding_returns_the_function_itself(functions: StatefulFunctions) -> None:
+    """It can be called directly, bound again under another typename, and tested by itself."""
+    bound = functions.bind("t/f", [SEEN])(functions.bind("t/g")(function))
+
+    assert bound is function
+    assert functions.typenames == ("t/g", "t/f")
+
+
+def test_a_registered_function_can_be_looked_up(functions: StatefulFunctions) -> None:
+    """With what was said about it."""
+    functions.register("t/f", coroutine, iter([SEEN]), blocking=True)
+
+    found = functions.for_typename("t/f")
+
+    assert (found.typename, found.fun, found.storage_spec.specs, found.is_blocking) == (
+        "t/f",
+        coroutine,
+        (SEEN,),
+        True,
+    )
+
+
+def test_registering_the_same_function_twice_under_two_names_is_fine(
+    functions: StatefulFunctions,
+) -> None:
+    """A typename has one function; a function may have many typenames."""
+    for typename in ("t/a", "t/b", "a/b/c"):
+        functions.register(typename, function, [SEEN])
+
+    assert functions.typenames == ("t/a", "t/b", "a/b/c")
+
+
+# --- what is refused ------------------------------------------------------------------------------
+
+
+def no_parameters() -> None: ...
+
+
+def one_parameter(context: Context) -> None: ...
+
+
+def three_parameters(context: Context, message: Message, more: int) -> None: ...
+
+
+def needs_keyword(context: Context, message: Message, *, more: int) -> None: ...
+
+
+@pytest.mark.parametrize(
+    ("fun", "parameters"),
+    [
+        (no_parameters, "() -> 'None'"),
+        (one_parameter, "(context: 'Context') -> 'None'"),
+        (three_parameters, "(context: 'Context', message: 'Message', more: 'int') -> 'None'"),
+        (needs_keyword, "(context: 'Context', message: 'Message', *, more: 'int') -> 'None'"),
+        (Service.method, "(self, _: 'Context', message: 'Message') -> 'None'"),
+        (functools.partial(function, NOTHING), "(message: 'Message') -> 'None'"),
+    ],
+)
+def test_a_function_with_other_parameters_is_refused(
+    functions: StatefulFunctions, fun: Any, parameters: str
+) -> None:
+    """It is found when the program starts; Python's own words say why; nothing is registered."""
+    with pytest.raises(TypeError) as why:
+        inspect.signature(fun).bind(object(), object())
+
+    with pytest.raises(InvalidFunctionError) as caught:
+        functions.register("t/f", fun)
+
+    assert str(caught.value) == (
+        f"'t/f' is bound to {fun!r}, which cannot be called with a context and a message "
+        f"({why.value}): its parameters are {parameters}"
+    )
+    assert functions.typenames == ()
+
+
+@pytest.mark.parametrize("fun", ["greet", 5, [function]])
+def test_what_cannot_be_called_is_refused(functions: StatefulFunctions, fun: Any) -> None:
+    """The error shows what was given."""
+    with pytest.raises(InvalidFunctionError) as caught:
+        functions.register("t/f", fun)
+
+    assert str(caught.value) == (
+        f"'t/f' cannot be bound to {fun!r}: it is not callable with a context and a message"
+    )
+
+
+def test_there_must_be_a_function(functions: StatefulFunctions) -> None:
+    """None is no function."""
+    nothing: Any = None
+
+    with pytest.raises(InvalidFunctionError) as caught:
+        functions.register("t/f", nothing)
+
+    assert str(caught.value) == "there is no function to register: pass a callable"
+
+
+@pytest.mark.parametrize("typename", ["", "f", "/f", "t/", None, 5, ["t/f"]])
+def test_a_function_needs_a_typename(functions: StatefulFunctions, typename: Any) -> None:
+    """`namespace/name`, found when it is registered and not when it is called."""
+    with pytest.raises(InvalidTypenameError) as caught:
+        functions.bind(typename)(function)
+
+    assert str(caught.value) == (
+        f"the function typename {typename!r} is not of the form 'namespace/name': "
+        "write for example 'com.example/greeter'"
+    )
+
+
+def test_a_typename_has_one_function(functions: StatefulFunctions) -> None:
+    """The second is refused, even if it is the same; the first stays."""
+    functions.register("t/f", function)
+
+    with pytest.raises(AlreadyRegisteredError) as caught:
+        functions.register("t/f", coroutine)
+
+    assert str(caught.value) == ("'t/f' is registered already: give each function its own typename")
+    assert functions.for_typename("t/f").fun is function
+
+
+@pytest.mark.parametrize(
+    ("specs", "error"),
+    [
+        ([SEEN, ValueSpec("seen", StringType)], AlreadyRegisteredError),
+        (["seen"], InvalidSpecError),
+        ([None], InvalidSpecError),
+    ],
+)
+def test_wrong_specs_register_nothing(
+    functions: StatefulFunctions, specs: Any, error: type[Exception]
+) -> None:
+    """A function is registered with all its values or not at all."""
+    with pytest.raises(error):
+        functions.register("t/f", function, specs)
+
+    assert functions.typenames == ()
+
+
+def test_an_unknown_typename_lists_what_there_is(functions: StatefulFunctions) -> None:
+    """The error is for whoever reads the log of the sender."""
+    with pytest.raises(UnknownFunctionError) as none:
+        functions.for_typename("t/f")
+    functions.register("t/a", function)
+    functions.register("t/b", function)
+    with pytest.raises(UnknownFunctionError) as two:
+        functions.for_typename("t/f")
+
+    advice = "Bind one with @functions.bind('t/f'), or correct the sender"
+    assert [str(none.value), str(two.value)] == [
+        f"no function is registered as 't/f'; registered: none. {advice}",
+        f"no function is registered as 't/f'; registered: t/a, t/b. {advice}",
+    ]

@@ -1,0 +1,239 @@
+"""The harness: functions in a test, on a clock the test moves."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+
+from statefun.errors import (
+    InvocationError,
+    MessageArgumentsError,
+    RemoteProtocolError,
+    UnknownFunctionError,
+)
+from statefun.sdk.functions import StatefulFunctions
+from statefun.sdk.messages import Message, egress_message_builder, message_builder
+from statefun.sdk.specs import ValueSpec
+from statefun.sdk.valuetypes import IntType, StringType
+from statefun.testing import Harness, ManualClock
+
+if TYPE_CHECKING:
+    from statefun.sdk.context import Context
+
+functions = StatefulFunctions()
+SECOND = timedelta(seconds=1)
+
+
+@functions.bind("t/count", specs=[ValueSpec("count", IntType)])
+async def count(context: Context, message: Message) -> None:
+    context.storage.count = (context.storage.count or 0) + 1
+
+
+@functions.bind("t/relay")
+async def relay(context: Context, message: Message) -> None:
+    """Counts, tells an egress, and does the same again a second later, three times in all."""
+    left = message.as_int() or 0
+    context.send(message_builder("t/count", context.address.id, int_value=left))
+    context.send_egress(
+        egress_message_builder("t/out", value=f"{left} left", value_type=StringType)
+    )
+    if left > 1:
+        again = message_builder("t/relay", context.address.id, int_value=left - 1)
+        context.send_after(SECOND, again)
+
+
+@functions.bind("t/flaky", specs=[ValueSpec("tries", IntType)])
+async def flaky(context: Context, message: Message) -> None:
+    FLAKY_CALLS.append(1)
+    context.storage.tries = len(FLAKY_CALLS)
+    context.send(message_builder("t/count", "flaky", str_value="x"))
+    if len(FLAKY_CALLS) < 3:
+        raise ValueError("not yet")
+
+
+@functions.bind("t/lost")
+async def lost(context: Context, message: Message) -> None:
+    context.send(message_builder("t/nowhere", "1", str_value="x"))
+
+
+FLAKY_CALLS: list[int] = []
+
+
+@pytest.fixture
+def harness() -> Harness:
+    FLAKY_CALLS.clear()
+    return Harness(functions)
+
+
+def test_nothing_runs_before_it_is_told_to(harness: Harness) -> None:
+    """Sending only puts a message into the mailbox."""
+    harness.send("t/count", "a", int_value=1)
+    before = harness.state("t/count", "a")
+
+    harness.run()
+
+    assert (before, harness.state("t/count", "a")["count"].value) == ({}, 1)
+
+
+def test_a_message_is_sent_whole_or_in_parts(harness: Harness) -> None:
+    """Both ways mean the same."""
+    harness.send(message_builder("t/count", "a", str_value="x"))
+    harness.send("t/count", "a", value="x", value_type=StringType)
+    harness.run()
+
+    assert harness.state("t/count", "a")["count"].value == 2
+
+
+def test_messages_of_functions_are_worked_off_too(harness: Harness) -> None:
+    """Until nothing is left that can run now."""
+    harness.send("t/relay", "a", int_value=3)
+    harness.run()
+
+    assert harness.is_idle
+    assert harness.state("t/count", "a")["count"].value == 1
+    assert [record.value for record in harness.egress("t/out")] == ["3 left"]
+    assert harness.pending_timers == 1
+
+
+def test_delayed_messages_are_delivered_as_time_advances(harness: Harness) -> None:
+    """Each at its own time, with what follows from it, before the clock goes on."""
+    harness.send("t/relay", "a", int_value=3)
+    harness.advance(timedelta(milliseconds=999))
+    before = [record.value for record in harness.egress("t/out")]
+    harness.advance(timedelta(seconds=10))
+
+    assert before == ["3 left"]
+    assert [record.value for record in harness.egress("t/out")] == ["3 left", "2 left", "1 left"]
+    assert harness.state("t/count", "a")["count"].value == 3
+    assert harness.pending_timers == 0
+
+
+def test_time_is_that_of_the_clock_that_was_given() -> None:
+    """It ends up exactly where it was advanced to."""
+    clock = ManualClock(1000)
+    harness = Harness(functions, clock=clock)
+
+    harness.advance(SECOND)
+
+    assert clock.now_ms() == 2000
+
+
+def test_a_function_that_fails_makes_run_raise(harness: Harness) -> None:
+    """With what it raised as the cause, and nothing it did is kept."""
+    harness.send("t/flaky", "a", str_value="x")
+
+    with pytest.raises(InvocationError) as error:
+        harness.run()
+
+    assert isinstance(error.value.__cause__, ValueError)
+    assert (harness.state("t/flaky", "a"), harness.state("t/count", "flaky")) == ({}, {})
+
+
+def test_a_failure_hides_nothing_that_others_did(harness: Harness) -> None:
+    """What ran beside it is there."""
+    harness.send("t/flaky", "a", str_value="x")
+    harness.send("t/relay", "b", int_value=1)
+
+    with pytest.raises(InvocationError):
+        harness.run()
+
+    assert [record.value for record in harness.egress()] == ["1 left"]
+
+
+def test_failures_can_be_collected_and_are_tried_again_as_time_advances() -> None:
+    """By the policy of the runtime: after 100 ms, after 200 ms, and so on."""
+    FLAKY_CALLS.clear()
+    harness = Harness(functions, raise_failures=False)
+    harness.send("t/flaky", "a", str_value="x")
+    harness.run()
+    is_idle = harness.is_idle
+    harness.advance(SECOND)
+
+    assert not is_idle
+    assert [setback.attempts for setback in harness.failures] == [1, 2]
+    assert [setback.verdict.delay_ms for setback in harness.failures] == [100, 200]
+    assert harness.state("t/flaky", "a")["tries"].value == 3
+    assert harness.state("t/count", "flaky")["count"].value == 1
+
+
+def test_a_reply_that_no_engine_accepts_is_a_failure(harness: Harness) -> None:
+    """Sending to a function that does not exist is found in the test already."""
+    harness.send("t/lost", "a", str_value="x")
+
+    with pytest.raises(RemoteProtocolError, match="t/lost 'a' sent a message to t/nowhere '1'"):
+        harness.run()
+
+
+def test_sending_to_an_unknown_function_is_an_error(harness: Harness) -> None:
+    """At once."""
+    with pytest.raises(UnknownFunctionError):
+        harness.send("t/nowhere", "a", str_value="x")
+
+
+def test_a_whole_message_takes_no_further_parts(harness: Harness) -> None:
+    """It has a target and a value already."""
+    message = message_builder("t/count", "a", str_value="x")
+
+    with pytest.raises(MessageArgumentsError, match="is a whole message"):
+        harness.send(message, "b")
+
+
+def test_any_egress_exists_unless_they_are_named() -> None:
+    """A test may insist on the names."""
+    strict = Harness(functions, egresses=["t/other"])
+    strict.send("t/relay", "a", int_value=1)
+
+    with pytest.raises(RemoteProtocolError, match="the egress 't/out', which does not exist"):
+        strict.run()
+
+
+def test_records_are_told_apart_by_their_egress(harness: Harness) -> None:
+    """`egress` gives those of one, or all."""
+    harness.send("t/relay", "a", int_value=1)
+    harness.run()
+
+    [record] = harness.egress("t/out")
+    assert (record.typename, record.value) == ("io.statefun.types/string", "1 left")
+    assert (harness.egress("t/none"), harness.egress()) == ([], [record])
+
+
+def test_functions_may_come_from_several_registries() -> None:
+    """They reach one another."""
+    others = StatefulFunctions()
+
+    @others.bind("t/front")
+    async def front(context: Context, message: Message) -> None:
+        context.send(message_builder("t/count", "a", str_value="x"))
+
+    harness = Harness([functions, others])
+    harness.send("t/front", "1", str_value="x")
+    harness.run()
+
+    assert harness.state("t/count", "a")["count"].value == 1
+
+
+async def test_it_works_inside_a_running_event_loop(harness: Harness) -> None:
+    """An async test may use it."""
+    harness.send("t/count", "a", int_value=1)
+    harness.run()
+
+    assert harness.state("t/count", "a")["count"].value == 1
+
+
+BARE = """
+import sys
+import statefun, statefun.testing, statefun.runtime
+third = {"aiohttp", "filelock", "pydantic", "yaml", "prometheus_client", "granian", "uvloop"}
+sys.exit(", ".join(sorted(third & set(sys.modules))) or 0)
+"""
+
+
+def test_the_test_kit_and_the_runtime_are_imported_with_protobuf_alone() -> None:
+    """Extras are imported when they are used."""
+    run = subprocess.run([sys.executable, "-c", BARE], capture_output=True, text=True, check=False)
+
+    assert (run.returncode, run.stderr) == (0, "")

@@ -1,0 +1,356 @@
+"""Types: values to bytes and back."""
+
+from __future__ import annotations
+
+import struct
+from math import copysign, inf, isnan, nan
+from typing import Any
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from statefun.errors import DefinitionError, SerializationError
+from statefun.sdk import _proto
+from statefun.sdk.valuetypes import (
+    BoolType,
+    DoubleType,
+    FloatType,
+    IntType,
+    LongType,
+    PrimitiveType,
+    StringType,
+    Type,
+    TypeSerializer,
+    make_json_type,
+    make_protobuf_type,
+    serialize,
+    simple_type,
+)
+from tests.builders import typed
+
+INTS = st.integers(-(2**31), 2**31 - 1)
+LONGS = st.integers(-(2**63), 2**63 - 1)
+TEXTS = st.text(st.characters(exclude_categories=["Cs"]))
+
+
+def values(primitive: Type[Any], strategy: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    return st.tuples(st.just(primitive), strategy)
+
+
+BUILT_IN = st.one_of(
+    values(BoolType, st.booleans()),
+    values(IntType, INTS),
+    values(LongType, LONGS),
+    values(FloatType, st.floats(width=32, allow_nan=False)),
+    values(DoubleType, st.floats(allow_nan=False)),
+    values(StringType, TEXTS),
+)
+
+
+# --- built-in types -------------------------------------------------------------------------------
+
+
+@given(BUILT_IN)
+@example((DoubleType, -0.0))
+@example((FloatType, -0.0))
+@example((StringType, "x" * 127))
+@example((StringType, "x" * 128))
+@example((StringType, "ž" * 64))
+def test_a_built_in_value_has_the_bytes_that_protobuf_gives_it(value: tuple[Any, Any]) -> None:
+    """The encoding is the canonical one, to the last bit."""
+    value_type, plain_value = value
+
+    data = serialize(value_type, plain_value)
+
+    assert data == typed(value_type, plain_value).value
+    assert value_type.serializer().serialize(plain_value) == data
+
+
+@given(BUILT_IN)
+def test_a_built_in_value_survives_the_way_there_and_back(value: tuple[Any, Any]) -> None:
+    """Value, class and sign of zero are the same again."""
+    value_type, plain_value = value
+
+    back = value_type.serializer().deserialize(serialize(value_type, plain_value))
+
+    assert (type(back), back) == (type(plain_value), plain_value)
+    if isinstance(back, float):
+        assert copysign(1, back) == copysign(1, plain_value)
+
+
+@pytest.mark.parametrize("value_type", [FloatType, DoubleType])
+def test_not_a_number_stays_not_a_number(value_type: Type[float]) -> None:
+    """NaN is a value like any other."""
+    assert isnan(value_type.serializer().deserialize(serialize(value_type, nan)))
+
+
+@pytest.mark.parametrize(
+    ("value_type", "empty"),
+    [
+        (BoolType, False),
+        (IntType, 0),
+        (LongType, 0),
+        (FloatType, 0.0),
+        (DoubleType, 0.0),
+        (StringType, ""),
+    ],
+)
+def test_the_default_of_a_built_in_type_is_zero_bytes(value_type: Type[Any], empty: Any) -> None:
+    """Zero, false and the empty string take no room, and no room reads as them."""
+    back = value_type.serializer().deserialize(b"")
+
+    assert (serialize(value_type, empty), back, type(back)) == (b"", empty, type(empty))
+
+
+class Index:
+    def __index__(self) -> int:
+        return 5
+
+
+@pytest.mark.parametrize(
+    ("value_type", "given_value", "read_back"),
+    [
+        (IntType, True, 1),
+        (LongType, Index(), 5),
+        (BoolType, 2, True),
+        (BoolType, 0, False),
+        (DoubleType, 3, 3.0),
+        (DoubleType, True, 1.0),
+        (FloatType, 0.1, struct.unpack("<f", struct.pack("<f", 0.1))[0]),
+        (FloatType, 1e300, inf),
+        (FloatType, -1e300, -inf),
+        (StringType, b"Ada", "Ada"),
+    ],
+)
+def test_what_protobuf_takes_is_taken_and_normalised(
+    value_type: Type[Any], given_value: Any, read_back: Any
+) -> None:
+    """What is read back is of the type's own class, whatever was given."""
+    back = value_type.serializer().deserialize(serialize(value_type, given_value))
+
+    assert (type(back), back) == (type(read_back), read_back)
+
+
+@pytest.mark.parametrize(
+    ("value_type", "value", "sentence"),
+    [
+        (IntType, 2**31, "2147483648 does not fit io.statefun.types/int (32 bits, signed)"),
+        (IntType, -(2**31) - 1, "-2147483649 does not fit io.statefun.types/int (32 bits, signed)"),
+        (
+            LongType,
+            2**63,
+            "9223372036854775808 does not fit io.statefun.types/long (64 bits, signed)",
+        ),
+        (IntType, 1.0, "io.statefun.types/int takes an integer, got float 1.0"),
+        (LongType, "1", "io.statefun.types/long takes an integer, got str '1'"),
+        (BoolType, None, "io.statefun.types/bool takes an integer, got NoneType None"),
+        (DoubleType, "1.5", "a float or double takes a number, got str '1.5'"),
+        (FloatType, None, "a float or double takes a number, got NoneType None"),
+        (StringType, 5, "an io.statefun.types/string must be str or UTF-8 bytes, got int"),
+        (
+            StringType,
+            b"\xff",
+            (
+                "an io.statefun.types/string is not valid Unicode: "
+                "'utf-8' codec can't decode byte 0xff in position 0: invalid start byte"
+            ),
+        ),
+        (
+            StringType,
+            "\ud800",
+            (
+                "an io.statefun.types/string is not valid Unicode: "
+                "'utf-8' codec can't encode character '\\ud800' in position 0: "
+                "surrogates not allowed"
+            ),
+        ),
+    ],
+)
+def test_a_value_that_its_type_cannot_carry_is_refused(
+    value_type: Type[Any], value: Any, sentence: str
+) -> None:
+    """Nothing is cut, rounded or guessed to make it fit."""
+    with pytest.raises(SerializationError) as caught:
+        serialize(value_type, value)
+
+    assert str(caught.value) == sentence
+
+
+@pytest.mark.parametrize(
+    ("value_type", "data"),
+    [
+        (IntType, b"\x0d\x01"),
+        (LongType, b"\x09"),
+        (BoolType, b"\x08"),
+        (FloatType, b"\x0d\0"),
+        (DoubleType, b"\xff"),
+        (StringType, b"\x0a\x05Ada"),
+        (StringType, b"\x0a\x01\xff"),
+    ],
+)
+def test_bytes_of_no_such_value_are_refused(value_type: Type[Any], data: bytes) -> None:
+    """Broken bytes are an error, never a value."""
+    with pytest.raises(SerializationError):
+        value_type.serializer().deserialize(data)
+
+
+@pytest.mark.parametrize(
+    "data", [b"\x0a\x03Ada\x10\x07", b"\x0a\x01x\x0a\x03Ada", b"\x0a\x83\0Ada"]
+)
+def test_bytes_that_only_protobuf_would_write_are_read(data: bytes) -> None:
+    """Unknown fields, repeated fields and long lengths come from other SDKs, maybe newer ones."""
+    assert StringType.serializer().deserialize(data) == "Ada"
+
+
+@pytest.mark.parametrize(
+    "primitive", [BoolType, IntType, LongType, FloatType, DoubleType, StringType]
+)
+def test_a_built_in_type_names_itself_and_its_wrapper(primitive: PrimitiveType[Any]) -> None:
+    """The wrapper is the message that defines the encoding."""
+    assert primitive.wrapper is _proto.__dict__[primitive.wrapper.DESCRIPTOR.name]
+    assert repr(primitive) == f"<PrimitiveType {primitive.typename}>"
+
+
+# --- types of one's own ---------------------------------------------------------------------------
+
+
+def test_a_simple_type_is_made_of_two_functions() -> None:
+    """Text that the first returns is encoded as UTF-8."""
+    colour: Type[str] = simple_type("t/colour", str.upper, lambda data: data.decode().lower())
+
+    assert serialize(colour, "grün") == "GRÜN".encode()
+    assert colour.serializer().deserialize("GRÜN".encode()) == "grün"
+    assert (colour.typename, repr(colour)) == ("t/colour", "<SimpleType t/colour>")
+
+
+@pytest.mark.parametrize("data", [b"ab", bytearray(b"ab"), memoryview(b"ab"), "ab"])
+def test_a_serializer_may_return_anything_like_bytes(data: Any) -> None:
+    """What counts is the content, as `bytes`."""
+    raw = simple_type("t/raw", lambda value: value, bytes)
+
+    assert serialize(raw, data) == b"ab"
+    assert type(serialize(raw, data)) is bytes
+
+
+class NumberSerializer(TypeSerializer[int]):
+    def serialize(self, value: int) -> bytes:
+        return str(value)  # type: ignore[return-value]
+
+    def deserialize(self, byte: bytes) -> int:
+        return int(byte)
+
+
+class NumberType(Type[int]):
+    def serializer(self) -> TypeSerializer[int]:
+        return NumberSerializer()
+
+
+def test_a_type_can_be_a_subclass() -> None:
+    """A type of one's own is a typename and a serializer; it may return text too."""
+    decimal = NumberType("t/decimal")
+
+    assert serialize(decimal, 42) == b"42"
+    assert (decimal.serializer().deserialize(b"42"), repr(decimal)) == (
+        42,
+        "<NumberType t/decimal>",
+    )
+
+
+def test_a_serializer_that_returns_no_bytes_is_named() -> None:
+    """The error says which function returned what."""
+    broken: Type[Any] = simple_type("t/broken", lambda value: value, bytes)
+
+    with pytest.raises(SerializationError) as caught:
+        serialize(broken, 5)
+
+    assert str(caught.value) == (
+        "serialize_fn returned int where bytes were expected: "
+        "let the serializer return bytes, or text to be encoded as UTF-8"
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (
+            (None, str.encode, bytes.decode),
+            "a type has no typename: give it one of the form 'namespace/name'",
+        ),
+        (
+            ("", str.encode, bytes.decode),
+            "a type has no typename: give it one of the form 'namespace/name'",
+        ),
+        (
+            ("t/a", None, bytes.decode),
+            "the type 't/a' has no serialize_fn: pass a function",
+        ),
+        (
+            ("t/a", str.encode, None),
+            "the type 't/a' has no deserialize_fn: pass a function",
+        ),
+    ],
+)
+def test_a_simple_type_needs_all_three_parts(arguments: Any, sentence: str) -> None:
+    """What is missing is found when the type is made."""
+    with pytest.raises(DefinitionError) as caught:
+        simple_type(*arguments)
+
+    assert str(caught.value) == sentence
+
+
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | TEXTS,
+        lambda inner: st.lists(inner) | st.dictionaries(TEXTS, inner),
+        max_leaves=5,
+    )
+)
+def test_json_survives_the_way_there_and_back(value: Any) -> None:
+    """Whatever JSON can say can be a value."""
+    json_type = make_json_type("t/json")
+
+    assert json_type.serializer().deserialize(serialize(json_type, value)) == value
+
+
+def test_json_is_stored_as_readable_utf8() -> None:
+    """No escapes: the bytes are the text."""
+    assert serialize(make_json_type("t/json"), {"name": "Žofie"}) == '{"name": "Žofie"}'.encode()
+
+
+@pytest.mark.parametrize(
+    ("namespace", "typename"),
+    [
+        (None, "type.googleapis.com/io.statefun.sdk.reqreply.Address"),
+        ("t", "t/io.statefun.sdk.reqreply.Address"),
+    ],
+)
+def test_a_protobuf_message_is_a_type(namespace: str | None, typename: str) -> None:
+    """The typename is the namespace and the full name of the message."""
+    message_type = make_protobuf_type(_proto.Address, namespace)
+    message = _proto.Address(id="Ada")
+
+    data = serialize(message_type, message)
+
+    assert (message_type.typename, data) == (typename, message.SerializeToString())
+    assert message_type.serializer().deserialize(data) == message
+
+
+def test_a_protobuf_type_needs_a_message_class() -> None:
+    """None makes no type."""
+    nothing: Any = None
+
+    with pytest.raises(DefinitionError) as caught:
+        make_protobuf_type(nothing)
+
+    assert str(caught.value) == "make_protobuf_type needs a generated message class, got none"
+
+
+def test_every_read_gives_a_fresh_object() -> None:
+    """Changing what one reader got changes nothing for the next."""
+    json_type = make_json_type("t/json")
+    data = serialize(json_type, [1])
+
+    json_type.serializer().deserialize(data).append(2)
+
+    assert json_type.serializer().deserialize(data) == [1]
