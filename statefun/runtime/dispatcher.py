@@ -2,7 +2,7 @@
 
 Rule 1: the engine is touched by one task, `run`, and by the calls that come in from outside on the
 same event loop; no thread ever sees it.
-Rule 2: the event loop never waits for the disk. One delta at a time is written by a thread of its
+Rule 2: the event loop never waits for a write. One delta at a time is written by a thread of its
 own; what happens meanwhile goes into the next.
 Rule 3: what should not happen ends `run` with the error, and everybody who waits learns of it.
 """
@@ -124,11 +124,12 @@ class Dispatcher:
             sorted_out.setdefault(record.typename, []).append(outgoing)
         for typename, outgoing_records in sorted_out.items():
             egress = self._egresses.get(typename)
-            if egress is None:
-                self._stranded.setdefault(typename, []).extend(outgoing_records)
-                logger.warning("records wait for the egress %s, which is not there", typename)
-            else:
+            if egress is not None:
                 egress.put(outgoing_records)
+                continue
+            if typename not in self._stranded:
+                logger.warning("records wait for the egress %s, which is not there", typename)
+            self._stranded.setdefault(typename, []).extend(outgoing_records)
 
     def delivered(self, ids: Sequence[int]) -> None:
         """An egress has written these records out."""

@@ -8,6 +8,7 @@ process, and with the durability `full` the machine too.
 from __future__ import annotations
 
 import sqlite3
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias
 from urllib.parse import quote
@@ -84,7 +85,11 @@ class SqliteReader:
                 isolation_level=None,
                 check_same_thread=False,
             )
-            check_version(self._connection, self._path)
+            try:
+                check_version(self._connection, self._path)
+            except BaseException:
+                self._connection.close()
+                raise
         except sqlite3.Error as error:
             raise store_error(self._path, error) from error
 
@@ -163,17 +168,17 @@ class SqliteStore:
 
     def __init__(self, directory: str | Path, durability: Durability = "full") -> None:
         self._path = Path(directory) / FILE_NAME
-        self._lock = _lock(Path(directory))
-        try:
+        with ExitStack() as opened:
+            opened.callback(_lock(Path(directory)).release)
             self._connection = _open(self._path, durability)
-            self._reader = SqliteReader(directory)
-        except BaseException:
-            self._lock.release()
-            raise
-        self.load = self._reader.load
-        self.addresses = self._reader.addresses
-        self.timers = self._reader.timers
-        self.recover = self._reader.recover
+            opened.callback(self._connection.close)
+            reader = SqliteReader(directory)
+            opened.callback(reader.close)
+            self._opened = opened.pop_all()
+        self.load = reader.load
+        self.addresses = reader.addresses
+        self.timers = reader.timers
+        self.recover = reader.recover
 
     def commit(self, delta: Delta) -> None:
         """Store a delta in one transaction; durable as promised when it returns."""
@@ -192,9 +197,7 @@ class SqliteStore:
 
     def close(self) -> None:
         """Close the file, and let another process have the directory."""
-        self._reader.close()
-        self._connection.close()
-        self._lock.release()
+        self._opened.close()
 
 
 def _open(path: Path, durability: Durability) -> sqlite3.Connection:

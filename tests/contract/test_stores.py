@@ -276,6 +276,25 @@ def test_a_file_that_is_no_database_is_refused(directory: Path) -> None:
     )
 
 
+def test_a_file_that_cannot_be_opened_is_refused(directory: Path) -> None:
+    """Whatever is in its place."""
+    (directory / FILE_NAME).mkdir(parents=True)
+
+    with pytest.raises(StoreError) as refusal:
+        SqliteStore(directory)
+
+    assert str(refusal.value) == (
+        f"{directory / FILE_NAME} cannot be used: it cannot be opened. Check its permissions and "
+        "those of its directory (unable to open database file)"
+    )
+
+
+def test_closing_a_store_again_does_nothing(kept: Kept) -> None:
+    """Whoever is in doubt may close."""
+    kept.store.close()
+    kept.store.close()
+
+
 def test_a_directory_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
     """With a sentence that says which directory."""
     (tmp_path / "file").write_text("in the way")
