@@ -9,7 +9,7 @@ Rule 3: nothing that a commit does not contain is ever handed out as released.
 
 Source:
     How a reply is applied, and in which order, is what Apache StateFun does (RequestReplyFunction,
-    PersistedRemoteFunctionValues, DelaySink); docs/architecture.md lists the differences.
+    PersistedRemoteFunctionValues, DelaySink); docs/embedded-runtime.md lists the differences.
 """
 
 from __future__ import annotations
