@@ -1,0 +1,129 @@
+"""Policies: what becomes of messages that fail, and how much there may be of anything.
+
+Law: everything here is frozen and says what was decided, never how it is done. A rule is looked up
+by the typename of the function that a message is for.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias, TypeVar
+
+from statefun.errors import ConfigurationError
+from statefun.runtime.retry import Backoff, RetryPolicy
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["OUTCOMES", "FailurePolicy", "Limits", "Outcome", "Retention", "choose"]
+
+Outcome: TypeAlias = Literal["dead-letter", "drop", "park", "fail"]
+"""What becomes of a message that used up its attempts. `dead-letter`: it is kept apart, with the
+reason, until somebody replays or drops it. `drop`: it is forgotten. `park`: its address is held,
+with everything that waits for it, until somebody releases it. `fail`: the runtime stops, as a
+cluster does."""
+
+OUTCOMES: Final[tuple[Outcome, ...]] = ("dead-letter", "drop", "park", "fail")
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class FailurePolicy:
+    """What happens when a function fails on a message.
+
+    Attributes:
+        then: What becomes of a message that used up its attempts.
+        retry: How often and when it is tried before.
+        isolate_after: A batch of several messages that failed so often is taken apart, so that
+            the good ones go on without the bad one.
+
+    Raises:
+        ConfigurationError: If one of them makes no sense.
+    """
+
+    then: Outcome = "dead-letter"
+    retry: RetryPolicy = field(default_factory=Backoff)
+    isolate_after: int = 4
+
+    def __post_init__(self) -> None:
+        if self.then not in OUTCOMES:
+            raise ConfigurationError(
+                f"a message that failed cannot {self.then!r}: choose {', '.join(OUTCOMES)}"
+            )
+        if self.isolate_after < 1:
+            raise ConfigurationError(f"isolate_after is {self.isolate_after}: write 1 or more")
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much one address may have, and one request may carry. Bytes are those of the values.
+
+    Attributes:
+        max_batch: The most messages in one request.
+        max_batch_bytes: The most bytes of messages in one request; a single message may have more.
+        max_waiting: From so many messages on, an address takes no more from ingresses. Messages
+            from functions are taken always.
+        max_waiting_bytes: The same, by their bytes.
+        max_message_bytes: The longest message.
+        max_value_bytes: The longest value of an address.
+
+    Raises:
+        ConfigurationError: If one of them is less than 1.
+    """
+
+    max_batch: int = 1000
+    max_batch_bytes: int = 16 << 20
+    max_waiting: int = 10_000
+    max_waiting_bytes: int = 256 << 20
+    max_message_bytes: int = 32 << 20
+    max_value_bytes: int = 32 << 20
+
+    def __post_init__(self) -> None:
+        for each in fields(self):
+            if getattr(self, each.name) < 1:
+                raise ConfigurationError(
+                    f"{each.name} is {getattr(self, each.name)}: write 1 or more"
+                )
+
+
+@dataclass(frozen=True, slots=True)
+class Retention:
+    """How long things are kept that nobody fetches; the oldest go first.
+
+    Attributes:
+        max_count: How many.
+        max_age_ms: How long each, in milliseconds.
+
+    Raises:
+        ConfigurationError: If one of them is less than 1.
+    """
+
+    max_count: int = 10_000
+    max_age_ms: int = 30 * 24 * 3_600_000
+
+    def __post_init__(self) -> None:
+        if self.max_count < 1 or self.max_age_ms < 1:
+            raise ConfigurationError(
+                f"{self} keeps nothing: let max_count and max_age_ms be 1 or more"
+            )
+
+
+def choose(typename: str, given: T | Mapping[str, T] | None) -> T | None:
+    """The rule for a function.
+
+    Args:
+        typename: The function's.
+        given: One rule for all; or by `namespace/name`, which goes first, `namespace/*`, and `*`.
+
+    Returns:
+        None if there is none.
+    """
+    if given is None or not hasattr(given, "get"):
+        return given  # a mapping has `get`, and no rule has
+    namespace = typename.rpartition("/")[0]
+    for pattern in (typename, f"{namespace}/*", "*"):
+        found: T | None = given.get(pattern)
+        if found is not None:
+            return found
+    return None
