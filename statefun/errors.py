@@ -8,6 +8,8 @@
     │   └── AlreadyRegisteredError                     a typename or a value name used twice
     ├── InvalidMessageError (ValueError, TypeError)    a message, delay or record that cannot be sent
     │   ├── MessageArgumentsError (KeyError)           wrong keywords for a builder
+    │   ├── MessageTooLargeError                       longer than the limit
+    │   ├── IdempotencyConflictError                   the key was used for another message
     │   └── NumberOutOfRangeError (struct.error)       a number that Kafka's format has no room for
     ├── SerializationError (ValueError, TypeError)     to or from bytes failed
     ├── TypeMismatchError (TypeError)                  a value carries one typename and is read as another
@@ -18,8 +20,12 @@
     ├── ProtocolError                                  `.http_status`: what a server should answer
     │   ├── LocalProtocolError                         we were about to send nonsense
     │   └── RemoteProtocolError                        they sent nonsense
-    │       └── IncompleteRequestError (AttributeError)    a request without invocation or target
+    │       ├── IncompleteRequestError (AttributeError)    a request without invocation or target
+    │       └── UnknownEgressError                         a record for an unknown egress
     ├── TransportError                                 a function could not be reached
+    │   └── ReplyTooLargeError                         it answered with more than is read
+    ├── AddressBusyError                               too much waits for an address
+    ├── GivenUpError                                   the policy `fail` stopped the runtime
     ├── StoreError                                     the data directory cannot be used
     │   ├── StoreLockedError                           another process has it
     │   └── SchemaTooNewError                          a newer version wrote it
@@ -37,9 +43,12 @@ import struct
 from typing import Protocol
 
 __all__ = [
+    "AddressBusyError",
     "AlreadyRegisteredError",
     "ConfigurationError",
     "DefinitionError",
+    "GivenUpError",
+    "IdempotencyConflictError",
     "IncompleteRequestError",
     "InvalidFunctionError",
     "InvalidMessageError",
@@ -48,9 +57,11 @@ __all__ = [
     "InvocationError",
     "LocalProtocolError",
     "MessageArgumentsError",
+    "MessageTooLargeError",
     "NumberOutOfRangeError",
     "ProtocolError",
     "RemoteProtocolError",
+    "ReplyTooLargeError",
     "RuntimeStoppedError",
     "SchemaTooNewError",
     "SerializationError",
@@ -60,6 +71,7 @@ __all__ = [
     "TransportError",
     "TurnEndedError",
     "TypeMismatchError",
+    "UnknownEgressError",
     "UnknownFunctionError",
     "UnknownValueError",
 ]
@@ -127,6 +139,14 @@ class InvalidMessageError(_Sentence, ValueError, TypeError):
 
 class MessageArgumentsError(InvalidMessageError, KeyError):
     """A builder was called with keywords it does not know, or with too many or too few."""
+
+
+class MessageTooLargeError(InvalidMessageError):
+    """A message is longer than its function takes."""
+
+
+class IdempotencyConflictError(InvalidMessageError):
+    """The idempotency key was used before, for another message to the same address."""
 
 
 class NumberOutOfRangeError(InvalidMessageError, struct.error):
@@ -249,6 +269,10 @@ class IncompleteRequestError(RemoteProtocolError, AttributeError):
     """A request without an invocation, or an invocation without a target."""
 
 
+class UnknownEgressError(RemoteProtocolError):
+    """A function sent a record to an egress that does not exist."""
+
+
 class TransportError(_Sentence):
     """A function could not be reached, or what answered was no endpoint.
 
@@ -261,11 +285,27 @@ class TransportError(_Sentence):
         self.connected = connected
 
     def __reduce__(self) -> tuple[object, ...]:
-        return (_transport_error, (self.sentence, self.connected))
+        return (_transport_error, (type(self), self.sentence, self.connected))
 
 
-def _transport_error(sentence: str, connected: bool) -> TransportError:  # noqa: FBT001
-    return TransportError(sentence, connected=connected)
+class ReplyTooLargeError(TransportError):
+    """A function answered with more than is read of an answer."""
+
+
+def _transport_error(
+    kind: type[TransportError],
+    sentence: str,
+    connected: bool,  # noqa: FBT001
+) -> TransportError:
+    return kind(sentence, connected=connected)
+
+
+class AddressBusyError(_Sentence):
+    """So much waits for an address that it takes no more from outside; nothing was kept."""
+
+
+class GivenUpError(_Sentence):
+    """A message used up its attempts where the policy is `fail`; `__cause__` is the last error."""
 
 
 class StoreError(_Sentence):

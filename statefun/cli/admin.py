@@ -123,6 +123,7 @@ class _Figures:
         for name, figure in counters.items():
             text = f"{name.replace('_', ' ').capitalize()} since the start."
             yield CounterMetricFamily(f"statefun_{name}", text, figure)
-        for name in ("busy_addresses", "resident_addresses", "waiting_timers", "calls_in_flight"):
+        gauges = (each.name for each in fields(metrics) if each.name not in {"counters", *counters})
+        for name in gauges:
             text = f"{name.replace('_', ' ').capitalize()} now."
             yield GaugeMetricFamily(f"statefun_{name}", text, getattr(metrics, name))

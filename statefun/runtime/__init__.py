@@ -1,6 +1,7 @@
 """The embedded runtime: durable stateful functions in one process, kept in one directory."""
 
 from statefun.runtime.clock import Clock, ManualClock, SystemClock
+from statefun.runtime.policy import FailurePolicy, Limits, Retention
 from statefun.runtime.retry import Backoff, RetryPolicy
 from statefun.runtime.runtime import Durability, Metrics, Runtime
 from statefun.runtime.tap import Tap
@@ -11,8 +12,11 @@ __all__ = [
     "Clock",
     "Durability",
     "EgressValue",
+    "FailurePolicy",
+    "Limits",
     "ManualClock",
     "Metrics",
+    "Retention",
     "RetryPolicy",
     "Runtime",
     "SystemClock",

@@ -22,7 +22,12 @@ class Counters:
         egress_records: Messages to egresses.
         incomplete_replies: Replies that asked for more values.
         failed_attempts: Attempts that failed, for whatever reason.
-        exhausted_attempts: Those after which the retry policy would have given up.
+        dead_letters: Messages that were given up and kept.
+        expired_dead_letters: Dead letters forgotten because they were too old or too many.
+        dropped_messages: Messages that were given up and forgotten.
+        parkings: How often an address was parked.
+        refused_messages: Messages from outside that were refused because too much waited.
+        repeats: Messages from outside that repeated one by its idempotency key.
         stray_replies: Replies to attempts that are over.
     """
 
@@ -36,5 +41,10 @@ class Counters:
     egress_records: int = 0
     incomplete_replies: int = 0
     failed_attempts: int = 0
-    exhausted_attempts: int = 0
+    dead_letters: int = 0
+    expired_dead_letters: int = 0
+    dropped_messages: int = 0
+    parkings: int = 0
+    refused_messages: int = 0
+    repeats: int = 0
     stray_replies: int = 0

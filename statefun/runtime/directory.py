@@ -9,11 +9,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 from statefun.errors import AlreadyRegisteredError, ConfigurationError, UnknownFunctionError
+from statefun.runtime.breaker import Breaker
 from statefun.runtime.transport import InProcessTransport
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from statefun.runtime.policy import FailurePolicy, Limits
     from statefun.runtime.transport import Transport
     from statefun.sdk.functions import StatefulFunctions
 
@@ -21,7 +23,11 @@ __all__ = ["Endpoint", "FunctionDirectory"]
 
 
 class Endpoint(Protocol):
-    """Functions that are reached somewhere else."""
+    """Functions that are reached somewhere else.
+
+    It may also have the attributes `failure`, a `FailurePolicy`, and `limits`, a `Limits`, or None
+    for either: what it says about its functions.
+    """
 
     @property
     def functions(self) -> str:
@@ -66,6 +72,7 @@ class FunctionDirectory:
             self._add_functions(registry)
         self._here = tuple(self._transports)
         self._endpoints = sorted(endpoints, key=lambda endpoint: not endpoint.is_specific)
+        self._breakers = {endpoint.functions: Breaker() for endpoint in endpoints}
         named = [endpoint.functions for endpoint in endpoints]
         for name in named:
             if named.count(name) > 1:
@@ -106,10 +113,27 @@ class FunctionDirectory:
             found = self._transports[typename] = endpoint.transport(typename)
         return found
 
+    def breaker(self, typename: str) -> Breaker | None:
+        """What stands before the endpoint of a function; None before one of this process."""
+        endpoint = self._elsewhere(typename)
+        return None if endpoint is None else self._breakers[endpoint.functions]
+
+    def failure(self, typename: str) -> FailurePolicy | None:
+        """What the endpoint of a function says about failures; None for nothing."""
+        return getattr(self._elsewhere(typename), "failure", None)
+
+    def limits(self, typename: str) -> Limits | None:
+        """What the endpoint of a function says about limits; None for nothing."""
+        return getattr(self._elsewhere(typename), "limits", None)
+
     async def close(self) -> None:
         """Close every endpoint."""
         for endpoint in self._endpoints:
             await endpoint.close()
+
+    def _elsewhere(self, typename: str) -> Endpoint | None:
+        """The endpoint of a function that is not of this process."""
+        return None if typename in self._here else self._endpoint(typename)
 
     def _endpoint(self, typename: str) -> Endpoint | None:
         return next((each for each in self._endpoints if each.matches(typename)), None)

@@ -12,14 +12,22 @@ from __future__ import annotations
 import asyncio
 import logging
 import sys
+from collections import deque
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from statefun.connectors.ports import OutgoingRecord
-from statefun.errors import RuntimeStoppedError, StoreError, TransportError
+from statefun.errors import (
+    AddressBusyError,
+    GivenUpError,
+    RuntimeStoppedError,
+    StoreError,
+    TransportError,
+)
+from statefun.runtime.setbacks import is_counted
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine, Iterable, Sequence
+    from collections.abc import Callable, Coroutine, Iterable, Sequence
     from datetime import timedelta
 
     from statefun.connectors.ports import Egress
@@ -28,13 +36,24 @@ if TYPE_CHECKING:
     from statefun.runtime.engine import Engine
     from statefun.runtime.mailbox import Batch
     from statefun.runtime.records import OutboxRecord, Released
-    from statefun.runtime.retry import Setback
+    from statefun.runtime.setbacks import Setback
     from statefun.runtime.store import Store
     from statefun.sdk.address import Address
 
 __all__ = ["Dispatcher"]
 
 logger = logging.getLogger("statefun.runtime")
+
+T = TypeVar("T")
+
+_NEXT_STEPS: Final = {
+    "retry": "trying again in %d ms",
+    "isolate": "trying fewer of its messages at once",
+    "dead-letter": "its message is a dead letter now",
+    "drop": "its message is dropped",
+    "park": "the address is parked until it is released",
+    "fail": "the runtime stops",
+}
 
 _STORE_PAUSE_MS = 1000
 """After a commit that failed, the next is tried so much later."""
@@ -61,6 +80,8 @@ class Dispatcher:
         self._clock = clock
         self._egresses: dict[str, Egress] = {}
         self._stranded: dict[str, list[OutgoingRecord]] = {}  # records whose egress is not there
+        self._impatient: set[asyncio.Future[None]] = set()  # those that do not wait for a store
+        self._in_line: dict[Address, deque[tuple[bytes, asyncio.Future[None]]]] = {}
         self._wake = asyncio.Event()
         self._alarm: Alarm | None = None
         self._alarm_ms: int | None = None
@@ -89,13 +110,58 @@ class Dispatcher:
         """How many requests have been made and not answered."""
         return len(self._calls)
 
-    async def deliver(self, target: Address, argument: bytes) -> None:
-        """Take in a message; returns when it is durable. See `Delivery`."""
+    async def deliver(self, target: Address, argument: bytes, key: str = "") -> None:
+        """Take in a message of an ingress; returns when it is durable. See `Delivery`."""
         self._check_running()
-        ticket = asyncio.get_running_loop().create_future()
-        self._engine.deliver(target, argument, ticket)
+        if self._is_store_failing:
+            raise StoreError(
+                "the data directory cannot be written to at the moment; the message was not kept: "
+                "send it again later"
+            )
+        ticket: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._engine.deliver(target, argument, ticket, key=key, now_ms=self._clock.now_ms())
+        await self._stored(ticket)
+
+    async def send(self, target: Address, argument: bytes) -> None:
+        """Take in a message of this process; waits for room and for the store, however long."""
+        self._check_running()
+        ticket: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        line = self._in_line.get(target)
+        try:
+            if line is None:
+                self._engine.deliver(target, argument, ticket)
+            else:
+                line.append((argument, ticket))
+        except AddressBusyError:
+            self._in_line[target] = deque([(argument, ticket)])
         self._wake.set()
         await ticket
+
+    async def _stored(self, ticket: asyncio.Future[None]) -> None:
+        """Wait for a ticket, or for the first commit that fails."""
+        self._impatient.add(ticket)
+        self._wake.set()
+        try:
+            await ticket
+        finally:
+            self._impatient.discard(ticket)
+
+    async def edit(self, change: Callable[[Engine], T]) -> T:
+        """Change something by hand; returns when that is durable.
+
+        Args:
+            change: Calls what it has to; what it returns is returned.
+        """
+        self._check_running()
+        if self._is_store_failing:
+            raise StoreError(
+                "the data directory cannot be written to at the moment; nothing was changed"
+            )
+        ticket: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        outcome = change(self._engine)
+        self._engine.notify(ticket)
+        await self._stored(ticket)
+        return outcome
 
     async def idle(self) -> None:
         """Wait until no message waits and everything is durable. Timers may wait.
@@ -192,9 +258,21 @@ class Dispatcher:
         engine.tick(now_ms)
         if not self._is_draining:
             self._make_calls(now_ms)
+        if self._in_line:
+            self._admit()
         for setback in engine.take_setbacks():
-            self._log_setback(setback)
+            self._take_note(setback)
         self._set_alarm()
+
+    def _admit(self) -> None:
+        """Take in what waits for room, in the order of sending."""
+        for target, line in list(self._in_line.items()):
+            while line and self._engine.has_room(target):
+                argument, ticket = line.popleft()
+                if not ticket.done():
+                    self._engine.deliver(target, argument, ticket)
+            if not line:
+                del self._in_line[target]
 
     def _make_calls(self, now_ms: int) -> None:
         loads = True
@@ -212,8 +290,9 @@ class Dispatcher:
     async def _call(self, batch: Batch) -> None:
         """Make one attempt and note how it ended."""
         outcome: bytes | Exception
+        typename = batch.address.typename
         try:
-            outcome = await self._directory.transport(batch.address.typename).invoke(batch.request)
+            outcome = await self._invoke(typename, batch.request)
         except asyncio.CancelledError:
             if self._is_draining:
                 raise
@@ -222,6 +301,27 @@ class Dispatcher:
             outcome = error
         self._outcomes.append((batch, outcome))
         self._wake.set()
+
+    async def _invoke(self, typename: str, request: bytes) -> bytes:
+        """Make an attempt, unless the function's endpoint is known to be out of reach."""
+        transport = self._directory.transport(typename)
+        breaker = self._directory.breaker(typename)
+        if breaker is None:
+            return await transport.invoke(request)
+        if not breaker.lets_through(self._clock.now_ms()):
+            raise TransportError(
+                f"the endpoint of {typename} could not be reached, and is not tried again yet",
+                connected=False,
+            )
+        is_connected = True
+        try:
+            return await transport.invoke(request)
+        except TransportError as error:
+            is_connected = is_counted(error)
+            raise
+        finally:
+            if breaker.ended(self._clock.now_ms(), is_connected=is_connected):
+                self._engine.hurry(lambda other: self._directory.breaker(other) is breaker)
 
     def _apply_outcomes(self) -> None:
         outcomes, self._outcomes = self._outcomes, []
@@ -297,6 +397,14 @@ class Dispatcher:
     def _pause_commits(self, error: StoreError) -> None:
         self.failed_commits += 1
         self._engine.commit_failed()
+        for ticket in tuple(self._impatient):
+            if not ticket.done():
+                ticket.set_exception(
+                    StoreError(
+                        "it could not be stored so far, and may be stored later; send it again "
+                        f"with the same Idempotency-Key, or it may come twice: {error}"
+                    )
+                )
         self._commit_after_ms = self._clock.now_ms() + _STORE_PAUSE_MS
         if not self._is_store_failing:
             self._is_store_failing = True
@@ -341,8 +449,10 @@ class Dispatcher:
             call.cancel()
         if self._alarm is not None:
             self._alarm.cancel()
-        waiting = *self._engine.abandon(), *self._idlers
+        in_line = [ticket for line in self._in_line.values() for _, ticket in line]
+        waiting = *self._engine.abandon(), *self._idlers, *in_line
         self._idlers = []
+        self._in_line = {}
         for each in waiting:
             assert isinstance(each, asyncio.Future)  # noqa: S101 - they were made here
             if not each.done():
@@ -360,6 +470,19 @@ class Dispatcher:
                 "the runtime is stopping and takes no more messages: send again to the next one"
             ) from self._reason
 
+    def _take_note(self, setback: Setback) -> None:
+        """Log a failed attempt; stop if that is the policy.
+
+        Raises:
+            GivenUpError: If it is.
+        """
+        self._log_setback(setback)
+        if setback.verdict.then == "fail":
+            raise GivenUpError(
+                f"{setback.address} failed {setback.attempts} times, and its policy is to stop: "
+                f"{setback.error}. Mend the function and start again; the message is kept"
+            ) from setback.error
+
     def _log_setback(self, setback: Setback) -> None:
         """One line for each failed attempt; one for each function that cannot be reached."""
         address, verdict = setback.address, setback.verdict
@@ -374,12 +497,15 @@ class Dispatcher:
                     extra=facts,
                 )
             return
+        next_step = _NEXT_STEPS[verdict.then]
+        if verdict.then == "retry":
+            next_step = next_step % verdict.delay_ms
         logger.log(
-            logging.ERROR if verdict.is_exhausted else logging.WARNING,
-            "attempt %d at %s failed, trying again in %d ms: %s",
+            logging.WARNING if verdict.then in ("retry", "isolate") else logging.ERROR,
+            "attempt %d at %s failed, %s: %s",
             setback.attempts,
             address,
-            verdict.delay_ms,
+            next_step,
             setback.error,
             exc_info=setback.error if setback.attempts == 1 else None,
             extra=facts,

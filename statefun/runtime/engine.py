@@ -19,26 +19,45 @@ from heapq import heappop, heappush
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from statefun.errors import InvalidMessageError, RemoteProtocolError, UnknownFunctionError
+from statefun.errors import (
+    AddressBusyError,
+    InvalidMessageError,
+    MessageTooLargeError,
+    RemoteProtocolError,
+    UnknownEgressError,
+    UnknownFunctionError,
+)
 from statefun.runtime.counters import Counters
 from statefun.runtime.expiry import Declarations
 from statefun.runtime.ledger import Ledger
 from statefun.runtime.mailbox import Batch, Mailbox
-from statefun.runtime.records import OutboxRecord, PendingMessage, Recovered, Timer
+from statefun.runtime.policy import Rules
+from statefun.runtime.receipts import Receipts
+from statefun.runtime.records import (
+    DeadLetter,
+    OutboxRecord,
+    Parking,
+    PendingMessage,
+    Recovered,
+    Timer,
+)
 from statefun.runtime.replies import ReplyCheck
-from statefun.runtime.retry import Backoff, RetryPolicy, Setback, is_counted, judge
+from statefun.runtime.setbacks import FEW, ONCE, Setback, Trouble, cut, judge, patience
 from statefun.runtime.timers import Timers
 from statefun.sdk.protocol import Cancellation, Incomplete, decode_reply, encode_request
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
+    from statefun.runtime.policy import Limits
     from statefun.runtime.records import Delta, Released, StoredEntry
     from statefun.runtime.replies import EgressChecks, KnownFunctions
     from statefun.sdk.address import Address
     from statefun.sdk.protocol import DelayedMessage, MissingValue, Result
 
 __all__ = ["Engine"]
+
+_REASON_LENGTH = 4000
 
 
 class Engine:
@@ -48,8 +67,8 @@ class Engine:
         functions: Which typenames can be addressed.
         egresses: Egress typename → check of a record; asked anew for each record.
         recovered: What the store held.
-        policy: When a batch that failed is tried again.
-        random: Gives a number from 0 up to 1, for the policy.
+        rules: What becomes of messages that fail, and how much there may be.
+        random: Gives a number from 0 up to 1, for the policies.
         max_resident: So many addresses are kept in memory; idle ones above it are forgotten once
             the store has all of them.
     """
@@ -60,15 +79,16 @@ class Engine:
         egresses: EgressChecks,
         *,
         recovered: Recovered | None = None,
-        policy: RetryPolicy | None = None,
+        rules: Rules | None = None,
         random: Callable[[], float] = lambda: 0.0,
         max_resident: int = 100_000,
     ) -> None:
         self.counters = Counters()
         self._functions = functions
-        self._policy = policy or Backoff()
+        self._rules = rules or Rules()
         self._random = random
         self._max_resident = max_resident
+        self._limits: dict[str, Limits] = {}  # function typename → those of its addresses
         self._declared: dict[str, Declarations] = {}  # function typename → its values
         self._mailboxes: dict[Address, Mailbox] = {}
         self._busy = 0  # how many mailboxes have a batch
@@ -76,6 +96,7 @@ class Engine:
         self._loads: list[Address] = []
         self._retries: list[tuple[int, int, Mailbox]] = []  # heap of (ready at, tie break, whose)
         self._setbacks: list[Setback] = []
+        self._now_ms = 0  # the last time that was told
         self._timers = Timers()
         self._ledger = Ledger()
         self._reply_check = ReplyCheck(functions, egresses, self._timers)
@@ -83,6 +104,12 @@ class Engine:
 
     def _recover(self, recovered: Recovered) -> None:
         self._next_seq = recovered.next_seq
+        self._receipts = Receipts(self._rules.receipts, recovered.receipts)
+        self._dead_letters = dict(recovered.dead_letters)  # id → when it failed last
+        self._parked = 0
+        for parking in recovered.parked:
+            self._mailbox(parking.address).trouble = Trouble(parking=parking)
+            self._parked += 1
         for timer in recovered.timers:
             self._timers.add(timer)
         for message in recovered.messages:
@@ -90,17 +117,30 @@ class Engine:
 
     # --- what goes in -----------------------------------------------------------------------------
 
-    def deliver(self, target: Address, argument: bytes, ticket: object | None = None) -> None:
+    def deliver(
+        self,
+        target: Address,
+        argument: bytes,
+        ticket: object | None = None,
+        *,
+        key: str = "",
+        now_ms: int = 0,
+    ) -> None:
         """Take in a message from an ingress.
 
         Args:
             target: Whom it is for.
             argument: A serialized `TypedValue`.
             ticket: Comes out of `committed` once the message is durable; None for nobody waits.
+            key: The idempotency key, empty for none. A repeat is not taken in again; its ticket
+                comes out once the first one is durable.
+            now_ms: The time, if there is a key.
 
         Raises:
             UnknownFunctionError: If there is no such function; nothing is kept.
-            InvalidMessageError: If the id cannot be written as UTF-8; nothing is kept.
+            InvalidMessageError: If the id cannot be written as UTF-8, the message is too long, or
+                the key was used for another message; nothing is kept.
+            AddressBusyError: If too much waits for the address; nothing is kept.
         """
         if not self._functions.knows(target.typename):
             raise UnknownFunctionError(target.typename, self._functions.typenames)
@@ -110,10 +150,39 @@ class Engine:
             raise InvalidMessageError(
                 f"the id {target.id!r} of {target.typename} cannot be written as UTF-8: {error}"
             ) from error
-        self.counters.ingress_messages += 1
-        self._enqueue(target, None, argument)
+        if not (key and self._receipts.is_repeat((target, key), argument, now_ms)):
+            self._take_in(target, argument, key, now_ms)
+        else:
+            self.counters.repeats += 1
         if ticket is not None:
             self._ledger.ticket(ticket)
+
+    def _take_in(self, target: Address, argument: bytes, key: str, now_ms: int) -> None:
+        mailbox = self._mailboxes.get(target)
+        limits = self._limits_of(target.typename)
+        if len(argument) > limits.max_message_bytes:
+            raise MessageTooLargeError(
+                f"a message to {target} has {len(argument)} bytes, and the limit is "
+                f"{limits.max_message_bytes}: send less, or raise the limit of the function"
+            )
+        if mailbox is not None and mailbox.is_full:
+            self.counters.refused_messages += 1
+            raise AddressBusyError(
+                f"{mailbox.count} messages of {mailbox.size} bytes wait for {target}, which takes "
+                "no more for now: send again later"
+            )
+        self.counters.ingress_messages += 1
+        if key:
+            receipt = self._receipts.add((target, key), self._next_seq, argument, now_ms)
+            self._ledger.receipt((target, key), receipt)
+            for old in self._receipts.expire(now_ms):
+                self._ledger.receipt(old, None)
+        self._enqueue(target, None, argument)
+
+    def has_room(self, address: Address) -> bool:
+        """Whether an address takes messages from ingresses."""
+        mailbox = self._mailboxes.get(address)
+        return mailbox is None or not mailbox.is_full
 
     def replied(self, batch: Batch, reply: bytes, now_ms: int) -> None:
         """A function answered. Applied at once, whole; or not at all if the reply is invalid.
@@ -125,13 +194,20 @@ class Engine:
             return
         try:
             decoded = decode_reply(reply)
+        except RemoteProtocolError as error:
+            self._set_back(mailbox, error, now_ms, FEW)
+            return
+        try:
             if isinstance(decoded, Incomplete):
                 self._declare(mailbox, batch, decoded.missing)
             else:
                 declared = self._declarations(mailbox.address.typename)
-                self._reply_check.check(mailbox.address, decoded, declared)
-        except (RemoteProtocolError, InvalidMessageError) as error:
+                self._reply_check.check(mailbox.address, decoded, declared, mailbox.limits)
+        except UnknownEgressError as error:  # it may begin to exist
             self._set_back(mailbox, error, now_ms)
+            return
+        except (RemoteProtocolError, InvalidMessageError) as error:
+            self._set_back(mailbox, error, now_ms, ONCE)
             return
         if isinstance(decoded, Incomplete):
             self._ready.append(mailbox)
@@ -139,19 +215,41 @@ class Engine:
             self._apply(mailbox, decoded, now_ms)
 
     def failed(self, batch: Batch, error: Exception, now_ms: int) -> None:
-        """An attempt gave no reply. It is made again later; other addresses are not held up."""
+        """An attempt gave no reply. Other addresses are not held up by it."""
         mailbox = self._flown(batch)
         if mailbox is not None:
-            self._set_back(mailbox, error, now_ms)
+            self._set_back(mailbox, error, now_ms, patience(error))
 
     def tick(self, now_ms: int) -> None:
-        """Let due timers fire, and make batches ready whose retry is due."""
+        """Let due timers fire, and make batches ready whose retry is due.
+
+        A clock that was set back makes timers wait for their time to come again; retries wait no
+        longer than they would have.
+        """
+        self._see(now_ms)
+        self._expire_dead_letters(now_ms)
         for timer in self._timers.take_due(now_ms):
             self.counters.timers_fired += 1
             self._ledger.timer_went(timer.seq)
             self._enqueue(timer.target, timer.sender, timer.argument)
         while self._retries and self._retries[0][0] <= now_ms:
             self._ready.append(heappop(self._retries)[2])
+
+    def hurry(self, is_meant: Callable[[str], bool]) -> None:
+        """Make batches ready that wait because no connection could be made.
+
+        Args:
+            is_meant: Whether a function typename can be reached again.
+        """
+        later = []
+        for entry in sorted(self._retries):
+            mailbox = entry[2]
+            trouble = mailbox.trouble
+            if trouble is not None and trouble.misses and is_meant(mailbox.address.typename):
+                self._ready.append(mailbox)
+            else:
+                later.append(entry)
+        self._retries = later
 
     def loaded(self, address: Address, values: Mapping[str, StoredEntry]) -> None:
         """Take in what the store holds for an address that `take_loads` named."""
@@ -188,7 +286,7 @@ class Engine:
             try:
                 batches.append(self._batch(mailbox, declared, now_ms))
             except RemoteProtocolError as error:
-                self._set_back(mailbox, error, now_ms)
+                self._set_back(mailbox, error, now_ms, ONCE)
         return batches
 
     def take_loads(self) -> list[Address]:
@@ -211,13 +309,23 @@ class Engine:
 
     @property
     def is_idle(self) -> bool:
-        """Whether no message waits or is being worked on. Timers may wait."""
+        """Whether no message waits or is being worked on. Timers and parked ones may wait."""
         return self._busy == 0
 
     @property
     def busy_addresses(self) -> int:
         """How many addresses have messages."""
         return self._busy
+
+    @property
+    def parked_addresses(self) -> int:
+        """How many addresses are held."""
+        return self._parked
+
+    @property
+    def dead_letters(self) -> int:
+        """How many dead letters there are."""
+        return len(self._dead_letters)
 
     @property
     def resident_addresses(self) -> int:
@@ -283,12 +391,23 @@ class Engine:
         self._put(message)
 
     def _put(self, message: PendingMessage) -> None:
-        mailbox = self._mailboxes.get(message.target)
-        if mailbox is None:
-            mailbox = self._mailboxes[message.target] = Mailbox(message.target)
-        if mailbox.put(message):
+        mailbox = self._mailboxes.get(message.target) or self._mailbox(message.target)
+        if mailbox.put(message) and not mailbox.is_parked:
             self._busy += 1
             self._ready.append(mailbox)
+
+    def _mailbox(self, address: Address) -> Mailbox:
+        mailbox = self._mailboxes.get(address)
+        if mailbox is None:
+            limits = self._limits_of(address.typename)
+            mailbox = self._mailboxes[address] = Mailbox(address, limits)
+        return mailbox
+
+    def _limits_of(self, typename: str) -> Limits:
+        limits = self._limits.get(typename)
+        if limits is None:
+            limits = self._limits[typename] = self._rules.limits_of(typename)
+        return limits
 
     def _batch(self, mailbox: Mailbox, declared: Declarations, now_ms: int) -> Batch:
         """The next attempt of a mailbox's messages."""
@@ -298,7 +417,7 @@ class Engine:
             mailbox.address,
             encode_request(mailbox.address, state, messages),
             tuple(message.seq for message in messages),
-            mailbox.attempts + 1,
+            1 if mailbox.trouble is None else mailbox.trouble.attempts + 1,
             len(declared),
         )
         return batch
@@ -312,31 +431,160 @@ class Engine:
         mailbox.batch = None
         return mailbox
 
-    def _set_back(self, mailbox: Mailbox, error: Exception, now_ms: int) -> None:
-        """Let a batch wait for its next attempt."""
-        if is_counted(error):
-            mailbox.attempts += 1
-            mailbox.misses = 0
-        else:
-            mailbox.misses += 1
-        verdict = judge(self._policy, mailbox.attempts, mailbox.misses, self._random)
-        self.counters.failed_attempts += 1
-        self.counters.exhausted_attempts += verdict.is_exhausted
-        self._setbacks.append(Setback(mailbox.address, error, mailbox.attempts, verdict))
-        entry = (now_ms + verdict.delay_ms, self.counters.failed_attempts, mailbox)
-        heappush(self._retries, entry)
-
     def _evict(self) -> None:
         """Forget idle addresses of which the store has everything, oldest first."""
         excess = len(self._mailboxes) - self._max_resident
         for address in list(islice(self._mailboxes, 2 * excess)):
             mailbox = self._mailboxes.pop(address)
-            if mailbox.taken or mailbox.changed_in > self._ledger.durable_epoch:
+            is_clean = mailbox.changed_in <= self._ledger.durable_epoch
+            if mailbox.taken or mailbox.trouble or not is_clean:
                 self._mailboxes[address] = mailbox  # to the end of the line
                 continue
             excess -= 1
             if excess == 0:
                 return
+
+    # --- failures ---------------------------------------------------------------------------------
+
+    def _set_back(
+        self, mailbox: Mailbox, error: Exception, now_ms: int, most: int | None = None
+    ) -> None:
+        """An attempt failed: let the batch wait, take it apart, or give its message up."""
+        self._see(now_ms)
+        trouble = mailbox.trouble
+        if trouble is None:
+            trouble = mailbox.trouble = Trouble()
+        trouble.count(error, now_ms)
+        size = len(mailbox.taken or ())
+        policy = self._rules.failure_of(mailbox.address.typename)
+        verdict = judge(policy, trouble, size, most, self._random)
+        self.counters.failed_attempts += 1
+        self._setbacks.append(Setback(mailbox.address, error, trouble.attempts, verdict))
+        match verdict.then:
+            case "retry":
+                entry = (now_ms + verdict.delay_ms, self.counters.failed_attempts, mailbox)
+                heappush(self._retries, entry)
+            case "isolate":
+                trouble.attempts -= 1  # whose failure it was is not known
+                trouble.attempts_before = trouble.attempts
+                mailbox.take_apart(cut(error, size))
+                self._ready.append(mailbox)
+            case "park":
+                self._park(mailbox, trouble, error, now_ms)
+            case "dead-letter" | "drop":
+                self._give_up(mailbox, trouble, error, now_ms, is_kept=verdict.then != "drop")
+            case "fail":
+                pass  # nothing more is done for this address; whoever reads the setback stops
+
+    def _give_up(
+        self, mailbox: Mailbox, trouble: Trouble, error: Exception, now_ms: int, *, is_kept: bool
+    ) -> None:
+        """Go on without the only message of the batch."""
+        first_failed_ms, attempts = trouble.first_failed_ms, trouble.attempts
+        [message] = self._finish(mailbox)
+        if not is_kept:
+            self.counters.dropped_messages += 1
+            return
+        self.counters.dead_letters += 1
+        self._dead_letters[message.seq] = now_ms
+        letter = DeadLetter(
+            message.seq,
+            message.target,
+            message.caller,
+            message.argument,
+            _reason(error),
+            attempts,
+            now_ms if first_failed_ms is None else first_failed_ms,
+            now_ms,
+        )
+        self._ledger.dead_letter(message.seq, letter)
+        self._expire_dead_letters(now_ms)
+
+    def _park(self, mailbox: Mailbox, trouble: Trouble, error: Exception, now_ms: int) -> None:
+        """Hold an address with everything that waits for it."""
+        first_failed_ms = now_ms if trouble.first_failed_ms is None else trouble.first_failed_ms
+        reason = _reason(error)
+        parking = Parking(mailbox.address, reason, trouble.attempts, first_failed_ms, now_ms)
+        trouble.parking = parking
+        self.counters.parkings += 1
+        self._parked += 1
+        self._busy -= 1
+        self._ledger.parking(mailbox.address, parking)
+
+    def _expire_dead_letters(self, now_ms: int) -> None:
+        """Forget dead letters that are too old or too many, those that failed first before."""
+        letters, retention = self._dead_letters, self._rules.dead_letters
+        while letters:
+            letter_id, failed_ms = next(iter(letters.items()))
+            is_old = failed_ms + retention.max_age_ms <= now_ms
+            if len(letters) <= retention.max_count and not is_old:
+                return
+            del letters[letter_id]
+            self.counters.expired_dead_letters += 1
+            self._ledger.dead_letter(letter_id, None)
+
+    def _see(self, now_ms: int) -> None:
+        """Take note of the time; if the clock was set back, retries go back with it."""
+        set_back_by = self._now_ms - now_ms
+        if set_back_by > 0:
+            self._retries = [(at_ms - set_back_by, n, box) for at_ms, n, box in self._retries]
+        self._now_ms = now_ms
+
+    # --- changes by hand --------------------------------------------------------------------------
+
+    def notify(self, ticket: object) -> None:
+        """Let a ticket come out of `committed` once what has changed until now is durable."""
+        self._ledger.ticket(ticket)
+
+    def replay(self, letters: Iterable[DeadLetter]) -> None:
+        """Send dead letters again, as new messages; those that are no more are passed over."""
+        for letter in letters:
+            if self.forget_dead_letter(letter.id):
+                self._enqueue(letter.target, letter.caller, letter.argument)
+
+    def forget_dead_letter(self, letter_id: int) -> bool:
+        """Forget a dead letter; returns whether there was one."""
+        if self._dead_letters.pop(letter_id, None) is None:
+            return False
+        self._ledger.dead_letter(letter_id, None)
+        return True
+
+    def release(self, address: Address) -> bool:
+        """Go on with an address that is held; returns whether it was."""
+        mailbox = self._mailboxes.get(address)
+        if mailbox is None or mailbox.trouble is None or not mailbox.is_parked:
+            return False
+        mailbox.trouble.begin_anew()
+        self._parked -= 1
+        self._ledger.parking(address, None)
+        if mailbox.taken is None:
+            mailbox.trouble = None
+        else:
+            self._busy += 1
+            self._ready.append(mailbox)
+        return True
+
+    def edit_value(self, address: Address, name: str, entry: StoredEntry | None) -> None:
+        """Set or (None) remove a value of an address.
+
+        A call that is under way has not seen it; what its reply changes goes over it.
+
+        Raises:
+            RemoteProtocolError: If the value is of another type than its function declares.
+        """
+        declared = self._declarations(address.typename)
+        if entry is not None and name in declared:
+            declared.of(name, entry)
+        self._store(self._mailbox(address), name, entry)
+
+    def cancel_timer(self, seq: int) -> bool:
+        """Cancel a delayed message by its number; returns whether it waited."""
+        timer = self._timers.remove(seq)
+        if timer is None:
+            return False
+        self.counters.timers_cancelled += 1
+        self._ledger.timer_went(seq)
+        return True
 
     # --- values -----------------------------------------------------------------------------------
 
@@ -399,17 +647,10 @@ class Engine:
     def _apply(self, mailbox: Mailbox, result: Result, now_ms: int) -> None:
         """Apply a checked result and let the next batch follow."""
         ledger, counters = self._ledger, self.counters
-        finished = mailbox.advance()
         counters.batches += 1
-        counters.invocations += len(finished)
-        for message in finished:
-            ledger.message_went(message.seq)
+        counters.invocations += len(self._finish(mailbox))
         if result.mutations:
             self._mutate(mailbox, result, now_ms)
-        if mailbox.taken is None:
-            self._busy -= 1
-        else:
-            self._ready.append(mailbox)
         counters.messages_sent += len(result.messages)
         for sent in result.messages:
             self._enqueue(sent.target, mailbox.address, sent.argument)
@@ -422,6 +663,17 @@ class Engine:
             counters.egress_records += 1
             ledger.egress_came(OutboxRecord(self._next_seq, record.typename, record.argument))
             self._next_seq += 1
+
+    def _finish(self, mailbox: Mailbox) -> list[PendingMessage]:
+        """Be done with the messages of a batch and let the next one follow; returns them."""
+        finished = mailbox.advance()
+        for message in finished:
+            self._ledger.message_went(message.seq)
+        if mailbox.taken is None:
+            self._busy -= 1
+        else:
+            self._ready.append(mailbox)
+        return finished
 
     def _mutate(self, mailbox: Mailbox, result: Result, now_ms: int) -> None:
         declared = self._declarations(mailbox.address.typename)
@@ -446,3 +698,9 @@ class Engine:
         if timer is not None:
             self.counters.timers_cancelled += 1
             self._ledger.timer_went(timer.seq)
+
+
+def _reason(error: Exception) -> str:
+    """What is kept of an error."""
+    sentence = (str(error) or type(error).__name__)[:_REASON_LENGTH]
+    return sentence.encode(errors="backslashreplace").decode()

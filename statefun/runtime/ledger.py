@@ -13,7 +13,17 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 from statefun.runtime.records import Delta, Released
 
 if TYPE_CHECKING:
-    from statefun.runtime.records import OutboxRecord, PendingMessage, StoredEntry, Timer, ValueKey
+    from statefun.runtime.records import (
+        DeadLetter,
+        OutboxRecord,
+        Parking,
+        PendingMessage,
+        Receipt,
+        ReceiptKey,
+        StoredEntry,
+        Timer,
+        ValueKey,
+    )
     from statefun.sdk.address import Address
 
 __all__ = ["Ledger"]
@@ -51,12 +61,16 @@ class _Epoch:
     messages: _Tally[PendingMessage] = field(default_factory=_Tally)
     timers: _Tally[Timer] = field(default_factory=_Tally)
     egress: _Tally[OutboxRecord] = field(default_factory=_Tally)
+    dead_letters: dict[int, DeadLetter | None] = field(default_factory=dict)
+    parked: dict[Address, Parking | None] = field(default_factory=dict)
+    receipts: dict[ReceiptKey, Receipt | None] = field(default_factory=dict)
     tickets: list[object] = field(default_factory=list)
 
     @property
     def is_empty(self) -> bool:
         tallies = (self.messages, self.timers, self.egress)
-        return not (self.values or self.tickets or any(t.came or t.went for t in tallies))
+        others = (self.values, self.tickets, self.dead_letters, self.parked, self.receipts)
+        return not (any(others) or any(t.came or t.went for t in tallies))
 
     def delta(self, next_seq: int) -> Delta:
         return Delta(
@@ -68,6 +82,9 @@ class _Epoch:
             tuple(self.timers.went),
             tuple(self.egress.came.values()),
             tuple(self.egress.went),
+            self.dead_letters,
+            self.parked,
+            self.receipts,
         )
 
     def prepend(self, earlier: _Epoch) -> None:
@@ -75,6 +92,9 @@ class _Epoch:
         self.messages.prepend(earlier.messages)
         self.timers.prepend(earlier.timers)
         self.egress.prepend(earlier.egress)
+        self.dead_letters = earlier.dead_letters | self.dead_letters
+        self.parked = earlier.parked | self.parked
+        self.receipts = earlier.receipts | self.receipts
         self.tickets = earlier.tickets + self.tickets
 
 
@@ -131,6 +151,18 @@ class Ledger:
     def egress_went(self, record_id: int) -> None:
         """A sink delivered a record."""
         self._now.egress.remove(record_id)
+
+    def dead_letter(self, letter_id: int, letter: DeadLetter | None) -> None:
+        """A message was given up, or (None) a dead letter was replayed or dropped."""
+        self._now.dead_letters[letter_id] = letter
+
+    def parking(self, address: Address, parking: Parking | None) -> None:
+        """An address is held, or (None) released."""
+        self._now.parked[address] = parking
+
+    def receipt(self, key: ReceiptKey, receipt: Receipt | None) -> None:
+        """A message with an idempotency key was taken in, or (None) that was long ago."""
+        self._now.receipts[key] = receipt
 
     def ticket(self, ticket: object) -> None:
         """Somebody waits for what has changed until now to be durable."""

@@ -1,17 +1,20 @@
 """Mailboxes: one per address, with its messages, its batch and its values.
 
-Law: the messages of an address are in its batch or behind it. There is a batch exactly while there
-are messages, and one at a time; messages that come meanwhile wait and become the next batch, all of
-them together.
+Law: the messages of an address are in its batch or behind it, in the order in which they came.
+There is a batch exactly while there are messages, and one at a time; messages that come meanwhile
+wait and become the next batch, as many of them together as the limits allow.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from statefun.runtime.policy import Limits
     from statefun.runtime.records import PendingMessage, StoredEntry
+    from statefun.runtime.setbacks import Trouble
     from statefun.sdk.address import Address
 
 __all__ = ["Batch", "Mailbox"]
@@ -41,53 +44,105 @@ class Mailbox:
 
     Attributes:
         address: Whose it is.
-        taken: The messages of the current batch; empty if the address is idle.
-        waiting: Those behind it.
+        limits: How much it may have.
+        taken: The messages of the current batch; None if the address has none.
+        waiting: Those behind it, and behind the parts of a batch that was taken apart.
+        count: How many messages there are in all.
+        size: How many bytes they have.
         batch: The attempt that is in flight, None if none is.
-        attempts: How many attempts of the current batch have failed.
-        misses: How often in a row no connection could be made.
+        trouble: What is remembered of failures, None if there were none.
         values: Name → value of what is stored for the address; None if it has not been loaded.
         changed_in: The epoch in which a value was last changed.
     """
 
     __slots__ = (
         "address",
-        "attempts",
         "batch",
         "changed_in",
-        "misses",
+        "count",
+        "limits",
+        "size",
         "taken",
+        "trouble",
         "values",
         "waiting",
     )
 
-    def __init__(self, address: Address) -> None:
+    def __init__(self, address: Address, limits: Limits) -> None:
         self.address = address
+        self.limits = limits
         self.taken: list[PendingMessage] | None = None
-        self.waiting: list[PendingMessage] | None = None  # an empty list for each would add up
+        self.waiting: deque[PendingMessage] | None = None  # an empty one for each would add up
+        self.count = 0
+        self.size = 0
         self.batch: Batch | None = None
-        self.attempts = 0
-        self.misses = 0
+        self.trouble: Trouble | None = None
         self.values: dict[str, StoredEntry] | None = None
         self.changed_in = 0
 
+    @property
+    def is_parked(self) -> bool:
+        """Whether it is held until somebody releases it."""
+        return self.trouble is not None and self.trouble.parking is not None
+
+    @property
+    def is_full(self) -> bool:
+        """Whether it takes no more from outside."""
+        limits = self.limits
+        return self.count >= limits.max_waiting or self.size >= limits.max_waiting_bytes
+
     def put(self, message: PendingMessage) -> bool:
         """Add a message; returns whether that made a batch."""
+        self.count += 1
+        self.size += len(message.argument)
         if self.taken is None:
             self.taken = [message]
             return True
         if self.waiting is None:
-            self.waiting = [message]
+            self.waiting = deque((message,))
         else:
             self.waiting.append(message)
         return False
 
-    def advance(self) -> list[PendingMessage]:
-        """Finish the current batch and let those that wait become the next; returns the finished.
+    def take_apart(self, size: int) -> None:
+        """Let the current batch be its first `size` messages, and the rest follow as a part."""
+        assert self.taken is not None, "there is no batch"  # noqa: S101 - our own invariant
+        assert self.trouble is not None, "nothing failed"  # noqa: S101 - the same
+        self.taken, rest = self.taken[:size], self.taken[size:]
+        self.trouble.parts.appendleft(rest)
 
-        A cap on the length of a batch would leave the rest waiting, here.
+    def advance(self) -> list[PendingMessage]:
+        """Finish the current batch and let the next one follow; returns the finished one.
+
+        The next one is the next part of a batch that was taken apart, or else all that waits, as
+        far as the limits go.
         """
-        finished, self.taken, self.waiting = self.taken, self.waiting, None
+        finished = self.taken or []
         self.batch = None
-        self.attempts = self.misses = 0
-        return finished or []
+        self.count -= len(finished)
+        self.size -= sum(len(message.argument) for message in finished)
+        if self.trouble is not None and self.trouble.parts:
+            self.taken = self.trouble.parts.popleft()
+            self.trouble.begin_part()
+        else:
+            self.trouble = None
+            self.taken = self._next_batch()
+        return finished
+
+    def _next_batch(self) -> list[PendingMessage] | None:
+        waiting, limits = self.waiting, self.limits
+        if waiting is None:
+            return None
+        if self.count <= limits.max_batch and self.size <= limits.max_batch_bytes:
+            self.waiting = None
+            return list(waiting)
+        batch = [waiting.popleft()]
+        size = len(batch[0].argument)
+        while waiting and len(batch) < limits.max_batch:
+            size += len(waiting[0].argument)
+            if size > limits.max_batch_bytes:
+                break
+            batch.append(waiting.popleft())
+        if not waiting:
+            self.waiting = None
+        return batch

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from statefun.runtime.records import Recovered
 from statefun.sdk.address import Address
@@ -11,14 +11,21 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from statefun.runtime.records import (
+        DeadLetter,
         Delta,
         OutboxRecord,
+        Parking,
         PendingMessage,
+        Receipt,
+        ReceiptKey,
         StoredEntry,
         Timer,
     )
 
 __all__ = ["MemoryStore"]
+
+K = TypeVar("K")
+V = TypeVar("V")
 
 
 class MemoryStore:
@@ -32,6 +39,9 @@ class MemoryStore:
         self._messages: dict[int, PendingMessage] = {}
         self._timers: dict[int, Timer] = {}
         self._egress: dict[int, OutboxRecord] = {}
+        self._dead_letters: dict[int, DeadLetter] = {}
+        self._parked: dict[Address, Parking] = {}
+        self._receipts: dict[ReceiptKey, Receipt] = {}
 
     def commit(self, delta: Delta) -> None:
         """Take a delta in."""
@@ -51,6 +61,9 @@ class MemoryStore:
         ):
             for seq in gone:
                 kept.pop(seq, None)
+        _update(self._dead_letters, delta.dead_letters)
+        _update(self._parked, delta.parked)
+        _update(self._receipts, delta.receipts)
 
     def _remove(self, address: Address, name: str) -> None:
         values = self._values.get(address, {})
@@ -71,6 +84,23 @@ class MemoryStore:
         """The delayed messages waiting, in the order in which they fire."""
         return iter(sorted(self._timers.values(), key=lambda timer: (timer.due_ms, timer.seq)))
 
+    def dead_letters(self) -> Iterator[DeadLetter]:
+        """The messages that were given up, in the order of their ids."""
+        return iter([self._dead_letters[each] for each in sorted(self._dead_letters)])
+
+    def dead_letter(self, letter_id: int) -> DeadLetter | None:
+        """One of them, None if there is none of that id."""
+        return self._dead_letters.get(letter_id)
+
+    def parked(self) -> Iterator[Parking]:
+        """The addresses that are held, ordered."""
+        return iter([self._parked[each] for each in sorted(self._parked)])
+
+    def messages(self, address: Address) -> Iterator[PendingMessage]:
+        """The messages waiting for an address, in the order of their numbers."""
+        of_address = [each for each in self._messages.values() if each.target == address]
+        return iter(sorted(of_address, key=lambda message: message.seq))
+
     def recover(self) -> Recovered:
         """Everything besides values."""
         return Recovered(
@@ -78,7 +108,23 @@ class MemoryStore:
             tuple(self._messages[seq] for seq in sorted(self._messages)),
             tuple(self.timers()),
             tuple(self._egress[seq] for seq in sorted(self._egress)),
+            {
+                each.id: each.last_failed_ms
+                for each in sorted(
+                    self._dead_letters.values(), key=lambda each: (each.last_failed_ms, each.id)
+                )
+            },
+            tuple(self.parked()),
+            dict(sorted(self._receipts.items(), key=lambda item: item[1].seq)),
         )
 
     def close(self) -> None:
         """Nothing to release; the content stays, so a store can be handed to a next runtime."""
+
+
+def _update(kept: dict[K, V], changes: Mapping[K, V | None]) -> None:
+    for key, change in changes.items():
+        if change is None:
+            kept.pop(key, None)
+        else:
+            kept[key] = change

@@ -13,9 +13,9 @@ from statefun.errors import ConfigurationError
 from statefun.runtime.retry import Backoff, RetryPolicy
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
-__all__ = ["OUTCOMES", "FailurePolicy", "Limits", "Outcome", "Retention", "choose"]
+__all__ = ["OUTCOMES", "FailurePolicy", "Limits", "Outcome", "Retention", "Rules", "choose"]
 
 Outcome: TypeAlias = Literal["dead-letter", "drop", "park", "fail"]
 """What becomes of a message that used up its attempts. `dead-letter`: it is kept apart, with the
@@ -127,3 +127,37 @@ def choose(typename: str, given: T | Mapping[str, T] | None) -> T | None:
         if found is not None:
             return found
     return None
+
+
+def _nothing(typename: str) -> None:
+    """What is said about a function of which nothing is said."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """Everything that was decided about failures and quantities.
+
+    Attributes:
+        failure: The policy for all functions, or by `namespace/name`, `namespace/*` and `*`.
+        limits: The limits likewise.
+        dead_letters: How many dead letters are kept, and how long.
+        receipts: How many idempotency keys are remembered, and how long.
+        endpoint_failure: What the endpoint of a function says, if `failure` says nothing about it.
+        endpoint_limits: The same for limits.
+    """
+
+    failure: FailurePolicy | Mapping[str, FailurePolicy] | None = None
+    limits: Limits | Mapping[str, Limits] | None = None
+    dead_letters: Retention = Retention()
+    receipts: Retention = Retention(100_000, 24 * 3_600_000)
+    endpoint_failure: Callable[[str], FailurePolicy | None] = _nothing
+    endpoint_limits: Callable[[str], Limits | None] = _nothing
+
+    def failure_of(self, typename: str) -> FailurePolicy:
+        """The policy of a function."""
+        given = choose(typename, self.failure)
+        return given or self.endpoint_failure(typename) or FailurePolicy()
+
+    def limits_of(self, typename: str) -> Limits:
+        """The limits of the addresses of a function."""
+        return choose(typename, self.limits) or self.endpoint_limits(typename) or Limits()

@@ -18,9 +18,13 @@ if TYPE_CHECKING:
     from statefun.sdk.address import Address
 
 __all__ = [
+    "DeadLetter",
     "Delta",
     "OutboxRecord",
+    "Parking",
     "PendingMessage",
+    "Receipt",
+    "ReceiptKey",
     "Recovered",
     "Released",
     "StoredEntry",
@@ -30,6 +34,9 @@ __all__ = [
 
 ValueKey: TypeAlias = "tuple[Address, str]"
 """Where a value is: the address and the value's name."""
+
+ReceiptKey: TypeAlias = "tuple[Address, str]"
+"""What names a receipt: the address a message is for and its idempotency key."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +103,66 @@ class OutboxRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """A message that was given up.
+
+    Attributes:
+        id: The number that the message had.
+        target: Whom it was for.
+        caller: Who sent it; None for an ingress.
+        argument: A serialized `TypedValue`.
+        error: Why the last attempt failed.
+        attempts: How many attempts were made with it, not counting those without a connection and
+            those by which it was told apart from its batch.
+        first_failed_ms: When it, or the batch it was in, failed first.
+        last_failed_ms: When it failed last.
+    """
+
+    id: int
+    target: Address
+    caller: Address | None
+    argument: bytes
+    error: str
+    attempts: int
+    first_failed_ms: int
+    last_failed_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Parking:
+    """That an address is held: nothing is delivered to it until somebody releases it.
+
+    Attributes:
+        address: Which.
+        error: Why the last attempt failed.
+        attempts: How many attempts were made with its first message; see `DeadLetter`.
+        first_failed_ms: When that failed first.
+        last_failed_ms: When that failed last.
+    """
+
+    address: Address
+    error: str
+    attempts: int
+    first_failed_ms: int
+    last_failed_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """That a message with an idempotency key was taken in.
+
+    Attributes:
+        seq: The number of the message.
+        digest: Of what it said.
+        taken_ms: When it was taken in.
+    """
+
+    seq: int
+    digest: bytes
+    taken_ms: int
+
+
+@dataclass(frozen=True, slots=True)
 class Delta:
     """Everything that changed between two commits; stored whole or not at all.
 
@@ -111,6 +178,9 @@ class Delta:
         timers_gone: Numbers of timers that fired or were cancelled.
         egress: New egress records.
         egress_gone: Ids of records that were delivered.
+        dead_letters: Id → the dead letter, None if there is none any more.
+        parked: Address → why it is held, None if it is held no more.
+        receipts: Key → the receipt, None if there is none any more.
     """
 
     next_seq: int
@@ -121,6 +191,9 @@ class Delta:
     timers_gone: tuple[int, ...] = ()
     egress: tuple[OutboxRecord, ...] = ()
     egress_gone: tuple[int, ...] = ()
+    dead_letters: Mapping[int, DeadLetter | None] = field(default_factory=dict)
+    parked: Mapping[Address, Parking | None] = field(default_factory=dict)
+    receipts: Mapping[ReceiptKey, Receipt | None] = field(default_factory=dict)
 
     @property
     def is_empty(self) -> bool:
@@ -133,6 +206,9 @@ class Delta:
             or self.timers_gone
             or self.egress
             or self.egress_gone
+            or self.dead_letters
+            or self.parked
+            or self.receipts
         )
 
 
@@ -140,13 +216,20 @@ class Delta:
 class Recovered:
     """What a store holds besides values.
 
-    Messages and egress records are in the order of their numbers, timers in that of their firing.
+    Messages, egress records and receipts are in the order of their numbers, timers in that of their
+    firing, parked addresses in that of their names.
+
+    Attributes:
+        dead_letters: Id → when it failed last, earliest first.
     """
 
     next_seq: int = 1
     messages: tuple[PendingMessage, ...] = ()
     timers: tuple[Timer, ...] = ()
     egress: tuple[OutboxRecord, ...] = ()
+    dead_letters: Mapping[int, int] = field(default_factory=dict)
+    parked: tuple[Parking, ...] = ()
+    receipts: Mapping[ReceiptKey, Receipt] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

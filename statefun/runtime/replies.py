@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
-from statefun.errors import RemoteProtocolError
+from statefun.errors import RemoteProtocolError, UnknownEgressError
 from statefun.sdk.protocol import Cancellation
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from statefun.runtime.expiry import Declarations
+    from statefun.runtime.policy import Limits
     from statefun.runtime.timers import Timers
     from statefun.sdk.address import Address
     from statefun.sdk.protocol import DelayedMessage, Result
@@ -59,13 +60,16 @@ class ReplyCheck:
         self._egresses = egresses
         self._timers = timers
 
-    def check(self, sender: Address, result: Result, declared: Declarations) -> None:
+    def check(
+        self, sender: Address, result: Result, declared: Declarations, limits: Limits
+    ) -> None:
         """Go through a result.
 
         Args:
             sender: Whose result it is.
             result: What it asks for.
             declared: The values that it may change.
+            limits: How long values and messages may be.
 
         Raises:
             RemoteProtocolError, InvalidMessageError: If something in it cannot be.
@@ -79,7 +83,7 @@ class ReplyCheck:
         for record in result.egress:
             check = self._egresses.get(record.typename)
             if check is None:
-                raise RemoteProtocolError(
+                raise UnknownEgressError(
                     f"{sender} sent to the egress {record.typename!r}, which does not exist: "
                     "add it to the module file, or correct the function"
                 )
@@ -87,6 +91,7 @@ class ReplyCheck:
         if result.mutations:
             for name, change in result.mutations.items():
                 declared.of(name, change)
+        _check_sizes(sender, result, limits)
 
     def _check_delayed(self, sender: Address, result: Result) -> None:
         """Go through delayed messages and cancellations as they would be applied, in order."""
@@ -126,3 +131,28 @@ class ReplyCheck:
             f"{sender} sent a message to {target}, a function that does not exist; "
             f"known: {known}. Add an endpoint for it, or correct the sender"
         )
+
+
+def _check_sizes(sender: Address, result: Result, limits: Limits) -> None:
+    """Refuse what is longer than the sender's limits."""
+    longest = limits.max_message_bytes
+    sent = [(each.target, each.argument) for each in result.messages]
+    for effect in result.delayed:
+        if not isinstance(effect, Cancellation):
+            sent.append((effect.target, effect.argument))
+    for target, argument in sent:
+        if len(argument) > longest:
+            raise _too_long(sender, f"a message to {target}", argument, longest)
+    for record in result.egress:
+        if len(record.argument) > longest:
+            raise _too_long(sender, f"a record to {record.typename}", record.argument, longest)
+    for name, change in (result.mutations or {}).items():
+        if change is not None and len(change.data) > limits.max_value_bytes:
+            raise _too_long(sender, f"value {name!r}", change.data, limits.max_value_bytes)
+
+
+def _too_long(sender: Address, what: str, data: bytes, longest: int) -> RemoteProtocolError:
+    return RemoteProtocolError(
+        f"{sender}: {what} has {len(data)} bytes, and the limit is {longest}: split it up, or "
+        "raise the limit of the function"
+    )

@@ -1,7 +1,6 @@
-"""Retry: how long a batch that failed waits, and what happens when it has failed too often.
+"""Retry: how long a batch that failed waits before it is tried again.
 
-Law: a policy is an object with one decision; chance comes in as an argument. What becomes of a
-batch that used up its attempts is decided in `judge` and nowhere else.
+Law: a policy is an object with one decision; chance comes in as an argument.
 """
 
 from __future__ import annotations
@@ -9,14 +8,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from statefun.errors import TransportError
-
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from statefun.sdk.address import Address
-
-__all__ = ["Backoff", "RetryPolicy", "Setback", "Verdict", "is_counted", "judge"]
+__all__ = ["Backoff", "RetryPolicy"]
 
 
 class RetryPolicy(Protocol):
@@ -61,58 +56,3 @@ class Backoff:
             return None
         full = min(self.first_ms * self.factor ** (attempt - 1), self.longest_ms)
         return max(1, round(full * (1 - self.jitter * random())))
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """What becomes of a failed batch.
-
-    Attributes:
-        delay_ms: It is tried again after so long.
-        is_counted: Whether the attempt was one of those the policy allows.
-        is_exhausted: Whether the policy would have given up.
-    """
-
-    delay_ms: int
-    is_counted: bool
-    is_exhausted: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Setback:
-    """One failed attempt, for whoever logs or counts.
-
-    Attributes:
-        address: Where.
-        error: Why.
-        attempts: How many attempts have failed by now, not counting those without a connection.
-        verdict: What happens next.
-    """
-
-    address: Address
-    error: Exception
-    attempts: int
-    verdict: Verdict
-
-
-def is_counted(error: Exception) -> bool:
-    """Whether an attempt that ended by this error was one: without a connection it was none."""
-    return not isinstance(error, TransportError) or error.connected
-
-
-def judge(policy: RetryPolicy, attempts: int, misses: int, random: Callable[[], float]) -> Verdict:
-    """Decide about a batch that failed.
-
-    Args:
-        policy: The policy of the function.
-        attempts: How many attempts have failed.
-        misses: How many times since then no connection could be made; 0 if the last attempt
-            counted.
-        random: Gives a number from 0 up to 1.
-    """
-    delay_ms = policy.delay_ms(misses or attempts, random)
-    return Verdict(
-        delay_ms=policy.longest_ms if delay_ms is None else delay_ms,
-        is_counted=not misses,
-        is_exhausted=not misses and delay_ms is None,
-    )

@@ -15,7 +15,7 @@ from statefun.runtime.directory import FunctionDirectory
 from statefun.runtime.dispatcher import Dispatcher
 from statefun.runtime.engine import Engine
 from statefun.runtime.memory import MemoryStore
-from statefun.runtime.retry import Backoff
+from statefun.runtime.policy import FailurePolicy, Limits, Retention, Rules
 from statefun.runtime.sqlite import SqliteStore
 from statefun.runtime.tap import Tap
 from statefun.runtime.values import visible_values
@@ -24,7 +24,7 @@ from statefun.sdk.functions import StatefulFunctions
 from statefun.sdk.messages import Message
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from pathlib import Path
     from types import TracebackType
     from typing import Self
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     from statefun.runtime.clock import Clock
     from statefun.runtime.counters import Counters
     from statefun.runtime.directory import Endpoint
-    from statefun.runtime.retry import RetryPolicy
     from statefun.runtime.store import Store
     from statefun.runtime.values import Value
 
@@ -56,6 +55,8 @@ class Metrics:
         resident_addresses: Addresses in memory.
         waiting_timers: Delayed messages waiting.
         calls_in_flight: Requests made and not answered.
+        parked_addresses: Addresses that are held.
+        kept_dead_letters: Dead letters that can be replayed.
     """
 
     counters: Counters
@@ -65,6 +66,8 @@ class Metrics:
     resident_addresses: int
     waiting_timers: int
     calls_in_flight: int
+    parked_addresses: int
+    kept_dead_letters: int
 
 
 class Runtime:
@@ -82,8 +85,12 @@ class Runtime:
         ingresses: What brings messages in, besides `send`.
         egresses: What takes records out; a typename stands for one that is read by `egress`.
         clock: What time it is.
-        policy: When a batch that failed is tried again.
-        random: Gives a number from 0 up to 1, for the policy.
+        failure: What becomes of messages that functions fail on; for all functions, or by
+            `namespace/name`, `namespace/*` and `*`. It goes before what endpoints say.
+        limits: How much an address may have, likewise.
+        dead_letters: How many dead letters are kept, and how long.
+        idempotency_keys: How many idempotency keys are remembered, and how long.
+        random: Gives a number from 0 up to 1, for the policies.
         drain: How long calls that are under way may go on when the runtime stops.
 
     Raises:
@@ -108,7 +115,10 @@ class Runtime:
         ingresses: Sequence[Ingress] = (),
         egresses: Sequence[Egress | str] = (),
         clock: Clock | None = None,
-        policy: RetryPolicy | None = None,
+        failure: FailurePolicy | Mapping[str, FailurePolicy] | None = None,
+        limits: Limits | Mapping[str, Limits] | None = None,
+        dead_letters: Retention | None = None,
+        idempotency_keys: Retention | None = None,
         random: Callable[[], float] = chance.random,
         drain: timedelta = timedelta(seconds=10),
     ) -> None:
@@ -127,7 +137,15 @@ class Runtime:
         for egress in egresses:
             self._add_egress(Tap(egress) if isinstance(egress, str) else egress)
         self._clock = clock or SystemClock()
-        self._policy = policy or Backoff()
+        kept = Rules()
+        self._rules = Rules(
+            failure,
+            limits,
+            dead_letters or kept.dead_letters,
+            idempotency_keys or kept.receipts,
+            self._directory.failure,
+            self._directory.limits,
+        )
         self._random = random
         self._drain = drain
         self._store: Store | None = None
@@ -177,7 +195,7 @@ class Runtime:
             self._directory,
             _Checks(self._egresses),
             recovered=recovered,
-            policy=self._policy,
+            rules=self._rules,
             random=self._random,
         )
         dispatcher = Dispatcher(engine, store, self._directory, self._clock)
@@ -225,6 +243,8 @@ class Runtime:
     async def send(self, message: Message) -> None:
         """Send a message to a function; returns once it is durable.
 
+        While too much waits for the address, or while nothing can be stored, this waits too.
+
         Raises:
             UnknownFunctionError: If no function and no endpoint serves the typename.
             InvalidMessageError: If it is no message, or the id is no valid text.
@@ -236,13 +256,13 @@ class Runtime:
             )
         _, dispatcher, _ = self._parts()
         address = Address(message.target_typename, message.target_id)
-        await dispatcher.deliver(address, message.argument())
+        await dispatcher.send(address, message.argument())
 
     async def idle(self) -> None:
         """Wait until no message waits or is being worked on, and everything is durable.
 
-        Delayed messages may wait, and egress records may be unread. A message that fails again
-        and again keeps this waiting.
+        Delayed messages may wait, so may those of parked addresses, and egress records may be
+        unread. A message that fails keeps this waiting until it is given up.
 
         Raises:
             RuntimeStoppedError: If the runtime stops before.
@@ -302,6 +322,8 @@ class Runtime:
             resident_addresses=engine.resident_addresses,
             waiting_timers=engine.waiting_timers,
             calls_in_flight=dispatcher.calls_in_flight,
+            parked_addresses=engine.parked_addresses,
+            kept_dead_letters=engine.dead_letters,
         )
 
     # --- parts ------------------------------------------------------------------------------------

@@ -56,6 +56,41 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             argument BLOB NOT NULL
         )""",
     ),
+    (
+        # id: the number that the message had. attempts: those that count.
+        """CREATE TABLE dead_letter (
+            id INTEGER PRIMARY KEY,
+            target_typename TEXT NOT NULL,
+            target_id TEXT NOT NULL,
+            caller_typename TEXT,
+            caller_id TEXT,
+            argument BLOB NOT NULL,
+            error TEXT NOT NULL,
+            attempts INTEGER NOT NULL,
+            first_failed_ms INTEGER NOT NULL,
+            last_failed_ms INTEGER NOT NULL
+        )""",
+        # The messages of an address that is held stay in the table message.
+        """CREATE TABLE parked (
+            typename TEXT NOT NULL,
+            id TEXT NOT NULL,
+            error TEXT NOT NULL,
+            attempts INTEGER NOT NULL,
+            first_failed_ms INTEGER NOT NULL,
+            last_failed_ms INTEGER NOT NULL,
+            PRIMARY KEY (typename, id)
+        ) WITHOUT ROWID""",
+        # A message from an ingress that came with an idempotency key. digest: of its argument.
+        """CREATE TABLE receipt (
+            typename TEXT NOT NULL,
+            id TEXT NOT NULL,
+            key TEXT NOT NULL,
+            seq INTEGER NOT NULL,
+            digest BLOB NOT NULL,
+            taken_ms INTEGER NOT NULL,
+            PRIMARY KEY (typename, id, key)
+        ) WITHOUT ROWID""",
+    ),
 )
 
 

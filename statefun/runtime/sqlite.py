@@ -15,8 +15,11 @@ from urllib.parse import quote
 
 from statefun.errors import StoreError, StoreLockedError
 from statefun.runtime.records import (
+    DeadLetter,
     OutboxRecord,
+    Parking,
     PendingMessage,
+    Receipt,
     Recovered,
     StoredEntry,
     Timer,
@@ -86,7 +89,7 @@ class SqliteReader:
                 check_same_thread=False,
             )
             try:
-                check_version(self._connection, self._path)
+                self._version = check_version(self._connection, self._path)
             except BaseException:
                 self._connection.close()
                 raise
@@ -118,6 +121,27 @@ class SqliteReader:
             addresses = Address(sender, sender_id), Address(target, target_id)
             yield Timer(seq, due_ms, *addresses, argument, token)
 
+    def dead_letters(self) -> Iterator[DeadLetter]:
+        """The messages that were given up, in the order of their ids."""
+        return self._dead_letters("ORDER BY id")
+
+    def dead_letter(self, letter_id: int) -> DeadLetter | None:
+        """One of them, None if there is none of that id."""
+        return next(self._dead_letters("WHERE id = ?", (letter_id,)), None)
+
+    def parked(self) -> Iterator[Parking]:
+        """The addresses that are held, ordered."""
+        for typename, address_id, *rest in self._rows_since(
+            2,
+            "SELECT typename, id, error, attempts, first_failed_ms, last_failed_ms FROM parked"
+            " ORDER BY typename, id",
+        ):
+            yield Parking(Address(typename, address_id), *rest)
+
+    def messages(self, address: Address) -> Iterator[PendingMessage]:
+        """The messages waiting for an address, in the order of their numbers."""
+        return self._messages("WHERE target_typename = ? AND target_id = ?", address)
+
     def recover(self) -> Recovered:
         """Everything besides values."""
         (next_seq,) = next(self._rows("SELECT value FROM meta WHERE key = 'next_seq'"))
@@ -129,19 +153,54 @@ class SqliteReader:
                 OutboxRecord(*row)
                 for row in self._rows("SELECT id, typename, argument FROM outbox ORDER BY id")
             ),
+            dict(
+                self._rows_since(
+                    2, "SELECT id, last_failed_ms FROM dead_letter ORDER BY last_failed_ms, id"
+                )
+            ),
+            tuple(self.parked()),
+            {
+                (Address(typename, address_id), key): Receipt(*rest)
+                for typename, address_id, key, *rest in self._rows_since(
+                    2, "SELECT typename, id, key, seq, digest, taken_ms FROM receipt ORDER BY seq"
+                )
+            },
         )
 
     def close(self) -> None:
         """Close the connection."""
         self._connection.close()
 
-    def _messages(self) -> Iterator[PendingMessage]:
+    def _messages(
+        self, condition: str = "", parameters: tuple[Any, ...] = ()
+    ) -> Iterator[PendingMessage]:
+        columns = "seq, target_typename, target_id, caller_typename, caller_id, argument"
+        statement = f"SELECT {columns} FROM message {condition} ORDER BY seq"  # noqa: S608 - ours
         for seq, typename, target_id, caller_typename, caller_id, argument in self._rows(
-            "SELECT seq, target_typename, target_id, caller_typename, caller_id, argument"
-            " FROM message ORDER BY seq"
+            statement, parameters
         ):
-            caller = None if caller_typename is None else Address(caller_typename, caller_id)
+            caller = _caller(caller_typename, caller_id)
             yield PendingMessage(caller, argument, Address(typename, target_id), seq)
+
+    def _dead_letters(
+        self, condition: str, parameters: tuple[Any, ...] = ()
+    ) -> Iterator[DeadLetter]:
+        columns = (
+            "id, target_typename, target_id, caller_typename, caller_id, argument, error, attempts,"
+            " first_failed_ms, last_failed_ms"
+        )
+        statement = f"SELECT {columns} FROM dead_letter {condition}"  # noqa: S608 - ours
+        for letter_id, typename, target_id, caller_typename, caller_id, *rest in self._rows_since(
+            2, statement, parameters
+        ):
+            caller = _caller(caller_typename, caller_id)
+            yield DeadLetter(letter_id, Address(typename, target_id), caller, *rest)
+
+    def _rows_since(
+        self, version: int, statement: str, parameters: tuple[Any, ...] = ()
+    ) -> Iterator[tuple[Any, ...]]:
+        """Rows of a table that a schema version brought; none in a file that is older."""
+        return self._rows(statement, parameters) if self._version >= version else iter(())
 
     def _rows(self, statement: str, parameters: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
         try:
@@ -178,6 +237,10 @@ class SqliteStore:
         self.load = reader.load
         self.addresses = reader.addresses
         self.timers = reader.timers
+        self.dead_letters = reader.dead_letters
+        self.dead_letter = reader.dead_letter
+        self.parked = reader.parked
+        self.messages = reader.messages
         self.recover = reader.recover
 
     def commit(self, delta: Delta) -> None:
@@ -259,10 +322,58 @@ def _write(connection: sqlite3.Connection, delta: Delta) -> None:
         "INSERT OR REPLACE INTO outbox VALUES (?, ?, ?)",
         ((record.id, record.typename, record.argument) for record in delta.egress),
     )
+    _write_failures(connection, delta)
     write("DELETE FROM message WHERE seq = ?", ((seq,) for seq in delta.consumed))
     write("DELETE FROM timer WHERE seq = ?", ((seq,) for seq in delta.timers_gone))
     write("DELETE FROM outbox WHERE id = ?", ((seq,) for seq in delta.egress_gone))
     connection.execute("UPDATE meta SET value = ? WHERE key = 'next_seq'", (delta.next_seq,))
+
+
+def _write_failures(connection: sqlite3.Connection, delta: Delta) -> None:
+    """Dead letters, parked addresses and receipts."""
+    write = connection.executemany
+    write(
+        "INSERT OR REPLACE INTO dead_letter VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            (
+                *(each.id, *each.target, *(each.caller or (None, None)), each.argument),
+                *(each.error, each.attempts, each.first_failed_ms, each.last_failed_ms),
+            )
+            for each in delta.dead_letters.values()
+            if each is not None
+        ),
+    )
+    gone = (letter_id for letter_id, each in delta.dead_letters.items() if each is None)
+    write("DELETE FROM dead_letter WHERE id = ?", ((letter_id,) for letter_id in gone))
+    write(
+        "INSERT OR REPLACE INTO parked VALUES (?, ?, ?, ?, ?, ?)",
+        (
+            (*address, each.error, each.attempts, each.first_failed_ms, each.last_failed_ms)
+            for address, each in delta.parked.items()
+            if each is not None
+        ),
+    )
+    write(
+        "DELETE FROM parked WHERE typename = ? AND id = ?",
+        (address for address, each in delta.parked.items() if each is None),
+    )
+    receipts = sorted(delta.receipts.items(), key=lambda item: item[0])
+    write(
+        "INSERT OR REPLACE INTO receipt VALUES (?, ?, ?, ?, ?, ?)",
+        (
+            (*address, key, each.seq, each.digest, each.taken_ms)
+            for (address, key), each in receipts
+            if each is not None
+        ),
+    )
+    write(
+        "DELETE FROM receipt WHERE typename = ? AND id = ? AND key = ?",
+        ((*address, key) for (address, key), each in receipts if each is None),
+    )
+
+
+def _caller(typename: str | None, caller_id: str | None) -> Address | None:
+    return None if typename is None else Address(typename, caller_id or "")
 
 
 def _lock(directory: Path) -> BaseFileLock:

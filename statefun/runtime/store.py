@@ -11,7 +11,15 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from statefun.runtime.records import Delta, Recovered, StoredEntry, Timer
+    from statefun.runtime.records import (
+        DeadLetter,
+        Delta,
+        Parking,
+        PendingMessage,
+        Recovered,
+        StoredEntry,
+        Timer,
+    )
     from statefun.sdk.address import Address
 
 __all__ = ["Reader", "Store"]
@@ -33,6 +41,22 @@ class Reader(Protocol):
 
     def timers(self) -> Iterator[Timer]:
         """The delayed messages waiting, in the order in which they fire."""
+        ...
+
+    def dead_letters(self) -> Iterator[DeadLetter]:
+        """The messages that were given up, in the order of their ids."""
+        ...
+
+    def dead_letter(self, letter_id: int) -> DeadLetter | None:
+        """One of them, None if there is none of that id."""
+        ...
+
+    def parked(self) -> Iterator[Parking]:
+        """The addresses that are held, ordered."""
+        ...
+
+    def messages(self, address: Address) -> Iterator[PendingMessage]:
+        """The messages waiting for an address or being worked on, in the order of their numbers."""
         ...
 
     def recover(self) -> Recovered:

@@ -44,10 +44,16 @@ class Timers:
 
     def cancel(self, sender_id: str, token: str) -> Timer | None:
         """Forget the timer with this token; returns it, or None if there is none."""
-        seq = self._tokens.pop((sender_id, token), None)
-        if seq is None:
+        seq = self._tokens.get((sender_id, token))
+        return None if seq is None else self.remove(seq)
+
+    def remove(self, seq: int) -> Timer | None:
+        """Forget the timer with this number; returns it, or None if there is none."""
+        timer = self._waiting.pop(seq, None)
+        if timer is None:
             return None
-        timer = self._waiting.pop(seq)
+        if timer.token:
+            del self._tokens[timer.sender.id, timer.token]
         if len(self._heap) > 2 * len(self._waiting) + _SLACK:
             self._heap = [entry for entry in self._heap if entry[1] in self._waiting]
             heapify(self._heap)

@@ -1,7 +1,7 @@
 """The test kit: functions under test, on a clock that the test moves. Needs protobuf alone."""
 
 from statefun.runtime.clock import ManualClock
-from statefun.runtime.retry import Setback
+from statefun.runtime.setbacks import Setback
 from statefun.runtime.values import EgressValue, Value
 from statefun.testing.harness import Harness
 

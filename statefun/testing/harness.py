@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from datetime import timedelta
 
     from statefun.runtime.mailbox import Batch
-    from statefun.runtime.retry import Setback
+    from statefun.runtime.setbacks import Setback
     from statefun.runtime.values import Value
 
 __all__ = ["Harness"]

@@ -9,6 +9,7 @@ from statefun.errors import InvalidMessageError
 from statefun.runtime.directory import FunctionDirectory
 from statefun.runtime.engine import Engine
 from statefun.runtime.memory import MemoryStore
+from statefun.runtime.policy import FailurePolicy, Rules
 from statefun.runtime.retry import Backoff
 from statefun.sdk._proto import Address as WireAddress
 from statefun.sdk._proto import FromFunction, ToFunction, TypedValue
@@ -18,6 +19,7 @@ from statefun.sdk.messages import encode_typed_value
 
 if TYPE_CHECKING:
     from statefun.runtime.mailbox import Batch
+    from statefun.runtime.policy import Outcome
     from statefun.runtime.records import Delta, Released
 
 A, B = Address("t/a", "1"), Address("t/b", "1")
@@ -127,6 +129,11 @@ def _unused(context: Any, message: Any) -> None:
     """Functions are answered for by the driver."""
 
 
+def rules(then: Outcome = "dead-letter", **others: Any) -> Rules:
+    """Rules of which chance is no part."""
+    return Rules(FailurePolicy(then, Backoff(jitter=0)), **others)
+
+
 class Driver:
     """An engine with a memory store, a time, and one function after another called by hand."""
 
@@ -137,7 +144,7 @@ class Driver:
         self.store = store or MemoryStore()
         self.now_ms = START_MS
         self.loads: list[Address] = []
-        options.setdefault("policy", Backoff(jitter=0))
+        options.setdefault("rules", rules())
         self.engine = Engine(
             FunctionDirectory([functions]),
             {OUT: accept_no_poison},

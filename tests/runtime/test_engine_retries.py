@@ -3,7 +3,9 @@
 import pytest
 
 from statefun.errors import TransportError
-from statefun.runtime.retry import Backoff, Verdict
+from statefun.runtime.policy import FailurePolicy, Rules
+from statefun.runtime.retry import Backoff
+from statefun.runtime.setbacks import Verdict
 from statefun.sdk.address import Address
 from tests.runtime.driver import START_MS, A, B, Driver, Effects
 
@@ -20,15 +22,14 @@ def waits(driver: Driver, times: int, error: Exception | None = None) -> list[in
     return delays
 
 
-def test_the_wait_doubles_up_to_ten_seconds_and_goes_on() -> None:
-    """A hundred milliseconds first; when the attempts are used up nothing is given up."""
-    driver = Driver()
+def test_the_wait_doubles_up_to_ten_seconds() -> None:
+    """A hundred milliseconds first."""
+    driver = Driver(rules=Rules(FailurePolicy(retry=Backoff(attempts=20, jitter=0))))
     driver.send(A, "x")
 
     delays = waits(driver, 10)
 
     assert delays == [100, 200, 400, 800, 1600, 3200, 6400, 10_000, 10_000, 10_000]
-    assert driver.engine.counters.exhausted_attempts == 3
     assert [seen.messages for seen in driver.take()] == [["x"]]
 
 
@@ -96,10 +97,12 @@ def test_an_attempt_without_a_connection_costs_none() -> None:
 
     assert without == [100, 200, 400, 800, 1600, 3200, 6400, 10_000, 10_000]
     assert batch.attempt == 1
-    assert driver.engine.counters.exhausted_attempts == 0
-    assert [each.verdict for each in driver.engine.take_setbacks()][-1] == Verdict(
-        delay_ms=100, is_counted=True, is_exhausted=False
-    )
+    assert driver.engine.dead_letters == 0
+    verdicts = [each.verdict for each in driver.engine.take_setbacks()]
+    assert verdicts[-2:] == [
+        Verdict("retry", 10_000, is_counted=False),
+        Verdict("retry", 100, is_counted=True),
+    ]
 
 
 def test_waits_for_a_connection_begin_anew_after_a_real_failure() -> None:
