@@ -8,6 +8,7 @@ from argparse import ArgumentTypeError
 from typing import TYPE_CHECKING, Any
 
 from statefun.errors import InvalidTypenameError, StatefunError
+from statefun.runtime.dialects import DEFAULT_DIALECT, DIALECTS
 from statefun.sdk.address import parse_typename
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ __all__ = [
     "CommandError",
     "UsageError",
     "add_data",
+    "add_dialect",
     "add_json",
     "parse_port",
     "parse_target",
@@ -80,6 +82,16 @@ def add_data(parser: ArgumentParser) -> None:
         metavar="DIR",
         default=DEFAULT_DATA,
         help="the data directory of the runtime (default: %(default)s)",
+    )
+
+
+def add_dialect(parser: ArgumentParser, text: str) -> None:
+    """The option `--dialect`."""
+    parser.add_argument(
+        "--dialect",
+        choices=tuple(DIALECTS),
+        default=DEFAULT_DIALECT,
+        help=f"{text} (default: %(default)s)",
     )
 
 

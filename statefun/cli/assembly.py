@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from statefun.connectors.http import HttpEgress, HttpIngress
 from statefun.errors import ConfigurationError
 from statefun.runtime import Durability, Runtime
+from statefun.runtime.dialects import DEFAULT_DIALECT
 from statefun.runtime.module import Module, load_modules
 from statefun.sdk.functions import StatefulFunctions
 from statefun.serve.target import load_functions
@@ -40,6 +41,7 @@ def assemble(
     durability: Durability = "full",
     host: str = "127.0.0.1",
     strict: bool = False,
+    dialect: str = DEFAULT_DIALECT,
 ) -> Assembly:
     """Make a runtime of module files and of functions of this process.
 
@@ -52,11 +54,12 @@ def assemble(
         durability: See `Durability`.
         host: Where the ingresses and egresses listen.
         strict: Whether an unknown key in a file is an error.
+        dialect: The engine that the files were written for.
 
     Raises:
         ConfigurationError: If a file or a target is wrong, or they do not go together.
     """
-    module = load_modules(files, strict=strict)
+    module = load_modules(files, strict=strict, dialect=dialect)
     functions = [_functions(target) for target in targets]
     _check(module, files, functions)
     ingresses = tuple(HttpIngress(spec.port, host) for spec in module.ingresses)

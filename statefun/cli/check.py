@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any
 
-from statefun.cli.arguments import say
+from statefun.cli.arguments import add_dialect, say
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
@@ -19,6 +19,7 @@ def add(commands: Any, *parents: ArgumentParser) -> None:
     parser = commands.add_parser("check", parents=parents, help=text, description=text)
     parser.add_argument("files", nargs="+", metavar="FILE")
     parser.add_argument("--strict", action="store_true", help="take no unknown keys")
+    add_dialect(parser, "whose files these are; 'embedded' is this runtime")
     parser.set_defaults(run=run)
 
 
@@ -26,23 +27,19 @@ def run(arguments: Namespace) -> int:
     """Print every problem on stderr; 1 if there is an error among them."""
     from statefun.runtime.module import read_modules  # noqa: PLC0415 - needs an extra
 
-    reading = read_modules(arguments.files, strict=arguments.strict)
+    reading = read_modules(arguments.files, strict=arguments.strict, dialect=arguments.dialect)
     lines = [(problem, str(problem)) for problem in reading.errors]
     lines += [(problem, f"{problem} (warning)") for problem in reading.warnings]
     for _, line in sorted(lines):
         sys.stderr.write(f"{line}\n")
     if reading.errors:
         return 1
-    module = reading.module
-    parts = (
-        _count(module.endpoints, "endpoint"),
-        _count(module.ingresses, "ingress"),
-        _count(module.egresses, "egress"),
-    )
+    nouns = ("endpoint", "ingress", "egress")
+    parts = map(_count, reading.module.counts, nouns)
     say(f"{', '.join(arguments.files)}: {', '.join(parts)}")
     return 0
 
 
-def _count(things: tuple[object, ...], noun: str) -> str:
-    plural = noun if len(things) == 1 else f"{noun}es" if noun.endswith("s") else f"{noun}s"
-    return f"{len(things)} {plural}"
+def _count(number: int, noun: str) -> str:
+    plural = noun if number == 1 else f"{noun}es" if noun.endswith("s") else f"{noun}s"
+    return f"{number} {plural}"

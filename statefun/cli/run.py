@@ -7,7 +7,7 @@ import signal
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any
 
-from statefun.cli.arguments import UsageError, add_data, parse_port, parse_target, say
+from statefun.cli.arguments import UsageError, add_data, add_dialect, parse_port, parse_target, say
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
@@ -55,6 +55,7 @@ def add(commands: Any, *parents: ArgumentParser) -> None:
     parser.add_argument(
         "--strict", action="store_true", help="take no unknown keys in module files"
     )
+    add_dialect(parser, "the engine that the module files were written for")
     parser.set_defaults(run=run)
 
 
@@ -71,6 +72,7 @@ def run(arguments: Namespace) -> int:
         durability=arguments.durability,
         host=arguments.host,
         strict=arguments.strict,
+        dialect=arguments.dialect,
     )
     asyncio.run(_run(assembly, arguments))
     return 0

@@ -1,7 +1,8 @@
 """Module files: which endpoints, ingresses and egresses a runtime has.
 
-A file is a stream of YAML documents, each a `kind` and its `spec`. Everything that is wrong in all
-of the files is found at once, each problem with its file, its line and what to write instead.
+A file is a stream of YAML documents, each a `kind` and its `spec`, or a single document of the
+older form. Everything that is wrong in all of the files is found at once, each problem with its
+file, its line and what to write instead.
 """
 
 from __future__ import annotations
@@ -12,23 +13,23 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, Final
 
 from statefun.errors import ConfigurationError
+from statefun.runtime.components import Component, is_older_form, read_older_form
+from statefun.runtime.dialects import DEFAULT_DIALECT, DIALECTS, Dialect, Reading
 from statefun.runtime.documents import Document, Problem, read_documents
-from statefun.runtime.kinds import (
-    ASYNC_TRANSPORT,
-    KINDS,
-    KINDS_OF_ENGINES,
-    OKHTTP_TRANSPORT,
-    AsyncTransport,
-    EgressSpec,
-    EndpointSpec,
-    IngressSpec,
-    OkHttpTransport,
-    Spec,
-    Timeouts,
-)
 
 try:
-    from pydantic import BaseModel, ValidationError
+    from statefun.runtime.kinds import (
+        EGRESS_KINDS,
+        ENDPOINT_KINDS,
+        INGRESS_KINDS,
+        KINDS,
+        KINDS_HERE,
+        PLAYGROUND_KINDS,
+        EgressSpec,
+        EndpointSpec,
+        IngressSpec,
+    )
+    from statefun.runtime.mistakes import unknown_key, validate
 except ModuleNotFoundError as error:
     raise ModuleNotFoundError(
         "module files need pydantic: pip install 'statefun[runtime]'"
@@ -37,32 +38,50 @@ except ModuleNotFoundError as error:
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from pydantic_core import ErrorDetails
+    from statefun.runtime.fields import Spec
 
 __all__ = ["Module", "ModuleReading", "load_modules", "read_modules"]
 
 logger = logging.getLogger("statefun.runtime")
 
-_EXAMPLES: Final = {
-    "functions": "com.example/*",
-    "urlPathTemplate": "http://localhost:8000/statefun",
-    "port": "8090",
-    "topics": "[greetings]",
-}
-_HINTS: Final = {
-    "timeouts": "write it inside 'transport'",
-    "transports": "write 'transport'",
-    "maxRetries": "the embedded runtime retries by a policy of its own",
-}
+_COMPONENT_KEYS: Final = ("kind", "spec")
 
 
 @dataclass(frozen=True, slots=True)
 class Module:
-    """What module files say, all of them together."""
+    """What module files say, all of them together.
 
-    endpoints: tuple[EndpointSpec, ...] = ()
-    ingresses: tuple[IngressSpec, ...] = ()
-    egresses: tuple[EgressSpec, ...] = ()
+    Attributes:
+        components: Every component that is right, in the order of the files: its kind and spec.
+        dialect: How they are understood.
+    """
+
+    components: tuple[tuple[str, Spec], ...] = ()
+    dialect: Dialect = DIALECTS[DEFAULT_DIALECT]
+
+    @property
+    def endpoints(self) -> tuple[EndpointSpec, ...]:
+        """Where functions are."""
+        return tuple(spec for _, spec in self.components if isinstance(spec, EndpointSpec))
+
+    @property
+    def ingresses(self) -> tuple[IngressSpec, ...]:
+        """The ingresses that the embedded runtime has."""
+        return tuple(spec for _, spec in self.components if isinstance(spec, IngressSpec))
+
+    @property
+    def egresses(self) -> tuple[EgressSpec, ...]:
+        """The egresses that the embedded runtime has."""
+        return tuple(spec for _, spec in self.components if isinstance(spec, EgressSpec))
+
+    @property
+    def counts(self) -> tuple[int, int, int]:
+        """How many endpoints, ingresses and egresses there are, of any kind."""
+        endpoints, ingresses, egresses = (
+            sum(kind in kinds for kind, _ in self.components)
+            for kinds in (ENDPOINT_KINDS, INGRESS_KINDS, EGRESS_KINDS)
+        )
+        return endpoints, ingresses, egresses
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +91,7 @@ class ModuleReading:
     Attributes:
         module: What is right in them.
         errors: What is wrong, ordered by file and line.
-        warnings: What has no effect, likewise.
+        warnings: What has no effect, or can hardly be meant, likewise.
     """
 
     module: Module
@@ -80,17 +99,20 @@ class ModuleReading:
     warnings: tuple[Problem, ...]
 
 
-def load_modules(paths: Iterable[str], *, strict: bool = False) -> Module:
-    """Read module files, and log their warnings.
+def load_modules(
+    paths: Iterable[str], *, strict: bool = False, dialect: str = DEFAULT_DIALECT
+) -> Module:
+    """Read module files for the embedded runtime, and log their warnings.
 
     Args:
         paths: The files; together they are one module.
         strict: Whether an unknown key is an error, not a warning.
+        dialect: One of `DIALECTS`.
 
     Raises:
         ConfigurationError: If anything is wrong; one line a problem.
     """
-    reading = read_modules(paths, strict=strict)
+    reading = read_modules(paths, strict=strict, dialect=dialect, runs_here=True)
     for warning in reading.warnings:
         logger.warning("%s", warning)
     if reading.errors:
@@ -98,169 +120,159 @@ def load_modules(paths: Iterable[str], *, strict: bool = False) -> Module:
     return reading.module
 
 
-def read_modules(paths: Iterable[str], *, strict: bool = False) -> ModuleReading:
+def read_modules(
+    paths: Iterable[str],
+    *,
+    strict: bool = False,
+    dialect: str = DEFAULT_DIALECT,
+    runs_here: bool | None = None,
+) -> ModuleReading:
     """Read module files and find everything that is wrong in them.
 
     Args:
         paths: The files; together they are one module.
         strict: Whether an unknown key is an error, not a warning.
+        dialect: One of `DIALECTS`.
+        runs_here: Whether the embedded runtime is to run them; if not, they must be whole enough
+            for a cluster. None to decide by the dialect.
     """
-    reader = _Reader(strict=strict)
-    for path in paths:
+    chosen = DIALECTS[dialect]
+    if runs_here is None:
+        runs_here = chosen.is_embedded
+    names = tuple(paths)
+    reader = _Reader(Reading(chosen, runs_here), strict=strict)
+    for path in names:
         documents, problems = read_documents(path)
         reader.errors += problems
-        for document in documents:
-            reader.read(document)
-    specs = reader.specs
-    return ModuleReading(
-        Module(
-            tuple(spec for spec in specs if isinstance(spec, EndpointSpec)),
-            tuple(spec for spec in specs if isinstance(spec, IngressSpec)),
-            tuple(spec for spec in specs if isinstance(spec, EgressSpec)),
-        ),
-        tuple(sorted(reader.errors)),
-        tuple(sorted(reader.warnings)),
+        reader.read(documents)
+    module = Module(tuple(reader.components), chosen)
+    if not (runs_here or reader.errors):
+        reader.errors += _missing(module, ", ".join(names))
+    return ModuleReading(module, tuple(sorted(reader.errors)), tuple(sorted(reader.warnings)))
+
+
+def _missing(module: Module, names: str) -> list[Problem]:
+    """What a cluster refuses to start without."""
+    endpoints, ingresses, _ = module.counts
+    needed = (
+        (ingresses, "ingress", "io.statefun.kafka.v1/ingress"),
+        (endpoints, "endpoint", "io.statefun.endpoints.v2/http"),
     )
+    return [
+        Problem(names, 0, f"has no {noun}: add a component, for example of the kind {example!r}")
+        for count, noun, example in needed
+        if not count
+    ]
 
 
 class _Reader:
-    """Collects specs and problems, document by document."""
+    """Collects components and problems, file by file."""
 
-    def __init__(self, *, strict: bool) -> None:
-        self.specs: list[Spec] = []
+    def __init__(self, reading: Reading, *, strict: bool) -> None:
+        self.components: list[tuple[str, Spec]] = []
         self.errors: list[Problem] = []
         self.warnings: list[Problem] = []
+        self._reading = reading
         self._unknown_keys = self.errors if strict else self.warnings
         self._taken: dict[str, Problem] = {}
+        self._kinds = tuple(
+            kind for kind in KINDS if kind in reading.dialect.kinds or _is_everywhere(kind)
+        )
 
-    def read(self, document: Document) -> None:
-        """Read one document, which is one component."""
-        model = self._model(document)
-        if model is None:
-            return
-        known = ("kind", "spec")
-        for key in document.value.keys() - known:
-            self._unknown_keys.append(document.problem((key,), _unknown_key(str(key), known)))
-        spec = self._validate(document, model)
-        if spec is not None and self._is_first(document, spec):
-            self.specs.append(spec)
-
-    def _model(self, document: Document) -> type[Spec] | None:
-        content = document.value
-        if isinstance(content, dict) and "kind" not in content and "version" in content:
-            problem = (
-                "the form with 'version' and 'module' is not supported yet: write one document "
-                "with 'kind' and 'spec' for each component"
-            )
-        elif not (isinstance(content, dict) and isinstance(content.get("kind"), str)):
-            problem = f"a component needs a 'kind': write one of {_list(KINDS)}"
-        elif content["kind"].rstrip("/") not in KINDS:
-            problem = _unknown_kind(content["kind"])
-        elif not isinstance(content.get("spec"), dict):
-            problem = "the component has no 'spec': write it as a mapping below 'kind'"
+    def read(self, documents: list[Document]) -> None:
+        """Read the documents of one file."""
+        if is_older_form(documents):
+            components, problems = read_older_form(documents)
+            self.errors += problems
         else:
-            return KINDS[content["kind"].rstrip("/")]
-        self.errors.append(document.problem(("kind",), problem))
-        return None
+            found = [self._component(document) for document in documents]
+            components = [each for each in found if each is not None]
+        for component in components:
+            self._read_component(component)
 
-    def _validate(self, document: Document, model: type[Spec]) -> Spec | None:
-        spec = document.value["spec"]
-        try:
-            return model.model_validate(spec)
-        except ValidationError as error:
-            details = error.errors(include_url=False)
-        unknown = [each for each in details if each["type"] == "extra_forbidden"]
-        for each in details:
-            problems = self._unknown_keys if each in unknown else self.errors
-            path = _key_path(each)
-            problems.append(document.problem(("spec", *path), _sentence(each, path, model)))
-        if len(unknown) < len(details):
+    def _component(self, document: Document) -> Component | None:
+        """The component of a document of the current form."""
+        content = document.value
+        if not (isinstance(content, dict) and isinstance(content.get("kind"), str)):
+            text = f"a component needs a 'kind': write one of {_list(self._proposed_kinds)}"
+            self.errors.append(document.problem(("kind",), text))
             return None
-        for each in unknown:
-            spec = _without(spec, _key_path(each))
-        return model.model_validate(spec)
+        kind, spec = content["kind"], content.get("spec")
+        if not isinstance(spec, dict):
+            refusal = self._refusal(kind)
+            text = refusal or "the component has no 'spec': write it as a mapping below 'kind'"
+            self.errors.append(document.problem(("kind",), text))
+            return None
+        for key in content.keys() - _COMPONENT_KEYS:
+            text = unknown_key(str(key), _COMPONENT_KEYS)
+            self._unknown_keys.append(document.problem((key,), text))
+        return Component(document, kind, ("kind",), spec, ("spec",))
 
-    def _is_first(self, document: Document, spec: Spec) -> bool:
+    def _read_component(self, component: Component) -> None:
+        kind = component.kind.rstrip("/")
+        refusal = self._refusal(component.kind)
+        if refusal:
+            self.errors.append(component.document.problem(component.kind_path, refusal))
+        if kind not in self._kinds:
+            return
+        if kind in PLAYGROUND_KINDS and not self._reading.runs_here:
+            text = f"{kind!r} exists in the image of the playground only: other clusters refuse it"
+            self.warnings.append(component.document.problem(component.kind_path, text))
+        result = validate(component, KINDS[kind], self._reading)
+        self.errors += result.errors
+        self._unknown_keys += result.unknown_keys
+        self.warnings += result.doubts
+        if result.spec is not None and self._is_first(component, kind, result.spec):
+            self.components.append((kind, result.spec))
+
+    @property
+    def _proposed_kinds(self) -> tuple[str, ...]:
+        return KINDS_HERE if self._reading.runs_here else self._kinds
+
+    def _refusal(self, written: str) -> str:
+        """Why a kind cannot be used; empty if it can."""
+        kind = written.rstrip("/")
+        proposed = _list(self._proposed_kinds)
+        if kind not in KINDS:
+            close = get_close_matches(kind, self._kinds, 1)
+            hint = f"did you mean {close[0]!r}? " if close else ""
+            return f"unknown kind {written!r}: {hint}known kinds: {proposed}"
+        if kind not in self._kinds:
+            return (
+                f"the dialect {self._reading.dialect.name} has no {kind!r}: use one of {proposed}"
+            )
+        if self._reading.runs_here and kind not in KINDS_HERE:
+            return (
+                f"{kind!r} is not available in the embedded runtime yet: run this file on a "
+                f"cluster, or use one of {proposed}"
+            )
+        return ""
+
+    def _is_first(self, component: Component, kind: str, spec: Any) -> bool:
         """Whether nothing read before takes the same functions, id or port."""
         claims: list[tuple[str, str]] = []
-        if isinstance(spec, EndpointSpec):
+        if kind in ENDPOINT_KINDS:
             claims.append(("functions", f"functions {spec.functions!r} have an endpoint"))
-        else:
-            direction = "ingress" if isinstance(spec, IngressSpec) else "egress"
+        elif kind in INGRESS_KINDS or kind in EGRESS_KINDS:
+            direction = "ingress" if kind in INGRESS_KINDS else "egress"
             claims.append(("id", f"there is an {direction} {spec.id!r}"))
-            if spec.port:
-                claims.append(("port", f"port {spec.port} is in use"))
+        if kind in PLAYGROUND_KINDS and spec.port:
+            claims.append(("port", f"port {spec.port} is in use"))
         is_first = True
         for key, claim in claims:
-            here = document.problem(("spec", key), claim)
+            here = component.problem((key,), claim)
             before = self._taken.setdefault(claim, here)
             if before is not here:
                 is_first = False
                 where = f"{before.file}:{before.line}"
                 text = f"{claim} already, see {where}: remove or change one of them"
-                self.errors.append(document.problem(("spec", key), text))
+                self.errors.append(component.problem((key,), text))
         return is_first
 
 
-def _key_path(error: ErrorDetails) -> tuple[str | int, ...]:
-    """Where an error is; pydantic also names the member of a union."""
-    return tuple(step for step in error["loc"] if step not in (ASYNC_TRANSPORT, OKHTTP_TRANSPORT))
-
-
-def _without(spec: Any, path: tuple[str | int, ...]) -> Any:
-    first, *rest = path
-    if not rest:
-        return {key: value for key, value in spec.items() if key != first}
-    return {**spec, first: _without(spec[first], tuple(rest))}
-
-
-def _sentence(
-    error: ErrorDetails,
-    path: tuple[str | int, ...],
-    model: type[Spec],
-) -> str:
-    name = ".".join(map(str, path)) or "spec"
-    match error["type"]:
-        case "extra_forbidden":
-            return _unknown_key(str(path[-1]), _known_keys(model, error["loc"][:-1]))
-        case "missing":
-            example = _EXAMPLES.get(str(path[-1]), "…")
-            return f"{name!r} is missing: write for example '{path[-1]}: {example}'"
-        case "union_tag_invalid" | "union_tag_not_found":
-            return (
-                f"{name!r} is of no known type: write 'type: {ASYNC_TRANSPORT}' or "
-                f"'type: {OKHTTP_TRANSPORT}' into it"
-            )
-        case "value_error":
-            sentence = str(error["ctx"]["error"])
-            return sentence if sentence.startswith(name) else f"{name!r}: {sentence}"
-        case _:
-            what = error["msg"].removeprefix("Input ")
-            return f"{name!r} {what}, got {error['input']!r}"
-
-
-def _known_keys(model: type[BaseModel], loc: tuple[str | int, ...]) -> list[str]:
-    """The keys of a spec, or of what stands at `loc` inside it."""
-    if loc and loc[-1] == "timeouts":
-        model = Timeouts
-    elif loc:
-        model = OkHttpTransport if OKHTTP_TRANSPORT in loc else AsyncTransport
-    return [field.alias or name for name, field in model.model_fields.items()]
-
-
-def _unknown_key(key: str, known: Iterable[str]) -> str:
-    known = list(known)
-    close = get_close_matches(key, known, 1)
-    hint = f"did you mean {close[0]!r}?" if close else f"{_HINTS.get(key, 'it has no effect')};"
-    return f"unknown key {key!r}: {hint} known keys: {', '.join(known)}"
-
-
-def _unknown_kind(kind: str) -> str:
-    if kind.rstrip("/") in KINDS_OF_ENGINES:
-        return f"{kind!r} is not supported by the embedded runtime yet: use one of {_list(KINDS)}"
-    close = get_close_matches(kind, KINDS, 1)
-    hint = f"did you mean {close[0]!r}? " if close else ""
-    return f"unknown kind {kind!r}: {hint}known kinds: {_list(KINDS)}"
+def _is_everywhere(kind: str) -> bool:
+    """Whether every dialect has a kind."""
+    return not any(kind in each.kinds for each in DIALECTS.values())
 
 
 def _list(names: Iterable[str]) -> str:

@@ -16,7 +16,11 @@ from statefun.errors import ConfigurationError, InvalidTypenameError, TransportE
 from statefun.sdk.address import parse_typename
 
 if TYPE_CHECKING:
+    import ssl
+
     import aiohttp
+
+    from statefun.runtime.tls import TlsFiles
 
 __all__ = ["Endpoint", "HttpOptions", "HttpTransport", "parse_functions", "parse_url_template"]
 
@@ -42,6 +46,7 @@ class HttpOptions:
         pool_size: How many connections may be open at once.
         pool_ttl_ms: How long an idle connection is kept; 0 to keep none.
         payload_max_bytes: The size of the largest answer that is read.
+        tls: Whom to trust and what to show over TLS; None for what the system trusts.
 
     Source:
         Transport `io.statefun.transports.v1/async` of Flink Stateful Functions.
@@ -53,6 +58,7 @@ class HttpOptions:
     pool_size: int = 1024
     pool_ttl_ms: int = 15_000
     payload_max_bytes: int = 33_554_432
+    tls: TlsFiles | None = None
 
 
 class Endpoint:
@@ -62,11 +68,13 @@ class Endpoint:
         functions: `namespace/name`, or `namespace/*` for all of a namespace.
         url_path_template: Where to POST; each `{function.name}` is replaced by the function's name.
             `http+unix:///path/to.sock/path` reaches a Unix domain socket.
-        max_batch: From how many messages waiting for one address on there is back pressure.
+        max_batch: From how many messages waiting for one address on there is back pressure; 0 or
+            less for never.
         options: How the functions are called.
 
     Raises:
-        ConfigurationError: If the pattern or the template is malformed.
+        ConfigurationError: If the pattern or the template is malformed, or files for TLS are not
+            there or do not go together.
         ModuleNotFoundError: If aiohttp is not installed.
     """
 
@@ -83,6 +91,7 @@ class Endpoint:
         self.url_path_template = parse_url_template(url_path_template)
         self.max_batch = max_batch
         self.options = options or HttpOptions()
+        self._tls = None if self.options.tls is None else self.options.tls.context()
         self._namespace, self._name = parse_functions(functions)
         self._sessions: dict[str, aiohttp.ClientSession] = {}
         self._transports: dict[str, HttpTransport] = {}
@@ -117,7 +126,7 @@ class Endpoint:
         """The connections to a Unix domain socket, or for an empty path to everywhere else."""
         session = self._sessions.get(socket_path)
         if session is None:
-            session = _open_session(self.options, socket_path)
+            session = _open_session(self.options, socket_path, self._tls)
             self._sessions[socket_path] = session
         return session
 
@@ -274,7 +283,9 @@ def _split_socket(url: str) -> tuple[str, str]:
     return socket.group(), f"http://localhost{path}" + (f"?{parts.query}" if parts.query else "")
 
 
-def _open_session(options: HttpOptions, socket_path: str) -> aiohttp.ClientSession:
+def _open_session(
+    options: HttpOptions, socket_path: str, tls: ssl.SSLContext | None
+) -> aiohttp.ClientSession:
     import aiohttp  # noqa: PLC0415 - an optional dependency; `Endpoint` has checked for it
 
     keep = options.pool_ttl_ms > 0
@@ -285,7 +296,7 @@ def _open_session(options: HttpOptions, socket_path: str) -> aiohttp.ClientSessi
         connector=(
             aiohttp.UnixConnector(socket_path, **pool)
             if socket_path
-            else aiohttp.TCPConnector(**pool)
+            else aiohttp.TCPConnector(ssl=True if tls is None else tls, **pool)
         ),
         headers=_HEADERS,
         cookie_jar=aiohttp.DummyCookieJar(),

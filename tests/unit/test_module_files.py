@@ -200,24 +200,6 @@ MISTAKES = {
             )
         ],
     ),
-    "kind of an engine": (
-        "kind: io.statefun.kafka.v1/ingress\nspec: {}",
-        [
-            (
-                "1.yaml:1: 'io.statefun.kafka.v1/ingress' is not supported by the embedded runtime "
-                f"yet: use one of {KINDS}"
-            )
-        ],
-    ),
-    "legacy form": (
-        'version: "3.0"\nmodule: {}',
-        [
-            (
-                "1.yaml:1: the form with 'version' and 'module' is not supported yet: write one "
-                "document with 'kind' and 'spec' for each component"
-            )
-        ],
-    ),
     "everything missing": (
         "kind: io.statefun.endpoints.v2/http\nspec: {}",
         [
@@ -297,15 +279,6 @@ MISTAKES = {
             )
         ],
     ),
-    "mutual TLS": (
-        f"{dedent(ENDPOINT)}  transport:\n    client_cert: /c.pem",
-        [
-            (
-                "1.yaml:6: 'transport.client_cert': is not supported by the embedded runtime yet: "
-                "remove it, or put a proxy that speaks TLS in front of the endpoint (got '/c.pem')"
-            )
-        ],
-    ),
     "port and topics": (
         "kind: io.statefun.playground.v1/egress\nspec: {port: 65536, topics: []}",
         [
@@ -317,8 +290,8 @@ MISTAKES = {
         "kind: io.statefun.playground.v1/ingress\nspec: {port: 1, id: abc}",
         [
             (
-                "1.yaml:2: 'id': typename 'abc' is not of the form 'namespace/name': write for "
-                "example 'com.example/greeter'"
+                "1.yaml:2: 'id': 'abc' is not of the form 'namespace/name', with exactly one '/': "
+                "write for example 'com.example/greeter'"
             )
         ],
     ),
@@ -394,11 +367,11 @@ extra: 1
 UNKNOWN = [
     (
         "1.yaml:5: unknown key 'transports': did you mean 'transport'? known keys: functions, "
-        "urlPathTemplate, maxNumBatchRequests, transport"
+        "urlPathTemplate, maxNumBatchRequests, transport, failureMode"
     ),
     (
         "1.yaml:6: unknown key 'timeouts': write it inside 'transport'; known keys: functions, "
-        "urlPathTemplate, maxNumBatchRequests, transport"
+        "urlPathTemplate, maxNumBatchRequests, transport, failureMode"
     ),
     "1.yaml:9: unknown key 'pool_size': it has no effect; known keys: type, timeouts",
     "1.yaml:10: unknown key 'cal': did you mean 'call'? known keys: call, connect, read, write",
