@@ -20,8 +20,11 @@ from urllib.parse import quote, unquote_to_bytes
 
 from statefun.connectors.server import HttpServer, answer
 from statefun.errors import (
+    AddressBusyError,
+    IdempotencyConflictError,
     InvalidMessageError,
     InvalidTypenameError,
+    MessageTooLargeError,
     RuntimeStoppedError,
     StoreError,
     UnknownFunctionError,
@@ -49,6 +52,8 @@ _VENDOR: Final = "application/vnd."
 _OCTETS: Final = "application/octet-stream"
 _TEXT: Final = "text/plain; charset=utf-8"
 _RETRY_AFTER_S: Final = "1"
+_LONGEST_BODY: Final = 32 << 20
+_LONGEST_KEY: Final = 255
 _VISIBLE_ASCII: Final = "".join(map(chr, range(0x21, 0x7F))).replace("%", "")
 
 
@@ -68,15 +73,20 @@ class HttpIngress:
     """Takes messages in: `PUT /<namespace>/<type>/<id>`, the body being the value's bytes.
 
     The content type names the type of the value: `application/vnd.<namespace>/<name>`. The answer
-    200 means that the message is durable.
+    200 means that the message is durable. A request that repeats another one with the same header
+    `Idempotency-Key` to the same address is answered like that one and not delivered again.
 
     Args:
         port: Which port; 0 for any free one.
         host: Where to listen.
+        max_body_bytes: The longest body that is read; functions may take less.
     """
 
-    def __init__(self, port: int, host: str = "127.0.0.1") -> None:
+    def __init__(
+        self, port: int, host: str = "127.0.0.1", *, max_body_bytes: int = _LONGEST_BODY
+    ) -> None:
         self._server = HttpServer(self._handle, host, port)
+        self._max_body_bytes = max_body_bytes
         self._deliver: Delivery | None = None
 
     @property
@@ -99,19 +109,43 @@ class HttpIngress:
                 return answer(405, f"{request.method} is not served: use PUT", Allow="PUT, POST")
             target = _parse_target(request.rel_url.raw_path)
             typename = _parse_content_type(request.headers.get("Content-Type"))
-            await self._take(target, encode_typed_value(typename, await request.read()))
+            key = _parse_key(request.headers.getall("Idempotency-Key", []))
+            argument = encode_typed_value(typename, await self._read(request))
+            await self._take(target, argument, key)
         except _RefusedError as refused:
             return answer(refused.status, refused.reason)
-        except (RuntimeStoppedError, StoreError) as error:
+        except (AddressBusyError, RuntimeStoppedError, StoreError) as error:
             return answer(503, str(error), Retry_After=_RETRY_AFTER_S)
         return answer(200)
 
-    async def _take(self, target: Address, argument: bytes) -> None:
+    async def _read(self, request: web.Request) -> bytes:
+        """The body, if it is not too long."""
+        most = self._max_body_bytes
+        body = bytearray()
+        if (request.content_length or 0) <= most:
+            async for chunk in request.content.iter_any():
+                body += chunk
+                if len(body) > most:
+                    break
+            else:
+                return bytes(body)
+        raise _RefusedError(413, f"the body has more than {most} bytes, which is the limit here")
+
+    async def _take(self, target: Address, argument: bytes, key: str) -> None:
         assert self._deliver is not None  # noqa: S101 - the server listens after `start` only
         try:
-            await self._deliver(target, argument)
+            if key:
+                await self._deliver(target, argument, key)
+            else:
+                await self._deliver(target, argument)
         except UnknownFunctionError as error:
             raise _RefusedError(404, str(error)) from error
+        except MessageTooLargeError as error:
+            raise _RefusedError(413, str(error)) from error
+        except IdempotencyConflictError as error:
+            raise _RefusedError(409, str(error)) from error
+        except InvalidMessageError as error:
+            raise _RefusedError(400, str(error)) from error
 
 
 def _parse_target(raw_path: str) -> Address:
@@ -146,6 +180,24 @@ def _parse_content_type(content_type: str | None) -> str:
             "'Content-Type: application/vnd.io.statefun.types/string'",
         ) from None
     return typename
+
+
+def _parse_key(values: list[str]) -> str:
+    """The idempotency key, empty if there is none."""
+    if not values:
+        return ""
+    key = values[0].strip()
+    try:
+        is_key = len(values) == 1 and 0 < len(key.encode()) <= _LONGEST_KEY
+    except UnicodeError:
+        is_key = False
+    if not is_key:
+        raise _RefusedError(
+            400,
+            f"the header Idempotency-Key is {', '.join(map(repr, values))[:_LONGEST_KEY]}: send it "
+            f"once, with 1 to {_LONGEST_KEY} bytes of UTF-8",
+        )
+    return key
 
 
 # --- out ------------------------------------------------------------------------------------------

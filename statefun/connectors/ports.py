@@ -34,7 +34,7 @@ class OutgoingRecord:
 class Delivery(Protocol):
     """The way into a runtime; given to every ingress when it starts."""
 
-    async def __call__(self, target: Address, argument: bytes) -> None:
+    async def __call__(self, target: Address, argument: bytes, key: str = "") -> None:
         """Hand over one message and wait until it is durable.
 
         Cancelling the call does not take the message back: it may or may not be kept.
@@ -42,9 +42,16 @@ class Delivery(Protocol):
         Args:
             target: The function and the id the message is for.
             argument: A serialized `TypedValue`.
+            key: An idempotency key, empty for none: a message that comes again with the same key
+                to the same target returns once the first is durable, and is not kept again.
 
         Raises:
             UnknownFunctionError: If no function serves the target's typename; nothing is kept.
+            MessageTooLargeError: If it is longer than the function takes; nothing is kept.
+            IdempotencyConflictError: If the key stands for another message; nothing is kept.
+            AddressBusyError: If too much waits for the target; nothing is kept.
+            StoreError: If it cannot be stored at the moment. It may be stored later, and is not if
+                it came after that was known.
             RuntimeStoppedError: If the runtime is stopping; nothing is kept.
         """
         ...

@@ -137,9 +137,11 @@ def _check_sizes(sender: Address, result: Result, limits: Limits) -> None:
     """Refuse what is longer than the sender's limits."""
     longest = limits.max_message_bytes
     sent = [(each.target, each.argument) for each in result.messages]
-    for effect in result.delayed:
-        if not isinstance(effect, Cancellation):
-            sent.append((effect.target, effect.argument))
+    sent += [
+        (each.target, each.argument)
+        for each in result.delayed
+        if not isinstance(each, Cancellation)
+    ]
     for target, argument in sent:
         if len(argument) > longest:
             raise _too_long(sender, f"a message to {target}", argument, longest)

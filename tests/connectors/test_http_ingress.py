@@ -13,7 +13,15 @@ import pytest
 from yarl import URL
 
 from statefun.connectors.http import HttpIngress
-from statefun.errors import ConfigurationError, RuntimeStoppedError, UnknownFunctionError
+from statefun.errors import (
+    AddressBusyError,
+    ConfigurationError,
+    IdempotencyConflictError,
+    MessageTooLargeError,
+    RuntimeStoppedError,
+    StoreError,
+    UnknownFunctionError,
+)
 from statefun.sdk.address import Address
 from statefun.sdk.messages import encode_typed_value
 
@@ -33,10 +41,15 @@ class Runtime:
         self.is_durable = asyncio.Event()
         self.is_durable.set()
         self.is_stopped = False
+        self.error: Exception | None = None
+        self.keys: list[str] = []
 
-    async def deliver(self, target: Address, argument: bytes) -> None:
+    async def deliver(self, target: Address, argument: bytes, key: str = "") -> None:
+        if self.error is not None:
+            raise self.error
         if self.is_stopped:
             raise RuntimeStoppedError("the runtime is stopping")
+        self.keys.append(key)
         if target.typename not in (GREETER, "a/b/c"):
             raise UnknownFunctionError(target.typename, (GREETER,))
         self.messages.append((target, argument))
@@ -55,9 +68,12 @@ class Client:
         body: bytes = b"x",
         content_type: str | None = TEXT,
         method: str = "PUT",
+        key: str | None = None,
     ) -> tuple[int, str]:
         url = URL(self.root + path, encoded=True)
         headers = {} if content_type is None else {"Content-Type": content_type}
+        if key is not None:
+            headers["Idempotency-Key"] = key
         skip = {"Content-Type"}
         async with self.session.request(
             method, url, data=body, headers=headers, skip_auto_headers=skip
@@ -66,8 +82,8 @@ class Client:
 
 
 @asynccontextmanager
-async def serving(runtime: Runtime) -> AsyncIterator[Client]:
-    ingress = HttpIngress(0)
+async def serving(runtime: Runtime, **options: int) -> AsyncIterator[Client]:
+    ingress = HttpIngress(0, **options)  # type: ignore[arg-type]
     await ingress.start(runtime.deliver)
     try:
         async with aiohttp.ClientSession() as session:
@@ -270,3 +286,77 @@ async def test_a_taken_port_is_a_clear_error() -> None:
         f"cannot listen on 127.0.0.1:{port}: Address already in use; stop what uses the port, or "
         "choose another one"
     )
+
+
+# --- keys, limits and bad days --------------------------------------------------------------------
+
+
+async def test_an_idempotency_key_is_handed_on() -> None:
+    """Without the header there is none; blanks around it do not count."""
+    runtime = Runtime()
+    async with serving(runtime) as client:
+        await client.request("/io.example/greeter/Bob", key=" order 17 ")
+        await client.request("/io.example/greeter/Bob")
+
+    assert runtime.keys == ["order 17", ""]
+
+
+@pytest.mark.parametrize("key", ["", "  ", "x" * 256, "\udcff"])
+async def test_a_key_that_is_none_is_refused(key: str) -> None:
+    """Whoever sends the header wants to be protected by it."""
+    runtime = Runtime()
+    async with serving(runtime) as client:
+        status, reason = await client.request("/io.example/greeter/Bob", key=key)
+
+    assert (status, reason[:31], runtime.messages) == (400, "the header Idempotency-Key is '", [])
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [
+        (MessageTooLargeError("too long"), 413),
+        (IdempotencyConflictError("another body"), 409),
+        (AddressBusyError("too much waits"), 503),
+        (StoreError("the disk is full"), 503),
+    ],
+)
+async def test_what_the_runtime_refuses_is_answered_with_its_reason(
+    error: Exception, status: int
+) -> None:
+    """Nothing else than a 503 is the server's fault."""
+    runtime = Runtime()
+    runtime.error = error
+    async with serving(runtime) as client:
+        assert await client.request("/io.example/greeter/Bob") == (status, f"{error}\n")
+
+
+async def test_a_503_says_when_to_come_again() -> None:
+    """In the header Retry-After, in seconds."""
+    runtime = Runtime()
+    runtime.error = AddressBusyError("too much waits")
+    async with (
+        serving(runtime) as client,
+        client.session.put(f"{client.root}/{GREETER}/Bob", headers={"Content-Type": TEXT}) as reply,
+    ):
+        assert reply.headers["Retry-After"] == "1"
+
+
+@pytest.mark.parametrize("is_chunked", [False, True])
+async def test_a_body_over_the_limit_is_refused(is_chunked: bool) -> None:  # noqa: FBT001
+    """Whether it says its length or not; one as long as the limit is taken."""
+    runtime = Runtime()
+    answers = []
+    async with serving(runtime, max_body_bytes=10) as client:
+        for size in (10, 11):
+            body = io.BytesIO(b"x" * size) if is_chunked else b"x" * size
+            async with client.session.put(
+                f"{client.root}/{GREETER}/Bob",
+                data=body,
+                headers={"Content-Type": TEXT},
+                chunked=is_chunked or None,
+            ) as reply:
+                answers.append((reply.status, await reply.text()))
+
+    reason = "the body has more than 10 bytes, which is the limit here\n"
+    assert answers == [(200, ""), (413, reason)]
+    assert len(runtime.messages) == 1
