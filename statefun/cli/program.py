@@ -14,7 +14,7 @@ from argparse import SUPPRESS, ArgumentParser
 from importlib.metadata import version
 from typing import TYPE_CHECKING, NoReturn
 
-from statefun.cli import check, run, send, serve, state, timers
+from statefun.cli import check, dead_letters, parked, run, send, serve, state, timers
 from statefun.cli.arguments import UsageError
 from statefun.errors import StatefunError
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["main"]
 
-_COMMANDS = (serve, run, send, state, timers, check)
+_COMMANDS = (serve, run, send, state, timers, dead_letters, parked, check)
 _INTERRUPTED = 130
 
 

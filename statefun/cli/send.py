@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
     from collections.abc import Callable
 
-__all__ = ["add", "run"]
+__all__ = ["add", "encode_value", "run"]
 
 _TIMEOUT_S = 60
 _OK = 200
@@ -76,23 +76,30 @@ def run(arguments: Namespace) -> int:
     target = Address(arguments.typename, arguments.id)
     if not target.id:
         raise UsageError("the ID is empty, and the HTTP ingress takes no empty ids: pass another")
-    status, reason = _put(arguments.to, target, arguments.type, _encode(arguments))
+    status, reason = _put(
+        arguments.to, target, arguments.type, encode_value(arguments.value, arguments.type)
+    )
     if status != _OK:
         raise CommandError(f"{arguments.to} answered {status}: {reason}")
     say(f"sent to {target}")
     return 0
 
 
-def _encode(arguments: Namespace) -> bytes:
-    if arguments.type not in _BUILT_IN:
-        return bytes(arguments.value, "utf-8")
-    value_type, parse, form = _BUILT_IN[arguments.type]
+def encode_value(text: str, typename: str) -> bytes:
+    """The bytes of a value: parsed if the type is built in, UTF-8 if not.
+
+    Raises:
+        UsageError: If the text is none of that type.
+    """
+    if typename not in _BUILT_IN:
+        return text.encode()
+    value_type, parse, form = _BUILT_IN[typename]
     try:
-        return serialize(value_type, parse(arguments.value))
+        return serialize(value_type, parse(text))
     except SerializationError as error:
         raise UsageError(str(error)) from error
     except (ValueError, KeyError) as error:
-        raise UsageError(f"{arguments.value!r} is no {arguments.type}: write {form}") from error
+        raise UsageError(f"{text!r} is no {typename}: write {form}") from error
 
 
 def _put(root: str, target: Address, value_type: str, body: bytes) -> tuple[int, str]:

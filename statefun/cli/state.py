@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import math
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
@@ -16,21 +14,25 @@ from statefun.cli.arguments import (
     say,
     say_json,
 )
-from statefun.errors import SerializationError
+from statefun.cli.editing import make
+from statefun.cli.send import encode_value
+from statefun.cli.wording import describe, show
+from statefun.runtime import edits
 from statefun.runtime.clock import SystemClock
 from statefun.runtime.sqlite import SqliteReader
-from statefun.runtime.values import Value, visible_values
+from statefun.runtime.values import visible_values
 from statefun.sdk.address import Address
+from statefun.sdk.valuetypes import StringType
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
 
-__all__ = ["add", "describe", "show"]
+__all__ = ["add"]
 
 
 def add(commands: Any, *parents: ArgumentParser) -> None:
     """Add the command."""
-    text = "look at state, whether the runtime is running or not"
+    text = "look at state and edit it, whether the runtime is running or not"
     parser = commands.add_parser("state", help=text, description=text)
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
     text = "the ids of a function that have state"
@@ -43,7 +45,28 @@ def add(commands: Any, *parents: ArgumentParser) -> None:
     get_parser.add_argument("id", type=parse_text, metavar="ID")
     get_parser.add_argument("name", nargs="?", metavar="NAME", help="only this value")
     get_parser.set_defaults(run=run_get)
-    for each in (list_parser, get_parser):
+    text = "set one value of an address; a value that is there keeps its type"
+    set_parser = actions.add_parser("set", parents=parents, help=text, description=text)
+    set_parser.add_argument("typename", type=parse_type, metavar="NS/TYPE")
+    set_parser.add_argument("id", type=parse_text, metavar="ID")
+    set_parser.add_argument("name", type=parse_text, metavar="NAME")
+    set_parser.add_argument(
+        "value", type=parse_text, metavar="VALUE", help="put -- before one that begins with -"
+    )
+    set_parser.add_argument(
+        "--type",
+        type=parse_type,
+        metavar="TYPENAME",
+        help="the type of VALUE (default: that of the value that is there, or a string)",
+    )
+    set_parser.set_defaults(run=run_set)
+    text = "delete one value of an address, or all of them"
+    delete_parser = actions.add_parser("delete", parents=parents, help=text, description=text)
+    delete_parser.add_argument("typename", type=parse_type, metavar="NS/TYPE")
+    delete_parser.add_argument("id", type=parse_text, metavar="ID")
+    delete_parser.add_argument("name", nargs="?", type=parse_text, metavar="NAME")
+    delete_parser.set_defaults(run=run_delete)
+    for each in (list_parser, get_parser, set_parser, delete_parser):
         add_data(each)
         add_json(each)
 
@@ -83,26 +106,25 @@ def run_get(arguments: Namespace) -> int:
     return 0
 
 
-def describe(value: Value) -> dict[str, Any]:
-    """A value for JSON: typename, and `value` if it is of a built-in type, else `base64`.
-
-    Numbers that JSON does not have become "NaN", "Infinity" and "-Infinity".
-    """
-    try:
-        content = value.value
-    except SerializationError:
-        content = value.data
-    if isinstance(content, bytes):
-        encoded = base64.b64encode(value.data).decode()
-        return {"typename": value.typename, "base64": encoded}
-    if isinstance(content, float) and not math.isfinite(content):
-        content = "NaN" if math.isnan(content) else "Infinity" if content > 0 else "-Infinity"
-    return {"typename": value.typename, "value": content}
+def run_set(arguments: Namespace) -> int:
+    """Set a value."""
+    address = Address(arguments.typename, arguments.id)
+    typename = arguments.type or _typename(arguments.data, address, arguments.name)
+    data = encode_value(arguments.value, typename)
+    make(arguments, edits.set_value(address, arguments.name, typename, data), "set")
+    return 0
 
 
-def show(value: Value) -> str:
-    """A value for a reader: the Python value, or the bytes as text if they are some."""
-    try:
-        return repr(value.value)
-    except SerializationError:
-        return repr(value.data)
+def _typename(directory: str, address: Address, name: str) -> str:
+    """The type of a value that is there, or a string's."""
+    with closing(SqliteReader(directory)) as reader:
+        known = reader.load(address).get(name)
+    return StringType.typename if known is None else known.typename
+
+
+def run_delete(arguments: Namespace) -> int:
+    """Delete values."""
+    address = Address(arguments.typename, arguments.id)
+    names = None if arguments.name is None else [arguments.name]
+    make(arguments, edits.delete_values(address, names), "deleted")
+    return 0

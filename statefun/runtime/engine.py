@@ -537,7 +537,15 @@ class Engine:
         self._ledger.ticket(ticket)
 
     def replay(self, letters: Iterable[DeadLetter]) -> None:
-        """Send dead letters again, as new messages; those that are no more are passed over."""
+        """Send dead letters again, as new messages; those that are no more are passed over.
+
+        Raises:
+            UnknownFunctionError: If the function of one of them does not exist; nothing is done.
+        """
+        letters = tuple(letters)
+        for letter in letters:
+            if not self._functions.knows(letter.target.typename):
+                raise UnknownFunctionError(letter.target.typename, self._functions.typenames)
         for letter in letters:
             if self.forget_dead_letter(letter.id):
                 self._enqueue(letter.target, letter.caller, letter.argument)

@@ -7,12 +7,15 @@ import random as chance
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from statefun.errors import ConfigurationError, InvalidMessageError, RuntimeStoppedError
 from statefun.runtime.clock import SystemClock
+from statefun.runtime.control import ControlServer
 from statefun.runtime.directory import FunctionDirectory
 from statefun.runtime.dispatcher import Dispatcher
+from statefun.runtime.edits import apply
 from statefun.runtime.engine import Engine
 from statefun.runtime.memory import MemoryStore
 from statefun.runtime.policy import FailurePolicy, Limits, Retention, Rules
@@ -25,7 +28,6 @@ from statefun.sdk.messages import Message
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
-    from pathlib import Path
     from types import TracebackType
     from typing import Self
 
@@ -33,6 +35,8 @@ if TYPE_CHECKING:
     from statefun.runtime.clock import Clock
     from statefun.runtime.counters import Counters
     from statefun.runtime.directory import Endpoint
+    from statefun.runtime.edits import Edit
+    from statefun.runtime.records import DeadLetter
     from statefun.runtime.store import Store
     from statefun.runtime.values import Value
 
@@ -202,6 +206,7 @@ class Runtime:
         self._dispatcher = dispatcher
         self._running = asyncio.create_task(dispatcher.run(), name="statefun-dispatcher")
         exits.push_async_callback(self._finish)
+        await self._open_control()
         for egress in tuple(self._egresses.values()):
             exits.push_async_callback(egress.stop)
             await egress.start(dispatcher.delivered)
@@ -281,6 +286,30 @@ class Runtime:
         values = engine.values_of(address, self._store.load(address))
         return visible_values(values, self._clock.now_ms())
 
+    async def dead_letters(self) -> list[DeadLetter]:
+        """The messages that were given up and are kept; those of which that is durable."""
+        self._parts()
+        assert self._store is not None  # noqa: S101 - it is there whenever the engine is
+        return list(self._store.dead_letters())
+
+    async def edit(self, edit: Edit) -> list[Any]:
+        """Change something by hand; returns what was changed, once that is durable.
+
+        Args:
+            edit: One of `statefun.runtime.edits`, for example `replay(None)`.
+
+        Raises:
+            ConfigurationError: If what it names is not there.
+            StoreError: If nothing can be stored at the moment.
+            RuntimeStoppedError: If the runtime is stopping or stopped.
+        """
+        _, dispatcher, _ = self._parts()
+        store = self._store
+        assert store is not None  # noqa: S101 - it is there whenever the engine is
+        return await dispatcher.edit(
+            lambda engine: apply(edit, engine, store, self._clock.now_ms())
+        )
+
     def egress(self, typename: str) -> Tap:
         """The records that functions send to an egress, for `async for`; see `Tap`.
 
@@ -339,6 +368,13 @@ class Runtime:
         if self._data is None or self._durability == "memory":
             return MemoryStore()
         return SqliteStore(self._data, self._durability)
+
+    async def _open_control(self) -> None:
+        """Take edits from other processes, if others can find what this one keeps."""
+        if self._data is not None and isinstance(self._store, SqliteStore):
+            control = ControlServer(Path(self._data), self.edit)
+            self._exits.push_async_callback(control.stop)
+            await control.start()
 
     def _add_egress(self, egress: Egress) -> None:
         if egress.typename in self._egresses:

@@ -1,0 +1,112 @@
+"""`statefun dead-letters`: the messages that were given up."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from typing import TYPE_CHECKING, Any
+
+from statefun.cli.arguments import CommandError, add_data, add_json, say, say_json
+from statefun.cli.editing import add_choice, chosen, make, parse_id
+from statefun.cli.wording import describe, describe_address, rfc3339, show, show_time, value_of
+from statefun.runtime import edits
+from statefun.runtime.sqlite import SqliteReader
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace
+
+    from statefun.runtime.records import DeadLetter
+
+__all__ = ["add"]
+
+
+def add(commands: Any, *parents: ArgumentParser) -> None:
+    """Add the command."""
+    text = "look at the messages that were given up, send them again, or forget them"
+    parser = commands.add_parser("dead-letters", help=text, description=text)
+    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
+    text = "all of them, oldest first"
+    list_parser = actions.add_parser("list", parents=parents, help=text, description=text)
+    list_parser.set_defaults(run=run_list)
+    text = "one of them, with everything that is known"
+    show_parser = actions.add_parser("show", parents=parents, help=text, description=text)
+    show_parser.add_argument("id", type=parse_id, metavar="ID")
+    show_parser.set_defaults(run=run_show)
+    text = "send them again, oldest first, as new messages"
+    replay_parser = actions.add_parser("replay", parents=parents, help=text, description=text)
+    replay_parser.set_defaults(run=run_replay)
+    text = "forget them"
+    drop_parser = actions.add_parser("drop", parents=parents, help=text, description=text)
+    drop_parser.set_defaults(run=run_drop)
+    for each in (replay_parser, drop_parser):
+        add_choice(each)
+    for each in (list_parser, show_parser, replay_parser, drop_parser):
+        add_data(each)
+        add_json(each)
+
+
+def run_list(arguments: Namespace) -> int:
+    """Print all of them."""
+    with closing(SqliteReader(arguments.data)) as reader:
+        letters = list(reader.dead_letters())
+    if arguments.json:
+        say_json([_describe(letter) for letter in letters])
+    else:
+        for letter in letters:
+            value = value_of(letter.argument)
+            say(
+                f"{letter.id}  {show_time(letter.last_failed_ms)}  to {letter.target}: "
+                f"{show(value)} ({value.typename}), {letter.attempts} attempts: {letter.error}"
+            )
+    return 0
+
+
+def run_show(arguments: Namespace) -> int:
+    """Print one of them."""
+    with closing(SqliteReader(arguments.data)) as reader:
+        letter = reader.dead_letter(arguments.id)
+    if letter is None:
+        raise CommandError(
+            f"there is no dead letter {arguments.id} in {arguments.data}: "
+            "'statefun dead-letters list' shows those there are"
+        )
+    if arguments.json:
+        say_json(_describe(letter))
+        return 0
+    value = value_of(letter.argument)
+    for name, content in (
+        ("id", letter.id),
+        ("address", letter.target),
+        ("caller", letter.caller or "an ingress"),
+        ("message", f"{show(value)} ({value.typename})"),
+        ("error", letter.error),
+        ("attempts", letter.attempts),
+        ("first failed", show_time(letter.first_failed_ms)),
+        ("last failed", show_time(letter.last_failed_ms)),
+    ):
+        say(f"{name}: {content}")
+    return 0
+
+
+def run_replay(arguments: Namespace) -> int:
+    """Send them again."""
+    make(arguments, edits.replay(chosen(arguments)), "replayed")
+    return 0
+
+
+def run_drop(arguments: Namespace) -> int:
+    """Forget them."""
+    make(arguments, edits.drop(chosen(arguments)), "dropped")
+    return 0
+
+
+def _describe(letter: DeadLetter) -> dict[str, Any]:
+    return {
+        "id": letter.id,
+        "address": describe_address(letter.target),
+        "message": describe(value_of(letter.argument)),
+        "caller": describe_address(letter.caller),
+        "error": letter.error,
+        "attempts": letter.attempts,
+        "first_failed": rfc3339(letter.first_failed_ms),
+        "last_failed": rfc3339(letter.last_failed_ms),
+    }

@@ -1,0 +1,72 @@
+"""What commands that edit have in common."""
+
+from __future__ import annotations
+
+from argparse import ArgumentTypeError
+from typing import TYPE_CHECKING, Any
+
+from statefun.cli.arguments import UsageError, say, say_json
+from statefun.runtime.clock import SystemClock
+from statefun.runtime.control import make_edit
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace
+
+    from statefun.runtime.edits import Edit
+
+__all__ = ["add_choice", "chosen", "make", "parse_id"]
+
+
+def parse_id(text: str) -> int:
+    """The number of something."""
+    if not (text.isascii() and text.isdecimal()):
+        raise ArgumentTypeError(f"{text!r} is no id: write a number that 'list' shows")
+    return int(text)
+
+
+def add_choice(parser: ArgumentParser) -> None:
+    """Ids, or `--all`."""
+    parser.add_argument("ids", nargs="*", type=parse_id, metavar="ID")
+    parser.add_argument("--all", action="store_true", help="all there are")
+
+
+def chosen(arguments: Namespace) -> list[int] | None:
+    """The ids that were given, None for all.
+
+    Raises:
+        UsageError: If there are neither or both.
+    """
+    if bool(arguments.ids) == arguments.all:
+        raise UsageError("name one or more ids that 'list' shows, or pass --all, and not both")
+    return None if arguments.all else arguments.ids
+
+
+def make(arguments: Namespace, edit: Edit, done: str) -> list[Any]:
+    """Make an edit and say what was changed.
+
+    Args:
+        arguments: With `data` and `json`.
+        edit: What to do.
+        done: The word for it; the key in JSON.
+    """
+    changed = make_edit(arguments.data, edit, SystemClock().now_ms())
+    if arguments.json:
+        say_json({done: [_describe(each) for each in changed]})
+    else:
+        what = ", ".join(_show(each) for each in changed) or "nothing"
+        say(f"{done} {what}")
+    return changed
+
+
+def _describe(changed: Any) -> Any:
+    if isinstance(changed, list):
+        typename, address_id = changed
+        return {"typename": typename, "id": address_id}
+    return changed
+
+
+def _show(changed: Any) -> str:
+    if isinstance(changed, list):
+        typename, address_id = changed
+        return f"{typename} {address_id!r}"
+    return str(changed)

@@ -1,0 +1,88 @@
+"""`statefun parked`: the addresses that are held by the policy `park`."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from typing import TYPE_CHECKING, Any
+
+from statefun.cli.arguments import (
+    UsageError,
+    add_data,
+    add_json,
+    parse_text,
+    parse_type,
+    say,
+    say_json,
+)
+from statefun.cli.editing import make
+from statefun.cli.wording import describe, describe_address, rfc3339, show, show_time, value_of
+from statefun.runtime import edits
+from statefun.runtime.sqlite import SqliteReader
+from statefun.sdk.address import Address
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace
+
+    from statefun.runtime.records import Parking, PendingMessage
+
+__all__ = ["add"]
+
+
+def add(commands: Any, *parents: ArgumentParser) -> None:
+    """Add the command."""
+    text = "look at the addresses that are held because a message failed there, and release them"
+    parser = commands.add_parser("parked", help=text, description=text)
+    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
+    text = "all of them, with the message that failed"
+    list_parser = actions.add_parser("list", parents=parents, help=text, description=text)
+    list_parser.set_defaults(run=run_list)
+    text = "go on with an address, or with all; the message that failed is tried again"
+    release_parser = actions.add_parser("release", parents=parents, help=text, description=text)
+    release_parser.add_argument("typename", nargs="?", type=parse_type, metavar="NS/TYPE")
+    release_parser.add_argument("id", nargs="?", type=parse_text, metavar="ID")
+    release_parser.add_argument("--all", action="store_true", help="all there are")
+    release_parser.set_defaults(run=run_release)
+    for each in (list_parser, release_parser):
+        add_data(each)
+        add_json(each)
+
+
+def run_list(arguments: Namespace) -> int:
+    """Print all of them."""
+    with closing(SqliteReader(arguments.data)) as reader:
+        parked = [(each, list(reader.messages(each.address))) for each in reader.parked()]
+    if arguments.json:
+        say_json([_describe(parking, messages) for parking, messages in parked])
+    else:
+        for parking, messages in parked:
+            value = value_of(messages[0].argument) if messages else None
+            failed = f" on {show(value)} ({value.typename})" if value else ""
+            say(
+                f"{parking.address}  {show_time(parking.last_failed_ms)}  {len(messages)} waiting, "
+                f"{parking.attempts} attempts{failed}: {parking.error}"
+            )
+    return 0
+
+
+def run_release(arguments: Namespace) -> int:
+    """Go on with one or all of them."""
+    has_address = arguments.typename is not None and arguments.id is not None
+    if has_address == arguments.all or (arguments.id is None and arguments.typename is not None):
+        raise UsageError("name one address as NS/TYPE ID, or pass --all, and not both")
+    addresses = None if arguments.all else [Address(arguments.typename, arguments.id)]
+    make(arguments, edits.release(addresses), "released")
+    return 0
+
+
+def _describe(parking: Parking, messages: list[PendingMessage]) -> dict[str, Any]:
+    first = messages[0] if messages else None
+    return {
+        "address": describe_address(parking.address),
+        "message": None if first is None else describe(value_of(first.argument)),
+        "caller": None if first is None else describe_address(first.caller),
+        "waiting": len(messages),
+        "error": parking.error,
+        "attempts": parking.attempts,
+        "first_failed": rfc3339(parking.first_failed_ms),
+        "last_failed": rfc3339(parking.last_failed_ms),
+    }

@@ -1,0 +1,67 @@
+"""How things in a data directory are shown: for a reader, and as JSON."""
+
+from __future__ import annotations
+
+import base64
+import math
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from statefun.errors import SerializationError
+from statefun.runtime.values import Value
+from statefun.sdk.protocol import decode_typed_value
+
+if TYPE_CHECKING:
+    from statefun.sdk.address import Address
+
+__all__ = ["describe", "describe_address", "rfc3339", "show", "show_time", "value_of"]
+
+
+def describe(value: Value) -> dict[str, Any]:
+    """A value for JSON: typename, and `value` if it is of a built-in type, else `base64`.
+
+    Numbers that JSON does not have become "NaN", "Infinity" and "-Infinity".
+    """
+    try:
+        content = value.value
+    except SerializationError:
+        content = value.data
+    if isinstance(content, bytes):
+        encoded = base64.b64encode(value.data).decode()
+        return {"typename": value.typename, "base64": encoded}
+    if isinstance(content, float) and not math.isfinite(content):
+        content = "NaN" if math.isnan(content) else "Infinity" if content > 0 else "-Infinity"
+    return {"typename": value.typename, "value": content}
+
+
+def show(value: Value) -> str:
+    """A value for a reader: the Python value, or the bytes as text if they are some."""
+    try:
+        return repr(value.value)
+    except SerializationError:
+        return repr(value.data)
+
+
+def describe_address(address: Address | None) -> dict[str, str] | None:
+    """An address for JSON; None for an ingress."""
+    return None if address is None else address._asdict()
+
+
+def value_of(argument: bytes) -> Value:
+    """The value in a serialized `TypedValue`."""
+    stored = decode_typed_value(argument)
+    return Value(stored.typename, stored.data)
+
+
+def rfc3339(millis: int) -> str | None:
+    """UTC with milliseconds; None beyond the year 9999."""
+    try:
+        moment = datetime.fromtimestamp(millis // 1000, UTC)
+    except (ValueError, OverflowError, OSError):
+        return None
+    return f"{moment:%Y-%m-%dT%H:%M:%S}.{millis % 1000:03}Z"
+
+
+def show_time(millis: int) -> str:
+    """A time for a reader."""
+    return rfc3339(millis) or f"{millis} ms"
