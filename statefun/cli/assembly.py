@@ -70,7 +70,7 @@ def assemble(
         functions,
         data=data,
         durability=durability,
-        endpoints=[spec.endpoint() for spec in module.endpoints],
+        endpoints=[spec.endpoint(module.dialect) for spec in module.endpoints],
         ingresses=ingresses,
         egresses=egresses,
     )

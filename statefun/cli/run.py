@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import sys
 from contextlib import AsyncExitStack
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from statefun.cli.arguments import UsageError, add_data, add_dialect, parse_port, parse_target, say
 
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from statefun.runtime import Runtime
 
 __all__ = ["add", "run"]
+
+_CONNECTIONS: Final = 65_536
 
 
 def add(commands: Any, *parents: ArgumentParser) -> None:
@@ -74,8 +77,21 @@ def run(arguments: Namespace) -> int:
         strict=arguments.strict,
         dialect=arguments.dialect,
     )
+    _allow_connections()
     asyncio.run(_run(assembly, arguments))
     return 0
+
+
+def _allow_connections() -> None:
+    """Take as many connections as this process may have; shells allow far fewer by default."""
+    if sys.platform == "win32":
+        return
+    import resource  # noqa: PLC0415 - not on every platform
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _CONNECTIONS if hard == resource.RLIM_INFINITY else min(_CONNECTIONS, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 async def _run(assembly: Assembly, arguments: Namespace) -> None:

@@ -13,12 +13,13 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import re
 from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote, unquote_to_bytes
 
-from statefun.connectors.server import HttpServer, answer
+from statefun.connectors.server import HttpServer, RefusedError, answer, read_body
 from statefun.errors import (
     AddressBusyError,
     IdempotencyConflictError,
@@ -54,16 +55,8 @@ _TEXT: Final = "text/plain; charset=utf-8"
 _RETRY_AFTER_S: Final = "1"
 _LONGEST_BODY: Final = 32 << 20
 _LONGEST_KEY: Final = 255
+_BROKEN_ESCAPE: Final = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _VISIBLE_ASCII: Final = "".join(map(chr, range(0x21, 0x7F))).replace("%", "")
-
-
-class _RefusedError(Exception):
-    """A request that is answered with `status` and a reason."""
-
-    def __init__(self, status: int, reason: str) -> None:
-        super().__init__(status, reason)
-        self.status = status
-        self.reason = reason
 
 
 # --- in -------------------------------------------------------------------------------------------
@@ -80,12 +73,18 @@ class HttpIngress:
         port: Which port; 0 for any free one.
         host: Where to listen.
         max_body_bytes: The longest body that is read; functions may take less.
+        patience_s: A request that stops coming for so many seconds is given up.
     """
 
     def __init__(
-        self, port: int, host: str = "127.0.0.1", *, max_body_bytes: int = _LONGEST_BODY
+        self,
+        port: int,
+        host: str = "127.0.0.1",
+        *,
+        max_body_bytes: int = _LONGEST_BODY,
+        patience_s: float = 60.0,
     ) -> None:
-        self._server = HttpServer(self._handle, host, port)
+        self._server = HttpServer(self._handle, host, port, patience_s=patience_s)
         self._max_body_bytes = max_body_bytes
         self._deliver: Delivery | None = None
 
@@ -110,26 +109,11 @@ class HttpIngress:
             target = _parse_target(request.rel_url.raw_path)
             typename = _parse_content_type(request.headers.get("Content-Type"))
             key = _parse_key(request.headers.getall("Idempotency-Key", []))
-            argument = encode_typed_value(typename, await self._read(request))
-            await self._take(target, argument, key)
-        except _RefusedError as refused:
-            return answer(refused.status, refused.reason)
+            body = await read_body(request, self._max_body_bytes, self._server.patience_s)
+            await self._take(target, encode_typed_value(typename, body), key)
         except (AddressBusyError, RuntimeStoppedError, StoreError) as error:
             return answer(503, str(error), Retry_After=_RETRY_AFTER_S)
         return answer(200)
-
-    async def _read(self, request: web.Request) -> bytes:
-        """The body, if it is not too long."""
-        most = self._max_body_bytes
-        body = bytearray()
-        if (request.content_length or 0) <= most:
-            async for chunk in request.content.iter_any():
-                body += chunk
-                if len(body) > most:
-                    break
-            else:
-                return bytes(body)
-        raise _RefusedError(413, f"the body has more than {most} bytes, which is the limit here")
 
     async def _take(self, target: Address, argument: bytes, key: str) -> None:
         assert self._deliver is not None  # noqa: S101 - the server listens after `start` only
@@ -139,20 +123,24 @@ class HttpIngress:
             else:
                 await self._deliver(target, argument)
         except UnknownFunctionError as error:
-            raise _RefusedError(404, str(error)) from error
+            raise RefusedError(404, str(error)) from error
         except MessageTooLargeError as error:
-            raise _RefusedError(413, str(error)) from error
+            raise RefusedError(413, str(error)) from error
         except IdempotencyConflictError as error:
-            raise _RefusedError(409, str(error)) from error
+            raise RefusedError(409, str(error)) from error
         except InvalidMessageError as error:
-            raise _RefusedError(400, str(error)) from error
+            raise RefusedError(400, str(error)) from error
 
 
 def _parse_target(raw_path: str) -> Address:
     """The address that a path means; `%2F` is part of a segment, not the end of one."""
+    if _BROKEN_ESCAPE.search(raw_path):
+        raise RefusedError(
+            400, f"the path {raw_path!r} has a '%' without two hex digits: write %25 for a '%'"
+        )
     segments = raw_path.strip("/").split("/")
     if len(segments) != 3 or not all(segments):
-        raise _RefusedError(
+        raise RefusedError(
             400,
             f"the path {raw_path!r} names no address: expected /<namespace>/<type>/<id>, none of "
             "them empty, with every '/' inside one of them written as %2F",
@@ -160,7 +148,7 @@ def _parse_target(raw_path: str) -> Address:
     try:
         namespace, name, target_id = (unquote_to_bytes(segment).decode() for segment in segments)
     except UnicodeError as error:
-        raise _RefusedError(400, f"the path {raw_path!r} is not UTF-8: {error}") from error
+        raise RefusedError(400, f"the path {raw_path!r} is not UTF-8: {error}") from error
     return Address(f"{namespace}/{name}", target_id)
 
 
@@ -173,7 +161,7 @@ def _parse_content_type(content_type: str | None) -> str:
         parse_typename(typename)
         typename.encode()
     except (InvalidTypenameError, UnicodeError):
-        raise _RefusedError(
+        raise RefusedError(
             415,
             f"the content type {content_type or ''!r} names no type: write the typename of the "
             f"body behind {_VENDOR!r}, for example "
@@ -192,7 +180,7 @@ def _parse_key(values: list[str]) -> str:
     except UnicodeError:
         is_key = False
     if not is_key:
-        raise _RefusedError(
+        raise RefusedError(
             400,
             f"the header Idempotency-Key is {', '.join(map(repr, values))[:_LONGEST_KEY]}: send it "
             f"once, with 1 to {_LONGEST_KEY} bytes of UTF-8",

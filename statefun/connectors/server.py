@@ -1,7 +1,13 @@
-"""A listening HTTP port with one handler behind it."""
+"""A listening HTTP port with one handler behind it.
+
+Law: whatever comes in is answered, or given up within a bounded time; one connection never holds up
+another. What is malformed gets a 4xx with a reason and no word in the log.
+"""
 
 from __future__ import annotations
 
+import asyncio
+import logging
 import os
 from typing import TYPE_CHECKING, Final
 
@@ -12,10 +18,27 @@ if TYPE_CHECKING:
 
     from aiohttp import web
 
-__all__ = ["HttpServer", "answer"]
+__all__ = ["HttpServer", "RefusedError", "answer", "read_body"]
+
+logger = logging.getLogger("statefun.connectors")
 
 _BACKLOG: Final = 1024
 _STOP_S: Final = 3.0
+_LINGER_S: Final = 10.0
+"""So long the rest of a refused body is read, that its sender may read the answer."""
+_CODINGS: Final = ("", "identity", "gzip", "deflate")
+
+_mute = logging.getLogger("statefun.connectors.malformed")
+_mute.setLevel(logging.CRITICAL)  # aiohttp logs a traceback for each request that is no HTTP
+
+
+class RefusedError(Exception):
+    """A request that is answered with `status` and a reason."""
+
+    def __init__(self, status: int, reason: str) -> None:
+        super().__init__(status, reason)
+        self.status = status
+        self.reason = reason
 
 
 class HttpServer:
@@ -25,20 +48,29 @@ class HttpServer:
         handle: Answers every request, whatever its method and path.
         host: Where to listen.
         port: Which port; 0 for any free one.
+        patience_s: A connection is closed after so many seconds in which no request was complete
+            up to its body.
 
     Attributes:
         port: The port in use once started.
+        patience_s: As given.
 
     Raises:
         ModuleNotFoundError: If aiohttp is not installed.
     """
 
     def __init__(
-        self, handle: Callable[[web.Request], Awaitable[web.StreamResponse]], host: str, port: int
+        self,
+        handle: Callable[[web.Request], Awaitable[web.StreamResponse]],
+        host: str,
+        port: int,
+        *,
+        patience_s: float = 60.0,
     ) -> None:
         _require_aiohttp()
         self.host = host
         self.port = port
+        self.patience_s = patience_s
         self._handle = handle
         self._runner: web.AppRunner | None = None
 
@@ -50,10 +82,23 @@ class HttpServer:
         """
         from aiohttp import web  # noqa: PLC0415 - an optional dependency
 
-        app = web.Application(client_max_size=0)
-        app.router.add_route("*", "/{path:(?s:.*)}", self._handle)
+        # A middleware, not a route: no path, not even that of OPTIONS or CONNECT, goes past it.
+        @web.middleware
+        async def everything(
+            request: web.Request,
+            handler: Callable[[web.Request], Awaitable[web.StreamResponse]],  # noqa: ARG001
+        ) -> web.StreamResponse:
+            return await self._answer(request)
+
+        app = web.Application(client_max_size=0, middlewares=[everything])
         self._runner = web.AppRunner(
-            app, access_log=None, handle_signals=False, shutdown_timeout=_STOP_S
+            app,
+            access_log=None,
+            handle_signals=False,
+            shutdown_timeout=_STOP_S,
+            keepalive_timeout=self.patience_s,
+            lingering_time=min(_LINGER_S, self.patience_s),
+            logger=_mute,
         )
         await self._runner.setup()
         site = web.TCPSite(self._runner, self.host, self.port, backlog=_BACKLOG)
@@ -72,6 +117,61 @@ class HttpServer:
         if self._runner is not None:
             await self._runner.cleanup()
             self._runner = None
+
+    async def _answer(self, request: web.Request) -> web.StreamResponse:
+        """What the handler answers; or why it refused, or that it is broken."""
+        try:
+            return await self._handle(request)
+        except RefusedError as refused:
+            return answer(refused.status, refused.reason)
+        except ConnectionError:
+            raise  # nobody is left to be answered
+        except Exception:
+            logger.exception("%s %s could not be answered", request.method, request.path)
+            return answer(500, "an unexpected error, see the log of the runtime")
+
+
+async def read_body(request: web.Request, max_bytes: int, patience_s: float) -> bytes:
+    """The body of a request, decompressed.
+
+    Args:
+        request: The request.
+        max_bytes: The longest body that is taken.
+        patience_s: How long to wait for the next bytes of it.
+
+    Raises:
+        RefusedError: If it is longer, is not encoded as it says, or stops coming.
+    """
+    from aiohttp import web_protocol  # noqa: PLC0415 - an optional dependency
+
+    coding = request.headers.get("Content-Encoding", "").lower()
+    if coding not in _CODINGS:
+        raise RefusedError(
+            415, f"the content encoding {coding!r} is unknown: send the body as it is, or as gzip"
+        )
+    if (request.content_length or 0) > max_bytes:
+        raise _too_long(max_bytes)
+    body = bytearray()
+    try:
+        while True:
+            async with asyncio.timeout(patience_s):
+                chunk = await request.content.readany()
+            if not chunk:
+                return bytes(body)
+            body += chunk
+            if len(body) > max_bytes:
+                raise _too_long(max_bytes)
+    except TimeoutError:
+        raise RefusedError(
+            408, f"the body stopped coming: {len(body)} bytes, and none for {patience_s:g} s"
+        ) from None
+    except web_protocol.RequestPayloadError as error:
+        reason = " ".join(str(error).split())
+        raise RefusedError(400, f"the body is not as its headers say: {reason}") from error
+
+
+def _too_long(max_bytes: int) -> RefusedError:
+    return RefusedError(413, f"the body has more than {max_bytes} bytes, which is the limit here")
 
 
 def answer(status: int, reason: str = "", **headers: str) -> web.Response:
