@@ -18,6 +18,8 @@ from statefun.runtime.policy import OUTCOMES
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from statefun.runtime.policy import Outcome
+
 __all__ = ["DEFAULT_DIALECT", "DIALECTS", "Dialect", "Reading", "dialects_of"]
 
 
@@ -37,7 +39,7 @@ class Dialect:
     name: str
     keys: frozenset[str] = frozenset()
     kinds: frozenset[str] = frozenset()
-    failure_modes: tuple[str, ...] = ("fail",)
+    failure_modes: tuple[Outcome, ...] = ("fail",)
     invalid_records: str = "fail"
     forwards_headers: bool = False
 

@@ -11,12 +11,20 @@ Source:
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Annotated, Final, Self
+from typing import TYPE_CHECKING, Annotated, Final, Self, TypeAlias
 
-from pydantic import AfterValidator, Field, StrictInt, StrictStr, ValidationInfo, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    StrictInt,
+    StrictStr,
+    ValidationInfo,
+    model_validator,
+)
 
 from statefun.errors import ConfigurationError
-from statefun.runtime.dialects import Reading
+from statefun.runtime.dialects import DEFAULT_DIALECT, DIALECTS, Reading
 from statefun.runtime.fields import (
     Functions,
     Name,
@@ -28,6 +36,7 @@ from statefun.runtime.fields import (
 )
 from statefun.runtime.kafka_specs import KafkaEgressSpec, KafkaIngressSpec
 from statefun.runtime.kinesis_specs import KinesisEgressSpec, KinesisIngressSpec
+from statefun.runtime.policy import FailurePolicy, Outcome
 from statefun.runtime.remote import Endpoint, HttpOptions
 from statefun.runtime.transports import AsyncTransport, OkHttpTimeouts, Transport
 
@@ -47,6 +56,18 @@ __all__ = [
 ]
 
 
+def _check_failure_mode(mode: str, info: ValidationInfo) -> str:
+    known = Reading.of(info.context).dialect.failure_modes
+    if mode not in known:
+        raise ConfigurationError(
+            f"'failureMode' {mode!r} is unknown: write one of {', '.join(known)}"
+        )
+    return mode
+
+
+FailureMode: TypeAlias = Annotated[Outcome, BeforeValidator(_check_failure_mode)]
+
+
 def _check_topics(topics: tuple[str, ...]) -> tuple[str, ...]:
     if not topics:
         raise ConfigurationError("names no topic: write for example 'topics: [greetings]'")
@@ -64,17 +85,18 @@ class EndpointSpec(Spec, ABC):
     def options(self) -> HttpOptions:
         """How the functions are called."""
 
-    def failure_mode(self, dialect: Dialect) -> str:
+    def failure_mode(self, dialect: Dialect) -> Outcome:
         """What becomes of a message that the functions fail on again and again."""
         return dialect.failure_modes[0]
 
-    def endpoint(self) -> Endpoint:
-        """The endpoint itself."""
+    def endpoint(self, dialect: Dialect = DIALECTS[DEFAULT_DIALECT]) -> Endpoint:
+        """The endpoint itself, with the failure policy of the file or of its dialect."""
         return Endpoint(
             self.functions,
             self.url_path_template,
             max_batch=self.max_batch,
             options=self.options(),
+            failure=FailurePolicy(self.failure_mode(dialect)),
         )
 
 
@@ -82,16 +104,11 @@ class EndpointV2(EndpointSpec):
     """The kind `io.statefun.endpoints.v2/http`."""
 
     transport: Transport = AsyncTransport()
-    chosen_failure_mode: StrictStr | None = Field(default=None, alias="failureMode")
+    chosen_failure_mode: FailureMode | None = Field(default=None, alias="failureMode")
 
     @model_validator(mode="after")
     def _suits_the_dialect(self, info: ValidationInfo) -> Self:
         reading = Reading.of(info.context)
-        chosen, known = self.chosen_failure_mode, reading.dialect.failure_modes
-        if chosen is not None and chosen not in known:
-            raise ConfigurationError(
-                f"'failureMode' {chosen!r} is unknown: write one of {', '.join(known)}"
-            )
         is_socket = self.url_path_template.startswith(("http+unix:", "https+unix:"))
         if is_socket and isinstance(self.transport, AsyncTransport) and not reading.runs_here:
             raise ConfigurationError(
@@ -105,7 +122,7 @@ class EndpointV2(EndpointSpec):
         """As the transport says."""
         return self.transport.options()
 
-    def failure_mode(self, dialect: Dialect) -> str:
+    def failure_mode(self, dialect: Dialect) -> Outcome:
         """As the file says, or else the dialect."""
         return self.chosen_failure_mode or dialect.failure_modes[0]
 

@@ -8,11 +8,18 @@ from __future__ import annotations
 
 import io
 import re
+import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote, urlsplit
 
-from statefun.errors import ConfigurationError, InvalidTypenameError, TransportError
+from statefun.errors import (
+    ConfigurationError,
+    InvalidTypenameError,
+    ReplyTooLargeError,
+    TransportError,
+)
+from statefun.runtime.policy import Limits
 from statefun.sdk.address import parse_typename
 
 if TYPE_CHECKING:
@@ -20,6 +27,7 @@ if TYPE_CHECKING:
 
     import aiohttp
 
+    from statefun.runtime.policy import FailurePolicy
     from statefun.runtime.tls import TlsFiles
 
 __all__ = ["Endpoint", "HttpOptions", "HttpTransport", "parse_functions", "parse_url_template"]
@@ -71,6 +79,9 @@ class Endpoint:
         max_batch: From how many messages waiting for one address on there is back pressure; 0 or
             less for never.
         options: How the functions are called.
+        failure: What becomes of messages that its functions fail on; None for the runtime's policy.
+        limits: How much an address of its functions may have; None for what `max_batch` says, and
+            else the runtime's limits.
 
     Raises:
         ConfigurationError: If the pattern or the template is malformed, or files for TLS are not
@@ -85,12 +96,16 @@ class Endpoint:
         *,
         max_batch: int = 1000,
         options: HttpOptions | None = None,
+        failure: FailurePolicy | None = None,
+        limits: Limits | None = None,
     ) -> None:
         _require_aiohttp()
         self.functions = functions
         self.url_path_template = parse_url_template(url_path_template)
         self.max_batch = max_batch
         self.options = options or HttpOptions()
+        self.failure = failure
+        self.limits = limits or Limits(max_waiting=max_batch if max_batch > 0 else sys.maxsize)
         self._tls = None if self.options.tls is None else self.options.tls.context()
         self._namespace, self._name = parse_functions(functions)
         self._sessions: dict[str, aiohttp.ClientSession] = {}
@@ -204,7 +219,7 @@ class HttpTransport:
                 if size > most:
                     break
         if size > most:
-            raise TransportError(
+            raise ReplyTooLargeError(
                 f"{self.url} answered with more than {most} bytes: let the function send less at "
                 "once, or raise payload_max_bytes of the endpoint"
             )

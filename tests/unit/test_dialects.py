@@ -15,9 +15,12 @@ from statefun.runtime.kafka_specs import KafkaEgressSpec, KafkaIngressSpec
 from statefun.runtime.kinds import EndpointSpec, IngressSpec, PipelineSpec
 from statefun.runtime.kinesis_specs import KinesisEgressSpec, KinesisIngressSpec
 from statefun.runtime.module import ModuleReading, read_modules
+from statefun.runtime.policy import FailurePolicy
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from statefun.runtime.policy import Outcome
 
 CLUSTERS = ("apache", "kzm", "fransking")
 KAFKA = "io.statefun.kafka.v1"
@@ -379,7 +382,7 @@ spec:
     ],
 )
 def test_an_endpoint_says_what_becomes_of_a_message_it_fails_on(
-    folder: Path, dialect: str, mode: str
+    folder: Path, dialect: str, mode: Outcome
 ) -> None:
     """`failureMode` goes before the dialect's own way."""
     text = f"{ENDPOINT}  failureMode: {mode}\n---\n{KAFKA_INGRESS}"
@@ -388,7 +391,7 @@ def test_an_endpoint_says_what_becomes_of_a_message_it_fails_on(
 
     assert problems(reading) == ([], [])
     [endpoint] = reading.module.endpoints
-    assert endpoint.failure_mode(reading.module.dialect) == mode
+    assert endpoint.endpoint(reading.module.dialect).failure == FailurePolicy(mode)
 
 
 def test_the_pipeline_of_fransking_is_known_to_fransking(folder: Path) -> None:
@@ -626,7 +629,7 @@ MISTAKES: dict[str, tuple[str, str, list[str]]] = {
     "a failure mode that fransking has not": (
         "fransking",
         kafka("properties: []").replace("  urlPath", "  failureMode: park\n  urlPath"),
-        ["m.yaml:2: 'failureMode' 'park' is unknown: write one of fail, drop"],
+        ["m.yaml:4: 'failureMode' 'park' is unknown: write one of fail, drop"],
     ),
     # Kafka ingress.
     "a Kafka ingress without anything": (
