@@ -8,7 +8,7 @@ process, and with the durability `full` the machine too.
 from __future__ import annotations
 
 import sqlite3
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias
 from urllib.parse import quote
@@ -43,10 +43,12 @@ commits, whole ones, and nothing else does."""
 
 FILE_NAME = "statefun.db"
 LOCK_NAME = "lock"
+_SHORTEST_FILE = 512
 
 _HINTS = {
     "SQLITE_NOTADB": "it is no SQLite database. Move it away, or choose another data directory",
-    "SQLITE_CORRUPT": "it is damaged. Put a backup in its place, or choose another data directory",
+    "SQLITE_CORRUPT": "it is damaged. Put a backup in its place, or save what the program sqlite3 "
+    "can by '.recover'",
     "SQLITE_READONLY": "it may not be written to. Check its permissions and those of its directory",
     "SQLITE_CANTOPEN": "it cannot be opened. Check its permissions and those of its directory",
     "SQLITE_PERM": "it may not be accessed. Check its permissions and those of its directory",
@@ -81,6 +83,7 @@ class SqliteReader:
                 f"there is no {self._path}: no runtime has used this directory yet. "
                 "Check the name of the data directory"
             )
+        _check_not_empty(self._path)
         try:
             self._connection = sqlite3.connect(
                 f"file:{quote(str(self._path.absolute()))}?mode=ro",
@@ -263,8 +266,30 @@ class SqliteStore:
         self._opened.close()
 
 
+def _check_not_empty(path: Path) -> None:
+    """What SQLite takes for new is the rest of a file: a new one gets its name when complete."""
+    size = path.stat().st_size
+    if size < _SHORTEST_FILE:
+        raise StoreError(
+            f"{path} was cut off, it has {size} bytes: what it held is lost. Put a backup in its "
+            "place; or remove it, to begin with nothing"
+        )
+
+
+def _make(path: Path) -> None:
+    """Make a file with empty tables; it appears whole or not at all."""
+    unfinished = path.with_name(f"{path.name}.new")
+    unfinished.unlink(missing_ok=True)
+    with closing(sqlite3.connect(unfinished, isolation_level=None)) as connection:
+        migrate(connection, unfinished)
+    unfinished.replace(path)
+
+
 def _open(path: Path, durability: Durability) -> sqlite3.Connection:
     try:
+        if not path.exists():
+            _make(path)
+        _check_not_empty(path)
         connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         try:
             _use_wal(connection, path)
@@ -277,6 +302,8 @@ def _open(path: Path, durability: Durability) -> sqlite3.Connection:
             raise
     except sqlite3.Error as error:
         raise store_error(path, error) from error
+    except OSError as error:
+        raise StoreError(f"{path} cannot be used: {error}. Check its permissions") from error
     return connection
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -13,9 +14,12 @@ import pytest
 from statefun.errors import SchemaTooNewError, StoreError, StoreLockedError
 from statefun.runtime.memory import MemoryStore
 from statefun.runtime.records import (
+    DeadLetter,
     Delta,
     OutboxRecord,
+    Parking,
     PendingMessage,
+    Receipt,
     Recovered,
     StoredEntry,
     Timer,
@@ -44,6 +48,11 @@ def timer(seq: int, due_ms: int = 5) -> Timer:
 
 def record(number: int) -> OutboxRecord:
     return OutboxRecord(number, "e/out", b"r%d" % number)
+
+
+def letter(number: int, last_failed_ms: int = 9, caller: Address | None = None) -> DeadLetter:
+    error = "Grüße\n\0🌍"
+    return DeadLetter(number, B, caller, b"l%d" % number, error, 8, 3, last_failed_ms)
 
 
 @dataclass
@@ -111,6 +120,59 @@ def test_what_was_committed_is_there_after_reopening(kept: Kept) -> None:
     )
     assert dict(store.load(A)) == {"n": ENTRY}
     assert dict(store.load(B)) == {"ä\0": StoredEntry("", b"", -1, 10**15)}
+
+
+def test_what_failed_and_what_was_received_is_there_after_reopening(kept: Kept) -> None:
+    """Dead letters, parked addresses and receipts, whatever their text."""
+    letters = {2: letter(2, 5, A), 1: letter(1, 5), 3: letter(3, 4)}
+    parked = Parking(B, "no", 8, 1, 2), Parking(A, "", 1, -1, 10**15)
+    receipts = {(B, "ä\0"): Receipt(7, b"\x00\xff", 5), (A, "K"): Receipt(6, b"", 9)}
+
+    kept.store.commit(
+        Delta(9, dead_letters=letters, parked={p.address: p for p in parked}, receipts=receipts)
+    )
+    store = kept.reopened()
+
+    assert store.recover() == Recovered(
+        9, dead_letters={3: 4, 1: 5, 2: 5}, parked=(parked[1], parked[0]), receipts=receipts
+    )
+    assert list(store.recover().dead_letters) == [3, 1, 2]
+    assert list(store.recover().receipts) == [(A, "K"), (B, "ä\0")]
+    assert list(store.dead_letters()) == [letters[1], letters[2], letters[3]]
+    assert (store.dead_letter(2), store.dead_letter(4)) == (letters[2], None)
+    assert list(store.parked()) == [parked[1], parked[0]]
+
+
+def test_what_is_mended_is_gone_after_reopening(kept: Kept) -> None:
+    """Dead letters replayed, addresses released, receipts expired; a later one replaces one."""
+    full = Delta(
+        9,
+        dead_letters={1: letter(1), 2: letter(2)},
+        parked={A: Parking(A, "no", 8, 1, 2), B: Parking(B, "no", 8, 1, 2)},
+        receipts={(A, "1"): Receipt(1, b"d", 1), (A, "2"): Receipt(2, b"d", 2)},
+    )
+    kept.store.commit(full)
+
+    kept.store.commit(
+        Delta(
+            9,
+            dead_letters={1: None, 7: None},
+            parked={A: None, B: Parking(B, "again", 8, 3, 4)},
+            receipts={(A, "1"): None, (A, "2"): Receipt(3, b"e", 3)},
+        )
+    )
+    store = kept.reopened()
+
+    assert list(store.dead_letters()) == [letter(2)]
+    assert list(store.parked()) == [Parking(B, "again", 8, 3, 4)]
+    assert store.recover().receipts == {(A, "2"): Receipt(3, b"e", 3)}
+
+
+def test_the_messages_of_an_address_are_those_that_wait_for_it(kept: Kept) -> None:
+    """In the order of their numbers."""
+    kept.store.commit(Delta(9, messages=(message(3), message(1, B), message(2, A, B))))
+
+    assert list(kept.reopened().messages(A)) == [message(2, A, B), message(3)]
 
 
 def test_what_is_gone_is_gone_after_reopening(kept: Kept) -> None:
@@ -420,3 +482,21 @@ def test_the_durability_decides_when_the_disk_is_waited_for(
     assert (pragma("journal_mode"), pragma("synchronous")) == ("wal", synchronous)
     assert (pragma("fullfsync"), pragma("checkpoint_fullfsync")) == (1, 1)
     store.close()
+
+
+def test_a_file_of_the_first_schema_is_brought_up_to_date(directory: Path) -> None:
+    """What it holds stays; until then a reader finds nothing of what came later."""
+    directory.mkdir()
+    with closing(sqlite3.connect(directory / FILE_NAME)) as connection, connection:
+        for statement in MIGRATIONS[0]:
+            connection.execute(statement)
+        connection.execute("INSERT INTO message VALUES (5, 't/a', '1', NULL, NULL, x'6d35')")
+        connection.execute("PRAGMA user_version = 1")
+    with closing(SqliteReader(directory)) as reader:
+        before = [*reader.dead_letters(), *reader.parked()], reader.dead_letter(1)
+
+    with closing(SqliteStore(directory)) as store:
+        store.commit(Delta(9, dead_letters={1: letter(1)}))
+        after = store.recover().messages, list(store.dead_letters())
+
+    assert (before, after) == (([], None), ((message(5),), [letter(1)]))

@@ -1,0 +1,430 @@
+"""Bad days: functions that fail for good, full disks, busy addresses, endpoints out of reach."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sqlite3
+from contextlib import closing
+from datetime import timedelta
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from statefun.errors import (
+    ConfigurationError,
+    GivenUpError,
+    RuntimeStoppedError,
+    StoreError,
+    TransportError,
+    UnknownFunctionError,
+)
+from statefun.runtime import Backoff, FailurePolicy, Limits, ManualClock, Runtime, edits
+from statefun.runtime.breaker import Breaker
+from statefun.runtime.records import Delta, StoredEntry
+from statefun.runtime.sqlite import FILE_NAME, SqliteReader, SqliteStore
+from statefun.sdk.address import Address
+from statefun.sdk.functions import StatefulFunctions
+from statefun.sdk.messages import Message, encode_typed_value, message_builder
+from statefun.sdk.specs import ValueSpec
+from statefun.sdk.valuetypes import IntType
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from statefun.connectors.ports import Delivery
+    from statefun.runtime.transport import Transport
+    from statefun.sdk.context import Context
+
+SECOND = timedelta(seconds=1)
+NO_RETRY = Backoff(attempts=1)
+A = Address("t/a", "1")
+
+
+class Program:
+    """Counts messages; `bad` ones fail until it is mended, and while closed it does not answer."""
+
+    def __init__(self) -> None:
+        self.functions = StatefulFunctions()
+        self.is_mended = False
+        self.open = asyncio.Event()
+        self.open.set()
+        self.seen: list[str] = []
+        self.functions.register("t/a", self.count, specs=[ValueSpec("count", IntType)])
+
+    async def count(self, context: Context, message: Message) -> None:
+        await self.open.wait()
+        if message.as_string() == "bad" and not self.is_mended:
+            raise ValueError("bad luck")
+        self.seen.append(message.as_string() or "")
+        context.storage.count = (context.storage.count or 0) + 1
+
+
+class Port:
+    """An ingress that does nothing by itself."""
+
+    deliver: Delivery
+
+    async def start(self, deliver: Delivery) -> None:
+        self.deliver = deliver
+
+    async def stop(self) -> None:
+        pass
+
+    async def put(self, value: str, key: str = "") -> None:
+        argument = encode_typed_value("io.statefun.types/string", bytes(to(value).argument()))
+        await self.deliver(A, argument, key)
+
+
+def to(value: str, target_id: str = "1") -> Message:
+    return message_builder("t/a", target_id, str_value=value)
+
+
+async def until(condition: Callable[[], Any]) -> None:
+    async with asyncio.timeout(20):
+        while not condition():  # noqa: ASYNC110 - whatever it is, it is no event
+            await asyncio.sleep(0.001)
+
+
+def has_failed(runtime: Runtime, commits: int) -> bool:
+    return runtime.metrics().failed_commits >= commits
+
+
+# --- failures -------------------------------------------------------------------------------------
+
+
+async def test_a_dead_letter_survives_and_is_replayed(tmp_path: Path) -> None:
+    """By the next runtime, once the function has been mended."""
+    program = Program()
+    failure = FailurePolicy(retry=NO_RETRY)
+    async with Runtime(program.functions, data=tmp_path, failure=failure) as runtime:
+        await runtime.send(to("bad"))
+        await runtime.idle()
+    program.is_mended = True
+
+    async with Runtime(program.functions, data=tmp_path) as runtime:
+        [letter] = await runtime.dead_letters()
+        changed = await runtime.edit(edits.replay([letter.id]))
+        await runtime.idle()
+
+        assert (changed, program.seen) == ([letter.id], ["bad"])
+        assert "ValueError: bad luck" in letter.error
+        assert await runtime.dead_letters() == []
+
+
+async def test_the_policy_fail_stops_the_runtime_and_keeps_the_message(tmp_path: Path) -> None:
+    """Whoever watches gets the error; after mending, the message is delivered."""
+    program = Program()
+    failure = FailurePolicy("fail", NO_RETRY)
+    runtime = Runtime(program.functions, data=tmp_path, failure=failure)
+    await runtime.start()
+    await runtime.send(to("bad"))
+
+    with pytest.raises(GivenUpError, match="t/a '1' failed 1 times, and its policy is to stop"):
+        await runtime.watch()
+    with pytest.raises(GivenUpError):
+        await runtime.stop()
+
+    program.is_mended = True
+    async with Runtime(program.functions, data=tmp_path) as runtime:
+        await runtime.idle()
+    assert program.seen == ["bad"]
+
+
+async def test_a_parked_address_is_released_by_hand(tmp_path: Path) -> None:
+    """Others go on meanwhile; being parked is not being busy."""
+    program = Program()
+    failure = {"t/*": FailurePolicy("park", NO_RETRY)}
+    async with Runtime(program.functions, data=tmp_path, failure=failure) as runtime:
+        await runtime.send(to("bad"))
+        await runtime.idle()
+        await runtime.send(to("behind"))
+        await runtime.send(to("other", "2"))
+        await runtime.idle()
+        while_parked = list(program.seen), runtime.metrics().parked_addresses
+        program.is_mended = True
+        changed = await runtime.edit(edits.release(None))
+        await runtime.idle()
+
+    assert (while_parked, changed) == ((["other"], 1), [["t/a", "1"]])
+    assert program.seen == ["other", "bad", "behind"]
+
+
+async def test_what_an_edit_names_must_be_there() -> None:
+    """Else nothing is changed."""
+    program = Program()
+    async with Runtime(program.functions, data=None) as runtime:
+        await runtime.send(to("x"))
+        await runtime.idle()
+        string = "io.statefun.types/string"
+        for edit, sentence in (
+            (edits.replay([7]), "there is no dead letter 7; nothing was changed"),
+            (edits.drop([7]), "there is no dead letter 7; nothing was changed"),
+            (edits.release([A]), "t/a '1' is not parked; nothing was changed"),
+            (edits.cancel_timers([7]), "no delayed message 7 waits; nothing was changed"),
+            (edits.delete_values(A, ["count", "n"]), "t/a '1' has no value 'n'; values: 'count'"),
+            (edits.set_value(A, "count", string, b""), "value 'count' of t/a '1' is a .*/int'"),
+            ({"edit": "explode"}, "there is no edit 'explode'; known: replay"),
+            ({"edit": "replay"}, "the edit .* is incomplete: KeyError"),
+        ):
+            with pytest.raises(ConfigurationError, match=sentence):
+                await runtime.edit(edit)
+
+        assert (await runtime.state("t/a", "1"))["count"].value == 1
+
+
+# --- too much -------------------------------------------------------------------------------------
+
+
+async def test_a_send_of_this_process_waits_for_room() -> None:
+    """In the order of sending, however many there are; other addresses do not wait."""
+    program = Program()
+    program.open.clear()
+    names = [str(number) for number in range(20)]
+    limits = Limits(max_waiting=2)
+    async with Runtime(program.functions, data=None, limits=limits) as runtime:
+        sends = [asyncio.create_task(runtime.send(to(name))) for name in names]
+        await until(lambda: sum(send.done() for send in sends) == 2)
+        await runtime.send(to("other", "2"))
+        taken = runtime.metrics().counters.ingress_messages
+        program.open.set()
+        await asyncio.gather(*sends)
+        await runtime.idle()
+
+    assert taken == 3
+    assert [name for name in program.seen if name != "other"] == names
+
+
+async def test_who_waits_for_room_learns_that_the_runtime_stops() -> None:
+    """Nobody waits for ever."""
+    program = Program()
+    program.open.clear()
+    runtime = Runtime(program.functions, data=None, limits=Limits(max_waiting=1), drain=0 * SECOND)
+    await runtime.start()
+    await runtime.send(to("0"))
+    waiting = asyncio.create_task(runtime.send(to("1")))
+    await asyncio.sleep(0)
+
+    await runtime.stop()
+
+    with pytest.raises(RuntimeStoppedError):
+        await waiting
+
+
+# --- the disk -------------------------------------------------------------------------------------
+
+
+class Full:
+    """Makes the disk of a running runtime full, by SQLite's own limit."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        assert isinstance(runtime._store, SqliteStore)
+        self._connection = runtime._store._connection
+
+    def __enter__(self) -> None:
+        (pages,) = self._connection.execute("PRAGMA page_count").fetchone()
+        self._connection.execute(f"PRAGMA max_page_count = {pages}")
+
+    def __exit__(self, *_: object) -> None:
+        self._connection.execute("PRAGMA max_page_count = 1000000")
+
+
+async def test_while_the_disk_is_full_an_ingress_is_refused_and_then_it_goes_on(
+    tmp_path: Path,
+) -> None:
+    """What was refused when that was known is never delivered; with a key nothing comes twice."""
+    program, port, clock = Program(), Port(), ManualClock()
+    big = "x" * 100_000
+    async with Runtime(program.functions, data=tmp_path, ingresses=[port], clock=clock) as runtime:
+        await port.put("before")
+        await runtime.idle()
+        program.open.clear()
+        with Full(runtime):
+            with pytest.raises(
+                StoreError, match=r"it could not be stored so far.* the disk is full"
+            ):
+                await port.put(big, "K")
+            with pytest.raises(
+                StoreError, match=r"cannot be written to at the moment; .* not kept"
+            ):
+                await port.put("refused")
+            with pytest.raises(StoreError, match="nothing was changed"):
+                await runtime.edit(edits.replay(None))
+            is_healthy = runtime.is_healthy
+        clock.advance(SECOND)
+        await until(lambda: runtime.is_healthy)
+        await port.put(big, "K")
+        program.open.set()
+        await runtime.idle()
+
+    assert not is_healthy
+    assert len(program.seen) == 2
+
+
+async def test_a_full_disk_makes_no_dead_letter(tmp_path: Path) -> None:
+    """It is no failure of a function."""
+    program, clock = Program(), ManualClock()
+    async with Runtime(program.functions, data=tmp_path, clock=clock) as runtime:
+        with Full(runtime):
+            sending = asyncio.create_task(runtime.send(to("x" * 100_000)))
+            for failures in range(1, 20):
+                await until(partial(has_failed, runtime, failures))
+                clock.advance(SECOND)
+        clock.advance(SECOND)
+        await sending
+        await runtime.idle()
+
+        assert (await runtime.dead_letters(), len(program.seen)) == ([], 1)
+
+
+def filled(directory: Path) -> Path:
+    """A file of a few hundred pages."""
+    with closing(SqliteStore(directory)) as store:
+        entry = StoredEntry("t/t", b"x" * 1000, 0)
+        values = {(Address("t/a", str(number)), "n"): entry for number in range(1000)}
+        store.commit(Delta(2, values=values))
+    return directory / FILE_NAME
+
+
+@pytest.mark.parametrize("size", [0, 1, 511, 512, 3000, 4096, 100_000])
+async def test_a_file_that_was_cut_is_refused_and_left_alone(tmp_path: Path, size: int) -> None:
+    """With a sentence that says what to do."""
+    path = filled(tmp_path)
+    os.truncate(path, size)
+
+    with pytest.raises(StoreError, match=r"it is damaged|is no SQLite|what it held is lost"):
+        await Runtime(Program().functions, data=tmp_path).start()
+
+    assert path.stat().st_size == size
+
+
+async def test_an_empty_file_is_refused_and_left_alone(tmp_path: Path) -> None:
+    """It is not taken for a new one: something was in it."""
+    path = filled(tmp_path)
+    os.truncate(path, 0)
+
+    for look in (SqliteStore, SqliteReader):
+        with pytest.raises(StoreError, match=r"statefun.db was cut off, it has 0 bytes"):
+            look(tmp_path)
+
+    assert path.stat().st_size == 0
+
+
+def test_a_file_is_made_whole_or_not_at_all(tmp_path: Path) -> None:
+    """What a killed process left of making one is no obstacle."""
+    (tmp_path / "statefun.db.new").write_bytes(b"SQLite format 3")
+
+    with closing(SqliteStore(tmp_path)) as store:
+        store.commit(Delta(7))
+
+    with closing(sqlite3.connect(tmp_path / FILE_NAME)) as connection:
+        assert connection.execute("SELECT value FROM meta").fetchall() == [(7,)]
+    assert not (tmp_path / "statefun.db.new").exists()
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="nothing is read-only to root")
+def test_a_read_only_directory_is_refused(tmp_path: Path) -> None:
+    """With a sentence that says what to check."""
+    tmp_path.chmod(0o500)
+    try:
+        with pytest.raises(StoreError, match="Check its permissions"):
+            SqliteStore(tmp_path)
+    finally:
+        tmp_path.chmod(0o700)
+
+
+# --- what is gone ---------------------------------------------------------------------------------
+
+
+async def test_messages_for_a_function_that_is_gone_can_be_replayed_when_it_is_back(
+    tmp_path: Path,
+) -> None:
+    """A deployment that forgot it loses nothing."""
+    program, other = Program(), StatefulFunctions()
+    other.register("t/other", program.count)
+    program.open.clear()
+    async with Runtime(program.functions, data=tmp_path, drain=0 * SECOND) as runtime:
+        await runtime.send(to("x"))
+    async with Runtime(other, data=tmp_path) as runtime:
+        await runtime.idle()
+        [letter] = await runtime.dead_letters()
+        with pytest.raises(UnknownFunctionError):
+            await runtime.edit(edits.replay(None))
+    program.open.set()
+
+    async with Runtime(program.functions, data=tmp_path) as runtime:
+        await runtime.edit(edits.replay(None))
+        await runtime.idle()
+
+    assert (letter.attempts, program.seen) == (1, ["x"])
+
+
+# --- endpoints ------------------------------------------------------------------------------------
+
+
+class Line:
+    """An endpoint for `far/*` that can be cut off."""
+
+    functions = "far/*"
+    is_specific = False
+
+    def __init__(self) -> None:
+        self.is_up = False
+        self.calls = 0
+
+    def matches(self, typename: str) -> bool:
+        return typename.startswith("far/")
+
+    def transport(self, typename: str) -> Transport:  # noqa: ARG002 - the same for all
+        return self
+
+    async def invoke(self, request: bytes) -> bytes:  # noqa: ARG002 - the same for all
+        self.calls += 1
+        if not self.is_up:
+            raise TransportError("nobody there", connected=False)
+        return b""
+
+    async def close(self) -> None:
+        pass
+
+
+async def test_an_endpoint_out_of_reach_is_called_now_and_then_and_all_go_on_when_it_is_back() -> (
+    None
+):
+    """Not by every address that waits for it; and nobody waits longer than for the first call."""
+    line, clock = Line(), ManualClock()
+    async with Runtime(endpoints=[line], data=None, clock=clock, random=lambda: 0.0) as runtime:
+        for number in range(50):
+            await runtime.send(message_builder("far/a", str(number), str_value="x"))
+        await until(lambda: runtime.metrics().counters.failed_attempts == 50)
+        at_first = line.calls
+        for _ in range(60):
+            clock.advance(SECOND)
+            await until(lambda: not runtime.metrics().calls_in_flight)
+            for _ in range(10):
+                await asyncio.sleep(0)
+        in_a_minute = line.calls - at_first
+        line.is_up = True
+        clock.advance(timedelta(seconds=10))
+        await runtime.idle()
+
+        assert at_first <= 50
+        assert in_a_minute <= 60
+        assert runtime.metrics().counters.invocations == 50
+        assert await runtime.dead_letters() == []
+
+
+def test_a_breaker_opens_after_some_misses_and_lets_one_through_after_each_pause() -> None:
+    """Any connection closes it."""
+    breaker = Breaker(threshold=2, pause_ms=100)
+    let_through = []
+    for now_ms in (0, 10, 20, 109, 110, 111, 209, 210):
+        let_through.append(breaker.lets_through(now_ms))
+        if let_through[-1]:
+            breaker.ended(now_ms, is_connected=False)
+
+    assert let_through == [True, True, False, False, True, False, False, True]
+    assert breaker.ended(211, is_connected=True)
+    assert (breaker.lets_through(212), breaker.ended(213, is_connected=True)) == (True, False)
