@@ -339,7 +339,7 @@ class Dispatcher:
     def _set_alarm(self) -> None:
         """Have the loop woken when time brings something to do."""
         due_ms = self._engine.next_wake_ms()
-        if self._is_store_failing:
+        if self._is_store_failing and self._commit is None:
             due_ms = min(due_ms or self._commit_after_ms, self._commit_after_ms)
         if due_ms == self._alarm_ms:
             return

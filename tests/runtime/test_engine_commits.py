@@ -179,6 +179,25 @@ def test_what_a_failed_commit_removed_is_removed_by_the_next() -> None:
     assert [message.argument for message in driver.store.recover().messages] == [text("y")]
 
 
+@pytest.mark.parametrize("failures", [1, 2])
+def test_what_a_failed_commit_stored_after_all_is_removed_once_it_is_done(failures: int) -> None:
+    """Messages, timers and egress records that came before the failure and go after it."""
+    driver = Driver()
+    driver.turn(A, Effects().egress("record").delay(1000, B, "late", "T"))
+    driver.send(A, "message")
+    for _ in range(failures):
+        driver.store.commit(driver.delta())
+        driver.engine.commit_failed()
+    [record] = driver.store.recover().egress
+
+    driver.answer(driver.batch(), Effects().cancel("T"))
+    driver.engine.egress_delivered([record.id])
+    driver.commit()
+
+    recovered = driver.store.recover()
+    assert (recovered.messages, recovered.timers, recovered.egress) == ((), (), ())
+
+
 def test_nothing_of_a_failed_commit_is_released() -> None:
     """Its tickets come out with the commit that succeeds, once."""
     driver = Driver()

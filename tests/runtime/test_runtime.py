@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from statefun.connectors.ports import Delivery, OutgoingRecord
+    from statefun.runtime.clock import Alarm
     from statefun.runtime.records import Delta
     from statefun.runtime.store import Store
     from statefun.runtime.transport import Transport
@@ -116,6 +117,33 @@ class FullStore(MemoryStore):
             self.refused.set()
             raise StoreError("the disk is full")
         super().commit(delta)
+
+
+class RecoveringStore(GatedStore):
+    """A store without room for the first commit; the others wait until the gate is open."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.is_writing = threading.Event()
+
+    def commit(self, delta: Delta) -> None:
+        if self.commits == 0:
+            self.commits = 1
+            raise StoreError("the disk is full")
+        self.is_writing.set()
+        super().commit(delta)
+
+
+class WatchedClock(ManualClock):
+    """A clock that counts the calls that were arranged."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.arranged = 0
+
+    def call_at(self, due_ms: int, callback: Callable[[], object]) -> Alarm:
+        self.arranged += 1
+        return super().call_at(due_ms, callback)
 
 
 class RuntimeOn(Runtime):
@@ -306,6 +334,24 @@ async def test_while_the_disk_is_full_nothing_is_acknowledged_and_then_it_goes_o
         ),
         "commits succeed again",
     ]
+
+
+async def test_the_loop_rests_while_a_commit_is_tried_again() -> None:
+    """However long that takes; it is woken when the commit is done."""
+    store, clock = RecoveringStore(), WatchedClock()
+    async with RuntimeOn(store, counting(), clock=clock) as runtime:
+        sending = asyncio.create_task(runtime.send(to("t/count")))
+        await until(partial(has_failed, runtime, 1))
+        clock.advance(timedelta(seconds=1))
+        await until(store.is_writing.is_set)
+        before = clock.arranged
+        for _ in range(50):
+            await asyncio.sleep(0)
+        after = clock.arranged
+        store.gate.set()
+        await sending
+
+        assert after == before
 
 
 async def test_what_could_not_be_stored_is_not_acknowledged_at_the_end_either() -> None:
