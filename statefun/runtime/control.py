@@ -34,6 +34,7 @@ SOCKET_NAME = "control.sock"
 _LONGEST_LINE = 128 << 20
 _LONGEST_PATH = 100  # bytes; the shortest limit of a platform is 104, with the final zero
 _PATIENCE_S = 60
+_TURNS = 5
 
 
 class ControlServer:
@@ -48,7 +49,7 @@ class ControlServer:
         self._directory = directory
         self._edit = edit
         self._server: asyncio.Server | None = None
-        self._conversations: set[asyncio.Task[None]] = set()
+        self._conversations: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
 
     async def start(self) -> None:
         """Listen; where that is not possible, say so and go on without."""
@@ -69,18 +70,24 @@ class ControlServer:
         """Listen no more."""
         if self._server is None:
             return
+        for _ in range(_TURNS):  # asyncio loses a connection that it accepted a moment before
+            await asyncio.sleep(0)
         self._server.close()
-        for each in tuple(self._conversations):
+        conversations = dict(self._conversations)
+        for each in conversations:
             each.cancel()
-        await asyncio.gather(*self._conversations, return_exceptions=True)
+        await asyncio.gather(*conversations, return_exceptions=True)
+        for writer in conversations.values():  # also of those that had not begun
+            writer.transport.abort()
+        await asyncio.sleep(0)  # let the event loop close them
         with suppress(OSError):
             (self._directory / SOCKET_NAME).unlink()
         self._server = None
 
     def _begin(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         conversation = asyncio.ensure_future(self._converse(reader, writer))
-        self._conversations.add(conversation)
-        conversation.add_done_callback(self._conversations.discard)
+        self._conversations[conversation] = writer
+        conversation.add_done_callback(self._conversations.pop)
 
     async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Answer one line."""
