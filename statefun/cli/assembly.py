@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from statefun.connectors.http import HttpEgress, HttpIngress
 from statefun.errors import ConfigurationError
-from statefun.runtime import Durability, Runtime
+from statefun.runtime import Durability, FailurePolicy, Runtime
 from statefun.runtime.dialects import DEFAULT_DIALECT
 from statefun.runtime.module import Module, load_modules
 from statefun.sdk.functions import StatefulFunctions
@@ -16,6 +16,8 @@ from statefun.serve.target import load_functions
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from statefun.runtime.policy import Outcome
 
 __all__ = ["DEFAULT_INGRESS_PORT", "Assembly", "assemble"]
 
@@ -42,6 +44,7 @@ def assemble(
     host: str = "127.0.0.1",
     strict: bool = False,
     dialect: str = DEFAULT_DIALECT,
+    on_failure: Outcome = "dead-letter",
 ) -> Assembly:
     """Make a runtime of module files and of functions of this process.
 
@@ -55,6 +58,7 @@ def assemble(
         host: Where the ingresses and egresses listen.
         strict: Whether an unknown key in a file is an error.
         dialect: The engine that the files were written for.
+        on_failure: What becomes of messages that functions of this process fail on.
 
     Raises:
         ConfigurationError: If a file or a target is wrong, or they do not go together.
@@ -66,6 +70,7 @@ def assemble(
     if not files:
         ingresses = (HttpIngress(DEFAULT_INGRESS_PORT, host),)
     egresses = tuple(HttpEgress(spec.port, spec.topics, host, spec.id) for spec in module.egresses)
+    failure = FailurePolicy(on_failure)
     runtime = Runtime(
         functions,
         data=data,
@@ -73,6 +78,7 @@ def assemble(
         endpoints=[spec.endpoint(module.dialect) for spec in module.endpoints],
         ingresses=ingresses,
         egresses=egresses,
+        failure={name: failure for each in functions for name in each.typenames},
     )
     return Assembly(runtime, ingresses, egresses)
 

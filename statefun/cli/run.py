@@ -9,6 +9,7 @@ from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any, Final
 
 from statefun.cli.arguments import UsageError, add_data, add_dialect, parse_port, parse_target, say
+from statefun.runtime.policy import OUTCOMES
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
@@ -56,6 +57,13 @@ def add(commands: Any, *parents: ArgumentParser) -> None:
         help="answer GET /health and GET /metrics on this port",
     )
     parser.add_argument(
+        "--on-failure",
+        choices=OUTCOMES,
+        default=OUTCOMES[0],
+        help="what becomes of a message that a function of --functions fails on again and again; "
+        "for an endpoint its failureMode says so (default: %(default)s)",
+    )
+    parser.add_argument(
         "--strict", action="store_true", help="take no unknown keys in module files"
     )
     add_dialect(parser, "the engine that the module files were written for")
@@ -76,6 +84,7 @@ def run(arguments: Namespace) -> int:
         host=arguments.host,
         strict=arguments.strict,
         dialect=arguments.dialect,
+        on_failure=arguments.on_failure,
     )
     _allow_connections()
     asyncio.run(_run(assembly, arguments))

@@ -41,8 +41,9 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def run(folder: Path) -> Server:
-    return Server("run", "module.yaml", "--functions", "program:functions", cwd=folder)
+def run(folder: Path, *options: str) -> Server:
+    functions = ("--functions", "program:functions")
+    return Server("run", "module.yaml", *functions, *options, cwd=folder)
 
 
 def done(folder: Path, *arguments: str) -> str:
@@ -142,6 +143,36 @@ def test_a_stopped_runtime_is_mended_by_the_same_commands(folder: Path) -> None:
         "deleted count\n",
     ]
     assert left == timers[1:]
+
+
+def test_parked_addresses_are_listed_and_released(folder: Path) -> None:
+    """With the message that failed, and how many wait in all; running or not."""
+    with run(folder, "--on-failure", "park") as server:
+        for value in ("good", "bad", "good"):
+            put(server, value)
+        while not (parked := as_json(folder, "parked", "list")):
+            pass
+        server.stop()
+    stopped = as_json(folder, "parked", "list")
+    line = done(folder, "parked", "list")
+    (folder / "mended").touch()
+    with run(folder, "--on-failure", "park"):
+        released = done(folder, "parked", "release", "t/count", "1")
+        wait_for_count(folder, 3)
+        left = as_json(folder, "parked", "list")
+
+    [entry] = stopped
+    assert [each["address"] for each in parked] == [entry["address"]]
+    assert line.startswith("t/count '1'  ")
+    assert "2 waiting, 1 attempts on 'bad' (io.statefun.types/string): t/count '1' sent" in line
+    assert {key: entry[key] for key in ("address", "message", "caller", "waiting", "attempts")} == {
+        "address": {"typename": "t/count", "id": "1"},
+        "message": {"typename": "io.statefun.types/string", "value": "bad"},
+        "caller": None,
+        "waiting": 2,
+        "attempts": 1,
+    }
+    assert (released, left) == ("released t/count '1'\n", [])
 
 
 def test_an_idempotency_key_holds_over_a_kill(folder: Path) -> None:
