@@ -258,7 +258,7 @@ class Dispatcher:
         engine.tick(now_ms)
         if not self._is_draining:
             self._make_calls(now_ms)
-        if self._in_line:
+        if self._in_line and self._is_accepting:
             self._admit()
         for setback in engine.take_setbacks():
             self._take_note(setback)
@@ -271,6 +271,7 @@ class Dispatcher:
                 argument, ticket = line.popleft()
                 if not ticket.done():
                     self._engine.deliver(target, argument, ticket)
+                    self._wake.set()
             if not line:
                 del self._in_line[target]
 

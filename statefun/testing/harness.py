@@ -13,6 +13,7 @@ from statefun.runtime.clock import ManualClock
 from statefun.runtime.directory import FunctionDirectory
 from statefun.runtime.engine import Engine
 from statefun.runtime.memory import MemoryStore
+from statefun.runtime.policy import Rules
 from statefun.runtime.values import EgressValue, visible_values
 from statefun.sdk.address import Address
 from statefun.sdk.functions import StatefulFunctions
@@ -20,10 +21,12 @@ from statefun.sdk.handler import RequestReplyHandler
 from statefun.sdk.messages import Message, message_builder
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
     from datetime import timedelta
 
     from statefun.runtime.mailbox import Batch
+    from statefun.runtime.policy import FailurePolicy
+    from statefun.runtime.records import DeadLetter
     from statefun.runtime.setbacks import Setback
     from statefun.runtime.values import Value
 
@@ -48,7 +51,9 @@ class Harness:
         functions: What is under test; one registry or several.
         clock: The clock to go by; a new one that stands still, unless given.
         raise_failures: Whether a function that fails makes `run` and `advance` raise. If not, what
-            failed is in `failures` and is tried again as time advances.
+            failed is in `failures` and is tried again as time advances, until it is given up.
+        failure: What becomes of messages that functions fail on; for all functions, or by
+            `namespace/name`, `namespace/*` and `*`.
         egresses: The egress typenames there are; None for any.
 
     Attributes:
@@ -71,6 +76,7 @@ class Harness:
         clock: ManualClock | None = None,
         raise_failures: bool = True,
         egresses: Iterable[str] | None = None,
+        failure: FailurePolicy | Mapping[str, FailurePolicy] | None = None,
     ) -> None:
         registries = (functions,) if isinstance(functions, StatefulFunctions) else tuple(functions)
         self.clock = clock or ManualClock()
@@ -82,7 +88,9 @@ class Harness:
             for typename in registry.typenames
         }
         self._store = MemoryStore()
-        self._engine = Engine(FunctionDirectory(registries), _Egresses(egresses))
+        self._engine = Engine(
+            FunctionDirectory(registries), _Egresses(egresses), rules=Rules(failure)
+        )
         self._egress: list[tuple[str, EgressValue]] = []
 
     def send(self, target: Message | str, target_id: str = "", **value: Any) -> None:
@@ -151,6 +159,11 @@ class Harness:
     def egress(self, typename: str | None = None) -> list[EgressValue]:
         """What was sent to an egress (or to any, for None), in order."""
         return [value for egress, value in self._egress if typename in (None, egress)]
+
+    @property
+    def dead_letters(self) -> list[DeadLetter]:
+        """The messages that were given up, in the order in which they were sent."""
+        return list(self._store.dead_letters())
 
     @property
     def pending_timers(self) -> int:

@@ -160,6 +160,17 @@ def test_failures_can_be_collected_and_are_tried_again_as_time_advances() -> Non
     assert harness.state("t/count", "flaky")["count"].value == 1
 
 
+def test_what_failed_too_often_is_a_dead_letter() -> None:
+    """As in the runtime, so a test can say what becomes of it."""
+    harness = Harness(functions, raise_failures=False)
+    harness.send("t/lost", "a", str_value="x")
+    harness.run()
+
+    [letter] = harness.dead_letters
+    assert (letter.target.typename, letter.attempts) == ("t/lost", 1)
+    assert harness.is_idle
+
+
 def test_a_reply_that_no_engine_accepts_is_a_failure(harness: Harness) -> None:
     """Sending to a function that does not exist is found in the test already."""
     harness.send("t/lost", "a", str_value="x")
