@@ -237,6 +237,65 @@ def test_check_prints_every_problem_with_its_line(tmp_path: Path) -> None:
     assert strict == Outcome(1, "", f"b.yaml:3: {key}\n")
 
 
+KAFKA = """\
+kind: io.statefun.kafka.v1/ingress
+spec:
+  id: com.example/in
+  address: localhost:9092
+  consumerGroupId: group
+  topics: [{topic: names, valueType: com.example/Name, targets: [com.example/greeter]}]
+---
+kind: io.statefun.endpoints.v2/http
+spec: {functions: com.example/*, urlPathTemplate: "http://localhost:8000", failureMode: drop}
+"""
+NOT_HERE = (
+    "m.yaml:1: 'io.statefun.kafka.v1/ingress' is not available in the embedded runtime yet: run "
+    "this file on a cluster, or use one of io.statefun.endpoints.v1/http, "
+    "io.statefun.endpoints.v2/http, io.statefun.playground.v1/ingress, "
+    "io.statefun.playground.v1/egress\n"
+)
+FOREIGN = (
+    "m.yaml:9: unknown key 'failureMode': the dialect %s has none, it has no effect; fransking has "
+    "it%s\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        ("--dialect fransking", Outcome(0, "m.yaml: 1 endpoint, 1 ingress, 0 egresses\n", "")),
+        (
+            "--dialect apache",
+            Outcome(
+                0,
+                "m.yaml: 1 endpoint, 1 ingress, 0 egresses\n",
+                FOREIGN % ("apache", " (warning)"),
+            ),
+        ),
+        ("--dialect kzm --strict", Outcome(1, "", FOREIGN % ("kzm", ""))),
+        ("--dialect embedded", Outcome(1, "", NOT_HERE)),
+        ("", Outcome(1, "", NOT_HERE)),
+    ],
+)
+def test_check_takes_a_file_as_its_engine_would(
+    arguments: str, expected: Outcome, tmp_path: Path
+) -> None:
+    """The dialect says which kinds and keys there are; this runtime's own is the default."""
+    (tmp_path / "m.yaml").write_text(KAFKA)
+
+    assert statefun("check", "m.yaml", *arguments.split(), cwd=tmp_path) == expected
+
+
+@pytest.mark.parametrize("dialect", ["fransking", "embedded"])
+def test_run_names_what_it_has_no_connector_for(dialect: str, tmp_path: Path) -> None:
+    """A file of a cluster with Kafka does not run here, and the line says so."""
+    (tmp_path / "m.yaml").write_text(KAFKA)
+
+    outcome = statefun("run", "m.yaml", "--dialect", dialect, cwd=tmp_path)
+
+    assert outcome == Outcome(1, "", f"statefun run: {NOT_HERE}")
+
+
 @pytest.mark.parametrize(
     "arguments",
     [

@@ -1,12 +1,15 @@
-"""Scenarios about delayed messages."""
+"""Scenarios about time: delayed messages, and values that expire."""
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from statefun.sdk.functions import StatefulFunctions
 from statefun.sdk.messages import message_builder
+from statefun.sdk.specs import ValueSpec
+from statefun.sdk.valuetypes import IntType, StringType
 from tests.scenarios.scenario import Await, NotBefore, Pause, Scenario, Send, tell
 
 if TYPE_CHECKING:
@@ -86,7 +89,236 @@ def reusing() -> StatefulFunctions:
     return functions
 
 
+def ticking() -> StatefulFunctions:
+    functions = StatefulFunctions()
+
+    @functions.bind("s/tick", specs=[ValueSpec("ticks", IntType)])
+    async def tick(context: Context, message: Message) -> None:
+        context.storage.ticks = (context.storage.ticks or 0) + 1
+        caller = context.caller.typename if context.caller else "nobody"
+        tell(context, "tick", f"{context.storage.ticks} by {caller}")
+        if context.storage.ticks < 5:
+            again = message_builder("s/tick", context.address.id, str_value="tick")
+            context.send_after(timedelta(milliseconds=50), again, "tick")
+
+    return functions
+
+
+def reusing_later() -> StatefulFunctions:
+    functions = listening()
+
+    @functions.bind("s/token")
+    async def token(context: Context, message: Message) -> None:
+        after(context, 50, message.as_string() or "", "T")
+
+    return functions
+
+
+def waiting_for_a_busy_one() -> StatefulFunctions:
+    functions = StatefulFunctions()
+
+    @functions.bind("s/busy")
+    async def busy(context: Context, message: Message) -> None:
+        text = message.as_string()
+        if text == "work":
+            await asyncio.sleep(0.3)
+        tell(context, "order", text)
+
+    @functions.bind("s/remind")
+    async def remind(context: Context, message: Message) -> None:
+        for delay, text in ((20, "first"), (60, "second")):
+            reminder = message_builder("s/busy", "b", str_value=text)
+            context.send_after(timedelta(milliseconds=delay), reminder)
+        context.send(message_builder("s/busy", "b", str_value="work"))
+
+    return functions
+
+
+def cancelling_others() -> StatefulFunctions:
+    """The receiver of a delayed message, and a namesake of the sender with another id, cancel."""
+    functions = listening()
+
+    @functions.bind("s/owner")
+    async def owner(context: Context, message: Message) -> None:
+        text = message.as_string()
+        if text == "set":
+            later = message_builder("s/listener", "receiver", str_value="came")
+            context.send_after(timedelta(milliseconds=300), later, "T")
+        else:
+            context.cancel_delayed_message("T")
+        tell(context, "did", f"{context.address.id} {text}")
+
+    @functions.bind("s/stranger")
+    async def stranger(context: Context, message: Message) -> None:
+        context.cancel_delayed_message("T")
+        tell(context, "did", f"{context.address.id} cancel")
+
+    return functions
+
+
+def mixing_tokens() -> StatefulFunctions:
+    functions = listening()
+
+    @functions.bind("s/mix")
+    async def mix(context: Context, message: Message) -> None:
+        after(context, 150, "without a token")
+        after(context, 150, "kept", "A")
+        after(context, 150, "cancelled", "B")
+        context.cancel_delayed_message("B")
+        after(context, 150, "also without")
+        tell(context, "began", "now")
+
+    return functions
+
+
+def delaying_types() -> StatefulFunctions:
+    functions = StatefulFunctions()
+
+    @functions.bind("s/later")
+    async def later(context: Context, message: Message) -> None:
+        for number, value in enumerate((0, 7)):
+            delayed = message_builder("s/shown", context.address.id, int_value=value)
+            context.send_after(timedelta(milliseconds=20 * number), delayed)
+
+    @functions.bind("s/shown")
+    async def shown(context: Context, message: Message) -> None:
+        tell(context, "shown", f"{context.address.id!r} {message.as_int()}")
+
+    return functions
+
+
+def refreshing() -> StatefulFunctions:
+    """One value is written by every message, one is only read, one only lies there."""
+    functions = StatefulFunctions()
+    ttl = timedelta(milliseconds=800)
+    specs = [
+        ValueSpec("written", IntType, expire_after_write=ttl),
+        ValueSpec("once", IntType, expire_after_write=ttl),
+        ValueSpec("untouched", IntType, expire_after_call=ttl),
+    ]
+
+    @functions.bind("s/refresh", specs=specs)
+    async def refresh(context: Context, message: Message) -> None:
+        storage = context.storage
+        if message.as_string() == "set":
+            storage.once = storage.untouched = 1
+        storage.written = (storage.written or 0) + 1
+        if message.as_string() != "touch":
+            tell(context, "seen", f"{storage.written} {storage.once} {storage.untouched}")
+        else:
+            tell(context, "touched", storage.written)
+
+    return functions
+
+
+def expiring_and_back() -> StatefulFunctions:
+    functions = StatefulFunctions()
+    spec = ValueSpec("value", StringType, expire_after_write=timedelta(milliseconds=200))
+
+    @functions.bind("s/back_again", specs=[spec])
+    async def back_again(context: Context, message: Message) -> None:
+        tell(context, "before", context.storage.value)
+        context.storage.value = message.as_string()
+
+    return functions
+
+
 SCENARIOS = (
+    Scenario(
+        "a timer that sets itself",
+        "a function may send to itself again and again, each time later, under one token",
+        ticking,
+        (Send("s/tick", "t"),),
+        {"tick": ("1 by nobody", *(f"{number} by s/tick" for number in range(2, 6)))},
+        {("s/tick", "t"): {"ticks": 5}},
+        (NotBefore("tick", 200),),
+    ),
+    Scenario(
+        "a token after its message",
+        "once a message has come, its token may be used again",
+        reusing_later,
+        (
+            Send("s/token", "t", "one"),
+            Await(2),
+            Pause(600),
+            Send("s/token", "t", "two"),
+            Await(4),
+        ),
+        {"heard": ("one", "two"), "from": ("s/token t",) * 2},
+    ),
+    Scenario(
+        "delayed to a busy address",
+        "a delayed message that is due waits until the address has ended its turn",
+        waiting_for_a_busy_one,
+        (Send("s/remind", "r"),),
+        {"order": ("work", "first", "second")},
+    ),
+    Scenario(
+        "only the sender cancels",
+        "neither the receiver nor another id can cancel a message",
+        cancelling_others,
+        (
+            Send("s/owner", "o", "set"),
+            Await(1),
+            Send("s/owner", "other", "cancel"),
+            Send("s/stranger", "receiver"),
+            Await(5),
+        ),
+        {
+            "did": ("o set", "other cancel", "receiver cancel"),
+            "heard": ("came",),
+            "from": ("s/owner o",),
+        },
+    ),
+    Scenario(
+        "with and without a token",
+        "messages without a token cannot be cancelled; those of one moment come as they were sent",
+        mixing_tokens,
+        (Send("s/mix", "m"),),
+        {
+            "began": ("now",),
+            "heard": ("without a token", "kept", "also without"),
+            "from": ("s/mix m",) * 3,
+        },
+        timing=(NotBefore("heard", 150),),
+    ),
+    Scenario(
+        "delayed values",
+        "a delayed message carries its value like any other, a zero too, to any id",
+        delaying_types,
+        (Send("s/later", "a/b"), Await(2), Send("s/later", "é"), Await(4)),
+        {"shown": ("'a/b' 0", "'a/b' 7", "'é' 0", "'é' 7")},
+    ),
+    Scenario(
+        "what keeps a value",
+        "writing keeps what expires after writing, any call what expires after a call",
+        refreshing,
+        (
+            Send("s/refresh", "r", "set"),
+            Await(1),
+            Pause(500),
+            Send("s/refresh", "r", "touch"),
+            Await(2),
+            Pause(500),
+            Send("s/refresh", "r", "look"),
+        ),
+        {"seen": ("1 1 1", "3 None 1"), "touched": ("2",)},
+        {("s/refresh", "r"): {"written": 3, "untouched": 1}},
+    ),
+    Scenario(
+        "an expired value set again",
+        "a value that has expired is absent, and may be set again",
+        expiring_and_back,
+        (
+            Send("s/back_again", "a", "one"),
+            Await(1),
+            Pause(400),
+            Send("s/back_again", "a", "two"),
+            Await(2),
+            Send("s/back_again", "a", "three"),
+        ),
+        {"before": ("None", "None", "two")},
+    ),
     Scenario(
         "delays",
         "delayed messages come in the order of their times, none too early, after direct ones",
