@@ -12,14 +12,25 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from statefun.runtime.documents import Document, KeyPath, Problem
+from statefun.runtime.documents import Document, KeyPath, Problem, unknown_key
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-__all__ = ["Component", "is_older_form", "read_older_form"]
+__all__ = ["Component", "is_older_form", "older_form_strays", "read_older_form"]
 
 _SORTS: Final = {"endpoints": "endpoint", "ingresses": "ingress", "egresses": "egress"}
+_KEYS: Final[dict[KeyPath, tuple[str, ...]]] = {
+    (): ("version", "module"),
+    ("module",): ("meta", "spec"),
+    ("module", "meta"): ("type",),
+    ("module", "spec"): tuple(_SORTS),
+}
+for _sort, _noun in _SORTS.items():
+    _entry: KeyPath = ("module", "spec", _sort, 0)
+    _KEYS[_entry] = (_noun,)
+    _KEYS[*_entry, _noun] = ("meta", "spec")
+    _KEYS[*_entry, _noun, "meta"] = ("kind",) if _noun == "endpoint" else ("type", "id")
 _KINDS: Final = {
     "http": "io.statefun.endpoints.v1/http",
     "io.statefun.kafka/ingress": "io.statefun.kafka.v1/ingress",
@@ -103,6 +114,16 @@ def read_older_form(documents: Sequence[Document]) -> tuple[list[Component], lis
             else:
                 components.append(found)
     return components, problems
+
+
+def older_form_strays(documents: Sequence[Document]) -> Iterator[Problem]:
+    """Keys around the components of the older form that nobody reads."""
+    for document in documents if len(documents) == 1 else ():
+        for path in document.lines:
+            place = tuple(0 if isinstance(step, int) else step for step in path[:-1])
+            known = _KEYS.get(place)
+            if path and known and path[-1] not in known:
+                yield document.problem(path, unknown_key(str(path[-1]), known))
 
 
 def _head_problems(document: Document) -> Iterator[Problem]:

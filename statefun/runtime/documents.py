@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -14,9 +15,9 @@ except ModuleNotFoundError as error:
     ) from error
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
-__all__ = ["Document", "KeyPath", "Problem", "read_documents"]
+__all__ = ["Document", "KeyPath", "Problem", "read_documents", "unknown_key"]
 
 KeyPath: TypeAlias = "tuple[str | int, ...]"
 """Where something stands in a document: keys and positions, from the outside in."""
@@ -87,6 +88,20 @@ def read_documents(path: str) -> tuple[list[Document], list[Problem]]:
     except RecursionError:
         problems.append(Problem(path, 0, "is nested too deeply: write it flatter"))
     return documents, problems
+
+
+def unknown_key(key: str, known: Iterable[str], hint: str | None = None) -> str:
+    """What to say of a key that nobody reads.
+
+    Args:
+        key: The key.
+        known: The keys that are read there.
+        hint: What to do instead, if none of those is like it.
+    """
+    known = list(known)
+    close = get_close_matches(key, known, 1)
+    advice = f"did you mean {close[0]!r}?" if close else f"{hint or 'it has no effect'};"
+    return f"unknown key {key!r}: {advice} known keys: {', '.join(known)}"
 
 
 def _read_document(

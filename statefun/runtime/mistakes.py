@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import types
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, Final, get_args
 
 from pydantic import BaseModel, ValidationError
 
 from statefun.runtime.dialects import dialects_of
+from statefun.runtime.documents import unknown_key
 from statefun.runtime.transports import (
     ASYNC_TRANSPORT,
     OKHTTP_TRANSPORT,
@@ -18,7 +18,7 @@ from statefun.runtime.transports import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
     from pydantic_core import ErrorDetails
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from statefun.runtime.documents import KeyPath, Problem
     from statefun.runtime.fields import Spec
 
-__all__ = ["Validation", "unknown_key", "validate"]
+__all__ = ["Validation", "validate"]
 
 _EXAMPLES: Final = {
     "functions": "com.example/*",
@@ -88,7 +88,9 @@ def validate(component: Component, model: type[Spec], reading: Reading) -> Valid
             unknown = [each for each in details if each["type"] == "extra_forbidden"]
             for each in unknown:
                 path = _key_path(each)
-                text = unknown_key(str(path[-1]), _known_keys(model, each["loc"][:-1], reading))
+                key = str(path[-1])
+                known = _known_keys(model, each["loc"][:-1], reading)
+                text = unknown_key(key, known, _HINTS.get(key))
                 result.unknown_keys.append(component.problem(path, text))
                 spec = _without(spec, path)
             if not unknown:
@@ -99,14 +101,6 @@ def validate(component: Component, model: type[Spec], reading: Reading) -> Valid
     for path, text in result.spec.doubts():
         result.doubts.append(component.problem(path, text))
     return result
-
-
-def unknown_key(key: str, known: Iterable[str]) -> str:
-    """What to say of a key that nobody reads."""
-    known = list(known)
-    close = get_close_matches(key, known, 1)
-    hint = f"did you mean {close[0]!r}?" if close else f"{_HINTS.get(key, 'it has no effect')};"
-    return f"unknown key {key!r}: {hint} known keys: {', '.join(known)}"
 
 
 def _foreign_keys(value: Any, dialect: Dialect, path: KeyPath = ()) -> Iterator[KeyPath]:

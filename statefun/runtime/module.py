@@ -13,9 +13,14 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, Final
 
 from statefun.errors import ConfigurationError
-from statefun.runtime.components import Component, is_older_form, read_older_form
+from statefun.runtime.components import (
+    Component,
+    is_older_form,
+    older_form_strays,
+    read_older_form,
+)
 from statefun.runtime.dialects import DEFAULT_DIALECT, DIALECTS, Dialect, Reading
-from statefun.runtime.documents import Document, Problem, read_documents
+from statefun.runtime.documents import Document, Problem, read_documents, unknown_key
 
 try:
     from statefun.runtime.kinds import (
@@ -29,7 +34,7 @@ try:
         EndpointSpec,
         IngressSpec,
     )
-    from statefun.runtime.mistakes import unknown_key, validate
+    from statefun.runtime.mistakes import validate
 except ModuleNotFoundError as error:
     raise ModuleNotFoundError(
         "module files need pydantic: pip install 'statefun[runtime]'"
@@ -184,6 +189,7 @@ class _Reader:
         if is_older_form(documents):
             components, problems = read_older_form(documents)
             self.errors += problems
+            self._unknown_keys += older_form_strays(documents)
         else:
             found = [self._component(document) for document in documents]
             components = [each for each in found if each is not None]

@@ -281,6 +281,43 @@ def test_the_older_form_says_the_same_things(folder: Path) -> None:
     ]
 
 
+def test_an_unknown_key_of_the_older_form_is_a_warning(folder: Path) -> None:
+    """Around the components, too, a key without effect is said, and a list can be misspelt."""
+    text = """\
+version: "3.0"
+name: mine
+module:
+  meta: {type: remote, id: a/b}
+  specs: {}
+  spec:
+    endpoint: []
+    endpoints:
+      - extra: 1
+        endpoint:
+          more: 2
+          meta: {kind: http, name: x}
+          spec: {functions: a/b, urlPathTemplate: "http://localhost", max: 5}
+    ingresses:
+      - ingress:
+          meta: {type: io.statefun.playground.v1/ingress, idd: a/b}
+          spec: {port: 0}
+"""
+    expected = [
+        "m.yaml:2: unknown key 'name': it has no effect; known keys: version, module",
+        "m.yaml:4: unknown key 'id': it has no effect; known keys: type",
+        "m.yaml:5: unknown key 'specs': did you mean 'spec'? known keys: meta, spec",
+        "m.yaml:7: unknown key 'endpoint': did you mean 'endpoints'? known keys: endpoints, ingresses, egresses",
+        "m.yaml:9: unknown key 'extra': it has no effect; known keys: endpoint",
+        "m.yaml:11: unknown key 'more': it has no effect; known keys: meta, spec",
+        "m.yaml:12: unknown key 'name': it has no effect; known keys: kind",
+        "m.yaml:13: unknown key 'max': it has no effect; known keys: functions, urlPathTemplate, maxNumBatchRequests, timeouts",
+        "m.yaml:16: unknown key 'idd': did you mean 'id'? known keys: type, id",
+    ]
+
+    assert problems(read(folder, text, "embedded")) == ([], expected)
+    assert problems(read(folder, text, "embedded", strict=True)) == (expected, [])
+
+
 def test_the_older_form_runs_here(folder: Path) -> None:
     """Endpoints and the playground's ingress in the older form make a module to run."""
     text = """
