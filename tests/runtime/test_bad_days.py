@@ -178,22 +178,23 @@ async def test_what_an_edit_names_must_be_there() -> None:
 # --- too much -------------------------------------------------------------------------------------
 
 
-async def test_a_send_of_this_process_waits_for_room() -> None:
+@pytest.mark.parametrize("most", [1, 2])
+async def test_a_send_of_this_process_waits_for_room(most: int) -> None:
     """In the order of sending, however many there are; other addresses do not wait."""
     program = Program()
     program.open.clear()
     names = [str(number) for number in range(20)]
-    limits = Limits(max_waiting=2)
+    limits = Limits(max_waiting=most)
     async with Runtime(program.functions, data=None, limits=limits) as runtime:
         sends = [asyncio.create_task(runtime.send(to(name))) for name in names]
-        await until(lambda: sum(send.done() for send in sends) == 2)
+        await until(lambda: sum(send.done() for send in sends) == most)
         await runtime.send(to("other", "2"))
         taken = runtime.metrics().counters.ingress_messages
         program.open.set()
         await asyncio.gather(*sends)
         await runtime.idle()
 
-    assert taken == 3
+    assert taken == most + 1
     assert [name for name in program.seen if name != "other"] == names
 
 
