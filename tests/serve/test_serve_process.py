@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import os
 import signal
 import socket
 import subprocess
@@ -46,12 +47,14 @@ class Served:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
+            start_new_session=True,
         )
         assert self.process.stdout is not None
         self.first_line = self.process.stdout.readline()
         self.port = int(self.first_line.split("/statefun")[0].rpartition(":")[2])
         self.errors: Queue[str] = Queue()
-        threading.Thread(target=self._listen, daemon=True).start()
+        self.listener = threading.Thread(target=self._listen, daemon=True)
+        self.listener.start()
 
     def _listen(self) -> None:
         assert self.process.stderr is not None
@@ -179,6 +182,17 @@ def test_a_function_that_never_gives_the_process_back_is_cut_off(tmp_path: Path)
 
     assert code == 1
     assert "holds up the end of this process" in served.errors.get(timeout=PATIENCE_SECONDS)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_an_interrupt_from_the_terminal_stops_it_without_a_word(workers: int) -> None:
+    """A terminal sends it to all processes at once, also to those that are still starting."""
+    with serving(workers) as served:
+        os.killpg(served.process.pid, signal.SIGINT)
+        code = served.process.wait(PATIENCE_SECONDS)
+        served.listener.join(PATIENCE_SECONDS)
+
+    assert (code, list(served.errors.queue)) == (0, [])
 
 
 def test_a_worker_that_dies_is_replaced() -> None:
