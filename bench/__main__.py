@@ -6,7 +6,7 @@ import argparse
 import sys
 from typing import TYPE_CHECKING
 
-from bench import handler, serve
+from bench import handler, runtime, serve
 from bench.environment import Unavailable, described
 
 if TYPE_CHECKING:
@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from bench.figure import Figure, Row
 
 # A new figure is a module with a `FIGURE`, and a place here.
-FIGURES: dict[str, Figure] = {each.name: each for each in (handler.FIGURE, serve.FIGURE)}
+FIGURES: dict[str, Figure] = {
+    each.name: each for each in (handler.FIGURE, serve.FIGURE, runtime.FIGURE)
+}
 
 HEADINGS = ("figure", "case", "ours", "peer", "ratio", "rounds", "goal")
 

@@ -85,12 +85,10 @@ def test_an_encoded_request_is_what_protobuf_would_write(
     assert _proto.ToFunction.FromString(body) == expected
     batch = decode_request(body)
     assert (batch.typename, batch.target_id) == target
-    values = map(_proto.ToFunction.PersistedValue.FromString, batch.state)
-    messages = map(_proto.ToFunction.Invocation.FromString, batch.invocations)
-    assert (list(values), list(messages)) == (
-        list(expected.invocation.state),
-        list(expected.invocation.invocations),
-    )
+    assert (
+        [_proto.ToFunction.PersistedValue.FromString(each) for each in batch.state],
+        [_proto.ToFunction.Invocation.FromString(each) for each in batch.invocations],
+    ) == (list(expected.invocation.state), list(expected.invocation.invocations))
 
 
 @pytest.mark.parametrize("kind", [bytes, bytearray, memoryview])
