@@ -131,7 +131,8 @@ EXAMPLES: dict[str, Example] = {
     "MessageArgumentsError": Example(
         lambda: message_builder("t/f", "1", number=1),  # type: ignore[call-overload]
         "a message takes exactly one of int_value, float_value, long_value, str_value, "
-        "double_value, bool_value, or value with value_type; got number",
+        "double_value, bool_value, or value with value_type, "
+        "which is a type like IntType; got number",
         (ValueError, TypeError, KeyError),
     ),
     "NumberOutOfRangeError": Example(
@@ -142,7 +143,7 @@ EXAMPLES: dict[str, Example] = {
     ),
     "SerializationError": Example(
         lambda: message_builder("t/f", "1", int_value="one"),  # type: ignore[call-overload]
-        "io.statefun.types/int takes an integer, got str 'one'",
+        "io.statefun.types/int takes an integer, got str 'one': convert it first",
         (ValueError, TypeError),
     ),
     "TypeMismatchError": Example(
@@ -191,9 +192,6 @@ EXAMPLES: dict[str, Example] = {
         {"effect": "send", "address": ADA},
     ),
     "ProtocolError": Example(lambda: errors.ProtocolError("what happened"), "what happened"),
-    "LocalProtocolError": Example(
-        lambda: errors.LocalProtocolError("what happened"), "what happened"
-    ),
     "RemoteProtocolError": Example(
         lambda: RequestReplyHandler(StatefulFunctions()).handle_sync(NOTHING),
         "a request is bytes, got NoneType",
@@ -291,7 +289,6 @@ def test_an_error_survives_pickling(name: str, version: int) -> None:
     ("error", "status"),
     [
         (errors.ProtocolError, 500),
-        (errors.LocalProtocolError, 500),
         (errors.RemoteProtocolError, 400),
         (errors.IncompleteRequestError, 400),
     ],

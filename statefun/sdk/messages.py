@@ -80,7 +80,7 @@ def encode_headers(tag: bytes, headers: Headers) -> bytes:
     for key, value in pairs:
         field = delimited(b"\x0a", utf8(key, "a header's key"))
         if value is not None:
-            data = value.encode() if isinstance(value, str) else value
+            data = utf8(value, f"header {key!r}") if isinstance(value, str) else value
             if not isinstance(data, bytes | bytearray | memoryview):
                 raise InvalidMessageError(
                     f"header {key!r} has a value of type {type(value).__name__}: "
@@ -442,9 +442,10 @@ def message_builder(
     Args:
         target_typename: The function's typename, `namespace/name`.
         target_id: The id; not empty.
+        str_value: The value, if it is text.
         headers: Key → value, or pairs of both, in order and with duplicates; a value is bytes,
             text, or None for a null value. Engines that do not know headers ignore them.
-        **values: One of `int_value`, `float_value`, `long_value`, `str_value`, `double_value`,
+        **values: Else one of `int_value`, `float_value`, `long_value`, `double_value`,
             `bool_value`; or `value` with `value_type`. The type is never guessed from the value.
 
     Raises:
@@ -511,10 +512,10 @@ def _one_value(str_value: Any, values: dict[str, Any]) -> tuple[Any, Type[Any]]:
         value_type = SHORTHAND.get(keyword)
     elif values.keys() == _PAIR:
         value, value_type = values["value"], values["value_type"]
-    if value_type is None:
+    if value_type is None or not isinstance(value_type, Type):
         raise MessageArgumentsError(
-            f"a message takes exactly one of {', '.join(SHORTHAND)}, or value with value_type; "
-            f"got {', '.join(values) or 'nothing'}"
+            f"a message takes exactly one of {', '.join(SHORTHAND)}, or value with value_type, "
+            f"which is a type like IntType; got {', '.join(values) or 'nothing'}"
         )
     if value is None:
         raise InvalidMessageError("a message needs a value, got None: there is no null message")

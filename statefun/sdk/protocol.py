@@ -298,7 +298,8 @@ def encode_result(effects: Effects, mutations: Iterable[bytes]) -> bytes:
     parts: list[bytes] = []
     for message in effects.messages:  # piece by piece: joining once is what makes it cheap
         target_id = message.target_id
-        id_bytes = target_id.encode() if type(target_id) is str else utf8(target_id, "a target id")
+        is_plain = type(target_id) is str and target_id.isascii()
+        id_bytes = target_id.encode() if is_plain else utf8(target_id, "a target id")
         head = _target_heads(message.target_typename)[len(id_bytes)]
         built = message._held is None  # noqa: SLF001 - hot
         argument = message._encoded if built else message.argument()  # noqa: SLF001

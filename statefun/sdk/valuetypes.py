@@ -250,7 +250,10 @@ def utf8(text: object, what: str) -> bytes:
             return bytes(text)
     except UnicodeError as error:
         raise SerializationError(f"{what} is not valid Unicode: {error}") from error
-    raise SerializationError(f"{what} must be str or UTF-8 bytes, got {type(text).__name__}")
+    raise SerializationError(
+        f"{what} must be str or UTF-8 bytes, got {type(text).__name__}: convert it, or give it a "
+        "type of its own"
+    )
 
 
 # --- numbers --------------------------------------------------------------------------------------
@@ -261,7 +264,7 @@ def _index(value: object, bits: int, typename: str) -> int:
         number = operator.index(value)  # type: ignore[arg-type]  # the point is to find out
     except TypeError as error:
         raise SerializationError(
-            f"{typename} takes an integer, got {type(value).__name__} {value!r}"
+            f"{typename} takes an integer, got {type(value).__name__} {value!r}: convert it first"
         ) from error
     if not -(1 << bits - 1) <= number < 1 << bits - 1:
         raise SerializationError(f"{number} does not fit {typename} ({bits} bits, signed)")
@@ -303,7 +306,8 @@ def _normalise_double(value: Any) -> float:
         number: float = _DOUBLE.unpack(_DOUBLE.pack(value))[0]
     except (struct.error, OverflowError, TypeError, ValueError) as error:
         raise SerializationError(
-            f"a float or double takes a number, got {type(value).__name__} {value!r}"
+            f"a float or double takes a number, got {type(value).__name__} {value!r}: "
+            "convert it first"
         ) from error
     return number
 

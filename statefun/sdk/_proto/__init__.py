@@ -8,6 +8,7 @@ Law: only the modules named in `tests/test_architecture.py` import this one.
 """
 
 from importlib import resources
+from typing import Any
 
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 
@@ -19,7 +20,7 @@ for _file in _files:
     POOL.AddSerializedFile(_file.SerializeToString())
 
 
-def _message_class(full_name):
+def _message_class(full_name: str) -> Any:
     described = POOL.FindMessageTypeByName(full_name)
     message_class = message_factory.GetMessageClass(described)
     for nested in described.nested_types:  # where protobuf is not compiled, it leaves them out
@@ -28,7 +29,7 @@ def _message_class(full_name):
     return message_class
 
 
-def _request_in_pieces():
+def _request_in_pieces() -> Any:
     """A second reading of a ToFunction, in which the repeated fields of the batch are bytes.
 
     On the wire a message is a field of bytes, so protobuf itself cuts a batch into its pieces,
