@@ -49,7 +49,14 @@ _VENDOR: Final = "application/vnd."
 _OCTETS: Final = "application/octet-stream"
 _TEXT: Final = "text/plain; charset=utf-8"
 _RETRY_AFTER_S: Final = "1"
+_WRITE_S: Final = 30.0
 _VISIBLE_ASCII: Final = "".join(map(chr, range(0x21, 0x7F))).replace("%", "")
+
+
+_NO_KEYS: Final = (
+    "Idempotency-Key is not served yet, and the message was not taken: send it without the header, "
+    "and let the function tell repeated messages apart"
+)
 
 
 class _RefusedError(Exception):
@@ -94,14 +101,20 @@ class HttpIngress:
         await self._server.stop()
 
     async def _handle(self, request: web.Request) -> web.Response:
+        from aiohttp import web  # noqa: PLC0415 - an optional dependency; the server has checked
+
         try:
             if request.method not in ("PUT", "POST"):
                 return answer(405, f"{request.method} is not served: use PUT", Allow="PUT, POST")
+            if "Idempotency-Key" in request.headers:
+                return answer(501, _NO_KEYS)
             target = _parse_target(request.rel_url.raw_path)
             typename = _parse_content_type(request.headers.get("Content-Type"))
             await self._take(target, encode_typed_value(typename, await request.read()))
         except _RefusedError as refused:
             return answer(refused.status, refused.reason)
+        except web.RequestPayloadError as error:
+            return answer(400, f"the body cannot be read: {_one_line(error.__cause__ or error)}")
         except (RuntimeStoppedError, StoreError) as error:
             return answer(503, str(error), Retry_After=_RETRY_AFTER_S)
         return answer(200)
@@ -116,7 +129,7 @@ class HttpIngress:
 
 def _parse_target(raw_path: str) -> Address:
     """The address that a path means; `%2F` is part of a segment, not the end of one."""
-    segments = raw_path.strip("/").split("/")
+    segments = raw_path.removeprefix("/").split("/")
     if len(segments) != 3 or not all(segments):
         raise _RefusedError(
             400,
@@ -146,6 +159,10 @@ def _parse_content_type(content_type: str | None) -> str:
             "'Content-Type: application/vnd.io.statefun.types/string'",
         ) from None
     return typename
+
+
+def _one_line(error: BaseException) -> str:
+    return " ".join(str(error).split())
 
 
 # --- out ------------------------------------------------------------------------------------------
@@ -256,31 +273,45 @@ class HttpEgress:
     async def _hand_out(
         self, topic: deque[tuple[int, _Record]], request: web.Request
     ) -> web.StreamResponse:
-        record_id, record = topic.popleft()
+        taken = record_id, record = topic.popleft()
         response = _record_response(record_id, record)
         is_written = False
         try:
             is_written = await _write(response, request)
         finally:
             if not is_written:
-                topic.appendleft((record_id, record))
+                _put_back(topic, taken)
         if is_written and self._delivered is not None:
             self._delivered([record_id])
         return response
 
 
 async def _write(response: web.Response, request: web.Request) -> bool:
-    """Write an answer until every byte of it has left this process; False if the reader left."""
-    if request.transport is None:
+    """Write an answer until every byte of it has left this process.
+
+    Returns:
+        False if the reader left, or did not read for so long that it was sent away.
+    """
+    transport = request.transport
+    if transport is None:
         return False
-    request.transport.set_write_buffer_limits(high=0)  # so that draining waits for the last byte
+    transport.set_write_buffer_limits(high=0)  # so that draining waits for the last byte
     try:
-        await response.prepare(request)
-        await response.write_eof()
-        await request.writer.drain()
+        async with asyncio.timeout(_WRITE_S):
+            await response.prepare(request)
+            await response.write_eof()
+            await request.writer.drain()
     except ConnectionError:
         return False
+    except TimeoutError:
+        transport.abort()
+        return False
     return request.transport is not None
+
+
+def _put_back(topic: deque[tuple[int, _Record]], taken: tuple[int, _Record]) -> None:
+    """Put a record where it was: others may have been taken and put back meanwhile."""
+    topic.insert(sum(record_id < taken[0] for record_id, _ in topic), taken)
 
 
 def _record_response(record_id: int, record: _Record) -> web.Response:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from typing import TYPE_CHECKING, Final
 
@@ -27,7 +28,8 @@ class HttpServer:
         port: Which port; 0 for any free one.
 
     Attributes:
-        port: The port in use once started.
+        host: Where it listens.
+        port: The port in use once started; until then the one asked for.
 
     Raises:
         ModuleNotFoundError: If aiohttp is not installed.
@@ -53,7 +55,11 @@ class HttpServer:
         app = web.Application(client_max_size=0)
         app.router.add_route("*", "/{path:(?s:.*)}", self._handle)
         self._runner = web.AppRunner(
-            app, access_log=None, handle_signals=False, shutdown_timeout=_STOP_S
+            app,
+            access_log=None,
+            handle_signals=False,
+            shutdown_timeout=_STOP_S,
+            logger=_server_logger(),
         )
         await self._runner.setup()
         site = web.TCPSite(self._runner, self.host, self.port, backlog=_BACKLOG)
@@ -80,6 +86,26 @@ def answer(status: int, reason: str = "", **headers: str) -> web.Response:
 
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     return web.Response(status=status, text=f"{reason}\n" if reason else "", headers=named)
+
+
+def _server_logger() -> logging.Logger:
+    """Where the server says what went wrong; what is no HTTP is a mistake of its sender."""
+    logger = logging.getLogger("statefun.connectors.server")
+    logger.addFilter(_is_our_mistake)
+    return logger
+
+
+def _is_our_mistake(record: logging.LogRecord) -> bool:
+    from aiohttp.http_exceptions import HttpProcessingError  # noqa: PLC0415 - an optional dependency
+    from aiohttp.web import RequestPayloadError  # noqa: PLC0415 - likewise
+
+    error = record.exc_info[1] if record.exc_info else None
+    if not isinstance(error, HttpProcessingError | RequestPayloadError):
+        return True
+    logging.getLogger("statefun.connectors").debug(
+        "refused a request: %s", " ".join(str(error).split())
+    )
+    return False
 
 
 def _require_aiohttp() -> None:
