@@ -40,6 +40,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Engine"]
 
+_MOST_QUESTIONS = 10
+"""So often a function may ask for more values for one batch; then its answers are failures."""
+
 
 class Engine:
     """The state machine of one runtime.
@@ -152,6 +155,10 @@ class Engine:
             self._enqueue(timer.target, timer.sender, timer.argument)
         while self._retries and self._retries[0][0] <= now_ms:
             self._ready.append(heappop(self._retries)[2])
+
+    def clock_set(self, by_ms: int) -> None:
+        """The clock was set, so that it shows so much more: what is tried again waits as long."""
+        self._retries = [(at_ms + by_ms, tie, whose) for at_ms, tie, whose in self._retries]
 
     def loaded(self, address: Address, values: Mapping[str, StoredEntry]) -> None:
         """Take in what the store holds for an address that `take_loads` named."""
@@ -350,6 +357,12 @@ class Engine:
         self.counters.incomplete_replies += 1
         declared = self._declarations(mailbox.address.typename)
         declared.declare(missing)
+        mailbox.asked += 1
+        if mailbox.asked > _MOST_QUESTIONS:
+            raise RemoteProtocolError(
+                f"{mailbox.address} has asked for more values {mailbox.asked} times for one batch: "
+                "ask for all of them at once, under names that do not change"
+            )
         if len(declared) == batch.declared:
             names = ", ".join(repr(value.name) for value in missing) or "none"
             raise RemoteProtocolError(

@@ -23,14 +23,21 @@ T = TypeVar("T")
 
 @dataclass(slots=True)
 class _Tally(Generic[T]):
-    """What came and what went, by number, within one epoch."""
+    """What came and what went, by number, within one epoch.
+
+    Attributes:
+        doubtful: Of what came, the numbers that may be stored already: a delta with them failed,
+            and nobody knows how far it got.
+    """
 
     came: dict[int, T] = field(default_factory=dict)
     went: list[int] = field(default_factory=list)
+    doubtful: set[int] = field(default_factory=set)
 
     def remove(self, seq: int) -> None:
         """Take note that something went; if it came in this epoch, it never was."""
-        if self.came.pop(seq, None) is None:
+        is_new = self.came.pop(seq, None) is not None
+        if not is_new or seq in self.doubtful:
             self.went.append(seq)
 
     def prepend(self, earlier: _Tally[T]) -> None:
@@ -39,6 +46,7 @@ class _Tally(Generic[T]):
         What the earlier one brought and this one removed is in both parts: whether the earlier
         delta reached the disk after all cannot be known.
         """
+        self.doubtful = earlier.doubtful | earlier.came.keys()
         self.came = earlier.came | self.came
         self.went = earlier.went + self.went
 

@@ -41,17 +41,19 @@ class Mailbox:
 
     Attributes:
         address: Whose it is.
-        taken: The messages of the current batch; empty if the address is idle.
-        waiting: Those behind it.
+        taken: The messages of the current batch; None if the address is idle.
+        waiting: Those behind it; None if there are none.
         batch: The attempt that is in flight, None if none is.
         attempts: How many attempts of the current batch have failed.
         misses: How often in a row no connection could be made.
+        asked: How often the function has asked for more values for the current batch.
         values: Name → value of what is stored for the address; None if it has not been loaded.
         changed_in: The epoch in which a value was last changed.
     """
 
     __slots__ = (
         "address",
+        "asked",
         "attempts",
         "batch",
         "changed_in",
@@ -68,6 +70,7 @@ class Mailbox:
         self.batch: Batch | None = None
         self.attempts = 0
         self.misses = 0
+        self.asked = 0
         self.values: dict[str, StoredEntry] | None = None
         self.changed_in = 0
 
@@ -89,5 +92,5 @@ class Mailbox:
         """
         finished, self.taken, self.waiting = self.taken, self.waiting, None
         self.batch = None
-        self.attempts = self.misses = 0
+        self.attempts = self.misses = self.asked = 0
         return finished or []

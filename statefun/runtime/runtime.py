@@ -17,7 +17,7 @@ from statefun.runtime.engine import Engine
 from statefun.runtime.memory import MemoryStore
 from statefun.runtime.retry import Backoff
 from statefun.runtime.sqlite import SqliteStore
-from statefun.runtime.tap import Tap
+from statefun.runtime.tap import Tap, TapReader
 from statefun.runtime.values import visible_values
 from statefun.sdk.address import Address, parse_typename
 from statefun.sdk.functions import StatefulFunctions
@@ -261,8 +261,10 @@ class Runtime:
         values = engine.values_of(address, self._store.load(address))
         return visible_values(values, self._clock.now_ms())
 
-    def egress(self, typename: str) -> Tap:
-        """The records that functions send to an egress, for `async for`; see `Tap`.
+    def egress(self, typename: str) -> TapReader:
+        """The records that functions send to an egress, for `async for`; see `TapReader`.
+
+        Each call makes a reader of its own.
 
         An egress that was not named when the runtime was made begins to exist by this; messages
         to it before that fail, and are tried again.
@@ -283,7 +285,7 @@ class Runtime:
             raise ConfigurationError(
                 f"the records of {typename!r} go to {egress!r}: read them where that puts them"
             )
-        return egress
+        return TapReader(egress)
 
     @property
     def is_healthy(self) -> bool:
