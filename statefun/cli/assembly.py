@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from statefun.connectors.http import HttpEgress, HttpIngress
@@ -40,6 +41,7 @@ def assemble(
     durability: Durability = "full",
     host: str = "127.0.0.1",
     strict: bool = False,
+    drain: timedelta = timedelta(seconds=10),
 ) -> Assembly:
     """Make a runtime of module files and of functions of this process.
 
@@ -52,6 +54,7 @@ def assemble(
         durability: See `Durability`.
         host: Where the ingresses and egresses listen.
         strict: Whether an unknown key in a file is an error.
+        drain: How long calls that are under way may go on when the runtime stops.
 
     Raises:
         ConfigurationError: If a file or a target is wrong, or they do not go together.
@@ -70,6 +73,7 @@ def assemble(
         endpoints=[spec.endpoint() for spec in module.endpoints],
         ingresses=ingresses,
         egresses=egresses,
+        drain=drain,
     )
     return Assembly(runtime, ingresses, egresses)
 
