@@ -6,19 +6,18 @@
     │   ├── InvalidSpecError                           a value that cannot be declared like this
     │   ├── InvalidFunctionError                       not callable with a context and a message
     │   └── AlreadyRegisteredError                     a typename or a value name used twice
-    ├── InvalidMessageError (ValueError, TypeError)    a message, delay or record that cannot be sent
+    ├── InvalidMessageError (ValueError, TypeError)    a message or record that cannot be sent
     │   ├── MessageArgumentsError (KeyError)           wrong keywords for a builder
     │   ├── MessageTooLargeError                       longer than the limit
     │   ├── IdempotencyConflictError                   the key was used for another message
-    │   └── NumberOutOfRangeError (struct.error)       a number that Kafka's format has no room for
+    │   └── NumberOutOfRangeError (struct.error)       a number too large for Kafka's format
     ├── SerializationError (ValueError, TypeError)     to or from bytes failed
-    ├── TypeMismatchError (TypeError)                  a value carries one typename and is read as another
+    ├── TypeMismatchError (TypeError)                  a value is read as what it is not
     ├── UnknownValueError (AttributeError)             storage was asked for a value without a spec
     ├── UnknownFunctionError (KeyError, ValueError)    no function is registered under that typename
-    ├── InvocationError                                a function raised; `__cause__` is what it raised
-    ├── TurnEndedError (RuntimeError)                  an effect was asked for after its batch had ended
+    ├── InvocationError                                a function raised, `__cause__` says what
+    ├── TurnEndedError (RuntimeError)                  an effect came after its batch had ended
     ├── ProtocolError                                  `.http_status`: what a server should answer
-    │   ├── LocalProtocolError                         we were about to send nonsense
     │   └── RemoteProtocolError                        they sent nonsense
     │       ├── IncompleteRequestError (AttributeError)    a request without invocation or target
     │       └── UnknownEgressError                         a record for an unknown egress
@@ -55,7 +54,6 @@ __all__ = [
     "InvalidSpecError",
     "InvalidTypenameError",
     "InvocationError",
-    "LocalProtocolError",
     "MessageArgumentsError",
     "MessageTooLargeError",
     "NumberOutOfRangeError",
@@ -91,7 +89,7 @@ class StatefunError(Exception):
     """The root of every error that `statefun` raises on purpose."""
 
 
-class _Sentence(StatefunError):
+class _SentenceError(StatefunError):
     """An error whose only fact is its sentence."""
 
     def __init__(self, sentence: str) -> None:
@@ -102,7 +100,7 @@ class _Sentence(StatefunError):
         return self.sentence
 
 
-class DefinitionError(_Sentence, ValueError, TypeError):
+class DefinitionError(_SentenceError, ValueError, TypeError):
     """The program is wrong, found when a function, a spec or a type was defined."""
 
 
@@ -133,7 +131,7 @@ class AlreadyRegisteredError(DefinitionError):
     """A function typename, or a value name within one function, was registered twice."""
 
 
-class InvalidMessageError(_Sentence, ValueError, TypeError):
+class InvalidMessageError(_SentenceError, ValueError, TypeError):
     """A message, a delay, a token or an egress record that cannot be sent."""
 
 
@@ -153,7 +151,7 @@ class NumberOutOfRangeError(InvalidMessageError, struct.error):
     """A number does not fit the format that Kafka's serializers use for it."""
 
 
-class SerializationError(_Sentence, ValueError, TypeError):
+class SerializationError(_SentenceError, ValueError, TypeError):
     """A value could not be turned into bytes, or bytes into a value; `__cause__` says why."""
 
 
@@ -249,14 +247,10 @@ class TurnEndedError(StatefunError, RuntimeError):
         )
 
 
-class ProtocolError(_Sentence):
+class ProtocolError(_SentenceError):
     """Bytes that break the request/reply protocol; `http_status` is what a server should answer."""
 
     http_status = 500
-
-
-class LocalProtocolError(ProtocolError):
-    """We were about to send something that the other side could not accept."""
 
 
 class RemoteProtocolError(ProtocolError):
@@ -273,7 +267,7 @@ class UnknownEgressError(RemoteProtocolError):
     """A function sent a record to an egress that does not exist."""
 
 
-class TransportError(_Sentence):
+class TransportError(_SentenceError):
     """A function could not be reached, or what answered was no endpoint.
 
     Attributes:
@@ -284,31 +278,20 @@ class TransportError(_Sentence):
         super().__init__(sentence)
         self.connected = connected
 
-    def __reduce__(self) -> tuple[object, ...]:
-        return (_transport_error, (type(self), self.sentence, self.connected))
-
 
 class ReplyTooLargeError(TransportError):
     """A function answered with more than is read of an answer."""
 
 
-def _transport_error(
-    kind: type[TransportError],
-    sentence: str,
-    connected: bool,  # noqa: FBT001
-) -> TransportError:
-    return kind(sentence, connected=connected)
-
-
-class AddressBusyError(_Sentence):
+class AddressBusyError(_SentenceError):
     """So much waits for an address that it takes no more from outside; nothing was kept."""
 
 
-class GivenUpError(_Sentence):
+class GivenUpError(_SentenceError):
     """A message used up its attempts where the policy is `fail`; `__cause__` is the last error."""
 
 
-class StoreError(_Sentence):
+class StoreError(_SentenceError):
     """The data directory cannot be used as it is."""
 
 
@@ -320,9 +303,9 @@ class SchemaTooNewError(StoreError):
     """The data directory was written by a newer version."""
 
 
-class ConfigurationError(_Sentence, ValueError):
+class ConfigurationError(_SentenceError, ValueError):
     """A module file, an option or a target on the command line is wrong."""
 
 
-class RuntimeStoppedError(_Sentence, RuntimeError):
+class RuntimeStoppedError(_SentenceError, RuntimeError):
     """The runtime has stopped, or is stopping, and takes no more messages."""

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import settings
 
 from statefun.sdk.functions import StatefulFunctions
 from statefun.sdk.handler import RequestReplyHandler
+
+settings.register_profile("house", deadline=None)  # a busy machine is no failure
+settings.load_profile("house")
 
 
 @pytest.fixture

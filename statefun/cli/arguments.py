@@ -21,6 +21,7 @@ __all__ = [
     "add_dialect",
     "add_json",
     "parse_port",
+    "parse_seconds",
     "parse_target",
     "parse_text",
     "parse_type",
@@ -30,6 +31,7 @@ __all__ = [
 
 DEFAULT_DATA = ".statefun"
 _LAST_PORT = 65535
+_LONGEST_S = 86_400
 
 
 class CommandError(StatefunError):
@@ -73,6 +75,19 @@ def parse_port(text: str) -> int:
     if not (text.isdecimal() and int(text) <= _LAST_PORT):
         raise ArgumentTypeError(f"{text!r} is no port: write a number from 0 to {_LAST_PORT}")
     return int(text)
+
+
+def parse_seconds(text: str) -> float:
+    """A time in seconds, 0 or more."""
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = -1.0
+    if not 0 <= seconds <= _LONGEST_S:
+        raise ArgumentTypeError(
+            f"{text!r} is no time: write a number of seconds from 0 to {_LONGEST_S}"
+        )
+    return seconds
 
 
 def add_data(parser: ArgumentParser) -> None:

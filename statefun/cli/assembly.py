@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from statefun.connectors.http import HttpEgress, HttpIngress
@@ -45,6 +46,7 @@ def assemble(
     strict: bool = False,
     dialect: str = DEFAULT_DIALECT,
     on_failure: Outcome = "dead-letter",
+    drain: timedelta = timedelta(seconds=10),
 ) -> Assembly:
     """Make a runtime of module files and of functions of this process.
 
@@ -59,6 +61,7 @@ def assemble(
         strict: Whether an unknown key in a file is an error.
         dialect: The engine that the files were written for.
         on_failure: What becomes of messages that functions of this process fail on.
+        drain: How long calls that are under way may go on when the runtime stops.
 
     Raises:
         ConfigurationError: If a file or a target is wrong, or they do not go together.
@@ -79,6 +82,7 @@ def assemble(
         ingresses=ingresses,
         egresses=egresses,
         failure={name: failure for each in functions for name in each.typenames},
+        drain=drain,
     )
     return Assembly(runtime, ingresses, egresses)
 

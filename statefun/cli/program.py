@@ -12,6 +12,7 @@ import sys
 import traceback
 from argparse import SUPPRESS, ArgumentParser
 from importlib.metadata import version
+from threading import Event, Thread
 from typing import TYPE_CHECKING, NoReturn
 
 from statefun.cli import check, dead_letters, parked, run, send, serve, state, timers
@@ -26,13 +27,15 @@ __all__ = ["main"]
 
 _COMMANDS = (serve, run, send, state, timers, dead_letters, parked, check)
 _INTERRUPTED = 130
+_EXIT_S = 3.0
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command.
 
     Args:
-        argv: What follows the program's name; None for the arguments of this process.
+        argv: What follows the program's name; None for the arguments of this process, which then
+            ends within three seconds after the command, whatever threads are left.
 
     Returns:
         The exit code: 0, 1 for a failure, 2 for wrong usage, 130 if it was interrupted.
@@ -45,7 +48,18 @@ def main(argv: Sequence[str] | None = None) -> int:
         level=logging.DEBUG if arguments.debug else logging.WARNING,
         format="%(asctime)s %(levelname)s %(name)s: %(message)s",
     )
-    return _run(arguments)
+    code = _run(arguments)
+    if argv is None:
+        Thread(target=_leave, args=(code,), name="statefun-exit", daemon=True).start()
+    return code
+
+
+def _leave(code: int) -> None:
+    """End the process if the interpreter still waits for threads that functions have left."""
+    Event().wait(_EXIT_S)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
 
 
 def _parse(argv: Sequence[str] | None) -> Namespace:

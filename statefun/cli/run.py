@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import sys
 from contextlib import AsyncExitStack
+from datetime import timedelta
+from threading import Event, Thread
 from typing import TYPE_CHECKING, Any, Final
 
-from statefun.cli.arguments import UsageError, add_data, add_dialect, parse_port, parse_target, say
+from statefun.cli.arguments import (
+    UsageError,
+    add_data,
+    add_dialect,
+    parse_port,
+    parse_seconds,
+    parse_target,
+    say,
+)
 from statefun.runtime.policy import OUTCOMES
 
 if TYPE_CHECKING:
@@ -21,6 +32,12 @@ if TYPE_CHECKING:
 __all__ = ["add", "run"]
 
 _CONNECTIONS: Final = 65_536
+
+_STOP_S = 10.0
+"""How much longer than the calls everything else may take to end after a signal."""
+
+_CANCELLED_S = 1.0
+"""How long what functions left running may clean up in the end."""
 
 
 def add(commands: Any, *parents: ArgumentParser) -> None:
@@ -64,6 +81,13 @@ def add(commands: Any, *parents: ArgumentParser) -> None:
         "for an endpoint its failureMode says so (default: %(default)s)",
     )
     parser.add_argument(
+        "--drain",
+        type=parse_seconds,
+        default=10.0,
+        metavar="SECONDS",
+        help="how long calls that are under way may go on after SIGTERM (default: %(default)g)",
+    )
+    parser.add_argument(
         "--strict", action="store_true", help="take no unknown keys in module files"
     )
     add_dialect(parser, "the engine that the module files were written for")
@@ -85,9 +109,16 @@ def run(arguments: Namespace) -> int:
         strict=arguments.strict,
         dialect=arguments.dialect,
         on_failure=arguments.on_failure,
+        drain=timedelta(seconds=arguments.drain),
     )
     _allow_connections()
-    asyncio.run(_run(assembly, arguments))
+    # `asyncio.run` would wait for tasks and threads of functions, which may never end.
+    loop = asyncio.new_event_loop()
+    try:
+        loop.run_until_complete(_run(assembly, arguments))
+    finally:
+        loop.run_until_complete(_cancel_the_rest())
+        loop.close()
     return 0
 
 
@@ -105,6 +136,7 @@ def _allow_connections() -> None:
 
 async def _run(assembly: Assembly, arguments: Namespace) -> None:
     stop = _stop_signal()
+    _limit_the_stop(arguments.drain + _STOP_S)
     runtime = assembly.runtime
     async with AsyncExitStack() as stack:
         admin = _admin(runtime, arguments)
@@ -140,6 +172,34 @@ def _stop_signal() -> asyncio.Event:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     return stop
+
+
+def _limit_the_stop(seconds: float) -> None:
+    """Let a signal end this process after so long, if a function holds up the event loop."""
+    asked = Event()
+
+    def watch() -> None:
+        asked.wait()
+        Event().wait(seconds)
+        sys.stderr.write(
+            f"statefun run: not stopped {seconds:g} s after the signal: a function holds up the "
+            "event loop; ended without it, what was answered for is kept\n"
+        )
+        sys.stderr.flush()
+        os._exit(1)
+
+    Thread(target=watch, name="statefun-stop", daemon=True).start()
+    for number in (signal.SIGTERM, signal.SIGINT):  # the loop is woken all the same
+        signal.signal(number, lambda *_: asked.set())
+
+
+async def _cancel_the_rest() -> None:
+    """Cancel tasks that functions have left running, and wait for them a while."""
+    rest = asyncio.all_tasks() - {asyncio.current_task()}
+    for each in rest:
+        each.cancel()
+    if rest:
+        await asyncio.wait(rest, timeout=_CANCELLED_S)
 
 
 def _ready(assembly: Assembly, arguments: Namespace, admin: AdminServer | None) -> str:

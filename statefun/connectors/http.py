@@ -55,6 +55,7 @@ _TEXT: Final = "text/plain; charset=utf-8"
 _RETRY_AFTER_S: Final = "1"
 _LONGEST_BODY: Final = 32 << 20
 _LONGEST_KEY: Final = 255
+_WRITE_S: Final = 30.0
 _BROKEN_ESCAPE: Final = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _VISIBLE_ASCII: Final = "".join(map(chr, range(0x21, 0x7F))).replace("%", "")
 
@@ -138,7 +139,7 @@ def _parse_target(raw_path: str) -> Address:
         raise RefusedError(
             400, f"the path {raw_path!r} has a '%' without two hex digits: write %25 for a '%'"
         )
-    segments = raw_path.strip("/").split("/")
+    segments = raw_path.removeprefix("/").split("/")
     if len(segments) != 3 or not all(segments):
         raise RefusedError(
             400,
@@ -296,31 +297,45 @@ class HttpEgress:
     async def _hand_out(
         self, topic: deque[tuple[int, _Record]], request: web.Request
     ) -> web.StreamResponse:
-        record_id, record = topic.popleft()
+        taken = record_id, record = topic.popleft()
         response = _record_response(record_id, record)
         is_written = False
         try:
             is_written = await _write(response, request)
         finally:
             if not is_written:
-                topic.appendleft((record_id, record))
+                _put_back(topic, taken)
         if is_written and self._delivered is not None:
             self._delivered([record_id])
         return response
 
 
 async def _write(response: web.Response, request: web.Request) -> bool:
-    """Write an answer until every byte of it has left this process; False if the reader left."""
-    if request.transport is None:
+    """Write an answer until every byte of it has left this process.
+
+    Returns:
+        False if the reader left, or did not read for so long that it was sent away.
+    """
+    transport = request.transport
+    if transport is None:
         return False
-    request.transport.set_write_buffer_limits(high=0)  # so that draining waits for the last byte
+    transport.set_write_buffer_limits(high=0)  # so that draining waits for the last byte
     try:
-        await response.prepare(request)
-        await response.write_eof()
-        await request.writer.drain()
+        async with asyncio.timeout(_WRITE_S):
+            await response.prepare(request)
+            await response.write_eof()
+            await request.writer.drain()
     except ConnectionError:
         return False
+    except TimeoutError:
+        transport.abort()
+        return False
     return request.transport is not None
+
+
+def _put_back(topic: deque[tuple[int, _Record]], taken: tuple[int, _Record]) -> None:
+    """Put a record where it was: others may have been taken and put back meanwhile."""
+    topic.insert(sum(record_id < taken[0] for record_id, _ in topic), taken)
 
 
 def _record_response(record_id: int, record: _Record) -> web.Response:

@@ -28,9 +28,6 @@ _LINGER_S: Final = 10.0
 """So long the rest of a refused body is read, that its sender may read the answer."""
 _CODINGS: Final = ("", "identity", "gzip", "deflate")
 
-_mute = logging.getLogger("statefun.connectors.malformed")
-_mute.setLevel(logging.CRITICAL)  # aiohttp logs a traceback for each request that is no HTTP
-
 
 class RefusedError(Exception):
     """A request that is answered with `status` and a reason."""
@@ -52,7 +49,8 @@ class HttpServer:
             up to its body.
 
     Attributes:
-        port: The port in use once started.
+        host: Where it listens.
+        port: The port in use once started; until then the one asked for.
         patience_s: As given.
 
     Raises:
@@ -98,7 +96,7 @@ class HttpServer:
             shutdown_timeout=_STOP_S,
             keepalive_timeout=self.patience_s,
             lingering_time=min(_LINGER_S, self.patience_s),
-            logger=_mute,
+            logger=_server_logger(),
         )
         await self._runner.setup()
         site = web.TCPSite(self._runner, self.host, self.port, backlog=_BACKLOG)
@@ -166,7 +164,7 @@ async def read_body(request: web.Request, max_bytes: int, patience_s: float) -> 
             408, f"the body stopped coming: {len(body)} bytes, and none for {patience_s:g} s"
         ) from None
     except web_protocol.RequestPayloadError as error:
-        reason = " ".join(str(error).split())
+        reason = _one_line(error.__cause__ or error)
         raise RefusedError(400, f"the body is not as its headers say: {reason}") from error
 
 
@@ -180,6 +178,28 @@ def answer(status: int, reason: str = "", **headers: str) -> web.Response:
 
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     return web.Response(status=status, text=f"{reason}\n" if reason else "", headers=named)
+
+
+def _server_logger() -> logging.Logger:
+    """Where the server says what went wrong; what is no HTTP is a mistake of its sender."""
+    server_logger = logging.getLogger("statefun.connectors.server")
+    server_logger.addFilter(_is_our_mistake)
+    return server_logger
+
+
+def _is_our_mistake(record: logging.LogRecord) -> bool:
+    from aiohttp.http_exceptions import HttpProcessingError  # noqa: PLC0415 - an optional dependency
+    from aiohttp.web import RequestPayloadError  # noqa: PLC0415 - likewise
+
+    error = record.exc_info[1] if record.exc_info else None
+    if not isinstance(error, HttpProcessingError | RequestPayloadError):
+        return True
+    logger.debug("refused a request: %s", _one_line(error))
+    return False
+
+
+def _one_line(error: BaseException) -> str:
+    return " ".join(str(error).split())
 
 
 def _require_aiohttp() -> None:

@@ -32,7 +32,11 @@ class Clock(Protocol):
     """Tells the time, and arranges calls."""
 
     def now_ms(self) -> int:
-        """Milliseconds since the epoch."""
+        """Milliseconds since the epoch; goes back or leaps when somebody sets the clock."""
+        ...
+
+    def uptime_ms(self) -> int:
+        """Milliseconds since some moment before now; never goes back, and nobody can set it."""
         ...
 
     def call_at(self, due_ms: int, callback: Callable[[], object]) -> Alarm:
@@ -49,6 +53,10 @@ class SystemClock:
     def now_ms(self) -> int:
         """Milliseconds since the epoch, by the system's clock."""
         return time.time_ns() // 1_000_000
+
+    def uptime_ms(self) -> int:
+        """Milliseconds since the start of the machine, or another moment."""
+        return time.monotonic_ns() // 1_000_000
 
     def call_at(self, due_ms: int, callback: Callable[[], object]) -> Alarm:
         """Call `callback` on the running event loop, after 30 seconds at the latest."""
@@ -76,6 +84,7 @@ class ManualClock:
 
     def __init__(self, now_ms: int = 1_000_000_000_000) -> None:
         self._now_ms = now_ms
+        self._uptime_ms = 0
         self._alarms: list[tuple[int, int, _ManualAlarm]] = []
         self._count = 0
 
@@ -83,11 +92,18 @@ class ManualClock:
         """Milliseconds since the epoch, as far as this clock knows."""
         return self._now_ms
 
+    def uptime_ms(self) -> int:
+        """By how many milliseconds it was advanced."""
+        return self._uptime_ms
+
     def call_at(self, due_ms: int, callback: Callable[[], object]) -> Alarm:
-        """Call `callback` from within the `advance` that reaches `due_ms`; at once if it has."""
+        """Call `callback` from within the `advance` that reaches `due_ms`; at once if it has.
+
+        Setting the clock does not change how far it has to be advanced until then.
+        """
         alarm = _ManualAlarm(callback)
         self._count += 1
-        heappush(self._alarms, (due_ms, self._count, alarm))
+        heappush(self._alarms, (self._uptime_ms + due_ms - self._now_ms, self._count, alarm))
         self._ring()
         return alarm
 
@@ -106,11 +122,16 @@ class ManualClock:
 
     def advance_to(self, now_ms: int) -> None:
         """Go on to a point in time, and make the calls that become due; never goes back."""
+        self._uptime_ms += max(0, now_ms - self._now_ms)
         self._now_ms = max(self._now_ms, now_ms)
         self._ring()
 
+    def set_to(self, now_ms: int) -> None:
+        """Show another time, earlier or later, as if somebody had set the clock; no time passes."""
+        self._now_ms = now_ms
+
     def _ring(self) -> None:
-        while self._alarms and self._alarms[0][0] <= self._now_ms:
+        while self._alarms and self._alarms[0][0] <= self._uptime_ms:
             callback = heappop(self._alarms)[2].callback
             if callback is not None:
                 callback()

@@ -20,11 +20,13 @@ from statefun.connectors.ports import OutgoingRecord
 from statefun.errors import (
     AddressBusyError,
     GivenUpError,
+    InvocationError,
     RuntimeStoppedError,
     StoreError,
     TransportError,
 )
 from statefun.runtime.setbacks import is_counted
+from statefun.runtime.transport import attempt_error
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterable, Sequence
@@ -58,6 +60,12 @@ _NEXT_STEPS: Final = {
 _STORE_PAUSE_MS = 1000
 """After a commit that failed, the next is tried so much later."""
 
+_CLOCK_SET_MS = 100
+"""If the wall clock and the uptime drift apart by more, the wall clock was set."""
+
+_CANCELLED_S = 2.0
+"""So long a call that was cancelled may clean up."""
+
 
 class Dispatcher:
     """Drives an engine: makes its calls, its commits, and wakes it in time.
@@ -89,7 +97,8 @@ class Dispatcher:
         self._outcomes: list[tuple[Batch, bytes | Exception]] = []
         self._writer = ThreadPoolExecutor(1, "statefun-writer") if store.is_blocking else None
         self._commit: asyncio.Future[None] | None = None
-        self._commit_after_ms = 0
+        self._commit_after_ms = 0  # by the clock's uptime
+        self._epoch_ms = clock.now_ms() - clock.uptime_ms()
         self._is_store_failing = False
         self._unreachable: set[str] = set()
         self._idlers: list[asyncio.Future[None]] = []
@@ -206,7 +215,8 @@ class Dispatcher:
         """Take in no more messages, begin no more calls, and let those under way end.
 
         Args:
-            within: Calls that take longer are cancelled; they are made again after a restart.
+            within: Calls that take longer are cancelled, and left behind if they are not over two
+                seconds later; they are made again after a restart.
         """
         self._is_accepting = False
         self._is_draining = True
@@ -215,7 +225,9 @@ class Dispatcher:
             for call in late:
                 call.cancel()
             if late:
-                await asyncio.wait(late)
+                _, stuck = await asyncio.wait(late, timeout=_CANCELLED_S)
+                for call in stuck:
+                    logger.error("%s goes on though it was cancelled; left behind", call.get_name())
 
     def close(self) -> None:
         """Let `run` commit what is left, once, and end."""
@@ -252,7 +264,7 @@ class Dispatcher:
 
     def _step(self) -> None:
         """Everything that can be done now."""
-        engine, now_ms = self._engine, self._clock.now_ms()
+        engine, now_ms = self._engine, self._now_ms()
         self._apply_outcomes()
         self._finish_commit()
         engine.tick(now_ms)
@@ -263,6 +275,15 @@ class Dispatcher:
         for setback in engine.take_setbacks():
             self._take_note(setback)
         self._set_alarm()
+
+    def _now_ms(self) -> int:
+        """The time. If the clock was set, the engine learns of it first."""
+        now_ms = self._clock.now_ms()
+        set_by_ms = now_ms - self._clock.uptime_ms() - self._epoch_ms
+        if abs(set_by_ms) > _CLOCK_SET_MS:
+            self._epoch_ms += set_by_ms
+            self._engine.clock_set(set_by_ms)
+        return now_ms
 
     def _admit(self) -> None:
         """Take in what waits for room, in the order of sending."""
@@ -279,7 +300,7 @@ class Dispatcher:
         loads = True
         while loads:
             for batch in self._engine.take_batches(now_ms):
-                call = _start(self._call(batch))
+                call = _start(self._call(batch), f"the call of {batch.address}")
                 if not call.done():
                     self._calls.add(call)
                     call.add_done_callback(self._calls.discard)
@@ -294,12 +315,12 @@ class Dispatcher:
         typename = batch.address.typename
         try:
             outcome = await self._invoke(typename, batch.request)
-        except asyncio.CancelledError:
+        except asyncio.CancelledError as error:
             if self._is_draining:
                 raise
-            outcome = TransportError(f"the call of {batch.address} was cancelled by its own code")
-        except Exception as error:  # noqa: BLE001 - whatever it is, it is one failed attempt
-            outcome = error
+            outcome = attempt_error(batch.address, error)
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - it is one failed attempt
+            outcome = attempt_error(batch.address, error)
         self._outcomes.append((batch, outcome))
         self._wake.set()
 
@@ -309,7 +330,7 @@ class Dispatcher:
         breaker = self._directory.breaker(typename)
         if breaker is None:
             return await transport.invoke(request)
-        if not breaker.lets_through(self._clock.now_ms()):
+        if not breaker.lets_through(self._clock.uptime_ms()):
             raise TransportError(
                 f"the endpoint of {typename} could not be reached, and is not tried again yet",
                 connected=False,
@@ -321,14 +342,14 @@ class Dispatcher:
             is_connected = is_counted(error)
             raise
         finally:
-            if breaker.ended(self._clock.now_ms(), is_connected=is_connected):
+            if breaker.ended(self._clock.uptime_ms(), is_connected=is_connected):
                 self._engine.hurry(lambda other: self._directory.breaker(other) is breaker)
 
     def _apply_outcomes(self) -> None:
         outcomes, self._outcomes = self._outcomes, []
         if not outcomes:
             return
-        now_ms = self._clock.now_ms()
+        now_ms = self._now_ms()
         for batch, outcome in outcomes:
             if isinstance(outcome, Exception):
                 self._engine.failed(batch, outcome, now_ms)
@@ -341,7 +362,8 @@ class Dispatcher:
         """Have the loop woken when time brings something to do."""
         due_ms = self._engine.next_wake_ms()
         if self._is_store_failing and self._commit is None:
-            due_ms = min(due_ms or self._commit_after_ms, self._commit_after_ms)
+            commit_ms = self._clock.now_ms() + self._commit_after_ms - self._clock.uptime_ms()
+            due_ms = commit_ms if due_ms is None else min(due_ms, commit_ms)
         if due_ms == self._alarm_ms:
             return
         if self._alarm is not None:
@@ -365,7 +387,7 @@ class Dispatcher:
 
     def _begin_commit(self) -> None:
         """Write what has changed, unless a delta is being written or the store needs a pause."""
-        if self._is_store_failing and self._clock.now_ms() < self._commit_after_ms:
+        if self._is_store_failing and self._clock.uptime_ms() < self._commit_after_ms:
             return
         delta = self._engine.begin_commit()
         if delta is None:
@@ -406,7 +428,7 @@ class Dispatcher:
                         f"with the same Idempotency-Key, or it may come twice: {error}"
                     )
                 )
-        self._commit_after_ms = self._clock.now_ms() + _STORE_PAUSE_MS
+        self._commit_after_ms = self._clock.uptime_ms() + _STORE_PAUSE_MS
         if not self._is_store_failing:
             self._is_store_failing = True
             logger.error(
@@ -508,7 +530,7 @@ class Dispatcher:
             address,
             next_step,
             setback.error,
-            exc_info=setback.error if setback.attempts == 1 else None,
+            exc_info=setback.error if _has_trace(setback) else None,
             extra=facts,
         )
 
@@ -518,8 +540,14 @@ class Dispatcher:
             logger.warning("%s can be reached again", typename)
 
 
-def _start(call: Coroutine[object, object, None]) -> asyncio.Task[None]:
+def _has_trace(setback: Setback) -> bool:
+    """Whether a traceback says more than the sentence: where in a function, the first time."""
+    return setback.attempts == 1 and isinstance(setback.error, InvocationError)
+
+
+def _start(call: Coroutine[object, object, None], name: str) -> asyncio.Task[None]:
     """A task for one call; where Python can, it runs at once up to its first wait."""
     if sys.version_info >= (3, 12):
-        return asyncio.Task(call, loop=asyncio.get_running_loop(), eager_start=True)
-    return asyncio.get_running_loop().create_task(call)
+        loop = asyncio.get_running_loop()
+        return asyncio.Task(call, loop=loop, name=name, eager_start=True)
+    return asyncio.get_running_loop().create_task(call, name=name)

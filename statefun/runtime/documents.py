@@ -80,7 +80,7 @@ def read_documents(path: str) -> tuple[list[Document], list[Problem]]:
     documents: list[Document] = []
     problems: list[Problem] = []
     try:
-        loader = yaml.SafeLoader(text)
+        loader = _Loader(text)
         while loader.check_node():
             _read_document(loader, path, documents, problems)
     except yaml.YAMLError as error:  # the parser cannot go on behind it
@@ -102,6 +102,19 @@ def unknown_key(key: str, known: Iterable[str], hint: str | None = None) -> str:
     close = get_close_matches(key, known, 1)
     advice = f"did you mean {close[0]!r}?" if close else f"{hint or 'it has no effect'};"
     return f"unknown key {key!r}: {advice} known keys: {', '.join(known)}"
+
+
+class _Loader(yaml.SafeLoader):
+    """A loader that says where a scalar is that its tag does not fit."""
+
+    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:  # noqa: FBT001, FBT002
+        try:
+            return super().construct_object(node, deep)
+        except (ValueError, TypeError, LookupError, AttributeError, OverflowError) as error:
+            kind = node.tag.rpartition(":")[2]
+            raise yaml.constructor.ConstructorError(
+                None, None, f"{node.value!r} is no {kind}; put it into quotes", node.start_mark
+            ) from error
 
 
 def _read_document(

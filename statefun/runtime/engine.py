@@ -59,6 +59,9 @@ __all__ = ["Engine"]
 
 _REASON_LENGTH = 4000
 
+_MOST_QUESTIONS = 10
+"""So often a function may ask for more values for one batch; more is an invalid reply."""
+
 
 class Engine:
     """The state machine of one runtime.
@@ -96,7 +99,6 @@ class Engine:
         self._loads: list[Address] = []
         self._retries: list[tuple[int, int, Mailbox]] = []  # heap of (ready at, tie break, whose)
         self._setbacks: list[Setback] = []
-        self._now_ms = 0  # the last time that was told
         self._timers = Timers()
         self._ledger = Ledger()
         self._reply_check = ReplyCheck(functions, egresses, self._timers)
@@ -221,12 +223,7 @@ class Engine:
             self._set_back(mailbox, error, now_ms, patience(error))
 
     def tick(self, now_ms: int) -> None:
-        """Let due timers fire, and make batches ready whose retry is due.
-
-        A clock that was set back makes timers wait for their time to come again; retries wait no
-        longer than they would have.
-        """
-        self._see(now_ms)
+        """Let due timers fire, and make batches ready whose retry is due."""
         self._expire_dead_letters(now_ms)
         for timer in self._timers.take_due(now_ms):
             self.counters.timers_fired += 1
@@ -250,6 +247,13 @@ class Engine:
             else:
                 later.append(entry)
         self._retries = later
+
+    def clock_set(self, by_ms: int) -> None:
+        """The clock was set, so that it shows so much more.
+
+        What is tried again waits as long as it would have; timers wait for their time by the clock.
+        """
+        self._retries = [(at_ms + by_ms, tie, whose) for at_ms, tie, whose in self._retries]
 
     def loaded(self, address: Address, values: Mapping[str, StoredEntry]) -> None:
         """Take in what the store holds for an address that `take_loads` named."""
@@ -450,7 +454,6 @@ class Engine:
         self, mailbox: Mailbox, error: Exception, now_ms: int, most: int | None = None
     ) -> None:
         """An attempt failed: let the batch wait, take it apart, or give its message up."""
-        self._see(now_ms)
         trouble = mailbox.trouble
         if trouble is None:
             trouble = mailbox.trouble = Trouble()
@@ -523,13 +526,6 @@ class Engine:
             self.counters.expired_dead_letters += 1
             self._ledger.dead_letter(letter_id, None)
 
-    def _see(self, now_ms: int) -> None:
-        """Take note of the time; if the clock was set back, retries go back with it."""
-        set_back_by = self._now_ms - now_ms
-        if set_back_by > 0:
-            self._retries = [(at_ms - set_back_by, n, box) for at_ms, n, box in self._retries]
-        self._now_ms = now_ms
-
     # --- changes by hand --------------------------------------------------------------------------
 
     def notify(self, ticket: object) -> None:
@@ -563,6 +559,7 @@ class Engine:
         if mailbox is None or mailbox.trouble is None or not mailbox.is_parked:
             return False
         mailbox.trouble.begin_anew()
+        mailbox.asked = 0
         self._parked -= 1
         self._ledger.parking(address, None)
         if mailbox.taken is None:
@@ -606,6 +603,12 @@ class Engine:
         self.counters.incomplete_replies += 1
         declared = self._declarations(mailbox.address.typename)
         declared.declare(missing)
+        mailbox.asked += 1
+        if mailbox.asked > _MOST_QUESTIONS:
+            raise RemoteProtocolError(
+                f"{mailbox.address} has asked for more values {mailbox.asked} times for one batch: "
+                "ask for all of them at once, under names that do not change"
+            )
         if len(declared) == batch.declared:
             names = ", ".join(repr(value.name) for value in missing) or "none"
             raise RemoteProtocolError(

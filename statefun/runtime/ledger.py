@@ -38,24 +38,30 @@ class _Tally(Generic[T]):
     Attributes:
         came: What came and has not gone again.
         went: What went.
-        tried: What came, and was in a delta of which nobody knows whether it was stored.
+        doubtful: Of what came, the numbers that may be stored already: a delta with them failed,
+            and nobody knows how far it got.
     """
 
     came: dict[int, T] = field(default_factory=dict)
     went: list[int] = field(default_factory=list)
-    tried: set[int] = field(default_factory=set)
+    doubtful: set[int] = field(default_factory=set)
 
     def remove(self, seq: int) -> None:
         """Take note that something went; if it came in this epoch, it never was.
 
         Unless it was in a delta before, which may have reached the disk after all.
         """
-        if self.came.pop(seq, None) is None or seq in self.tried:
+        is_new = self.came.pop(seq, None) is not None
+        if not is_new or seq in self.doubtful:
             self.went.append(seq)
 
     def prepend(self, earlier: _Tally[T]) -> None:
-        """Become the account of both epochs; nobody knows whether the earlier one was stored."""
-        self.tried = earlier.tried | earlier.came.keys()
+        """Become the account of both epochs.
+
+        What the earlier one brought and this one removed is in both parts: whether the earlier
+        delta reached the disk after all cannot be known.
+        """
+        self.doubtful = earlier.doubtful | earlier.came.keys()
         self.came = earlier.came | self.came
         self.went = earlier.went + self.went
 

@@ -50,6 +50,7 @@ class Mailbox:
         count: How many messages there are in all.
         size: How many bytes they have.
         batch: The attempt that is in flight, None if none is.
+        asked: How often the function has asked for more values for the current batch.
         trouble: What is remembered of failures, None if there were none.
         values: Name → value of what is stored for the address; None if it has not been loaded.
         changed_in: The epoch in which a value was last changed.
@@ -57,6 +58,7 @@ class Mailbox:
 
     __slots__ = (
         "address",
+        "asked",
         "batch",
         "changed_in",
         "count",
@@ -76,6 +78,7 @@ class Mailbox:
         self.count = 0
         self.size = 0
         self.batch: Batch | None = None
+        self.asked = 0
         self.trouble: Trouble | None = None
         self.values: dict[str, StoredEntry] | None = None
         self.changed_in = 0
@@ -110,6 +113,7 @@ class Mailbox:
         assert self.trouble is not None, "nothing failed"  # noqa: S101 - the same
         self.taken, rest = self.taken[:size], self.taken[size:]
         self.trouble.parts.appendleft(rest)
+        self.asked = 0
 
     def advance(self) -> list[PendingMessage]:
         """Finish the current batch and let the next one follow; returns the finished one.
@@ -119,6 +123,7 @@ class Mailbox:
         """
         finished = self.taken or []
         self.batch = None
+        self.asked = 0
         self.count -= len(finished)
         self.size -= sum(len(message.argument) for message in finished)
         if self.trouble is not None and self.trouble.parts:

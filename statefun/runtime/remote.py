@@ -6,6 +6,7 @@ decision; this module only says whether a connection was made at all.
 
 from __future__ import annotations
 
+import asyncio
 import io
 import re
 import sys
@@ -49,9 +50,10 @@ class HttpOptions:
 
     Attributes:
         call_ms: How long one call may take from beginning to end.
-        connect_ms: How long to wait for a connection, also for a free one of the pool.
+        connect_ms: How long to wait for a connection.
         read_ms: How long to wait for the next byte of an answer; None for as long as `call_ms`.
-        pool_size: How many connections may be open at once.
+        pool_size: How many calls may be made at once, each on a connection of its own; others wait
+            for their turn, before their time begins.
         pool_ttl_ms: How long an idle connection is kept; 0 to keep none.
         payload_max_bytes: The size of the largest answer that is read.
         tls: Whom to trust and what to show over TLS; None for what the system trusts.
@@ -110,6 +112,7 @@ class Endpoint:
         self._namespace, self._name = parse_functions(functions)
         self._sessions: dict[str, aiohttp.ClientSession] = {}
         self._transports: dict[str, HttpTransport] = {}
+        self._turns: asyncio.Semaphore | None = None
 
     @property
     def is_specific(self) -> bool:
@@ -145,10 +148,17 @@ class Endpoint:
             self._sessions[socket_path] = session
         return session
 
+    def turn(self) -> asyncio.Semaphore:
+        """To be held during a call: there are as many as connections."""
+        if self._turns is None:
+            self._turns = asyncio.Semaphore(self.options.pool_size)
+        return self._turns
+
     async def close(self) -> None:
         """Close every connection. The endpoint may be used again, on another event loop too."""
         while self._sessions:
             await self._sessions.popitem()[1].close()
+        self._turns = None
 
     def __repr__(self) -> str:
         return f"<Endpoint {self.functions} at {self.url_path_template}>"
@@ -180,7 +190,10 @@ class HttpTransport:
         session = self._endpoint.session(self._socket_path)
         body = request if len(request) < _LARGE_BODY_BYTES else io.BytesIO(request)
         try:
-            async with session.post(self._target, data=body, allow_redirects=False) as response:
+            async with (
+                self._endpoint.turn(),
+                session.post(self._target, data=body, allow_redirects=False) as response,
+            ):
                 await self._check(response)
                 return await self._read(response)
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:

@@ -20,7 +20,10 @@ if TYPE_CHECKING:
     from statefun.sdk.address import Address
     from statefun.sdk.protocol import DelayedMessage, Result
 
-__all__ = ["EgressChecks", "KnownFunctions", "ReplyCheck"]
+__all__ = ["LONGEST_DELAY_MS", "EgressChecks", "KnownFunctions", "ReplyCheck"]
+
+LONGEST_DELAY_MS = 1000 * 365 * 24 * 60 * 60 * 1000
+"""A thousand years: what is due then still fits into the tables of a store."""
 
 
 class KnownFunctions(Protocol):
@@ -121,6 +124,11 @@ class ReplyCheck:
             raise RemoteProtocolError(
                 f"{sender} sent a message with a delay of {message.delay_ms} ms: "
                 "a delay is 0 or more"
+            )
+        if message.delay_ms > LONGEST_DELAY_MS:
+            raise RemoteProtocolError(
+                f"{sender} sent a message with a delay of {message.delay_ms} ms: "
+                f"a delay is {LONGEST_DELAY_MS} ms (a thousand years) or less"
             )
         if not self._functions.knows(message.target.typename):
             raise self._unknown_target(sender, message.target)

@@ -20,7 +20,7 @@ from statefun.runtime.engine import Engine
 from statefun.runtime.memory import MemoryStore
 from statefun.runtime.policy import FailurePolicy, Limits, Retention, Rules
 from statefun.runtime.sqlite import SqliteStore
-from statefun.runtime.tap import Tap
+from statefun.runtime.tap import Tap, TapReader
 from statefun.runtime.values import visible_values
 from statefun.sdk.address import Address, parse_typename
 from statefun.sdk.functions import StatefulFunctions
@@ -310,8 +310,10 @@ class Runtime:
             lambda engine: apply(edit, engine, store, self._clock.now_ms())
         )
 
-    def egress(self, typename: str) -> Tap:
-        """The records that functions send to an egress, for `async for`; see `Tap`.
+    def egress(self, typename: str) -> TapReader:
+        """The records that functions send to an egress, for `async for`; see `TapReader`.
+
+        Each call makes a reader of its own.
 
         An egress that was not named when the runtime was made begins to exist by this; messages
         to it before that fail, and are tried again.
@@ -332,7 +334,7 @@ class Runtime:
             raise ConfigurationError(
                 f"the records of {typename!r} go to {egress!r}: read them where that puts them"
             )
-        return egress
+        return TapReader(egress)
 
     @property
     def is_healthy(self) -> bool:

@@ -14,15 +14,11 @@ if TYPE_CHECKING:
 
     from statefun.connectors.ports import OutgoingRecord
 
-__all__ = ["Tap"]
+__all__ = ["Tap", "TapReader"]
 
 
 class Tap:
-    """An egress whose records are given out by an async iterator, oldest first.
-
-    A record counts as delivered once the next one is asked for; one that was given out last before
-    the process ended comes again after a restart, with the same id. The iteration ends when the
-    runtime stops. Readers share the records: each is given out once.
+    """An egress whose records are read inside the process; see `TapReader`.
 
     Args:
         typename: The egress typename that functions send to.
@@ -31,7 +27,6 @@ class Tap:
     def __init__(self, typename: str) -> None:
         self.typename = typename
         self._records: deque[EgressValue] = deque()
-        self._given_out: EgressValue | None = None
         self._is_stopped = False
         self._news = asyncio.Event()
         self._delivered: Callable[[Sequence[int]], None] | None = None
@@ -57,20 +52,39 @@ class Tap:
         self._is_stopped = True
         self._news.set()
 
+    async def take(self) -> EgressValue | None:
+        """Wait for the next record and take it out; None once the runtime stops."""
+        while not self._records and not self._is_stopped:
+            self._news.clear()
+            await self._news.wait()
+        return None if self._is_stopped else self._records.popleft()
+
+    def acknowledge(self, record: EgressValue) -> None:
+        """Let the runtime forget a record."""
+        if self._delivered is not None:
+            self._delivered((record.id,))
+
+
+class TapReader:
+    """An async iterator over the records of an egress, oldest first.
+
+    A record counts as delivered once the same reader asks for the next one; what a reader was given
+    last comes again after a restart, with the same id. The iteration ends when the runtime stops.
+    Readers share the records: each is given to one of them. A reader is for one task at a time.
+    """
+
+    def __init__(self, tap: Tap) -> None:
+        self._tap = tap
+        self._given: EgressValue | None = None
+
     def __aiter__(self) -> Self:
         return self
 
     async def __anext__(self) -> EgressValue:
-        self._acknowledge()
-        while not self._records and not self._is_stopped:
-            self._news.clear()
-            await self._news.wait()
-        if self._is_stopped:
+        given, self._given = self._given, None
+        if given is not None:
+            self._tap.acknowledge(given)
+        self._given = await self._tap.take()
+        if self._given is None:
             raise StopAsyncIteration
-        self._given_out = self._records.popleft()
-        return self._given_out
-
-    def _acknowledge(self) -> None:
-        given_out, self._given_out = self._given_out, None
-        if given_out is not None and self._delivered is not None:
-            self._delivered((given_out.id,))
+        return self._given

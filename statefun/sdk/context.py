@@ -15,7 +15,7 @@ from statefun.sdk.specs import whole_millis
 from statefun.sdk.valuetypes import utf8
 
 if TYPE_CHECKING:
-    from statefun.sdk import _proto
+    from statefun.sdk.batch import Batch
 
 __all__ = ["BatchContext", "Context"]
 
@@ -104,21 +104,25 @@ class Context(ABC):
         )
 
 
-class BatchContext(Context):
-    """The context of one batch.
+class BatchContext(Context, Effects):
+    """The context of one batch, and what was asked for through it.
 
     Attributes:
-        invocation: The message of the batch that is being handled; it knows its caller.
+        batch: The batch.
+        position: Which of its messages is being handled, from zero.
     """
 
-    __slots__ = ("_address", "_effects", "_storage", "_target", "invocation")
+    __slots__ = ("_address", "_has_ended", "_storage", "batch", "position")
 
-    def __init__(self, target: _proto.Address, storage: Any, effects: Effects) -> None:
-        self._target = target
+    def __init__(self, batch: Batch, storage: Any) -> None:
         self._address: SdkAddress | None = None
         self._storage = storage
-        self._effects: Effects | None = effects
-        self.invocation: _proto.ToFunction.Invocation | None = None
+        self._has_ended = False
+        self.batch = batch
+        self.position = 0
+        self.messages = []
+        self.delayed = []
+        self.egress = []
 
     storage = property(attrgetter("_storage"))
 
@@ -126,34 +130,31 @@ class BatchContext(Context):
     def address(self) -> SdkAddress:
         """The address of the running function."""
         if self._address is None:
-            self._address = sdk_address(self._target)
+            self._address = self.batch.address
         return self._address
 
     @property
     def caller(self) -> SdkAddress | None:
         """Who sent the message; None if it came from an ingress."""
-        if self.invocation is None:
-            return None
-        caller = self.invocation.caller
+        caller = self.batch.invocation(self.position).caller
         known = caller.namespace or caller.type or caller.id
         return sdk_address(caller) if known else None
 
     def end(self) -> None:
         """Refuse every effect from now on: nobody would see it."""
-        self._effects = None
+        self._has_ended = True
 
-    def _running(self, effect: str) -> Effects:
-        effects = self._effects
-        if effects is None:
+    def _check_running(self, effect: str) -> None:
+        if self._has_ended:
             raise TurnEndedError(effect, self.address)
-        return effects
 
     def send(self, message: Message) -> None:
         """See `Context.send`."""
         if type(message) is not Message:
             _check_message(message, "send")
-        effects = self._effects or self._running("send")
-        effects.messages.append(message)
+        if self._has_ended:
+            self._check_running("send")
+        self.messages.append(message)
 
     def send_after(
         self, duration: timedelta, message: Message, cancellation_token: str = ""
@@ -166,7 +167,8 @@ class BatchContext(Context):
         _check_message(message, "send_after")
         token = "" if cancellation_token is None else _check_token(cancellation_token)
         delayed = SendAfter(whole_millis(duration), message, token)
-        self._running("send_after").delayed.append(delayed)
+        self._check_running("send_after")
+        self.delayed.append(delayed)
 
     def cancel_delayed_message(self, cancellation_token: str) -> None:
         """See `Context.cancel_delayed_message`."""
@@ -176,7 +178,8 @@ class BatchContext(Context):
                 f"{cancellation_token!r}: a message sent without a token cannot be cancelled"
             )
         token = _check_token(cancellation_token)
-        self._running("cancel_delayed_message").delayed.append(Cancel(token))
+        self._check_running("cancel_delayed_message")
+        self.delayed.append(Cancel(token))
 
     def send_egress(self, message: EgressMessage) -> None:
         """See `Context.send_egress`."""
@@ -185,7 +188,8 @@ class BatchContext(Context):
                 f"send_egress takes an EgressMessage, got {type(message).__name__}: build one with "
                 "kafka_egress_message, kinesis_egress_message or egress_message_builder"
             )
-        self._running("send_egress").egress.append(message)
+        self._check_running("send_egress")
+        self.egress.append(message)
 
 
 def _check_message(message: object, method: str) -> None:
@@ -195,7 +199,8 @@ def _check_message(message: object, method: str) -> None:
         )
     if not isinstance(message, Message):
         raise InvalidMessageError(
-            f"{method} takes a Message, got {type(message).__name__}: build one with message_builder"
+            f"{method} takes a Message, got {type(message).__name__}: "
+            "build one with message_builder"
         )
 
 

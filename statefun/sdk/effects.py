@@ -35,7 +35,6 @@ class Effects:
 
     __slots__ = ("delayed", "egress", "messages")
 
-    def __init__(self) -> None:
-        self.messages: list[Message] = []
-        self.delayed: list[Delayed] = []
-        self.egress: list[EgressMessage] = []
+    messages: list[Message]
+    delayed: list[Delayed]
+    egress: list[EgressMessage]

@@ -5,12 +5,11 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import inspect
-from typing import TYPE_CHECKING, Any, NoReturn
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from statefun.errors import DefinitionError, InvocationError
-from statefun.sdk.address import sdk_address
 from statefun.sdk.context import BatchContext
-from statefun.sdk.effects import Effects
 from statefun.sdk.lanes import Lanes
 from statefun.sdk.messages import incoming_message
 from statefun.sdk.protocol import decode_request, encode_incomplete, encode_result
@@ -19,7 +18,6 @@ from statefun.sdk.storage import Missing
 if TYPE_CHECKING:
     from collections.abc import Coroutine
 
-    from statefun.sdk import _proto
     from statefun.sdk.functions import StatefulFunction, StatefulFunctions
 
 __all__ = ["RequestReplyHandler"]
@@ -69,91 +67,64 @@ class RequestReplyHandler:
             InvocationError: If a function raised; `__cause__` is what it raised. No effect of the
                 batch survives.
         """
-        typename, batch = decode_request(request_bytes)
-        function = self.functions.for_typename(typename)
-        storage = function.storage_spec.resolve(batch.state)
+        batch = decode_request(request_bytes)
+        function = self.functions.for_typename(batch.typename)
+        values = function.storage_spec
+        storage = values.resolve(batch.state)
         if isinstance(storage, Missing):
             return encode_incomplete(storage.specs)
-        target = batch.target
-        effects = Effects()
-        context = BatchContext(target, storage, effects)
-        run = self._run_in_lane if function.is_blocking else _run
+        context = BatchContext(batch, storage)
         try:
-            await run(function, context, batch)
-            return encode_result(effects, function.storage_spec.changes(storage))
+            if function.is_blocking:
+                await self._run_in_lane(function, context)
+            else:
+                fun, is_async = function.fun, function.is_async
+                for position in range(len(batch.invocations)):
+                    context.position = position
+                    outcome = fun(context, incoming_message(batch, position))
+                    if is_async or (outcome is not None and inspect.isawaitable(outcome)):
+                        await outcome
+        except Exception as error:
+            raise _failure(context, error) from error
         finally:
             context.end()
-            function.storage_spec.seal(storage, target)
+            mutations = values.seal(storage, batch)
+        return encode_result(context, mutations)
 
-    async def _run_in_lane(
-        self,
-        function: StatefulFunction,
-        context: BatchContext,
-        batch: _proto.ToFunction.InvocationBatchRequest,
-    ) -> None:
+    async def _run_in_lane(self, function: StatefulFunction, context: BatchContext) -> None:
         """Run the batch in a thread, after earlier batches of the same address."""
         loop = asyncio.get_running_loop()
         variables = contextvars.copy_context()
-
-        def work() -> None:
-            variables.run(_drive, _run(function, context, batch, wait_on=loop))
-
-        key = (function.typename, batch.target.id)
+        work = partial(variables.run, _run_blocking, function, context, loop)
+        key = (function.typename, context.batch.target_id)
         await asyncio.wrap_future(self._lanes.submit(key, work))
 
 
-async def _run(
-    function: StatefulFunction,
-    context: BatchContext,
-    batch: _proto.ToFunction.InvocationBatchRequest,
-    wait_on: asyncio.AbstractEventLoop | None = None,
+def _run_blocking(
+    function: StatefulFunction, context: BatchContext, loop: asyncio.AbstractEventLoop
 ) -> None:
-    """Call the function once for each message, in order.
-
-    What it returns is awaited if it can be: here, or for blocking functions on the loop `wait_on`.
-    """
-    fun, typename, target_id = function.fun, function.typename, batch.target.id
-    is_async = function.is_async and wait_on is None
-    invocations = batch.invocations
-    position = 0
-    try:
-        for position in range(len(invocations)):  # cheaper than protobuf's iterator
-            invocation = context.invocation = invocations[position]
-            outcome = fun(context, incoming_message(typename, target_id, invocation.argument))
-            if is_async:
-                await outcome
-            elif outcome is not None and inspect.isawaitable(outcome):
-                if wait_on is None:
-                    await outcome
-                else:
-                    asyncio.run_coroutine_threadsafe(_awaited(outcome), wait_on).result()
-    except Exception as error:  # noqa: BLE001 - whatever the user's code raises
-        _fail(batch, position + 1, error)
+    """Call the function once for each message, in order; what it returns is awaited on `loop`."""
+    fun, batch = function.fun, context.batch
+    for position in range(len(batch.invocations)):
+        context.position = position
+        outcome = fun(context, incoming_message(batch, position))
+        if outcome is not None and inspect.isawaitable(outcome):
+            asyncio.run_coroutine_threadsafe(_awaited(outcome), loop).result()
 
 
 async def _awaited(outcome: Any) -> None:
     await outcome
 
 
-def _fail(
-    batch: _proto.ToFunction.InvocationBatchRequest, position: int, error: Exception
-) -> NoReturn:
-    raise InvocationError(
-        sdk_address(batch.target),
-        batch.invocations[position - 1].argument.typename,
-        position,
+def _failure(context: BatchContext, error: Exception) -> InvocationError:
+    batch, position = context.batch, context.position
+    return InvocationError(
+        batch.address,
+        batch.invocation(position).argument.typename,
+        position + 1,
         len(batch.invocations),
         f"{type(error).__name__}: {error}",
-    ) from error
-
-
-def _drive(coroutine: Coroutine[Any, Any, None]) -> None:
-    """Run a coroutine that never suspends."""
-    try:
-        coroutine.send(None)
-    except StopIteration:
-        return
-    raise AssertionError("a blocking batch must not suspend")
+    )
 
 
 def _run_elsewhere(coroutine: Coroutine[Any, Any, bytes]) -> bytes:

@@ -1,7 +1,8 @@
 """Messages to functions and messages to egresses, their headers, and the builders of both.
 
-A message holds either a protobuf `TypedValue` (what came in, or what a caller handed over) or the
-bytes of one (what a builder made); the other is made when somebody asks for it.
+A message holds the bytes that came in, the bytes that a builder made, or a protobuf `TypedValue`
+(what a caller handed over, or asked for). Bytes in the form that everybody writes are read as they
+are (`wire.HeadsOfWholes`); for all others there is the object.
 """
 
 from __future__ import annotations
@@ -29,10 +30,12 @@ from statefun.sdk.valuetypes import (
     serialize,
     utf8,
 )
-from statefun.sdk.wire import VARINTS, delimited
+from statefun.sdk.wire import VARINTS, Heads, HeadsOfWholes, delimited
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
+
+    from statefun.sdk.batch import Batch
 
 __all__ = [
     "EgressMessage",
@@ -77,7 +80,7 @@ def encode_headers(tag: bytes, headers: Headers) -> bytes:
     for key, value in pairs:
         field = delimited(b"\x0a", utf8(key, "a header's key"))
         if value is not None:
-            data = value.encode() if isinstance(value, str) else value
+            data = utf8(value, f"header {key!r}") if isinstance(value, str) else value
             if not isinstance(data, bytes | bytearray | memoryview):
                 raise InvalidMessageError(
                     f"header {key!r} has a value of type {type(value).__name__}: "
@@ -115,26 +118,35 @@ def encode_typed_value(typename: str, data: bytes, headers: Headers | None = Non
 class _Carrier:
     """What messages and egress messages share: a `TypedValue`, as bytes or as an object.
 
-    A builder makes the bytes. Once somebody has asked for the object, and so may change it, only
-    the object counts.
+    Once somebody has asked for the object, and so may change it, only the object counts.
     """
 
-    __slots__ = ("_encoded", "_typed")
+    __slots__ = ("_batch", "_encoded", "_held", "_position")
+
+    _batch: Batch
+    _position: int
+    """Where it came in."""
 
     _encoded: bytes
-    _typed: _proto.TypedValue | None
+    """What a builder made: a serialized `TypedValue`."""
+
+    _held: bytes | _proto.TypedValue | None
+    """What came in, a serialized Invocation; or the object; None: `_encoded` counts."""
 
     @property
     def typed_value(self) -> _proto.TypedValue:
         """The value as a protobuf `TypedValue`; changing it changes the message."""
-        typed = self._typed
-        if typed is None:
-            typed = self._typed = _proto.TypedValue.FromString(self._encoded)
-        return typed
+        held = self._held
+        if held is None:
+            held = _proto.TypedValue.FromString(self._encoded)
+        elif isinstance(held, bytes):
+            held = self._batch.invocation(self._position).argument
+        self._held = held
+        return held
 
     @typed_value.setter
     def typed_value(self, typed: _proto.TypedValue) -> None:
-        self._typed = typed
+        self._held = typed
 
     @property
     def headers(self) -> tuple[Header, ...]:
@@ -157,19 +169,47 @@ class _Carrier:
 
     def argument(self) -> bytes:
         """The serialized `TypedValue`, with headers and fields that nobody here knows."""
-        typed = self._typed
-        return self._encoded if typed is None else typed.SerializeToString()
+        return self._encoded if self._held is None else self.typed_value.SerializeToString()
+
+
+def _after_caller(invocation: bytes) -> bytes:
+    """A serialized Invocation from behind its caller on, if that stands first and is short."""
+    if invocation[:1] == b"\x0a" and invocation[1] <= 0x7F:  # a length of one byte
+        return invocation[2 + invocation[1] :]
+    return invocation
+
+
+def _content(invocation: bytes, heads: HeadsOfWholes) -> bytes | None:
+    """What stands behind one of the heads in a serialized Invocation; None for any other."""
+    argument = _after_caller(invocation)
+    content = argument.removeprefix(heads[len(argument)])
+    return content if len(content) < len(argument) else None
+
+
+@lru_cache(maxsize=4096)
+def _value_heads(typename: str) -> HeadsOfWholes:
+    """For a serialized Invocation, after its caller, with a present value of this type."""
+    return HeadsOfWholes(b"\x12", present_fields(typename))
 
 
 @lru_cache(maxsize=16)
 def _reader(primitive: PrimitiveType[T]) -> Callable[[Message], T | None]:
     """The method that reads the value of a message of a built-in type."""
     typename, decode = primitive.typename, primitive.decode
+    heads = HeadsOfWholes(b"\x12", *primitive.frame)
+    decode_content = primitive.decode_content
 
     def read(message: Message) -> T | None:
-        typed = message._typed  # noqa: SLF001 - it becomes a method
-        if typed is None:
-            typed = message.typed_value
+        held = message._held  # noqa: SLF001 - it becomes a method
+        if type(held) is bytes:
+            size = len(held)
+            content = held.removeprefix(heads[size])
+            if len(content) < size:
+                return decode_content(content)
+            behind_caller = _content(held, heads)
+            if behind_caller is not None:
+                return decode_content(behind_caller)
+        typed = message.typed_value
         if not typed.has_value:
             return None
         if typed.typename != typename:
@@ -204,14 +244,35 @@ class Message(_Carrier):
         _check_id(target_typename, target_id)
         self.target_typename = target_typename
         self.target_id = target_id
-        self._typed = _check_typed(typed_value)
+        self._held = _check_typed(typed_value)
 
-    as_int = _reader(IntType)
-    as_bool = _reader(BoolType)
-    as_long = _reader(LongType)
-    as_string = _reader(StringType)
-    as_float = _reader(FloatType)
-    as_double = _reader(DoubleType)
+    if TYPE_CHECKING:  # what the readers are, since lru_cache forgets the type of the value
+
+        def as_int(self) -> int | None:
+            """The value of a message of `IntType`, None if it has none."""
+
+        def as_bool(self) -> bool | None:
+            """The value of a message of `BoolType`, None if it has none."""
+
+        def as_long(self) -> int | None:
+            """The value of a message of `LongType`, None if it has none."""
+
+        def as_string(self) -> str | None:
+            """The value of a message of `StringType`, None if it has none."""
+
+        def as_float(self) -> float | None:
+            """The value of a message of `FloatType`, None if it has none."""
+
+        def as_double(self) -> float | None:
+            """The value of a message of `DoubleType`, None if it has none."""
+
+    else:
+        as_int = _reader(IntType)
+        as_bool = _reader(BoolType)
+        as_long = _reader(LongType)
+        as_string = _reader(StringType)
+        as_float = _reader(FloatType)
+        as_double = _reader(DoubleType)
 
     def is_int(self) -> bool:
         """Whether the value is of `IntType`."""
@@ -239,7 +300,12 @@ class Message(_Carrier):
 
     def is_type(self, tpe: Type[Any]) -> bool:
         """Whether the value carries the typename of `tpe`."""
-        return self.typed_value.typename == tpe.typename
+        return self._received(tpe.typename) is not None or self.typed_value.typename == tpe.typename
+
+    def _received(self, typename: str) -> bytes | None:
+        """The value as it came in; None unless it has this typename and everybody's encoding."""
+        held = self._held
+        return _content(held, _value_heads(typename)) if type(held) is bytes else None
 
     def as_type(self, tpe: Type[T]) -> T | None:
         """The value, None if the message has none.
@@ -253,8 +319,10 @@ class Message(_Carrier):
         """
         if type(tpe) is PrimitiveType:
             return _reader(tpe)(self)
-        typed = self.typed_value
-        return tpe.serializer().deserialize(typed.value) if typed.has_value else None
+        data = self._received(tpe.typename)
+        if data is None:
+            data = self.raw_value()
+        return None if data is None else tpe.serializer().deserialize(data)
 
     def __repr__(self) -> str:
         value = self.raw_value()
@@ -280,20 +348,20 @@ class EgressMessage(_Carrier):
     def __init__(self, typename: str, typed_value: _proto.TypedValue) -> None:
         parse_typename(typename)
         self.typename = typename
-        self._typed = _check_typed(typed_value)
+        self._held = _check_typed(typed_value)
 
     def __repr__(self) -> str:
         return f"<EgressMessage to {self.typename}: {self.value_typename()}>"
 
 
-def incoming_message(
-    target_typename: str, target_id: str, typed_value: _proto.TypedValue
-) -> Message:
-    """A message as it came in: nothing is checked, and an empty id is an id."""
+def incoming_message(batch: Batch, position: int) -> Message:
+    """A message of a batch: nothing is checked, and an empty id is an id."""
     message = _new(Message)
-    message.target_typename = target_typename
-    message.target_id = target_id
-    message._typed = typed_value  # noqa: SLF001 - this is its constructor
+    message.target_typename = batch.typename
+    message.target_id = batch.target_id
+    message._held = batch.invocations[position]  # noqa: SLF001 - this is its constructor
+    message._batch = batch  # noqa: SLF001
+    message._position = position  # noqa: SLF001
     return message
 
 
@@ -302,7 +370,7 @@ def outgoing_egress_message(typename: str, encoded: bytes) -> EgressMessage:
     parse_typename(typename)
     message = _new(EgressMessage)
     message.typename = typename
-    message._typed = None  # noqa: SLF001 - this is its constructor
+    message._held = None  # noqa: SLF001 - this is its constructor
     message._encoded = encoded  # noqa: SLF001
     return message
 
@@ -322,16 +390,8 @@ _PAIR = {"value", "value_type"}
 _ABSENT: Any = object()
 
 
-class _StringHeads(dict[int, bytes]):
-    """A length in bytes → a present `TypedValue` of a string that long, up to its bytes."""
-
-    def __missing__(self, length: int) -> bytes:
-        wrapper_head = b"\x0a" + VARINTS[length] if length else b""
-        return StringType.present + VARINTS[len(wrapper_head) + length] + wrapper_head
-
-
-_STRING_HEADS = _StringHeads()
-_STRING_HEADS.update((length, _STRING_HEADS[length]) for length in range(1 << 10))
+_STRING_HEADS = Heads(*StringType.frame)
+_STRING_HEADS[0] = StringType.present + b"\x00"  # in its message the empty string takes no field
 
 
 @overload
@@ -382,9 +442,10 @@ def message_builder(
     Args:
         target_typename: The function's typename, `namespace/name`.
         target_id: The id; not empty.
+        str_value: The value, if it is text.
         headers: Key → value, or pairs of both, in order and with duplicates; a value is bytes,
             text, or None for a null value. Engines that do not know headers ignore them.
-        **values: One of `int_value`, `float_value`, `long_value`, `str_value`, `double_value`,
+        **values: Else one of `int_value`, `float_value`, `long_value`, `double_value`,
             `bool_value`; or `value` with `value_type`. The type is never guessed from the value.
 
     Raises:
@@ -400,14 +461,14 @@ def message_builder(
         encoded = encode_typed_value(value_type.typename, serialize(value_type, value))
     if headers is not None:
         encoded += encode_headers(b"\x22", headers)
-    if type(target_id) is not str or not target_id:
+    if type(target_id) is not str or not target_id or not target_id.isascii():
         _check_id(target_typename, target_id)
     parse_typename(target_typename)
 
     message = _new(Message)
     message.target_typename = target_typename
     message.target_id = target_id
-    message._typed = None  # noqa: SLF001 - this is its constructor
+    message._held = None  # noqa: SLF001 - this is its constructor
     message._encoded = encoded  # noqa: SLF001
     return message
 
@@ -432,6 +493,10 @@ def egress_message_builder(
     parse_typename(target_typename)
     if value is None:
         raise InvalidMessageError("an egress message needs a value, got None")
+    if value_type is None:
+        raise InvalidMessageError("an egress message needs a value_type, got None: pass a Type")
+    if value_type is None:
+        raise InvalidMessageError("an egress message needs a value_type, got None: pass a Type")
     encoded = encode_typed_value(value_type.typename, serialize(value_type, value), headers)
     return outgoing_egress_message(target_typename, encoded)
 
@@ -447,10 +512,10 @@ def _one_value(str_value: Any, values: dict[str, Any]) -> tuple[Any, Type[Any]]:
         value_type = SHORTHAND.get(keyword)
     elif values.keys() == _PAIR:
         value, value_type = values["value"], values["value_type"]
-    if value_type is None:
+    if value_type is None or not isinstance(value_type, Type):
         raise MessageArgumentsError(
-            f"a message takes exactly one of {', '.join(SHORTHAND)}, or value with value_type; "
-            f"got {', '.join(values) or 'nothing'}"
+            f"a message takes exactly one of {', '.join(SHORTHAND)}, or value with value_type, "
+            f"which is a type like IntType; got {', '.join(values) or 'nothing'}"
         )
     if value is None:
         raise InvalidMessageError("a message needs a value, got None: there is no null message")

@@ -21,19 +21,19 @@ from google.protobuf.message import DecodeError
 from statefun.errors import IncompleteRequestError, RemoteProtocolError
 from statefun.sdk import _proto
 from statefun.sdk.address import Address, parse_typename
+from statefun.sdk.batch import Batch
 from statefun.sdk.effects import Cancel
-from statefun.sdk.specs import Expiration, ExpireMode
 from statefun.sdk.messages import encode_address, typename_fields
-from statefun.sdk.valuetypes import present_fields, utf8
-from statefun.sdk.wire import VARINTS, delimited
+from statefun.sdk.specs import Expiration, ExpireMode
+from statefun.sdk.valuetypes import utf8
+from statefun.sdk.wire import VARINTS, Heads, HeadsOfWholes, delimited
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from statefun.sdk.effects import Delayed, Effects
-    from statefun.sdk.messages import EgressMessage, Message
+    from statefun.sdk.messages import EgressMessage
     from statefun.sdk.specs import ValueSpec
-    from statefun.sdk.storage import Change
 
 __all__ = [
     "Cancellation",
@@ -154,13 +154,15 @@ Reply: TypeAlias = Result | Incomplete
 # --- endpoint side --------------------------------------------------------------------------------
 
 
-_parse_request = _proto.ToFunction.FromString
+_parse_whole = _proto.ToFunction.FromString
+_parse_into_pieces = _proto.ToFunctionInPieces.FromString
 
 
-def decode_request(
-    body: bytes | bytearray | memoryview,
-) -> tuple[str, _proto.ToFunction.InvocationBatchRequest]:
-    """The batch inside a ToFunction, after the typename of its target.
+def decode_request(body: bytes | bytearray | memoryview) -> Batch:
+    """The batch inside a ToFunction.
+
+    The request is read twice: whole, so that nothing malformed comes further, and then into pieces
+    of bytes, which are cheaper to look into than as many objects.
 
     Raises:
         RemoteProtocolError: If the bytes are no ToFunction.
@@ -168,17 +170,96 @@ def decode_request(
     """
     data = body if type(body) is bytes else _plain_bytes(body)
     try:
-        batch = _parse_request(data).invocation
+        request = _parse_whole(data)
     except (DecodeError, ValueError, RecursionError) as error:
         raise RemoteProtocolError(f"{len(data)} bytes are no ToFunction: {error}") from error
-    target = batch.target
-    typename = f"{target.namespace}/{target.type}"
-    if typename == "/" and not target.id:
-        missing = "target" if batch.invocations else "invocation"
+    pieces = _cut(data) if len(data) <= _SHORT else None
+    target, state, invocations = pieces or _cut_by_protobuf(data)
+    typename, target_id = _typename_and_id(target)
+    if typename == "/" and not target_id:
+        missing = "target" if invocations else "invocation"
         raise IncompleteRequestError(
             f"a request of {len(data)} bytes has no {missing}: an engine always sends one"
         )
-    return typename, batch
+    return Batch(request, typename, target_id, state, invocations)
+
+
+Pieces: TypeAlias = tuple[bytes, list[bytes], list[bytes]]
+"""The target, the state and the invocations of a batch."""
+
+
+def _cut_by_protobuf(data: bytes) -> Pieces:
+    batch = _parse_into_pieces(data).invocation
+    return batch.target.SerializeToString(), batch.state[:], batch.invocations[:]
+
+
+_SHORT = 300  # bytes; to cut few pieces by hand is cheaper than protobuf's containers
+_REQUESTS = HeadsOfWholes(b"\xa2\x06")
+
+
+def _cut(data: bytes) -> Pieces | None:
+    """The same for a short and well-formed request.
+
+    None unless it is encoded as everybody does it, with one target and no other fields.
+    """
+    batch = data.removeprefix(_REQUESTS[len(data)])
+    end = len(batch)
+    if end == len(data):
+        return None
+    target: bytes | None = None
+    state: list[bytes] = []
+    invocations: list[bytes] = []
+    at = 0
+    while at < end:
+        tag, size = batch[at], batch[at + 1]
+        start = at + 2
+        if size > 0x7F:  # a length of two bytes, or if the request is odd of more
+            if batch[start] > 0x7F:
+                return None
+            size += (batch[start] - 1) << 7
+            start += 1
+        at = start + size
+        if tag == 0x1A:
+            invocations.append(batch[start:at])
+        elif tag == 0x12:
+            state.append(batch[start:at])
+        elif tag == 0x0A and target is None:
+            target = batch[start:at]
+        else:
+            return None
+    return None if target is None else (target, state, invocations)
+
+
+_IDS = HeadsOfWholes(b"\x1a")
+
+
+def _typename_and_id(target: bytes) -> tuple[str, str]:
+    """What a well-formed Address says.
+
+    It is cut behind its second field, if the first two are short, and before the id if the rest is
+    nothing else: protobuf's rule is that two messages in a row are the same as one.
+    """
+    try:
+        second_at = target[1] + 2
+        third_at = second_at + target[second_at + 1] + 2
+    except IndexError:
+        third_at = 0
+    typename, id_field = _typename_in(target[:third_at]), target[third_at:]
+    id_bytes = id_field.removeprefix(_IDS[len(id_field)])
+    if typename is not None and len(id_bytes) < len(id_field):
+        return typename, id_bytes.decode()
+    address = _proto.Address.FromString(target)
+    return f"{address.namespace}/{address.type}", address.id
+
+
+@lru_cache(maxsize=4096)
+def _typename_in(fields: bytes) -> str | None:
+    """The typename in the first fields of an Address; None if they are cut in the middle of one."""
+    try:
+        address = _proto.Address.FromString(fields)
+    except (DecodeError, ValueError, RecursionError):
+        return None
+    return f"{address.namespace}/{address.type}"
 
 
 def _plain_bytes(body: object) -> bytes:
@@ -204,41 +285,46 @@ def _value_spec(spec: ValueSpec) -> bytes:
     )
 
 
-def encode_result(effects: Effects, changes: Iterable[Change]) -> bytes:
+def encode_result(effects: Effects, mutations: Iterable[bytes]) -> bytes:
     """A FromFunction with what a batch asks for; zero bytes if it asks for nothing.
+
+    Args:
+        effects: What the functions asked for.
+        mutations: Fields of the result, from `StorageSpec.seal`.
 
     Raises:
         InvalidMessageError, InvalidTypenameError: If a message was made unfit after it was sent.
     """
     parts: list[bytes] = []
     for message in effects.messages:  # piece by piece: joining once is what makes it cheap
-        target_id, typed = message.target_id, message._typed  # noqa: SLF001 - hot
-        id_bytes = target_id.encode() if type(target_id) is str else utf8(target_id, "a target id")
-        head = _target_head(message.target_typename, len(id_bytes))
-        argument = message._encoded if typed is None else typed.SerializeToString()  # noqa: SLF001
-        size = VARINTS[len(argument)]
-        length = len(head) + len(id_bytes) + 1 + len(size) + len(argument)
-        parts += (b"\x12", VARINTS[length], head, id_bytes, b"\x12", size, argument)
+        target_id = message.target_id
+        is_plain = type(target_id) is str and target_id.isascii()
+        id_bytes = target_id.encode() if is_plain else utf8(target_id, "a target id")
+        head = _target_heads(message.target_typename)[len(id_bytes)]
+        built = message._held is None  # noqa: SLF001 - hot
+        argument = message._encoded if built else message.argument()  # noqa: SLF001
+        size = _FIELD_2[len(argument)]
+        whole = _FIELD_2[len(head) + len(id_bytes) + len(size) + len(argument)]
+        parts += (whole, head, id_bytes, size, argument)
     if effects.delayed:
         parts += [delimited(b"\x1a", _delayed_invocation(each)) for each in effects.delayed]
     if effects.egress:
         parts += [delimited(b"\x22", _egress(each)) for each in effects.egress]
-    for name, typename, data in changes:
-        if data is None:
-            parts.append(_deletion(name))
-        else:
-            parts += (_modification_head(name, typename, len(data)), data)
+    parts += mutations
     if not parts:
         return b""
     content = b"".join(parts)
-    return b"\xa2\x06" + VARINTS[len(content)] + content
+    return _RESULT[len(content)] + content
+
+
+_RESULT = Heads(b"\xa2\x06")
+_FIELD_2 = Heads(b"\x12")  # outgoing_messages of the result, and argument in each of them
 
 
 @lru_cache(maxsize=4096)
-def _target_head(typename: str, id_length: int) -> bytes:
-    """Field 1 of an Invocation, the target, up to the bytes of its id."""
-    id_head = typename_fields(typename) + b"\x1a" + VARINTS[id_length]
-    return b"\x0a" + VARINTS[len(id_head) + id_length] + id_head
+def _target_heads(typename: str) -> Heads:
+    """For an id: field 1 of an Invocation, the target, up to the bytes of the id."""
+    return Heads(b"\x0a", typename_fields(typename) + b"\x1a")
 
 
 def _delayed_invocation(delayed: Delayed) -> bytes:
@@ -260,21 +346,6 @@ def _egress(message: EgressMessage) -> bytes:
         + delimited(b"\x12", name.encode())
         + delimited(b"\x1a", message.argument())
     )
-
-
-@lru_cache(maxsize=4096)
-def _deletion(name: str) -> bytes:
-    """A mutation that deletes, which is the default of its kind."""
-    return delimited(b"\x0a", delimited(b"\x12", name.encode()))
-
-
-@lru_cache(maxsize=4096)
-def _modification_head(name: str, typename: str, data_length: int) -> bytes:
-    """A mutation that writes, up to the bytes of the value."""
-    value_head = present_fields(typename) + VARINTS[data_length]
-    value_size = VARINTS[len(value_head) + data_length]
-    fields = b"\x08\x01" + delimited(b"\x12", name.encode()) + b"\x1a" + value_size + value_head
-    return b"\x0a" + VARINTS[len(fields) + data_length] + fields
 
 
 # --- engine side ----------------------------------------------------------------------------------

@@ -8,7 +8,8 @@ read changes nothing.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
+from functools import partial
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from statefun.errors import (
     InvalidMessageError,
@@ -17,20 +18,16 @@ from statefun.errors import (
     UnknownValueError,
 )
 from statefun.sdk import _proto
-from statefun.sdk.address import sdk_address
-from statefun.sdk.valuetypes import PrimitiveType, serialize
+from statefun.sdk.valuetypes import PrimitiveType, present_fields, serialize
+from statefun.sdk.wire import Heads, HeadsOfWholes, delimited
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping
 
-    from statefun.sdk.address import WireAddress
+    from statefun.sdk.batch import Batch
     from statefun.sdk.specs import ValueSpec
 
-__all__ = ["Change", "Missing", "Storage", "StorageSpec"]
-
-
-Change: TypeAlias = "tuple[str, str, bytes | None]"
-"""The name and the typename of a value, and its new bytes; None if it was deleted."""
+__all__ = ["Missing", "Storage", "StorageSpec"]
 
 
 _Sent = _proto.ToFunction.PersistedValue
@@ -47,7 +44,7 @@ class Storage:
     """The values of one address: `storage.name`, `storage.name = value`, `del storage.name`.
 
     Reading a value that was never set, was deleted or has expired gives None. There are no other
-    attributes than the values; the slots are in upper case, which no value's name may be.
+    attributes than the values; the slot is in upper case, which no value's name may be.
 
     Raises:
         UnknownValueError: For a name without a spec; an `AttributeError`.
@@ -55,63 +52,103 @@ class Storage:
         InvalidMessageError: On assigning None (use `del`); a `ValueError`.
     """
 
-    __slots__ = ("_CHANGED", "_VALUES")
+    __slots__ = ("_CELLS",)
 
-    _VALUES: list[
-        Any
-    ]  # by position of the spec: a PersistedValue as sent; once used, the kept form
-    _CHANGED: dict[_Field, None]  # in the order of their first change
+    _CELLS: dict[Any, Any]
+    """Name → what there is of the value (see `_Field`), for each spec; then the fields whose values
+    were changed → True; and once the batch is over, None → the batch."""
+
+
+_SET_CELLS: Callable[[Storage, dict[Any, Any]], None] = Storage.__dict__["_CELLS"].__set__
 
 
 class _Field:
-    """How the value of one spec is kept while a batch runs."""
+    """How the value of one spec is kept while a batch runs.
 
-    __slots__ = ("index", "keep", "name", "read", "to_bytes", "typename", "unpack")
+    Its cell holds None if there is no value, else the bytes of the value. If the type is built in,
+    and so its values immutable, the value itself takes their place once it was read or written.
+    What came in encoded as nobody does it stays an object (`_Sent`) until it is read.
 
-    def __init__(self, index: int, spec: ValueSpec) -> None:
-        self.index = index
+    Attributes:
+        name_field: The name, as it stands first in a serialized PersistedValue.
+        heads: For a serialized PersistedValue with a value of the right type.
+        modification: For a mutation that writes, a field of the result.
+        deletion: The mutation that deletes, which is the default of its kind.
+        is_built_in: Whether the type is.
+        keep: An assigned value → what its cell holds.
+        to_bytes: What its cell holds after that → bytes.
+        unpack: Bytes → the value.
+    """
+
+    __slots__ = (
+        "deletion",
+        "heads",
+        "is_built_in",
+        "keep",
+        "modification",
+        "name",
+        "name_field",
+        "to_bytes",
+        "typename",
+        "unpack",
+    )
+
+    def __init__(self, spec: ValueSpec) -> None:
         self.name = spec.name
         self.typename = spec.type.typename
+        encoded_name, present = self.name.encode(), present_fields(self.typename)
+        self.name_field = delimited(b"\x0a", encoded_name)
+        self.heads = HeadsOfWholes(self.name_field + b"\x12", present)
+        name_of_mutation = delimited(b"\x12", encoded_name)
+        self.modification = Heads(b"\x0a", b"\x08\x01" + name_of_mutation + b"\x1a", present)
+        self.deletion = delimited(b"\x0a", name_of_mutation)
         self.keep: Callable[[Any], Any]
         self.to_bytes: Callable[[Any], bytes]
         self.unpack: Callable[[bytes], Any]
         value_type = spec.type
-        if type(value_type) is PrimitiveType:  # kept as the value, which is immutable
-            self.keep = value_type.normalise
-            self.to_bytes = value_type.encode
+        self.is_built_in = type(value_type) is PrimitiveType
+        if type(value_type) is PrimitiveType:
+            self.keep, self.to_bytes = value_type.normalise, value_type.encode
             self.unpack = value_type.decode
-            self.read = self._reader()
-        else:  # kept as bytes
-            self.keep = lambda value: serialize(value_type, value)
-            self.to_bytes = self.unpack = _same
-            self.read = self._reader(value_type.serializer().deserialize)
+        else:
+            self.keep, self.to_bytes = partial(serialize, value_type), _same
+            self.unpack = value_type.serializer().deserialize
 
-    def _reader(self, open_value: Callable[[bytes], Any] | None = None) -> Callable[[Storage], Any]:
-        index = self.index
+    def reader(self) -> Callable[[Storage], Any]:
+        """The getter of the storage's property."""
+        name, unpack, is_built_in = self.name, self.unpack, self.is_built_in
 
         def read(storage: Storage) -> Any:
-            value = storage._VALUES[index]  # noqa: SLF001 - this is the storage's own getter
-            if type(value) is _Sent:
-                value = self._unpack(value, storage)
-            if open_value is not None and value is not None:
-                return open_value(value)
+            cells = storage._CELLS  # noqa: SLF001 - this is the storage's own getter
+            held = cells[name]
+            if type(held) is _Sent:
+                held = self.open(held)
+            if type(held) is not bytes:
+                return held
+            value = unpack(held)
+            if is_built_in:
+                cells[name] = value
             return value
 
         return read
 
-    def _unpack(self, persisted: _proto.ToFunction.PersistedValue, storage: Storage) -> Any:
-        sent, kept = persisted.state_value, None
-        if sent.has_value:
-            if sent.typename != self.typename:
-                raise TypeMismatchError(
-                    f"the stored value {self.name!r}", self.typename, sent.typename
-                )
-            kept = self.unpack(sent.value)
-        storage._VALUES[self.index] = kept  # noqa: SLF001
-        return kept
+    def open(self, sent: _proto.ToFunction.PersistedValue) -> bytes | None:
+        """The bytes of a value as it came in."""
+        typed = sent.state_value
+        if not typed.has_value:
+            return None
+        if typed.typename != self.typename:
+            raise TypeMismatchError(
+                f"the stored value {self.name!r}", self.typename, typed.typename
+            )
+        return typed.value
 
-    def change(self, kept: Any) -> Change:
-        return self.name, self.typename, None if kept is None else self.to_bytes(kept)
+    def mutation(self, held: Any) -> bytes:
+        """A state_mutations field of the result, for what the cell holds after a change."""
+        if held is None:
+            return self.deletion
+        data = self.to_bytes(held)
+        return self.modification[len(data)] + data
 
 
 def _same(data: bytes) -> bytes:
@@ -123,94 +160,103 @@ class StorageSpec:
 
     Attributes:
         specs: In the order of declaration.
-        names: Their names, in the same order.
     """
 
-    __slots__ = ("_fields", "make", "names", "specs")
+    __slots__ = ("_by_name", "_fields", "_make", "_order", "specs")
 
     def __init__(self, typename: str, specs: tuple[ValueSpec, ...]) -> None:
         self.specs = specs
-        self.names = tuple(spec.name for spec in specs)
-        self._fields = tuple(_Field(index, spec) for index, spec in enumerate(specs))
-        self.make = _storage_class(typename, self._fields)
+        self._fields = tuple(map(_Field, specs))
+        self._order = self._fields
+        self._by_name = {field.name: field for field in self._fields}
+        self._make = _storage_class(typename, self._by_name)
 
-    def resolve(self, state: Sequence[_proto.ToFunction.PersistedValue]) -> Storage | Missing:
+    def resolve(self, state: list[bytes]) -> Storage | Missing:
         """The storage of one batch, or which values the request lacks.
 
         Values that are sent and not declared are ignored; if a name is sent twice, the last counts.
+
+        Args:
+            state: Serialized PersistedValues, well-formed.
         """
-        sent = {}
-        for index in range(len(state) if self.specs else 0):  # cheaper than protobuf's iterator
-            value = state[index]
-            sent[value.state_name] = value
-        try:
-            values = [sent[name] for name in self.names]
-        except KeyError:
-            return Missing(tuple(spec for spec in self.specs if spec.name not in sent))
-        storage = self.make()
-        _SET_VALUES(storage, values)
-        _SET_CHANGED(storage, {})
+        cells: dict[Any, Any] = {}
+        for sent, field in zip(state, self._order):  # noqa: B905 - the keyword alone costs 2 %
+            size = len(sent)
+            data = sent.removeprefix(field.heads[size])
+            if len(data) < size:
+                cells[field.name] = data
+            elif sent == field.name_field:
+                cells[field.name] = None
+            else:
+                break
+        if len(cells) < len(state):
+            cells = self._resolve_by_name(state)
+        if len(cells) < len(self._fields):
+            return Missing(tuple(spec for spec in self.specs if spec.name not in cells))
+        storage = self._make()
+        _SET_CELLS(storage, cells)
         return storage
 
-    def changes(self, storage: Storage) -> list[Change]:
-        """What was written or deleted, at most one change a name."""
-        values = storage._VALUES  # noqa: SLF001 - the spec made it
-        return [field.change(values[field.index]) for field in storage._CHANGED]  # noqa: SLF001
+    def _resolve_by_name(self, state: list[bytes]) -> dict[Any, Any]:
+        """The long way: another order, a value that is not declared, or one encoded strangely."""
+        values = [_Sent.FromString(sent) for sent in state]
+        cells: dict[Any, Any] = {
+            value.state_name: value for value in values if value.state_name in self._by_name
+        }
+        if len(cells) == len(self._fields) == len(values):
+            # An engine has an order of its own and keeps to it: the next request will be in it.
+            self._order = tuple(self._by_name[name] for name in cells)
+        return cells
 
-    def seal(self, storage: Storage, target: WireAddress) -> None:
-        """Make later writes raise `TurnEndedError`: nobody would see them."""
-        _SET_CHANGED(storage, _Sealed(target))
+    def seal(self, storage: Storage, batch: Batch) -> list[bytes]:
+        """What was written or deleted, at most one change a name, as fields of the result.
+
+        Later writes raise `TurnEndedError`, since nobody would see them.
+        """
+        cells = storage._CELLS  # noqa: SLF001 - the spec made it
+        cells[None] = batch
+        mutations = []
+        for field in self._fields:
+            if field in cells:
+                mutations.append(field.mutation(cells[field.name]))  # noqa: PERF401 - cheaper
+        return mutations
 
 
-class _Sealed:
-    """Stands where the marks of change were, once the batch is over."""
-
-    __slots__ = ("_target",)
-
-    def __init__(self, target: WireAddress) -> None:
-        self._target = target
-
-    def __setitem__(self, field: _Field, changed: object) -> NoReturn:
-        raise TurnEndedError("a write to the storage", sdk_address(self._target))
-
-
-_SET_VALUES: Callable[[Storage, Any], None] = Storage.__dict__["_VALUES"].__set__
-_SET_CHANGED: Callable[[Storage, Any], None] = Storage.__dict__["_CHANGED"].__set__
-
-
-def _storage_class(typename: str, fields: tuple[_Field, ...]) -> type[Storage]:
+def _storage_class(typename: str, by_name: Mapping[str, _Field]) -> type[Storage]:
     """A class with one property a value, and clear errors for all other names."""
-    by_name = {field.name: field for field in fields}
     registered = tuple(by_name)
 
-    def find(name: str) -> _Field:
-        field = by_name.get(name)
-        if field is None:
-            raise UnknownValueError(name, typename, registered)
-        return field
-
-    def read_unknown(_: Storage, name: str) -> NoReturn:
+    def unknown(_: Storage, name: str) -> NoReturn:
         raise UnknownValueError(name, typename, registered)
 
+    def refuse(batch: Batch) -> NoReturn:
+        raise TurnEndedError("a write to the storage", batch.address)
+
     def write(storage: Storage, name: str, value: object) -> None:
-        field = by_name.get(name) or find(name)
+        field = by_name[name] if name in by_name else unknown(storage, name)
         if value is None:
             raise InvalidMessageError(
                 f"None cannot be stored as {name!r}: to delete the value write del storage.{name}"
             )
-        kept = field.keep(value)
-        storage._CHANGED[field] = None  # noqa: SLF001
-        storage._VALUES[field.index] = kept  # noqa: SLF001
+        held = field.keep(value)
+        cells = storage._CELLS  # noqa: SLF001
+        if None in cells:
+            refuse(cells[None])
+        cells[name] = held
+        cells[field] = True
 
     def delete(storage: Storage, name: str) -> None:
-        field = find(name)
-        storage._CHANGED[field] = None  # noqa: SLF001
-        storage._VALUES[field.index] = None  # noqa: SLF001
+        field = by_name.get(name) or unknown(storage, name)
+        cells = storage._CELLS  # noqa: SLF001
+        if None in cells:
+            refuse(cells[None])
+        cells[name] = None
+        cells[field] = True
 
-    members: dict[str, Any] = {field.name: property(field.read) for field in fields}
+    members: dict[str, Any] = {field.name: property(field.reader()) for field in by_name.values()}
     members |= {
         "__slots__": (),
-        "__getattr__": read_unknown,
+        "__getattr__": unknown,
         "__setattr__": write,
         "__delattr__": delete,
         "__doc__": f"The values of one {typename}: {', '.join(registered) or 'none'}.",

@@ -142,12 +142,25 @@ class PrimitiveType(Type[T]):
         dump: Any accepted value → its canonical bytes.
         decode: Bytes → the value.
         present: The fields of a present `TypedValue` of this type, up to the length of the value.
+        frame: What stands around the content of a value that is not the default, as tags for
+            `wire.Heads`, from the `TypedValue` on.
+        decode_content: The content → the value.
 
     Source:
         types.proto
     """
 
-    __slots__ = ("_serializer", "decode", "dump", "encode", "normalise", "present", "wrapper")
+    __slots__ = (
+        "_serializer",
+        "decode",
+        "decode_content",
+        "dump",
+        "encode",
+        "frame",
+        "normalise",
+        "present",
+        "wrapper",
+    )
 
     def __init__(
         self,
@@ -157,6 +170,7 @@ class PrimitiveType(Type[T]):
         encode: Callable[[T], bytes],
         decode: Callable[[bytes], T],
         dump: Callable[[Any], bytes] | None = None,
+        decode_delimited: Callable[[bytes], T] | None = None,
     ) -> None:
         super().__init__(typename)
         self.wrapper = wrapper
@@ -165,6 +179,8 @@ class PrimitiveType(Type[T]):
         self.decode = decode
         self.dump = dump or (lambda value: encode(normalise(value)))
         self.present = present_fields(typename)
+        self.frame = (self.present, b"\x0a") if decode_delimited else (self.present,)
+        self.decode_content = decode_delimited or decode
         self._serializer = PrimitiveSerializer(self)
 
     def serializer(self) -> TypeSerializer[T]:
@@ -234,7 +250,10 @@ def utf8(text: object, what: str) -> bytes:
             return bytes(text)
     except UnicodeError as error:
         raise SerializationError(f"{what} is not valid Unicode: {error}") from error
-    raise SerializationError(f"{what} must be str or UTF-8 bytes, got {type(text).__name__}")
+    raise SerializationError(
+        f"{what} must be str or UTF-8 bytes, got {type(text).__name__}: convert it, or give it a "
+        "type of its own"
+    )
 
 
 # --- numbers --------------------------------------------------------------------------------------
@@ -245,7 +264,7 @@ def _index(value: object, bits: int, typename: str) -> int:
         number = operator.index(value)  # type: ignore[arg-type]  # the point is to find out
     except TypeError as error:
         raise SerializationError(
-            f"{typename} takes an integer, got {type(value).__name__} {value!r}"
+            f"{typename} takes an integer, got {type(value).__name__} {value!r}: convert it first"
         ) from error
     if not -(1 << bits - 1) <= number < 1 << bits - 1:
         raise SerializationError(f"{number} does not fit {typename} ({bits} bits, signed)")
@@ -287,7 +306,8 @@ def _normalise_double(value: Any) -> float:
         number: float = _DOUBLE.unpack(_DOUBLE.pack(value))[0]
     except (struct.error, OverflowError, TypeError, ValueError) as error:
         raise SerializationError(
-            f"a float or double takes a number, got {type(value).__name__} {value!r}"
+            f"a float or double takes a number, got {type(value).__name__} {value!r}: "
+            "convert it first"
         ) from error
     return number
 
@@ -363,8 +383,8 @@ def _decode_bool(data: bytes) -> bool:
 # --- strings --------------------------------------------------------------------------------------
 
 _A_STRING = "an io.statefun.types/string"
-_ONE_BYTE_SIZE = 0x82  # the tag, a length of one byte, and as many bytes as it can tell
-_STRING_STARTS = tuple(b"\x0a" + bytes((max(size - 2, 0),)) for size in range(_ONE_BYTE_SIZE))
+_TAG_STRING = 0x0A
+_ONE_BYTE_SIZE = 0x82  # the tag, a length of one byte, and as many bytes as that can tell
 
 
 def _normalise_string(value: Any) -> str:
@@ -383,15 +403,19 @@ def _dump_string(value: Any) -> bytes:
     return b"\x0a" + VARINTS[len(data)] + data if data else b""
 
 
+def _decode_text(data: bytes) -> str:
+    try:
+        return data.decode()
+    except UnicodeDecodeError as error:
+        raise SerializationError(f"a string is not valid UTF-8: {error}") from error
+
+
 def _decode_string(data: bytes) -> str:
     size = len(data)
     if not size:
         return ""
-    if size < _ONE_BYTE_SIZE and data.startswith(_STRING_STARTS[size]):
-        try:
-            return data[2:].decode()
-        except UnicodeDecodeError as error:
-            raise SerializationError(f"a string is not valid UTF-8: {error}") from error
+    if 1 < size == data[1] + 2 < _ONE_BYTE_SIZE and data[0] == _TAG_STRING:
+        return _decode_text(data[2:])
     return str(_parse(_proto.StringWrapper, data))
 
 
@@ -433,6 +457,7 @@ StringType: PrimitiveType[str] = PrimitiveType(
     _encode_string,
     _decode_string,
     _dump_string,
+    _decode_text,
 )
 
 

@@ -6,14 +6,16 @@ in a running process; only time passes by hand, and nothing is kept on disk.
 
 from __future__ import annotations
 
+from asyncio import CancelledError
 from typing import TYPE_CHECKING, Any
 
-from statefun.errors import MessageArgumentsError, StatefunError
+from statefun.errors import MessageArgumentsError
 from statefun.runtime.clock import ManualClock
 from statefun.runtime.directory import FunctionDirectory
 from statefun.runtime.engine import Engine
 from statefun.runtime.memory import MemoryStore
 from statefun.runtime.policy import Rules
+from statefun.runtime.transport import attempt_error
 from statefun.runtime.values import EgressValue, visible_values
 from statefun.sdk.address import Address
 from statefun.sdk.functions import StatefulFunctions
@@ -191,8 +193,9 @@ class Harness:
     def _invoke(self, batch: Batch) -> None:
         try:
             reply = self._handlers[batch.address.typename].handle_sync(batch.request)
-        except StatefunError as error:
-            self._engine.failed(batch, error, self.clock.now_ms())
+        except (Exception, SystemExit, CancelledError) as error:  # noqa: BLE001 - a failed attempt
+            failure = attempt_error(batch.address, error)
+            self._engine.failed(batch, failure, self.clock.now_ms())
         else:
             self._engine.replied(batch, reply, self.clock.now_ms())
 

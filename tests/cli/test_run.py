@@ -7,6 +7,7 @@ import os
 import shutil
 import signal
 import socket
+from contextlib import contextmanager
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -293,6 +294,46 @@ def test_a_signal_lets_calls_end_and_takes_nothing_new(
     assert state(folder, "com.example/slow", "1") == {
         "ended": {"typename": "io.statefun.types/bool", "value": True}
     }
+
+
+@pytest.mark.parametrize("name", ["cancelled", "thread", "blocking"])
+def test_a_function_that_does_not_end_does_not_keep_the_process(folder: Path, name: str) -> None:
+    """It has as long as `--drain` says; then the process ends with 0, and the message is kept."""
+    with run_stuck(folder, name) as server:
+        assert server.stop() == 0
+        assert "Traceback" not in server.errors()
+
+    with run_stuck(folder, name) as server:  # the call is made again
+        server.kill()
+
+
+def test_a_function_that_holds_up_the_event_loop_does_not_keep_the_process(folder: Path) -> None:
+    """Ten seconds after the calls should have ended, it ends with 1 and a line that says why."""
+    with run_stuck(folder, "inline") as server:
+        assert server.stop() == 1
+        assert server.errors() == (
+            "statefun run: not stopped 10 s after the signal: a function holds up the event loop; "
+            "ended without it, what was answered for is kept\n"
+        )
+
+
+@contextmanager
+def run_stuck(folder: Path, name: str) -> Iterator[Server]:
+    """A runtime whose function is in a call that does not end; the message is sent once."""
+    shutil.copy(Path(__file__).with_name("stuck.py"), folder)
+    if is_first := not (folder / "begun").exists():
+        os.mkfifo(folder / "begun")
+    options = "--functions", "stuck:functions", "--drain", "0"
+    with Server("run", "module.yaml", *options, cwd=folder) as server:
+        connection = HTTPConnection("127.0.0.1", server.ports["ingress"])
+        if is_first:
+            kind = {"Content-Type": "application/vnd.com.example/raw"}
+            connection.request("PUT", f"/com.example/{name}/1", "x", kind)
+            if name != "inline":  # it lets nothing be answered
+                assert connection.getresponse().status == 200
+        assert (folder / "begun").read_text() == "x"
+        yield server
+        connection.close()
 
 
 def can_connect(port: int) -> bool:

@@ -148,6 +148,30 @@ async def test_a_record_whose_reader_vanishes_comes_again() -> None:
     assert reader.delivered == [1]
 
 
+async def test_readers_that_do_not_read_are_sent_away_and_their_records_come_in_order(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A record is held back for so long only, and comes before every newer one."""
+    monkeypatch.setattr("statefun.connectors.http._WRITE_S", 0.2)
+    large = "x" * (8 << 20)
+    records = [(number, playground("greetings", large)) for number in (1, 2, 3)]
+    async with reading(*records) as reader:
+        stalled = []
+        for _ in range(2):  # they take the records 1 and 2, and read no further than the headers
+            stream, writer = await asyncio.open_connection("127.0.0.1", reader.egress.port)
+            writer.write(b"GET /greetings HTTP/1.1\r\nHost: x\r\n\r\n")
+            await stream.readuntil(b"\r\n\r\n")
+            stalled.append((stream, writer))
+        await asyncio.sleep(0.5)  # nothing tells a reader that does not read
+        for stream, writer in stalled:
+            with pytest.raises((asyncio.IncompleteReadError, ConnectionError)):
+                await stream.readexactly(len(large))
+            writer.close()
+        ids = [(await reader.get("/greetings"))[1]["Record-Id"] for _ in records]
+
+    assert (ids, reader.delivered) == (["1", "2", "3"], [1, 2, 3])
+
+
 @pytest.mark.parametrize("is_reset", [False, True], ids=["closed", "reset"])
 async def test_a_reader_that_hung_up_behind_its_request_takes_nothing(*, is_reset: bool) -> None:
     """A request whose connection is closed already is not answered with a record."""

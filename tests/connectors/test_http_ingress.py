@@ -69,11 +69,13 @@ class Client:
         content_type: str | None = TEXT,
         method: str = "PUT",
         key: str | None = None,
+        **more: str,
     ) -> tuple[int, str]:
         url = URL(self.root + path, encoded=True)
         headers = {} if content_type is None else {"Content-Type": content_type}
         if key is not None:
             headers["Idempotency-Key"] = key
+        headers |= {name.replace("_", "-"): value for name, value in more.items()}
         skip = {"Content-Type"}
         async with self.session.request(
             method, url, data=body, headers=headers, skip_auto_headers=skip
@@ -115,7 +117,6 @@ async def test_a_message_reaches_its_address_unwrapped(method: str) -> None:
         ("/io.example/greeter/%00%0A", Address(GREETER, "\x00\n")),
         ("/io.example/greeter/%2E%2E", Address(GREETER, "..")),
         ("/io.example/greeter/Bob?ignored=1", Address(GREETER, "Bob")),
-        ("/io.example/greeter/Bob/", Address(GREETER, "Bob")),
         ("/a%2Fb/c/1", Address("a/b/c", "1")),
     ],
 )
@@ -129,7 +130,8 @@ async def test_each_segment_of_the_path_is_decoded_by_itself(path: str, address:
 
 
 @pytest.mark.parametrize(
-    "path", ["/", "/a", "/a/b", "/a/b/", "/a//b", "//a/b", "/a/b/c/d", "/a/b/%FF"]
+    "path",
+    ["/", "/a", "/a/b", "/a/b/", "/a//b", "//a/b", "/a/b/c/d", "/a/b/%FF", "//a/b/c", "/a/b/c/"],
 )
 async def test_a_path_that_names_no_address_is_refused(path: str) -> None:
     """A wrong path is answered 400 with the path and what was expected."""
@@ -270,6 +272,39 @@ async def test_a_half_sent_message_is_not_delivered() -> None:
         assert await client.request("/io.example/greeter/2") == (200, "")
 
     assert [target.id for target, _ in runtime.messages] == ["2"]
+
+
+async def test_a_body_that_is_not_of_its_encoding_is_refused(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """It is the client's mistake: an answer says so, the log does not."""
+    runtime = Runtime()
+    async with serving(runtime) as client:
+        answer = await client.request("/io.example/greeter/1", b"abc", Content_Encoding="gzip")
+
+    assert answer == (
+        400,
+        "the body is not as its headers say: 400, message: Can not decode content-encoding: gzip\n",
+    )
+    assert (runtime.messages, caplog.messages) == ([], [])
+
+
+@pytest.mark.parametrize("line", ["Content-Length: 3x", "Transfer-Encoding: chunked"])
+async def test_a_request_that_is_no_http_is_no_error_of_this_process(
+    line: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Whatever somebody sends to the port, the log stays readable."""
+    async with serving(Runtime()) as client:
+        port = client.root.rpartition(":")[2]
+        stream, writer = await asyncio.open_connection("127.0.0.1", int(port))
+        writer.write(
+            f"PUT /io.example/greeter/1 HTTP/1.1\r\nHost: x\r\n{line}\r\n\r\nzz\r\n".encode()
+        )
+        status = (await stream.readline()).split()[1]
+        writer.close()
+
+    assert status == b"400"
+    assert caplog.messages == []
 
 
 async def test_a_taken_port_is_a_clear_error() -> None:

@@ -70,3 +70,25 @@ def test_a_manual_clock_does_not_go_back() -> None:
     clock.advance_to(50)
 
     assert clock.now_ms() == 100
+
+
+def test_the_uptime_does_not_go_back(clock: Clock) -> None:
+    """It can be compared with itself only."""
+    before = clock.uptime_ms()
+
+    if isinstance(clock, ManualClock):
+        clock.set_to(0)
+
+    assert clock.uptime_ms() >= before
+
+
+def test_a_manual_clock_can_be_set() -> None:
+    """Then it shows another time, and what was arranged comes as if it had not been."""
+    clock = ManualClock(1000)
+    calls: list[int] = []
+    clock.call_at(1010, lambda: calls.append(clock.now_ms()))
+
+    clock.set_to(500)
+    clock.advance(timedelta(milliseconds=10))
+
+    assert (calls, clock.uptime_ms()) == ([510], 10)

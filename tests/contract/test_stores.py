@@ -453,6 +453,17 @@ def test_only_the_writing_connection_can_write(directory: Path) -> None:
     store.close()
 
 
+def test_what_no_store_could_ever_keep_is_no_passing_failure(directory: Path) -> None:
+    """A `StoreError` is tried again; a number too large for a table would never be stored."""
+    store = SqliteStore(directory)
+
+    with pytest.raises(OverflowError):
+        store.commit(Delta(5, messages=(message(1),), timers=(timer(2, 2**63),)))
+
+    assert store.recover() == Recovered()
+    store.close()
+
+
 def test_a_delta_that_cannot_be_stored_leaves_nothing_behind(directory: Path) -> None:
     """A commit is whole or not at all; the next one succeeds."""
     store = SqliteStore(directory)

@@ -11,11 +11,11 @@ from statefun.runtime.engine import Engine
 from statefun.runtime.memory import MemoryStore
 from statefun.runtime.policy import FailurePolicy, Rules
 from statefun.runtime.retry import Backoff
-from statefun.sdk._proto import Address as WireAddress
 from statefun.sdk._proto import FromFunction, ToFunction, TypedValue
 from statefun.sdk.address import Address
 from statefun.sdk.functions import StatefulFunctions
 from statefun.sdk.messages import encode_typed_value
+from tests.builders import wire
 
 if TYPE_CHECKING:
     from statefun.runtime.mailbox import Batch
@@ -44,11 +44,6 @@ def text(value: str) -> bytes:
 
 def typed(value: str, typename: str = TEXT) -> TypedValue:
     return TypedValue(typename=typename, has_value=True, value=value.encode())
-
-
-def wire(address: Address) -> WireAddress:
-    namespace, _, name = address.typename.rpartition("/")
-    return WireAddress(namespace=namespace, type=name, id=address.id)
 
 
 class Effects:

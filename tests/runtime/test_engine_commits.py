@@ -139,7 +139,11 @@ def test_an_egress_record_keeps_its_id_until_it_is_delivered() -> None:
 
 
 @pytest.mark.parametrize("was_stored", [False, True])
-def test_a_commit_that_failed_is_contained_in_the_next(was_stored: bool) -> None:  # noqa: FBT001
+@pytest.mark.parametrize("fails_first", [False, True])
+def test_a_commit_that_failed_is_contained_in_the_next(
+    was_stored: bool,  # noqa: FBT001
+    fails_first: bool,  # noqa: FBT001
+) -> None:
     """Whether or not the failed one reached the disk after all, the store ends up the same."""
     driver = Driver()
     driver.declare("n")
@@ -149,10 +153,13 @@ def test_a_commit_that_failed_is_contained_in_the_next(was_stored: bool) -> None
     delta = driver.delta()
     if was_stored:
         driver.store.commit(delta)
+    if fails_first:
+        driver.engine.commit_failed()
 
     driver.send(A, "second", ticket=2)
     driver.answer(batch, Effects().set("n", "v").egress("2").cancel("T"))
-    driver.engine.commit_failed()
+    if not fails_first:
+        driver.engine.commit_failed()
     released = driver.commit()
 
     assert released.tickets == (1, 2)

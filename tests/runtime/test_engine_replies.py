@@ -71,6 +71,13 @@ INVALID: dict[str, tuple[Effects | bytes, str]] = {
         Effects().delay(-1, B, "x"),
         "t/a '1' sent a message with a delay of -1 ms: a delay is 0 or more",
     ),
+    "a delay of more than a thousand years": (
+        Effects().delay(2**63 - 1, B, "x"),
+        (
+            "t/a '1' sent a message with a delay of 9223372036854775807 ms: "
+            "a delay is 31536000000000 ms (a thousand years) or less"
+        ),
+    ),
     "a cancellation with an empty token": (
         Effects().cancel(""),
         "t/a '1' cancelled a delayed message with an empty token: send and cancel it with a token",

@@ -2,7 +2,7 @@
 
 import pytest
 
-from statefun.errors import TransportError
+from statefun.errors import ConfigurationError, TransportError
 from statefun.runtime.policy import FailurePolicy, Rules
 from statefun.runtime.retry import Backoff
 from statefun.runtime.setbacks import Verdict
@@ -184,3 +184,31 @@ def test_a_policy_of_two_attempts_gives_up_after_the_second() -> None:
     policy = Backoff(attempts=2, jitter=0)
 
     assert [policy.delay_ms(attempt, float) for attempt in (1, 2)] == [100, None]
+
+
+def test_however_many_attempts_there_are_the_wait_is_the_longest() -> None:
+    """Powers beyond the range of a float do not end anything."""
+    policy = Backoff(attempts=10_000, jitter=0)
+
+    assert [policy.delay_ms(attempt, float) for attempt in (8, 1025, 9999)] == [10_000] * 3
+    assert policy.delay_ms(10_000, float) is None
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "rule"),
+    [
+        ("first_ms", 0, "more than 0"),
+        ("factor", 0.5, "a number from 1 on"),
+        ("factor", float("nan"), "a number from 1 on"),
+        ("longest_ms", -1, "from 1 to 31536000000"),
+        ("longest_ms", 2**63, "from 1 to 31536000000"),
+        ("attempts", 0, "more than 0"),
+        ("jitter", 1.5, "from 0 to 1"),
+    ],
+)
+def test_a_backoff_that_makes_no_sense_is_refused(field: str, value: float, rule: str) -> None:
+    """When it is made, not at the first failure."""
+    with pytest.raises(ConfigurationError) as caught:
+        Backoff(**{field: value})  # type: ignore[arg-type]
+
+    assert str(caught.value) == f"{field} of a Backoff must be {rule}, got {value!r}"

@@ -272,3 +272,27 @@ def test_the_expiration_of_a_declared_value_stays_for_the_life_of_the_process() 
     driver.send(A, "look")
 
     assert [seen.state for seen in driver.take()] == [{"n": "x"}]
+
+
+def test_a_function_that_never_has_enough_values_waits_like_one_that_fails() -> None:
+    """After ten questions for one batch, each further one is a failed attempt."""
+    driver = Driver()
+    driver.send(A, "x")
+    for number in range(10):
+        driver.answer(driver.batch(), missing(f"n{number}"))
+    wakes = [driver.engine.next_wake_ms()]
+
+    driver.answer(driver.batch(), missing("n10"))
+    wakes.append(driver.engine.next_wake_ms())
+    errors = driver.errors()
+    driver.wait(100)
+    driver.answer(driver.batch(), Effects().set("n10", "v"))
+
+    assert wakes == [None, driver.now_ms]
+    assert errors == [
+        (
+            "t/a '1' has asked for more values 11 times for one batch: ask for all of them at "
+            "once, under names that do not change"
+        )
+    ]
+    assert driver.engine.is_idle

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
+from contextlib import suppress
 from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -436,6 +437,29 @@ async def test_a_cancelled_call_may_clean_up_before_the_runtime_has_stopped() ->
     assert steps == ["entered", "cleaned up"]
 
 
+async def test_a_call_that_ignores_its_cancellation_is_left_behind(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """The runtime stops all the same, and says which call goes on."""
+    functions, entered, leave = StatefulFunctions(), asyncio.Event(), asyncio.Event()
+
+    @functions.bind("t/stuck")
+    async def stuck(context: Context, message: Message) -> None:
+        while not leave.is_set():
+            entered.set()
+            with suppress(asyncio.CancelledError):
+                await leave.wait()
+
+    async with Runtime(functions, data=None, drain=timedelta()) as runtime:
+        await runtime.send(to("t/stuck"))
+        await entered.wait()
+
+    assert caplog.messages == [
+        "the call of t/stuck '1' goes on though it was cancelled; left behind"
+    ]
+    leave.set()
+
+
 async def test_a_commit_under_way_ends_before_the_runtime_stops() -> None:
     """Whoever waits for it is answered for."""
     store = GatedStore()
@@ -558,16 +582,21 @@ async def test_a_function_that_fails_is_tried_again_while_others_go_on(
     assert facts == {"statefun_typename": "t/flaky", "statefun_id": "1"}
 
 
-async def test_a_function_that_is_cancelled_by_its_own_code_is_tried_again() -> None:
-    """It does not take its messages with it."""
+@pytest.mark.parametrize("end", [asyncio.CancelledError(), SystemExit(3)], ids=repr)
+@pytest.mark.parametrize("is_blocking", [False, True], ids=["on the loop", "in a thread"])
+async def test_a_function_that_ends_more_than_itself_is_tried_again(
+    end: BaseException, *, is_blocking: bool
+) -> None:
+    """It takes neither its messages nor the process with it."""
     functions, attempts = StatefulFunctions(), 0
 
-    @functions.bind("t/once")
-    async def once(context: Context, message: Message) -> None:
+    def once(context: Context, message: Message) -> None:
         nonlocal attempts
         attempts += 1
         if attempts == 1:
-            raise asyncio.CancelledError
+            raise end
+
+    functions.register("t/once", once, blocking=is_blocking)
 
     clock = ManualClock()
     async with Runtime(functions, data=None, clock=clock) as runtime:
@@ -577,6 +606,50 @@ async def test_a_function_that_is_cancelled_by_its_own_code_is_tried_again() -> 
         await runtime.idle()
 
     assert attempts == 2
+
+
+@pytest.mark.parametrize("hours", [-1, 1])
+async def test_a_retry_waits_as_long_when_the_clock_is_set(hours: int) -> None:
+    """Neither an hour longer nor not at all; timers go by the clock."""
+    functions, attempts = StatefulFunctions(), 0
+
+    @functions.bind("t/flaky")
+    async def flaky(context: Context, message: Message) -> None:
+        nonlocal attempts
+        attempts += 1
+        if attempts == 1:
+            raise OSError("no luck")
+
+    functions.register("t/other", flaky)
+    clock = ManualClock()
+    async with Runtime(functions, data=None, clock=clock, random=lambda: 0.0) as runtime:
+        await runtime.send(to("t/flaky"))
+        await until(lambda: runtime.metrics().counters.failed_attempts)
+        clock.set_to(clock.now_ms() + hours * 3_600_000)
+        clock.advance(timedelta(milliseconds=99))
+        await runtime.send(to("t/other"))
+        await until(lambda: runtime.metrics().counters.invocations)
+        before = attempts
+
+        clock.advance(timedelta(milliseconds=1))
+        await runtime.idle()
+
+    assert (before, attempts) == (2, 3)
+
+
+async def test_commits_are_tried_again_when_the_clock_is_set_back() -> None:
+    """After a second, not after an hour and a second."""
+    store, clock = FullStore(), ManualClock()
+    store.is_full = True
+    async with RuntimeOn(store, counting(), clock=clock) as runtime:
+        sending = asyncio.create_task(runtime.send(to("t/count")))
+        await until(lambda: runtime.metrics().failed_commits)
+        store.is_full = False
+
+        clock.set_to(clock.now_ms() - 3_600_000)
+        clock.advance(timedelta(seconds=1))
+
+        await sending
 
 
 async def test_a_record_that_its_egress_does_not_accept_fails_the_turn() -> None:
@@ -643,6 +716,21 @@ async def test_a_record_is_delivered_when_the_next_one_is_asked_for(tmp_path: Pa
         again, third = await anext(records), await anext(records)
 
     assert (first.value, again, third.value) == ("a", second, "c")
+
+
+async def test_a_reader_does_not_acknowledge_what_another_one_was_given(tmp_path: Path) -> None:
+    """Each record goes to one reader, and counts as delivered when that one asks for the next."""
+    async with Runtime(echoing(), data=tmp_path, egresses=["t/out"]) as runtime:
+        for value in "abcd":
+            await runtime.send(to("t/echo", value=value))
+        one, other = runtime.egress("t/out"), runtime.egress("t/out")
+        read = [(await anext(reader)).value for reader in (one, other, other, one)]
+
+    async with Runtime(echoing(), data=tmp_path, egresses=["t/out"]) as runtime:
+        records = runtime.egress("t/out")
+        again = [(await anext(records)).value for _ in range(2)]
+
+    assert (read, again) == (["a", "b", "c", "d"], ["c", "d"])
 
 
 async def test_reading_ends_with_the_runtime() -> None:

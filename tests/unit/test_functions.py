@@ -157,6 +157,7 @@ CALLABLES: dict[str, Any] = {
     "a static method": Service.of_nobody,
     "a callable object": Called(),
     "a callable object with a coroutine": CalledLater(),
+    "a partial of a callable object": functools.partial(CalledLater()),
     "defaulted parameters": with_default,
     "defaulted keywords": with_keyword,
     "any number of arguments": with_anything,
@@ -164,6 +165,12 @@ CALLABLES: dict[str, Any] = {
     "a wrapper": decorated(function),
     "an async wrapper": decorated_later(coroutine),
     "a partial of a wrapper": functools.partial(decorated_later(coroutine)),
+}
+
+COROUTINES = {
+    *("a coroutine function", "a partial of a coroutine function", "a partial of a partial"),
+    *("a bound coroutine method", "a static method", "a callable object with a coroutine"),
+    *("an async wrapper", "a partial of a wrapper", "a partial of a callable object"),
 }
 
 
@@ -205,6 +212,16 @@ def test_a_registered_function_can_be_looked_up(functions: StatefulFunctions) ->
         (SEEN,),
         True,
     )
+
+
+@pytest.mark.parametrize("kind", CALLABLES)
+def test_it_is_known_beforehand_which_functions_are_coroutines(
+    functions: StatefulFunctions, kind: str
+) -> None:
+    """Also through partials, methods and callable objects; what else returns awaitables is not."""
+    functions.register("t/f", CALLABLES[kind])
+
+    assert functions.for_typename("t/f").is_async == (kind in COROUTINES)
 
 
 def test_registering_the_same_function_twice_under_two_names_is_fine(

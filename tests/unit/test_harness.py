@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import subprocess
 import sys
 from datetime import timedelta
@@ -60,7 +61,13 @@ async def lost(context: Context, message: Message) -> None:
     context.send(message_builder("t/nowhere", "1", str_value="x"))
 
 
+@functions.bind("t/exits")
+async def exits(context: Context, message: Message) -> None:
+    raise ENDS[message.as_int() or 0]
+
+
 FLAKY_CALLS: list[int] = []
+ENDS: list[BaseException] = [SystemExit(3), asyncio.CancelledError(), RecursionError("too deep")]
 
 
 @pytest.fixture
@@ -169,6 +176,19 @@ def test_what_failed_too_often_is_a_dead_letter() -> None:
     [letter] = harness.dead_letters
     assert (letter.target.typename, letter.attempts) == ("t/lost", 1)
     assert harness.is_idle
+
+
+@pytest.mark.parametrize("end", range(len(ENDS)))
+def test_whatever_a_function_raises_is_a_failed_attempt(end: int) -> None:
+    """Also what asks the whole process to end; the batch is tried again."""
+    harness = Harness(functions, raise_failures=False)
+    harness.send("t/exits", "a", int_value=end)
+
+    harness.run()
+    harness.advance(timedelta(milliseconds=100))
+
+    assert [setback.attempts for setback in harness.failures] == [1, 2]
+    assert [type(setback.error.__cause__) for setback in harness.failures] == [type(ENDS[end])] * 2
 
 
 def test_a_reply_that_no_engine_accepts_is_a_failure(harness: Harness) -> None:

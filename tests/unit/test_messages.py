@@ -113,7 +113,8 @@ def test_a_message_takes_exactly_one_value(values: dict[str, Any], got: str) -> 
         build(**values)
 
     assert str(caught.value) == (
-        f"a message takes exactly one of {TAKEN}, or value with value_type; got {got}"
+        f"a message takes exactly one of {TAKEN}, or value with value_type, "
+        f"which is a type like IntType; got {got}"
     )
 
 
@@ -414,3 +415,15 @@ def test_an_egress_message_needs_a_type() -> None:
         egress_message_builder("t/e", 1, nothing)
 
     assert str(caught.value) == "an egress message needs a value_type, got None: pass a Type"
+
+
+def test_a_value_type_that_is_no_type_is_refused() -> None:
+    """The Python type `int` is not the type `IntType`."""
+    with pytest.raises(MessageArgumentsError, match="which is a type like IntType"):
+        message_builder("t/f", "1", value=1, value_type=int)  # type: ignore[call-overload]
+
+
+def test_a_header_that_is_no_unicode_is_refused() -> None:
+    """A lone surrogate in a header's value has no bytes."""
+    with pytest.raises(SerializationError, match="header 'k' is not valid Unicode"):
+        message_builder("t/f", "1", int_value=1, headers=[("k", "\ud800")])

@@ -295,6 +295,24 @@ MISTAKES = {
             )
         ],
     ),
+    "scalars that are not what they look like": (
+        """
+        kind: io.statefun.playground.v1/ingress
+        spec:
+          port: 2001-99-99
+        ---
+        kind: io.statefun.playground.v1/ingress
+        spec: {port: !!int "abc"}
+        ---
+        kind: io.statefun.playground.v1/ingress
+        spec: {port: !!bool abc, id: !!timestamp abc}
+        """,
+        [
+            "1.yaml:4: is no YAML: '2001-99-99' is no timestamp; put it into quotes",
+            "1.yaml:7: is no YAML: 'abc' is no int; put it into quotes",
+            "1.yaml:10: is no YAML: 'abc' is no bool; put it into quotes",
+        ],
+    ),
     "a key twice": (
         "kind: io.statefun.playground.v1/ingress\nspec:\n  port: 1\n  port: 2",
         ["1.yaml:4: 'port' is written twice: keep one of them"],

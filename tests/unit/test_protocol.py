@@ -83,15 +83,20 @@ def test_an_encoded_request_is_what_protobuf_would_write(
     )
 
     assert _proto.ToFunction.FromString(body) == expected
-    assert decode_request(body) == (target.typename, expected.invocation)
+    batch = decode_request(body)
+    assert (batch.typename, batch.target_id) == target
+    assert (
+        [_proto.ToFunction.PersistedValue.FromString(each) for each in batch.state],
+        [_proto.ToFunction.Invocation.FromString(each) for each in batch.invocations],
+    ) == (list(expected.invocation.state), list(expected.invocation.invocations))
 
 
 @pytest.mark.parametrize("kind", [bytes, bytearray, memoryview])
 def test_a_request_may_be_anything_like_bytes(kind: Any) -> None:
     """Servers hand over whatever they read into."""
-    typename, batch = decode_request(kind(to_function(Address("t/f", "1"), number(1))))
+    batch = decode_request(kind(to_function(Address("t/f", "1"), number(1))))
 
-    assert (typename, batch.target.id, len(batch.invocations)) == ("t/f", "1", 1)
+    assert (batch.typename, batch.target_id, len(batch.invocations)) == ("t/f", "1", 1)
 
 
 @pytest.mark.parametrize("body", ["text", None, 5, [b""]])

@@ -142,12 +142,23 @@ def test_what_protobuf_takes_is_taken_and_normalised(
             2**63,
             "9223372036854775808 does not fit io.statefun.types/long (64 bits, signed)",
         ),
-        (IntType, 1.0, "io.statefun.types/int takes an integer, got float 1.0"),
-        (LongType, "1", "io.statefun.types/long takes an integer, got str '1'"),
-        (BoolType, None, "io.statefun.types/bool takes an integer, got NoneType None"),
-        (DoubleType, "1.5", "a float or double takes a number, got str '1.5'"),
-        (FloatType, None, "a float or double takes a number, got NoneType None"),
-        (StringType, 5, "an io.statefun.types/string must be str or UTF-8 bytes, got int"),
+        (IntType, 1.0, "io.statefun.types/int takes an integer, got float 1.0: convert it first"),
+        (LongType, "1", "io.statefun.types/long takes an integer, got str '1': convert it first"),
+        (
+            BoolType,
+            None,
+            "io.statefun.types/bool takes an integer, got NoneType None: convert it first",
+        ),
+        (DoubleType, "1.5", "a float or double takes a number, got str '1.5': convert it first"),
+        (FloatType, None, "a float or double takes a number, got NoneType None: convert it first"),
+        (
+            StringType,
+            5,
+            (
+                "an io.statefun.types/string must be str or UTF-8 bytes, got int: "
+                "convert it, or give it a type of its own"
+            ),
+        ),
         (
             StringType,
             b"\xff",

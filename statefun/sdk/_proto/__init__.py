@@ -8,17 +8,19 @@ Law: only the modules named in `tests/test_architecture.py` import this one.
 """
 
 from importlib import resources
+from typing import Any
 
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 
 POOL = descriptor_pool.DescriptorPool()
-for _file in descriptor_pb2.FileDescriptorSet.FromString(
+_files = descriptor_pb2.FileDescriptorSet.FromString(
     resources.files(__name__).joinpath("schema.bin").read_bytes()
-).file:
+).file
+for _file in _files:
     POOL.AddSerializedFile(_file.SerializeToString())
 
 
-def _message_class(full_name):
+def _message_class(full_name: str) -> Any:
     described = POOL.FindMessageTypeByName(full_name)
     message_class = message_factory.GetMessageClass(described)
     for nested in described.nested_types:  # where protobuf is not compiled, it leaves them out
@@ -27,10 +29,34 @@ def _message_class(full_name):
     return message_class
 
 
+def _request_in_pieces() -> Any:
+    """A second reading of a ToFunction, in which the repeated fields of the batch are bytes.
+
+    On the wire a message is a field of bytes, so protobuf itself cuts a batch into its pieces,
+    however they are encoded, and gives each as `bytes` where it would make an object. It does not
+    look into them: whether they are well-formed only the first reading tells.
+    """
+    [schema] = [each for each in _files if each.package == "io.statefun.sdk.reqreply"]
+    pieces = descriptor_pb2.FileDescriptorProto(
+        name="pieces.proto", package="statefun.pieces", syntax="proto3", dependency=[schema.name]
+    )
+    [request] = [each for each in schema.message_type if each.name == "ToFunction"]
+    [batch] = [each for each in request.nested_type if each.name == "InvocationBatchRequest"]
+    for field in batch.field:
+        if field.label == field.LABEL_REPEATED:
+            field.type = field.TYPE_BYTES
+            field.ClearField("type_name")
+    request.field[0].type_name = f".{pieces.package}.{request.name}.{batch.name}"
+    pieces.message_type.append(request)
+    POOL.AddSerializedFile(pieces.SerializeToString())
+    return _message_class(f"{pieces.package}.{request.name}")
+
+
 Address = _message_class("io.statefun.sdk.reqreply.Address")
 TypedValue = _message_class("io.statefun.sdk.reqreply.TypedValue")
 ToFunction = _message_class("io.statefun.sdk.reqreply.ToFunction")
 FromFunction = _message_class("io.statefun.sdk.reqreply.FromFunction")
+ToFunctionInPieces = _request_in_pieces()
 KafkaProducerRecord = _message_class("io.statefun.sdk.egress.KafkaProducerRecord")
 KinesisEgressRecord = _message_class("io.statefun.sdk.egress.KinesisEgressRecord")
 BooleanWrapper = _message_class("io.statefun.sdk.types.BooleanWrapper")

@@ -1,4 +1,4 @@
-from google.protobuf import descriptor_pool
+from google.protobuf import descriptor_pool, message
 
 from statefun.sdk._proto.kafka_egress_pb2 import KafkaProducerRecord as KafkaProducerRecord
 from statefun.sdk._proto.kinesis_egress_pb2 import KinesisEgressRecord as KinesisEgressRecord
@@ -14,3 +14,11 @@ from statefun.sdk._proto.types_pb2 import LongWrapper as LongWrapper
 from statefun.sdk._proto.types_pb2 import StringWrapper as StringWrapper
 
 POOL: descriptor_pool.DescriptorPool
+
+class ToFunctionInPieces(message.Message):
+    class InvocationBatchRequest(message.Message):
+        target: Address
+        state: list[bytes]
+        invocations: list[bytes]
+
+    invocation: InvocationBatchRequest

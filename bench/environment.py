@@ -1,0 +1,70 @@
+"""The environment: where the peer lives, and what the figures were measured on."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+import sys
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+__all__ = ["PROGRAMS", "ROOT", "UPSTREAM_PYTHON", "Unavailable", "described", "upstream_python"]
+
+ROOT = Path(__file__).parents[1]
+PROGRAMS = Path(__file__).parent / "programs"
+UPSTREAM_PYTHON = ROOT / ".venv-upstream" / "bin" / "python"
+
+_OURS = ("statefun", "protobuf", "uvicorn", "httptools", "uvloop")
+_THEIRS = ("flink-statefun", "protobuf", "aiohttp")
+
+
+class Unavailable(Exception):  # noqa: N818 - no error: the table says so
+    """A figure cannot be measured on this machine; the sentence says what it lacks."""
+
+
+def upstream_python() -> str:
+    """The interpreter that has the old SDK.
+
+    Raises:
+        Unavailable: If it has not been made.
+    """
+    if not UPSTREAM_PYTHON.exists():
+        raise Unavailable("there is no .venv-upstream: run `make .venv-upstream/.done`")
+    return str(UPSTREAM_PYTHON)
+
+
+def described() -> list[str]:
+    """The machine and the versions, in lines."""
+    system = f"{platform.system()} {platform.machine()}, {os.cpu_count()} CPUs ({_processor()})"
+    ours = [f"{name} {_version(name)}" for name in _OURS]
+    lines = [f"{system}, Python {platform.python_version()}", f"ours: {', '.join(ours)}"]
+    if UPSTREAM_PYTHON.exists():
+        lines.append(f"peer: {', '.join(_versions_upstream())}")
+    return lines
+
+
+def _processor() -> str:
+    try:
+        text = Path("/proc/cpuinfo").read_text(encoding="utf-8")
+    except OSError:
+        return platform.processor() or "unknown"
+    names = [line.partition(":")[2].strip() for line in text.splitlines() if "model name" in line]
+    return names[0] if names else "unknown"
+
+
+def _version(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return "missing"
+
+
+def _versions_upstream() -> list[str]:
+    code = (
+        "import sys; from importlib.metadata import version\n"
+        "print(*(f'{name} {version(name)}' for name in sys.argv[1:]), sep='\\n')"
+    )
+    command = [str(UPSTREAM_PYTHON), "-c", code, *_THEIRS]
+    shown = subprocess.run(command, capture_output=True, text=True, check=False)
+    return shown.stdout.splitlines() or [sys.executable]

@@ -1,0 +1,1 @@
+"""What the processes of the benches run; scripts and modules that both SDKs understand."""

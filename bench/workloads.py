@@ -1,0 +1,68 @@
+"""Workloads: a program whose text both sides run, and the batches it is sent."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from statefun.sdk.address import Address
+from statefun.sdk.messages import message_builder
+from statefun.sdk.protocol import Invocation, StoredValue, encode_request
+from statefun.sdk.valuetypes import IntType, StringType
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["CALLED_GREETER", "FIVE_VALUES", "GREETER", "Workload"]
+
+
+@dataclass(frozen=True, slots=True)
+class Workload:
+    """One function, the state of the address it is called at, and who calls it.
+
+    Attributes:
+        name: What the table calls it.
+        program: The module in `bench/programs` that has it, as `functions`.
+        typename: What it is bound to.
+        state: What its address has stored.
+        caller: The function that its messages are from; None for an ingress.
+    """
+
+    name: str
+    program: str
+    typename: str
+    state: Mapping[str, StoredValue]
+    caller: Address | None = None
+
+    def request(self, batch_size: int) -> bytes:
+        """A ToFunction with that many messages, each a short text of its own."""
+        arguments = [
+            message_builder(self.typename, "joe", str_value=f"name-{number}").argument()
+            for number in range(batch_size)
+        ]
+        target = Address(self.typename, "joe")
+        return encode_request(
+            target, self.state, [Invocation(self.caller, each) for each in arguments]
+        )
+
+
+GREETER = Workload(
+    name="greeter",
+    program="greeter",
+    typename="bench/greeter",
+    state={"seen_count": StoredValue(IntType.typename, IntType.dump(7))},
+)
+
+CALLED_GREETER = replace(
+    GREETER, name="greeter called by a function", caller=Address("bench/caller", "jim")
+)
+
+FIVE_VALUES = Workload(
+    name="five values",
+    program="five_values",
+    typename="bench/five-values",
+    state={
+        f"value_{number}": StoredValue(StringType.typename, StringType.dump(str(number) * 100))
+        for number in range(5)
+    },
+)

@@ -1,0 +1,144 @@
+"""An endpoint: functions behind a path, and what they answer over HTTP, whoever carries it.
+
+Law: 200 is an answer; 405 another method, 404 another path, 400 a body that is no ToFunction; all
+else is 5xx, because one transport of the engine gives up for good on a 4xx.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+
+from statefun.errors import ConfigurationError, InvocationError, RemoteProtocolError
+from statefun.sdk.address import Address
+from statefun.sdk.functions import StatefulFunctions
+from statefun.sdk.handler import RequestReplyHandler
+from statefun.sdk.protocol import decode_request
+
+if TYPE_CHECKING:
+    Body: TypeAlias = bytes | bytearray | memoryview
+
+__all__ = ["HEALTH_PATH", "Answer", "Endpoint", "Functions"]
+
+HEALTH_PATH = "/health"
+
+_OCTETS = "application/octet-stream"  # the engine compares the whole header: no parameters
+_TEXT = "text/plain; charset=utf-8"
+_LONGEST_REASON = 2000
+
+logger = logging.getLogger("statefun.serve")
+
+Functions: TypeAlias = StatefulFunctions | RequestReplyHandler
+
+
+class Answer(NamedTuple):
+    """An HTTP answer."""
+
+    status: int
+    content_type: str
+    body: bytes
+
+    @property
+    def headers(self) -> list[tuple[str, str]]:
+        """The header fields, without the length."""
+        fields = [("Content-Type", self.content_type)]
+        if self.status == 405:
+            fields.append(("Allow", "POST"))
+        return fields
+
+
+_HEALTHY = Answer(200, _TEXT, b"ok\n")
+
+
+class Endpoint:
+    """Functions that can be called over HTTP.
+
+    Args:
+        functions: What can be called.
+        path: The only path that is answered; None for any. Another path is answered with 404, but
+            for `GET /health`, which is 200 as long as the process serves.
+
+    Raises:
+        ConfigurationError: If there is nothing to call, or the path does not begin with `/`.
+    """
+
+    def __init__(self, functions: Functions, path: str | None = None) -> None:
+        if path is not None and not path.startswith("/"):
+            raise ConfigurationError(
+                f"the path {path!r} does not begin with '/': write {'/' + path!r}"
+            )
+        self.handler = _handler(functions)
+        self.path = path
+
+    @property
+    def typenames(self) -> tuple[str, ...]:
+        """The typenames that have a function."""
+        return self.handler.functions.typenames
+
+    async def answer(self, method: str, path: str, body: Body) -> Answer:
+        """Answer a request.
+
+        Args:
+            method: In capitals.
+            path: Percent-decoded, without the query.
+            body: The whole body.
+        """
+        if method == "POST" and (self.path is None or path == self.path):
+            try:
+                return Answer(200, _OCTETS, await self.handler.handle_async(body))
+            except Exception as error:  # noqa: BLE001 - the edge: logged and answered
+                return _failure(error, body)
+        return self._refusal(method, path)
+
+    def answer_sync(self, method: str, path: str, body: Body) -> Answer:
+        """Like `answer`, from a thread without an event loop."""
+        if method == "POST" and (self.path is None or path == self.path):
+            try:
+                return Answer(200, _OCTETS, self.handler.handle_sync(body))
+            except Exception as error:  # noqa: BLE001 - the edge: logged and answered
+                return _failure(error, body)
+        return self._refusal(method, path)
+
+    def _refusal(self, method: str, path: str) -> Answer:
+        if path == HEALTH_PATH and method in ("GET", "HEAD"):
+            return _HEALTHY
+        if self.path is not None and path != self.path:
+            reason = f"nothing is served at {path!r}: POST to {self.path!r}"
+            return Answer(404, _TEXT, _line(reason))
+        return Answer(405, _TEXT, _line(f"{method} is not served: POST a ToFunction"))
+
+
+def _handler(functions: object) -> RequestReplyHandler:
+    if isinstance(functions, RequestReplyHandler):
+        return functions
+    if isinstance(functions, StatefulFunctions):
+        return RequestReplyHandler(functions)
+    raise ConfigurationError(
+        f"a {type(functions).__name__} cannot be served: pass the StatefulFunctions that the "
+        "functions are bound to, or a RequestReplyHandler of them"
+    )
+
+
+def _failure(error: Exception, body: Body) -> Answer:
+    """Log why a request failed, and say it to whoever asked."""
+    if isinstance(error, RemoteProtocolError):
+        logger.warning("a request was refused: %s", error, extra={"address": None})
+        return Answer(error.http_status, _TEXT, _line(str(error)))
+    address = _address_in(body)
+    reason = str(error)
+    if not isinstance(error, InvocationError):
+        reason = f"{address} failed: {type(error).__name__}: {reason}"
+    logger.error("%s", reason, exc_info=error, extra={"address": str(address)})
+    return Answer(500, _TEXT, _line(reason))
+
+
+def _address_in(body: Body) -> Address:
+    batch = decode_request(body)
+    return Address(batch.typename, batch.target_id)
+
+
+def _line(reason: str) -> bytes:
+    text = " ".join(reason.split())
+    if len(text) > _LONGEST_REASON:
+        text = f"{text[:_LONGEST_REASON]}…"
+    return f"{text}\n".encode(errors="backslashreplace")

@@ -1,0 +1,94 @@
+"""The server behind `statefun serve`: functions as a remote endpoint, in one process or several.
+
+It stands on uvicorn's server, with uvloop where there is one and httptools' parser.
+"""
+
+from __future__ import annotations
+
+import socket
+from functools import partial
+from typing import TYPE_CHECKING
+
+from statefun.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from statefun.serve.endpoint import Endpoint
+
+__all__ = ["serve"]
+
+_BACKLOG = 2048
+_LAST_PORT = 65535
+
+
+def serve(
+    target: str,
+    *,
+    host: str = "127.0.0.1",
+    port: int = 8000,
+    path: str = "/statefun",
+    workers: int = 1,
+    grace_seconds: int = 20,
+    announce: Callable[[str], None] | None = None,
+) -> None:
+    """Serve functions over HTTP until SIGTERM or SIGINT; to be called from the main thread.
+
+    On a signal no connection is accepted any more, requests that have begun are answered, and it
+    returns; what takes longer than the grace is cut off. A worker process that dies is replaced.
+
+    Args:
+        target: `MODULE:ATTR`, a StatefulFunctions or a RequestReplyHandler; the current directory
+            is searched first.
+        host: The address to listen on.
+        port: The port to listen on; 0 for any that is free.
+        path: Where requests are answered. `GET /health` is answered with 200.
+        workers: How many processes share the requests; 1 serves in this process.
+        grace_seconds: How long requests that have begun may take after the signal.
+        announce: Told where it listens and what it serves, in one line, once it does; None prints.
+
+    Raises:
+        ConfigurationError: If the target cannot be served, or the address cannot be listened on.
+        ModuleNotFoundError: If the extra `serve` is not installed.
+    """
+    try:
+        from statefun.serve.worker import Worker  # noqa: PLC0415 - the extra
+        from statefun.serve.workers import Workers  # noqa: PLC0415
+    except ModuleNotFoundError as error:
+        raise ModuleNotFoundError(
+            f"statefun serve needs {error.name}: pip install 'statefun[serve]'", name=error.name
+        ) from error
+    if workers < 1:
+        raise ConfigurationError(f"there cannot be {workers} workers: pass 1 or more")
+    worker = Worker(target, path, grace_seconds)
+    endpoint = worker.load()
+    with _listen(host, port) as listener:
+        on_ready = partial(announce or _print, _ready(listener, endpoint))
+        if workers == 1:
+            worker.run(listener, endpoint, on_ready)
+        else:
+            Workers(workers, worker, listener).run(on_ready)
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    if not 0 <= port <= _LAST_PORT:
+        raise ConfigurationError(f"cannot listen on port {port}: choose one of 0 to {_LAST_PORT}")
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        return socket.create_server((host, port), family=family, backlog=_BACKLOG)
+    except OSError as error:
+        raise ConfigurationError(
+            f"cannot listen on {host} port {port}: {error}; "
+            "choose another with --host and --port, or stop what uses it"
+        ) from error
+
+
+def _ready(listener: socket.socket, endpoint: Endpoint) -> str:
+    host, port = listener.getsockname()[:2]
+    shown = f"[{host}]" if ":" in host else host
+    names = ", ".join(endpoint.typenames) or "no functions"
+    return f"statefun serve: http://{shown}:{port}{endpoint.path} answers for {names}"
+
+
+def _print(line: str) -> None:
+    print(line, flush=True)  # noqa: T201 - what the command prints

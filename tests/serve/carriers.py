@@ -1,0 +1,235 @@
+"""Whatever carries HTTP to an endpoint, behind one way to ask."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import io
+from contextlib import asynccontextmanager
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, TypeAlias
+from urllib.parse import quote, unquote
+from wsgiref.util import setup_testing_defaults
+from wsgiref.validate import validator
+
+import aiohttp
+from aiohttp import web
+from aiohttp.test_utils import TestClient, TestServer
+from uvicorn.server import ServerState
+from yarl import URL
+
+from statefun.serve import aiohttp_app, asgi_app, lambda_handler, wsgi_app
+from statefun.serve.connection import Connection
+from statefun.serve.endpoint import Endpoint
+from tests.serve.requests import Heard
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+    from contextlib import AbstractAsyncContextManager
+
+    from statefun.serve.endpoint import Functions
+
+    Ask: TypeAlias = Callable[[str, str, bytes], Awaitable[Heard]]
+    Carrier: TypeAlias = Callable[[Functions, str | None], AbstractAsyncContextManager[Ask]]
+
+
+def _heard(status: int, headers: Mapping[str, str], body: bytes) -> Heard:
+    return Heard(status, headers["Content-Type"], body, headers.get("Allow"))
+
+
+# --- ASGI -----------------------------------------------------------------------------------------
+
+
+async def ask_asgi(app: Any, scope: dict[str, Any], *events: dict[str, Any]) -> list[Any]:
+    """Let an ASGI application run; the events it sent."""
+    came = list(events)
+    went: list[Any] = []
+
+    async def receive() -> dict[str, Any]:
+        return came.pop(0)
+
+    async def send(event: dict[str, Any]) -> None:
+        went.append(event)
+
+    await app(scope, receive, send)
+    return went
+
+
+def _asgi_at(root: str) -> Carrier:
+    @asynccontextmanager
+    async def carry(functions: Functions, path: str | None) -> AsyncIterator[Ask]:
+        app = asgi_app(functions, path=path)
+
+        async def ask(method: str, path: str, body: bytes) -> Heard:
+            scope = {
+                "type": "http",
+                "method": method,
+                "path": root + unquote(path),
+                "root_path": root,
+            }
+            half = len(body) // 2
+            start, end = await ask_asgi(
+                app,
+                scope,
+                {"type": "http.request", "body": body[:half], "more_body": True},
+                {"type": "http.request", "body": body[half:]},
+            )
+            fields = {name.decode().title(): value.decode() for name, value in start["headers"]}
+            if method != "HEAD":
+                assert int(fields["Content-Length"]) == len(end["body"])
+            return _heard(start["status"], fields, end["body"])
+
+        yield ask
+
+    return carry
+
+
+# --- aiohttp, and real connections ----------------------------------------------------------------
+
+
+@asynccontextmanager
+async def _aiohttp(functions: Functions, path: str | None) -> AsyncIterator[Ask]:
+    async with TestClient(TestServer(aiohttp_app(functions, path=path))) as client:
+        yield _asking(client, str(client.make_url("/"))[:-1])
+
+
+@asynccontextmanager
+async def _aiohttp_mounted(functions: Functions, path: str | None) -> AsyncIterator[Ask]:
+    site = web.Application()
+    site.add_subapp("/below", aiohttp_app(functions, path=path))
+    async with TestClient(TestServer(site)) as client:
+        yield _asking(client, str(client.make_url("/below")))
+
+
+@asynccontextmanager
+async def serving(functions: Functions, path: str | None) -> AsyncIterator[tuple[str, int]]:
+    """Connections as `statefun serve` makes them, on a socket: host and port."""
+    loop = asyncio.get_running_loop()
+    config: Any = SimpleNamespace(loaded_app=Endpoint(functions, path))
+    state = ServerState()
+    server = await loop.create_server(lambda: Connection(config, state, {}), "127.0.0.1", 0)
+    try:
+        yield server.sockets[0].getsockname()
+    finally:
+        server.close()
+        for each in list(state.connections):
+            each.shutdown()
+        await server.wait_closed()
+
+
+@asynccontextmanager
+async def _connection(functions: Functions, path: str | None) -> AsyncIterator[Ask]:
+    async with serving(functions, path) as (host, port), aiohttp.ClientSession() as session:
+        yield _asking(session, f"http://{host}:{port}")
+
+
+def _asking(client: aiohttp.ClientSession | TestClient[Any, Any], base: str) -> Ask:
+    session = client.session if isinstance(client, TestClient) else client
+
+    async def ask(method: str, path: str, body: bytes) -> Heard:
+        url = URL(base + path, encoded=True)
+        async with session.request(method, url, data=io.BytesIO(body)) as response:
+            return _heard(response.status, response.headers, await response.read())
+
+    return ask
+
+
+# --- WSGI -----------------------------------------------------------------------------------------
+
+
+def environ_of(method: str, path: str, **more: Any) -> dict[str, Any]:
+    """A WSGI environment."""
+    environ: dict[str, Any] = {"REQUEST_METHOD": method, "SCRIPT_NAME": "", **more}
+    environ["PATH_INFO"] = unquote(path).encode().decode("latin-1")
+    setup_testing_defaults(environ)
+    return environ
+
+
+def ask_wsgi(app: Any, environ: dict[str, Any]) -> tuple[int, dict[str, str], bytes]:
+    """Let a WSGI application run."""
+    began: list[tuple[str, list[tuple[str, str]]]] = []
+
+    def start_response(status: str, headers: list[tuple[str, str]], _: Any = None) -> Any:
+        began.append((status, headers))
+        return lambda _: None
+
+    pieces = app(environ, start_response)
+    body = b"".join(pieces)
+    if hasattr(pieces, "close"):
+        pieces.close()
+    [(status, headers)] = began
+    return int(status.split()[0]), dict(headers), body
+
+
+@asynccontextmanager
+async def _wsgi(functions: Functions, path: str | None) -> AsyncIterator[Ask]:
+    app = validator(wsgi_app(functions, path=path))
+
+    async def ask(method: str, path: str, body: bytes) -> Heard:
+        environ = environ_of(
+            method,
+            path,
+            QUERY_STRING="",
+            CONTENT_LENGTH=str(len(body)),
+            **{"wsgi.input": io.BytesIO(body)},
+        )
+        return _heard(*await asyncio.to_thread(ask_wsgi, app, environ))
+
+    yield ask
+
+
+# --- AWS Lambda -----------------------------------------------------------------------------------
+
+
+def event_v1(method: str, path: str, body: bytes) -> dict[str, Any]:
+    """An event of an API Gateway, payload format 1.0."""
+    return {
+        "version": "1.0",
+        "httpMethod": method,
+        "path": unquote(path),
+        "requestContext": {"stage": "prod", "httpMethod": method},
+        "body": base64.b64encode(body).decode() or None,
+        "isBase64Encoded": bool(body),
+    }
+
+
+def event_v2(method: str, path: str, body: bytes) -> dict[str, Any]:
+    """An event of an API Gateway, payload format 2.0, in the stage `prod`."""
+    event: dict[str, Any] = {
+        "version": "2.0",
+        "rawPath": f"/prod{unquote(path)}",
+        "requestContext": {"stage": "prod", "http": {"method": method}},
+        "isBase64Encoded": bool(body),
+    }
+    return event | ({"body": base64.b64encode(body).decode()} if body else {})
+
+
+def _lambda(event_of: Callable[[str, str, bytes], dict[str, Any]]) -> Carrier:
+    @asynccontextmanager
+    async def carry(functions: Functions, path: str | None) -> AsyncIterator[Ask]:
+        handle = lambda_handler(functions, path=path)
+
+        async def ask(method: str, path: str, body: bytes) -> Heard:
+            response = await asyncio.to_thread(handle, event_of(method, path, body), None)
+            assert response["isBase64Encoded"] is True
+            answered = base64.b64decode(response["body"], validate=True)
+            return _heard(response["statusCode"], response["headers"], answered)
+
+        yield ask
+
+    return carry
+
+
+CARRIERS: dict[str, Carrier] = {
+    "asgi": _asgi_at(""),
+    "asgi, mounted": _asgi_at("/below"),
+    "aiohttp": _aiohttp,
+    "aiohttp, mounted": _aiohttp_mounted,
+    "wsgi": _wsgi,
+    "lambda, 1.0": _lambda(event_v1),
+    "lambda, 2.0": _lambda(event_v2),
+    "statefun serve": _connection,
+}
+
+# The unix-socket transport of the engine sends its path percent-encoded, as one segment.
+ONE_SEGMENT = "/" + quote("var/run/functions.sock/statefun", safe="")

@@ -1,0 +1,354 @@
+"""The import picture, and the other laws of the house that a parser can check.
+
+The picture is the data at the top; `violations` compares it with what the files import. An import
+counts wherever it stands: at the top, inside a function, or for the type checker alone.
+"""
+
+from __future__ import annotations
+
+import ast
+import sys
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+ROOT = Path(__file__).parents[1]
+PACKAGE = ROOT / "statefun"
+
+# --- the picture ----------------------------------------------------------------------------------
+
+# A room → what of the others its modules may import: a room, or one module of it.
+ROOMS: dict[str, set[str]] = {
+    "errors": set(),
+    "sdk": {"errors"},
+    "": {"sdk", "legacy"},  # statefun/__init__.py, the facade
+    "legacy": {"errors", "sdk"},
+    # shells over the sdk, which do not know one another
+    "serve": {"errors", "sdk"},
+    "connectors": {"errors", "sdk"},
+    "durable": {"errors", "sdk"},
+    "reactive": {"errors", "sdk"},
+    "runtime": {"errors", "sdk", "connectors.ports"},
+    # tools
+    "testing": {"errors", "sdk", "connectors", "durable", "runtime"},
+    "console": {"errors", "sdk", "runtime"},
+    "cli": {"errors", "sdk", "serve", "connectors", "durable", "runtime", "testing", "console"},
+    "__main__": {"cli"},
+}
+
+# Inside the sdk, each module imports only from its left: a cycle cannot be written.
+SDK = [
+    *("_proto", "wire", "address", "batch", "valuetypes", "specs", "messages", "egress"),
+    *("storage", "effects", "context", "functions", "protocol", "lanes", "handler"),
+]
+
+# Who touches the wire schema.
+PROTO_READERS = {
+    *(f"sdk.{name}" for name in ("batch", "valuetypes", "messages", "egress", "storage")),
+    "sdk.protocol",
+    *(f"legacy.{name}" for name in ("utils", "wrapper_types", "types_pb2", "request_reply_pb2")),
+    *(f"legacy.{name}" for name in ("kafka_egress_pb2", "kinesis_egress_pb2")),
+}
+
+# The pure part of the runtime: events and the time go in, what to do comes out.
+PURE = {
+    f"runtime.{name}"
+    for name in (
+        *("records", "mailbox", "timers", "expiry", "retry", "ledger", "counters", "replies"),
+        "engine",
+    )
+}
+
+# The outside world → who may let it in; everybody else is given what they need.
+WORLD: dict[str, set[str]] = {
+    "time": {"runtime.clock", "serve.workers"},
+    "random": {"runtime.runtime"},
+    "uuid": set(),
+    "secrets": set(),
+    "sqlite3": {"runtime.sqlite", "runtime.schema"},
+}
+
+# What neither the sdk nor the pure part of the runtime knows, with the two exceptions.
+SHELL_ONLY = {"asyncio", "threading", "concurrent", "os", "socket", "sqlite3", "logging", "pathlib"}
+SHELL_ONLY_EXCEPT = {
+    "sdk.handler": {"asyncio"},
+    "sdk.lanes": {"threading", "concurrent"},  # only if `bind` asked for a thread
+}
+
+# A library → the files that adapt it.
+LIBRARIES: dict[str, set[str]] = {
+    "google": {"sdk._proto", "sdk.valuetypes", "sdk.egress", "sdk.protocol"},
+    "aiohttp": {
+        "serve.aiohttp",
+        "connectors.server",
+        "connectors.http",
+        "runtime.remote",
+        "cli.admin",
+    },
+    "uvicorn": {"serve.worker", "serve.connection"},
+    "httptools": {"serve.connection"},
+    "filelock": {"runtime.sqlite"},
+    "yaml": {"runtime.documents"},
+    "pydantic": {"runtime.kinds", "runtime.module"},
+    "pydantic_core": {"runtime.module"},
+    "prometheus_client": {"cli.admin"},
+}
+
+# Files that need their extra to be imported at all: they import it at the top, and are themselves
+# imported inside functions only. Everywhere else a library is imported inside a function.
+NEED_AN_EXTRA = {
+    *(f"serve.{name}" for name in ("worker", "workers", "connection")),
+    *(f"runtime.{name}" for name in ("documents", "kinds", "module")),
+    "cli.assembly",
+}
+
+MOST_LINES_OF_A_FUNCTION = 50  # of 95 in a hundred
+
+
+# --- what the files say ---------------------------------------------------------------------------
+
+When: TypeAlias = Literal["import", "call", "typing"]
+
+
+@dataclass(frozen=True, order=True)
+class Arrow:
+    """One import.
+
+    Attributes:
+        source: The module it stands in, without `statefun.`; the facade is empty.
+        target: What is imported, as it is written.
+        when: When it happens: on import, when a function is called, for the type checker.
+    """
+
+    source: str
+    line: int
+    target: str
+    when: When
+    is_relative: bool = False
+
+    def __str__(self) -> str:
+        return f"statefun.{self.source}, line {self.line}, imports {self.target}"
+
+    @property
+    def inside(self) -> str | None:
+        """The module of our package that is meant, without `statefun.`; None for a library."""
+        top, _, name = self.target.partition(".")
+        if top != "statefun":
+            return None
+        while name and name not in modules():
+            name = name.rpartition(".")[0]
+        return name
+
+
+def room(module: str) -> str:
+    return module.partition(".")[0]
+
+
+@cache
+def modules() -> dict[str, Path]:
+    """All modules of the package: dotted name without `statefun.` → file."""
+    found = {}
+    for path in PACKAGE.rglob("*.py"):
+        parts = path.relative_to(PACKAGE).with_suffix("").parts
+        found[".".join(part for part in parts if part != "__init__")] = path
+    return found
+
+
+@cache
+def parsed(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"), str(path))
+
+
+def arrows_of(module: str, tree: ast.AST, when: When = "import") -> Iterator[Arrow]:
+    """Every import in a module."""
+    for node in ast.iter_child_nodes(tree):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                yield Arrow(module, node.lineno, alias.name, when)
+        elif isinstance(node, ast.ImportFrom):
+            for alias in node.names:
+                target = f"{node.module}.{alias.name}"
+                yield Arrow(module, node.lineno, target, when, is_relative=node.level > 0)
+        elif isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            yield from arrows_of(module, ast.Module(node.body, []), "typing")
+            yield from arrows_of(module, ast.Module(node.orelse, []), when)
+        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+            yield from arrows_of(module, node, "call")
+        else:
+            yield from arrows_of(module, node, when)
+
+
+@cache
+def all_arrows() -> list[Arrow]:
+    return [arrow for name, path in modules().items() for arrow in arrows_of(name, parsed(path))]
+
+
+# --- the laws -------------------------------------------------------------------------------------
+
+
+def violations(arrows: Iterable[Arrow]) -> list[str]:
+    """What breaks the picture, one sentence each."""
+    return [f"{arrow}: {law}" for arrow in sorted(arrows) for law in broken_by(arrow)]
+
+
+def broken_by(arrow: Arrow) -> Iterator[str]:
+    if arrow.is_relative:
+        yield "imports are absolute"
+    elif arrow.inside is None:
+        yield from broken_outside(arrow, arrow.target.partition(".")[0])
+    else:
+        yield from broken_inside(arrow, arrow.inside)
+
+
+def broken_inside(arrow: Arrow, target: str) -> Iterator[str]:
+    here, there = room(arrow.source), room(target)
+    if not target:
+        yield "the facade is for users; import from the module that owns the name"
+    elif here != there and not {there, target} & ROOMS.get(here, set()):
+        yield f"{here or 'the facade'} may not know {there}"
+    if here == there == "sdk":
+        own, other = arrow.source.removeprefix("sdk."), target.removeprefix("sdk.")
+        if other not in SDK[: SDK.index(own) if own in SDK else 0]:
+            yield "inside the sdk, imports point to the left"
+    if target == "sdk._proto" and arrow.source not in PROTO_READERS:
+        yield "only those named touch the wire schema"
+    if arrow.source in PURE and there == "runtime" and target not in PURE:
+        yield "the pure part of the runtime knows only itself"
+    needs_an_extra = target in NEED_AN_EXTRA and arrow.when == "import"
+    if needs_an_extra and arrow.source not in NEED_AN_EXTRA:
+        yield "a file that needs an extra is imported inside a function"
+
+
+def broken_outside(arrow: Arrow, library: str) -> Iterator[str]:
+    if library in WORLD and arrow.source not in WORLD[library]:
+        yield f"only those named may import {library}; take what you need as an argument"
+    is_pure = room(arrow.source) == "sdk" or arrow.source in PURE
+    if is_pure and library in SHELL_ONLY - SHELL_ONLY_EXCEPT.get(arrow.source, set()):
+        yield "no I/O and no threads here"
+    if library in sys.stdlib_module_names:
+        return
+    if arrow.source not in LIBRARIES.get(library, set()):
+        yield f"{library} is adapted elsewhere, or by nobody yet"
+    if arrow.when == "import" and library != "google" and arrow.source not in NEED_AN_EXTRA:
+        yield "a library is imported inside the function that needs it"
+
+
+def test_the_imports_are_those_of_the_picture() -> None:
+    """No arrow points up, sideways, at the facade, at the schema or at a stranger's library."""
+    assert violations(all_arrows()) == []
+
+
+@pytest.mark.parametrize(
+    ("module", "code", "law"),
+    [
+        ("sdk.specs", "from statefun.sdk.messages import Message", "imports point to the left"),
+        ("sdk.effects", "def f(): from statefun.sdk import handler", "imports point to the left"),
+        ("sdk.wire", "from statefun.runtime import Runtime", "sdk may not know runtime"),
+        (
+            "sdk.wire",
+            "if TYPE_CHECKING:\n    import statefun.serve.asgi",
+            "sdk may not know serve",
+        ),
+        ("errors", "from statefun.sdk.address import Address", "errors may not know sdk"),
+        ("serve.asgi", "import statefun.connectors.ports", "serve may not know connectors"),
+        ("connectors.http", "from statefun.runtime.clock import Clock", "may not know runtime"),
+        ("runtime.tap", "from statefun.connectors.http import X", "may not know connectors"),
+        ("runtime.runtime", "from statefun.testing import Harness", "may not know testing"),
+        ("new_room.thing", "from statefun.sdk.address import Address", "may not know sdk"),
+        ("runtime.clock", "from statefun import ValueSpec", "the facade is for users"),
+        ("cli.run", "import statefun", "the facade is for users"),
+        ("sdk.handler", "from .context import Context", "imports are absolute"),
+        ("runtime.values", "from statefun.sdk import _proto", "touch the wire schema"),
+        ("runtime.engine", "import asyncio", "no I/O and no threads here"),
+        ("runtime.engine", "import random", "only those named may import random"),
+        ("runtime.engine", "from statefun.runtime.clock import Clock", "knows only itself"),
+        ("runtime.dispatcher", "from time import monotonic", "only those named may import time"),
+        ("sdk.handler", "import threading", "no I/O and no threads here"),
+        ("serve.asgi", "def f():\n    import fastapi", "adapted elsewhere, or by nobody"),
+        ("serve.aiohttp", "from aiohttp import web", "inside the function that needs it"),
+        ("cli.run", "from statefun.runtime.module import X", "imported inside a function"),
+    ],
+)
+def test_a_stray_import_is_found(module: str, code: str, law: str) -> None:
+    """Each law can be broken, and then says so."""
+    [sentence] = violations(arrows_of(module, ast.parse(code)))
+
+    assert law in sentence
+
+
+def test_the_picture_names_only_what_there_is() -> None:
+    """A module that is gone, or a permission that nobody uses, leaves the picture."""
+    readers = {arrow.source for arrow in all_arrows() if arrow.inside == "sdk._proto"}
+    adapters = {(arrow.target.partition(".")[0], arrow.source) for arrow in all_arrows()}
+    allowed = {(name, each) for name, files in (LIBRARIES | WORLD).items() for each in files}
+
+    assert sorted(SDK) == sorted(
+        name.removeprefix("sdk.") for name in modules() if name.startswith("sdk.")
+    )
+    assert readers == PROTO_READERS
+    assert allowed - adapters == set()
+    assert (PURE | NEED_AN_EXTRA) - modules().keys() == set()
+
+
+def test_no_import_leads_back() -> None:
+    """The graph of all modules has no cycle, imports inside functions and for types included."""
+    graph: dict[str, set[str]] = {name: set() for name in modules()}
+    for arrow in all_arrows():
+        if arrow.inside is not None:
+            graph[arrow.source].add(arrow.inside)
+    while leaves := {name for name, targets in graph.items() if not targets}:
+        graph = {name: targets - leaves for name, targets in graph.items() if name not in leaves}
+
+    assert graph == {}
+
+
+def test_only_the_clock_asks_what_time_it_is() -> None:
+    """`datetime.now` and its like are nowhere, whatever is imported."""
+    asked = [
+        f"{name}:{node.lineno} {node.attr}"
+        for name, path in modules().items()
+        if name not in WORLD["time"]
+        for node in ast.walk(parsed(path))
+        if isinstance(node, ast.Attribute)
+        and node.attr in {"now", "utcnow", "today", "monotonic", "perf_counter", "time_ns"}
+    ]
+
+    assert asked == []
+
+
+def test_functions_are_short() -> None:
+    """Of a hundred functions, 95 fit on a screen."""
+    lengths = sorted(
+        (node.end_lineno or 0) - node.lineno + 1
+        for path in modules().values()
+        for node in ast.walk(parsed(path))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+    )
+
+    assert lengths[len(lengths) * 95 // 100] <= MOST_LINES_OF_A_FUNCTION
+
+
+def test_every_test_says_its_rule() -> None:
+    """A test has a docstring, and mocks none of our classes."""
+    lacking = [
+        f"{path.relative_to(ROOT)} {what}"
+        for path in (ROOT / "tests").rglob("test_*.py")
+        for node in ast.walk(parsed(path))
+        for what in lacks(node)
+    ]
+
+    assert lacking == []
+
+
+def lacks(node: ast.AST) -> Iterator[str]:
+    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+        if node.name.startswith("test_") and not ast.get_docstring(node):
+            yield f"{node.name} has no docstring"
+    elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("unittest"):
+        yield f"line {node.lineno} imports unittest"

@@ -1,0 +1,321 @@
+"""Every error: its text, its facts, its builtin parents, and that it survives pickling."""
+
+from __future__ import annotations
+
+import pickle
+import re
+import sqlite3
+import struct
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from statefun import errors
+from statefun.errors import StatefunError
+from statefun.runtime.runtime import Runtime
+from statefun.runtime.schema import MIGRATIONS, check_version
+from statefun.runtime.sqlite import SqliteReader
+from statefun.sdk.address import Address, SdkAddress
+from statefun.sdk.egress import kafka_egress_message
+from statefun.sdk.functions import StatefulFunctions
+from statefun.sdk.handler import RequestReplyHandler
+from statefun.sdk.messages import egress_message_builder, message_builder
+from statefun.sdk.specs import ValueSpec
+from statefun.sdk.valuetypes import IntType, StringType
+from tests.builders import number, to_function
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from statefun.sdk.context import Context
+    from statefun.sdk.messages import Message
+
+ADA = SdkAddress("t", "f", "Ada", "t/f")
+NOTHING: Any = None
+
+
+@dataclass(frozen=True)
+class Example:
+    """One error as it comes.
+
+    Attributes:
+        make: Raises it, or returns it where nothing simple raises it.
+        text: All of its text.
+        builtins: What else an `except` clause may call it.
+        facts: Its attributes; the sentence stands for itself where it is the only one.
+    """
+
+    make: Callable[[], object]
+    text: str
+    builtins: tuple[type[Exception], ...] = ()
+    facts: dict[str, Any] = field(default_factory=dict)
+
+
+# --- what raises them -----------------------------------------------------------------------------
+
+
+def handle(act: Callable[[Context, Message], object], *specs: ValueSpec) -> None:
+    """Runs a function on one message."""
+    functions = StatefulFunctions()
+    functions.register("t/f", act, specs)
+    state = {spec.name: None for spec in specs}
+    request = to_function(Address("t/f", "Ada"), number(1), state=state)
+    RequestReplyHandler(functions).handle_sync(request)
+
+
+def cause_of(act: Callable[[Context, Message], object], *specs: ValueSpec) -> BaseException | None:
+    """What a function raises when it does this."""
+    try:
+        handle(act, *specs)
+    except errors.InvocationError as failure:
+        return failure.__cause__
+    return None
+
+
+def late_effect() -> None:
+    kept: list[Context] = []
+    handle(lambda context, _: kept.append(context))
+    kept[0].send(message_builder("t/f", "1", int_value=1))
+
+
+def registered_twice() -> None:
+    functions = StatefulFunctions()
+    for _ in range(2):
+        functions.register("t/f", lambda _, __: None)
+
+
+def newer_schema() -> None:
+    with closing(sqlite3.connect(":memory:")) as connection:
+        connection.execute("PRAGMA user_version = 99")
+        check_version(connection, "data/statefun.db")
+
+
+EXAMPLES: dict[str, Example] = {
+    "StatefunError": Example(lambda: StatefunError("a", 1), "('a', 1)"),
+    "DefinitionError": Example(
+        lambda: RequestReplyHandler(NOTHING),
+        "a handler needs the StatefulFunctions it should serve, got none",
+        (ValueError, TypeError),
+    ),
+    "InvalidTypenameError": Example(
+        lambda: message_builder("greeter", "1", int_value=1),
+        "typename 'greeter' is not of the form 'namespace/name': "
+        "write for example 'com.example/greeter'",
+        (ValueError, TypeError),
+        {"typename": "greeter", "what": "typename"},
+    ),
+    "InvalidSpecError": Example(
+        lambda: ValueSpec("batch", IntType),
+        "the value name 'batch' is taken: the engine keeps state of its own under it. "
+        "Choose another name",
+        (ValueError, TypeError),
+    ),
+    "InvalidFunctionError": Example(
+        lambda: StatefulFunctions().register("t/f", "greet"),  # type: ignore[arg-type]
+        "'t/f' cannot be bound to 'greet': it is not callable with a context and a message",
+        (ValueError, TypeError),
+    ),
+    "AlreadyRegisteredError": Example(
+        registered_twice,
+        "'t/f' is registered already: give each function its own typename",
+        (ValueError, TypeError),
+    ),
+    "InvalidMessageError": Example(
+        lambda: egress_message_builder("t/e", NOTHING, IntType),
+        "an egress message needs a value, got None",
+        (ValueError, TypeError),
+    ),
+    "MessageArgumentsError": Example(
+        lambda: message_builder("t/f", "1", number=1),  # type: ignore[call-overload]
+        "a message takes exactly one of int_value, float_value, long_value, str_value, "
+        "double_value, bool_value, or value with value_type, "
+        "which is a type like IntType; got number",
+        (ValueError, TypeError, KeyError),
+    ),
+    "NumberOutOfRangeError": Example(
+        lambda: kafka_egress_message("t/kafka", "topic", 2**31),
+        "2147483648 does not fit Kafka's 32 bit integers: "
+        "pass bytes, or a value_type such as LongType",
+        (ValueError, TypeError, struct.error),
+    ),
+    "SerializationError": Example(
+        lambda: message_builder("t/f", "1", int_value="one"),  # type: ignore[call-overload]
+        "io.statefun.types/int takes an integer, got str 'one': convert it first",
+        (ValueError, TypeError),
+    ),
+    "TypeMismatchError": Example(
+        lambda: message_builder("t/f", "1", int_value=1).as_type(StringType),
+        "the message has the type 'io.statefun.types/int' and cannot be read as "
+        "'io.statefun.types/string': ask is_type() first, or read it as the type it has",
+        (TypeError,),
+        {
+            "what": "the message",
+            "expected": "io.statefun.types/string",
+            "actual": "io.statefun.types/int",
+        },
+    ),
+    "UnknownValueError": Example(
+        lambda: cause_of(lambda context, _: context.storage.sen, ValueSpec("seen", IntType)),
+        "t/f has no value 'sen'; registered: seen. "
+        "Add ValueSpec('sen', ...) to the function's specs",
+        (AttributeError,),
+        {"value_name": "sen", "typename": "t/f", "registered": ("seen",)},
+    ),
+    "UnknownFunctionError": Example(
+        lambda: StatefulFunctions().for_typename("t/f"),
+        "no function is registered as 't/f'; registered: none. "
+        "Bind one with @functions.bind('t/f'), or correct the sender",
+        (KeyError, ValueError),
+        {"typename": "t/f", "registered": ()},
+    ),
+    "InvocationError": Example(
+        lambda: handle(lambda _, __: 1 / 0),
+        "t/f 'Ada' failed on message 1 of 1 (type 'io.statefun.types/int'): "
+        "ZeroDivisionError: division by zero",
+        (),
+        {
+            "address": ADA,
+            "value_typename": "io.statefun.types/int",
+            "position": 1,
+            "batch_size": 1,
+            "reason": "ZeroDivisionError: division by zero",
+        },
+    ),
+    "TurnEndedError": Example(
+        late_effect,
+        "send came after the batch of t/f 'Ada' had ended and would have been lost: "
+        "await the work inside the function",
+        (RuntimeError,),
+        {"effect": "send", "address": ADA},
+    ),
+    "ProtocolError": Example(lambda: errors.ProtocolError("what happened"), "what happened"),
+    "RemoteProtocolError": Example(
+        lambda: RequestReplyHandler(StatefulFunctions()).handle_sync(NOTHING),
+        "a request is bytes, got NoneType",
+    ),
+    "IncompleteRequestError": Example(
+        lambda: RequestReplyHandler(StatefulFunctions()).handle_sync(b""),
+        "a request of 0 bytes has no invocation: an engine always sends one",
+        (AttributeError,),
+    ),
+    "TransportError": Example(
+        lambda: errors.TransportError("no connection to http://localhost:1", connected=False),
+        "no connection to http://localhost:1",
+        (),
+        {"sentence": "no connection to http://localhost:1", "connected": False},
+    ),
+    "StoreError": Example(
+        lambda: SqliteReader(Path("nowhere")),
+        "there is no nowhere/statefun.db: no runtime has used this directory yet. "
+        "Check the name of the data directory",
+    ),
+    "StoreLockedError": Example(
+        lambda: errors.StoreLockedError("the data directory data is in use"),
+        "the data directory data is in use",
+    ),
+    "SchemaTooNewError": Example(
+        newer_schema,
+        "data/statefun.db has the schema version 99, and this version of statefun knows those up "
+        f"to {len(MIGRATIONS)}: install the version that wrote it, or a newer one",
+    ),
+    "ConfigurationError": Example(
+        lambda: Runtime(durability="some"),  # type: ignore[arg-type]
+        "there is no durability 'some': choose 'full', 'normal' or 'memory'",
+        (ValueError,),
+    ),
+    "RuntimeStoppedError": Example(
+        lambda: Runtime().send(message_builder("t/f", "1", int_value=1)).send(None),
+        "the runtime has not been started: use it inside `async with Runtime(...)`",
+        (RuntimeError,),
+    ),
+}
+
+
+def example_of(name: str) -> StatefunError:
+    """The error of an example."""
+    try:
+        error = EXAMPLES[name].make()
+    except StatefunError as raised:
+        error = raised
+    assert isinstance(error, StatefunError), f"{name}: nothing was raised"
+    return error
+
+
+# --- the tests ------------------------------------------------------------------------------------
+
+
+def test_every_public_error_has_an_example() -> None:
+    """Whoever adds an error adds its text and its facts here."""
+    assert sorted(EXAMPLES) == errors.__all__
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_an_error_says_what_where_what_was_expected_and_what_to_do(name: str) -> None:
+    """The whole text is pinned; so are the class, the facts and the builtin parents."""
+    example, error = EXAMPLES[name], example_of(name)
+
+    builtins = tuple(
+        parent
+        for parent in type(error).__mro__
+        if parent.__module__ != "statefun.errors"
+        and parent not in (LookupError, Exception, BaseException, object)
+    )
+
+    assert (type(error).__name__, str(error)) == (name, example.text)
+    assert set(builtins) == set(example.builtins)
+    assert vars(error) == (example.facts or sentence_of(error))
+
+
+def sentence_of(error: StatefunError) -> dict[str, str]:
+    return {} if type(error) is StatefunError else {"sentence": str(error)}
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+@pytest.mark.parametrize("version", range(2, pickle.HIGHEST_PROTOCOL + 1))
+def test_an_error_survives_pickling(name: str, version: int) -> None:
+    """Errors cross processes and are stored with what failed."""
+    error = example_of(name)
+
+    copy = pickle.loads(pickle.dumps(error, version))
+
+    assert type(copy) is type(error)
+    assert (str(copy), copy.args, vars(copy)) == (str(error), error.args, vars(error))
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [
+        (errors.ProtocolError, 500),
+        (errors.RemoteProtocolError, 400),
+        (errors.IncompleteRequestError, 400),
+    ],
+)
+def test_an_error_of_the_protocol_says_how_a_server_answers(
+    error: type[errors.ProtocolError], status: int
+) -> None:
+    """Whose fault it is decides."""
+    assert error("what happened").http_status == status
+
+
+def test_the_tree_in_the_docstring_is_the_tree_of_the_classes() -> None:
+    """Whoever reads the picture reads the truth: each class, its parent, its builtin parents."""
+    drawn, path = {}, ["Exception"]
+    for line in (errors.__doc__ or "").splitlines():
+        match = re.match(r"    ([│├└─ ]*)(\w+Error)(?: \(([\w., ]+)\))?(  |$)", line)
+        if match is None:
+            continue
+        depth = len(match[1]) // 4
+        path[depth + 1 :] = [match[2]]
+        drawn[match[2]] = (path[depth], (match[3] or "").split(", ") if match[3] else [])
+
+    def described(error: type[StatefunError]) -> tuple[str, list[str]]:
+        parent, *others = (base for base in error.__bases__)
+        if not parent.__name__[0].isalpha():  # what the sentences share
+            parent = parent.__bases__[0]
+        names = [other.__qualname__ for other in others]
+        return parent.__name__, ["struct.error" if name == "error" else name for name in names]
+
+    assert drawn == {name: described(getattr(errors, name)) for name in errors.__all__}

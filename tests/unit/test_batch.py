@@ -1,0 +1,64 @@
+"""The batch of a request, as bytes and as objects."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from statefun.sdk.address import Address, SdkAddress
+from statefun.sdk.functions import StatefulFunctions
+from statefun.sdk.handler import RequestReplyHandler
+from statefun.sdk.protocol import decode_request
+from tests.builders import text, to_function, wire
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from statefun.sdk.context import Context
+    from statefun.sdk.messages import Message
+
+REQUEST = to_function(Address("t/f", "1"), text("a"), text("b"), caller=Address("t/g", "2"))
+
+
+def test_a_batch_has_its_messages_as_bytes_and_as_objects() -> None:
+    """Both say the same, and so do the names of the target."""
+    batch = decode_request(REQUEST)
+
+    objects = [batch.invocation(0), batch.invocation(1)]
+
+    assert [each.SerializeToString() for each in objects] == batch.invocations
+    assert [(each.caller, each.argument) for each in objects] == [
+        (wire(Address("t/g", "2")), text("a")),
+        (wire(Address("t/g", "2")), text("b")),
+    ]
+    assert batch.address == SdkAddress("t", "f", "1", "t/f")
+    assert (batch.typename, batch.target_id, batch.state) == ("t/f", "1", [])
+
+
+@pytest.mark.parametrize("asked", [False, True])
+@pytest.mark.parametrize(
+    "duplicate", [copy.copy, copy.deepcopy, lambda each: pickle.loads(pickle.dumps(each))]
+)
+def test_a_message_that_came_in_can_be_copied_and_pickled(
+    duplicate: Callable[[Any], Any],
+    asked: bool,  # noqa: FBT001
+) -> None:
+    """Also once somebody has asked for its object."""
+    copies: list[Message] = []
+    functions = StatefulFunctions()
+
+    @functions.bind("t/f")
+    def keep(context: Context, message: Message) -> None:
+        if asked:
+            assert message.typed_value.has_value
+        copies.append(duplicate(message))
+
+    RequestReplyHandler(functions).handle_sync(REQUEST)
+
+    assert [
+        (each.target_typename, each.target_id, each.as_string(), each.typed_value)
+        for each in copies
+    ] == [("t/f", "1", "a", text("a")), ("t/f", "1", "b", text("b"))]
