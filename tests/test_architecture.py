@@ -61,7 +61,7 @@ PURE = {
     f"runtime.{name}"
     for name in (
         *("records", "mailbox", "timers", "expiry", "retry", "ledger", "counters", "replies"),
-        "engine",
+        *("policy", "setbacks", "receipts", "breaker", "engine"),
     )
 }
 
@@ -95,8 +95,11 @@ LIBRARIES: dict[str, set[str]] = {
     "httptools": {"serve.connection"},
     "filelock": {"runtime.sqlite"},
     "yaml": {"runtime.documents"},
-    "pydantic": {"runtime.kinds", "runtime.module"},
-    "pydantic_core": {"runtime.module"},
+    "pydantic": {
+        *(f"runtime.{name}" for name in ("fields", "kinds", "mistakes", "transports")),
+        *(f"runtime.{name}" for name in ("kafka_specs", "kinesis_specs")),
+    },
+    "pydantic_core": {"runtime.mistakes"},
     "prometheus_client": {"cli.admin"},
 }
 
@@ -104,7 +107,8 @@ LIBRARIES: dict[str, set[str]] = {
 # imported inside functions only. Everywhere else a library is imported inside a function.
 NEED_AN_EXTRA = {
     *(f"serve.{name}" for name in ("worker", "workers", "connection")),
-    *(f"runtime.{name}" for name in ("documents", "kinds", "module")),
+    *(f"runtime.{name}" for name in ("documents", "components", "fields", "transports", "kinds")),
+    *(f"runtime.{name}" for name in ("kafka_specs", "kinesis_specs", "mistakes", "module")),
     "cli.assembly",
 }
 

@@ -15,6 +15,7 @@ import pytest
 
 from statefun import errors
 from statefun.errors import StatefunError
+from statefun.runtime.policy import Limits, Rules
 from statefun.runtime.runtime import Runtime
 from statefun.runtime.schema import MIGRATIONS, check_version
 from statefun.runtime.sqlite import SqliteReader
@@ -26,6 +27,7 @@ from statefun.sdk.messages import egress_message_builder, message_builder
 from statefun.sdk.specs import ValueSpec
 from statefun.sdk.valuetypes import IntType, StringType
 from tests.builders import number, to_function
+from tests.runtime.driver import A, Driver, Effects
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -87,6 +89,29 @@ def registered_twice() -> None:
         functions.register("t/f", lambda _, __: None)
 
 
+def too_many_messages() -> None:
+    driver = Driver(rules=Rules(limits=Limits(max_waiting=1)))
+    for value in "12":
+        driver.send(A, value)
+
+
+def too_long_a_message() -> None:
+    Driver(rules=Rules(limits=Limits(max_message_bytes=1))).send(A, "1")
+
+
+def key_used_twice() -> None:
+    driver = Driver()
+    for argument in (b"1", b"2"):
+        driver.engine.deliver(A, argument, key="order 17")
+
+
+def unknown_egress() -> Exception:
+    driver = Driver()
+    driver.turn(A, Effects().egress("1", "t/nowhere"))
+    [setback] = driver.engine.take_setbacks()
+    return setback.error
+
+
 def newer_schema() -> None:
     with closing(sqlite3.connect(":memory:")) as connection:
         connection.execute("PRAGMA user_version = 99")
@@ -134,6 +159,18 @@ EXAMPLES: dict[str, Example] = {
         "double_value, bool_value, or value with value_type, "
         "which is a type like IntType; got number",
         (ValueError, TypeError, KeyError),
+    ),
+    "MessageTooLargeError": Example(
+        too_long_a_message,
+        "a message to t/a '1' has 13 bytes, and the limit is 1: "
+        "send less, or raise the limit of the function",
+        (ValueError, TypeError),
+    ),
+    "IdempotencyConflictError": Example(
+        key_used_twice,
+        "the idempotency key 'order 17' was used for another message to t/a '1': "
+        "send what was sent before, or use a new key",
+        (ValueError, TypeError),
     ),
     "NumberOutOfRangeError": Example(
         lambda: kafka_egress_message("t/kafka", "topic", 2**31),
@@ -201,11 +238,30 @@ EXAMPLES: dict[str, Example] = {
         "a request of 0 bytes has no invocation: an engine always sends one",
         (AttributeError,),
     ),
+    "UnknownEgressError": Example(
+        unknown_egress,
+        "t/a '1' sent to the egress 't/nowhere', which does not exist: "
+        "add it to the module file, or correct the function",
+    ),
     "TransportError": Example(
         lambda: errors.TransportError("no connection to http://localhost:1", connected=False),
         "no connection to http://localhost:1",
         (),
         {"sentence": "no connection to http://localhost:1", "connected": False},
+    ),
+    "ReplyTooLargeError": Example(
+        lambda: errors.ReplyTooLargeError("http://localhost:1 answered with more than 10 bytes"),
+        "http://localhost:1 answered with more than 10 bytes",
+        (),
+        {"sentence": "http://localhost:1 answered with more than 10 bytes", "connected": True},
+    ),
+    "AddressBusyError": Example(
+        too_many_messages,
+        "1 messages of 13 bytes wait for t/a '1', which takes no more for now: send again later",
+    ),
+    "GivenUpError": Example(
+        lambda: errors.GivenUpError("t/a '1' failed 8 times, and its policy is to stop"),
+        "t/a '1' failed 8 times, and its policy is to stop",
     ),
     "StoreError": Example(
         lambda: SqliteReader(Path("nowhere")),
@@ -291,6 +347,7 @@ def test_an_error_survives_pickling(name: str, version: int) -> None:
         (errors.ProtocolError, 500),
         (errors.RemoteProtocolError, 400),
         (errors.IncompleteRequestError, 400),
+        (errors.UnknownEgressError, 400),
     ],
 )
 def test_an_error_of_the_protocol_says_how_a_server_answers(

@@ -274,25 +274,40 @@ def test_the_expiration_of_a_declared_value_stays_for_the_life_of_the_process() 
     assert [seen.state for seen in driver.take()] == [{"n": "x"}]
 
 
-def test_a_function_that_never_has_enough_values_waits_like_one_that_fails() -> None:
-    """After ten questions for one batch, each further one is a failed attempt."""
+def test_a_function_that_never_has_enough_values_is_given_up() -> None:
+    """It may ask ten times for one batch; the next answer like that is an invalid reply."""
     driver = Driver()
     driver.send(A, "x")
     for number in range(10):
         driver.answer(driver.batch(), missing(f"n{number}"))
-    wakes = [driver.engine.next_wake_ms()]
+    before = driver.engine.dead_letters
 
     driver.answer(driver.batch(), missing("n10"))
-    wakes.append(driver.engine.next_wake_ms())
-    errors = driver.errors()
-    driver.wait(100)
-    driver.answer(driver.batch(), Effects().set("n10", "v"))
 
-    assert wakes == [None, driver.now_ms]
-    assert errors == [
+    assert (before, driver.engine.dead_letters) == (0, 1)
+    assert driver.errors() == [
         (
             "t/a '1' has asked for more values 11 times for one batch: ask for all of them at "
             "once, under names that do not change"
         )
     ]
+    assert driver.engine.is_idle
+
+
+def test_each_batch_may_ask_for_values_anew() -> None:
+    """Questions about one batch are not counted against the next, nor against a part of it."""
+    driver = Driver()
+    driver.send(A, "1")
+    first = driver.batch()
+    for value in "23":
+        driver.send(A, value)
+    driver.answer(first)
+    for number in range(11):  # once too often: the two are tried one by one
+        driver.answer(driver.batch(), missing(f"a{number}"))
+    for part in "bc":
+        for number in range(10):
+            driver.answer(driver.batch(), missing(f"{part}{number}"))
+        driver.answer(driver.batch())
+
+    assert (len(driver.errors()), driver.engine.dead_letters) == (1, 0)
     assert driver.engine.is_idle
