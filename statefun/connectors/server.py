@@ -38,7 +38,7 @@ class HttpServer:
     def __init__(
         self, handle: Callable[[web.Request], Awaitable[web.StreamResponse]], host: str, port: int
     ) -> None:
-        _require_aiohttp()
+        _require_server()
         self.host = host
         self.port = port
         self._handle = handle
@@ -108,7 +108,7 @@ def _is_our_mistake(record: logging.LogRecord) -> bool:
     return False
 
 
-def _require_aiohttp() -> None:
+def _require_server() -> None:
     try:
         import aiohttp  # noqa: F401, PLC0415 - an optional dependency
     except ModuleNotFoundError as error:

@@ -79,6 +79,11 @@ def _check_typename(typename: str) -> str:
 def _check_topics(topics: tuple[str, ...]) -> tuple[str, ...]:
     if not topics:
         raise ConfigurationError("names no topic: write for example 'topics: [greetings]'")
+    for topic in topics:
+        if not topic:
+            raise ConfigurationError("a topic has an empty name: give it one, or remove it")
+        if topics.count(topic) > 1:
+            raise ConfigurationError(f"{topic!r} is named twice: keep one of them")
     return topics
 
 
@@ -194,11 +199,11 @@ Transport: TypeAlias = Annotated[
 
 
 class EndpointSpec(_Spec, ABC):
-    """Functions served over HTTP."""
+    """Functions served over HTTP; `max_batch` has no effect yet."""
 
     functions: Functions
     url_path_template: UrlTemplate = Field(alias="urlPathTemplate")
-    max_batch: Count = Field(1000, alias="maxNumBatchRequests")
+    max_batch: Count | None = Field(None, alias="maxNumBatchRequests")
 
     @abstractmethod
     def options(self) -> HttpOptions:
@@ -206,12 +211,7 @@ class EndpointSpec(_Spec, ABC):
 
     def endpoint(self) -> Endpoint:
         """The endpoint itself."""
-        return Endpoint(
-            self.functions,
-            self.url_path_template,
-            max_batch=self.max_batch,
-            options=self.options(),
-        )
+        return Endpoint(self.functions, self.url_path_template, options=self.options())
 
 
 class EndpointV2(EndpointSpec):

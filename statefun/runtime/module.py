@@ -55,6 +55,11 @@ _HINTS: Final = {
     "maxRetries": "the embedded runtime retries by a policy of its own",
 }
 
+_NO_MAX_BATCH: Final = (
+    "'maxNumBatchRequests' has no effect in the embedded runtime yet: all messages that wait for "
+    "an address become one request"
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Module:
@@ -109,6 +114,8 @@ def read_modules(paths: Iterable[str], *, strict: bool = False) -> ModuleReading
     for path in paths:
         documents, problems = read_documents(path)
         reader.errors += problems
+        if not documents and not problems:
+            reader.warnings.append(Problem(path, 0, "is empty: no component stands in it"))
         for document in documents:
             reader.read(document)
     specs = reader.specs
@@ -142,6 +149,9 @@ class _Reader:
         for key in document.value.keys() - known:
             self._unknown_keys.append(document.problem((key,), _unknown_key(str(key), known)))
         spec = self._validate(document, model)
+        if isinstance(spec, EndpointSpec) and spec.max_batch is not None:
+            path = ("spec", "maxNumBatchRequests")
+            self.warnings.append(document.problem(path, _NO_MAX_BATCH))
         if spec is not None and self._is_first(document, spec):
             self.specs.append(spec)
 
@@ -231,6 +241,9 @@ def _sentence(
                 f"{name!r} is of no known type: write 'type: {ASYNC_TRANSPORT}' or "
                 f"'type: {OKHTTP_TRANSPORT}' into it"
             )
+        case "tuple_type" | "model_type" | "model_attributes_type" as kind:
+            shape = "list" if kind == "tuple_type" else "mapping"
+            return f"{name!r} should be a {shape}, got {error['input']!r}"
         case "value_error":
             sentence = str(error["ctx"]["error"])
             return sentence if sentence.startswith(name) else f"{name!r}: {sentence}"

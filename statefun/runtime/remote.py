@@ -30,6 +30,7 @@ _SOCKET: Final = re.compile(r"/.*?\.sock(?=/|$)")
 _SOCKET_SCHEMES: Final = ("http+unix", "https+unix")
 _LARGE_BODY_BYTES: Final = 1 << 20
 _REASON_BYTES: Final = 200
+_NO_NAMES: Final = (".", "..")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +65,6 @@ class Endpoint:
         functions: `namespace/name`, or `namespace/*` for all of a namespace.
         url_path_template: Where to POST; each `{function.name}` is replaced by the function's name.
             `http+unix:///path/to.sock/path` reaches a Unix domain socket.
-        max_batch: From how many messages waiting for one address on there is back pressure.
         options: How the functions are called.
 
     Raises:
@@ -77,13 +77,11 @@ class Endpoint:
         functions: str,
         url_path_template: str,
         *,
-        max_batch: int = 1000,
         options: HttpOptions | None = None,
     ) -> None:
-        _require_aiohttp()
+        _require_client()
         self.functions = functions
         self.url_path_template = parse_url_template(url_path_template)
-        self.max_batch = max_batch
         self.options = options or HttpOptions()
         self._namespace, self._name = parse_functions(functions)
         self._sessions: dict[str, aiohttp.ClientSession] = {}
@@ -96,12 +94,16 @@ class Endpoint:
         return self._name is not None
 
     def matches(self, typename: str) -> bool:
-        """Whether it serves functions of this typename. A namespace matches as a whole only."""
+        """Whether it serves functions of this typename.
+
+        A namespace matches as a whole only. A function named `.` or `..` cannot be part of a URL.
+        """
         try:
             namespace, name = parse_typename(typename)
         except InvalidTypenameError:
             return False
-        return namespace == self._namespace and self._name in (None, name)
+        is_meant = namespace == self._namespace and self._name in (None, name)
+        return is_meant and name not in _NO_NAMES
 
     def transport(self, typename: str) -> HttpTransport:
         """The transport to a function that `matches`; the same one each time."""
@@ -231,7 +233,7 @@ def parse_functions(functions: str) -> tuple[str, str | None]:
         ConfigurationError: If it is neither `namespace/name` nor `namespace/*`.
     """
     match = _FUNCTIONS.fullmatch(functions)
-    if match is None:
+    if match is None or match[2] in _NO_NAMES:
         raise ConfigurationError(
             f"functions {functions!r} is neither 'namespace/name' nor 'namespace/*': "
             "write for example 'com.example/greeter' or 'com.example/*'"
@@ -310,7 +312,7 @@ def _open_session(options: HttpOptions, socket_path: str) -> aiohttp.ClientSessi
     )
 
 
-def _require_aiohttp() -> None:
+def _require_client() -> None:
     try:
         import aiohttp  # noqa: F401, PLC0415 - an optional dependency
     except ModuleNotFoundError as error:

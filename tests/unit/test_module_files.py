@@ -68,7 +68,6 @@ def test_the_components_of_all_files_make_one_module(folder: Path) -> None:
         spec:
           functions: com.example/greeter
           urlPathTemplate: https://functions.example:8443/{function.name}
-          maxNumBatchRequests: 7
         ---
         # an empty document is no component
         ---
@@ -92,19 +91,17 @@ def test_the_components_of_all_files_make_one_module(folder: Path) -> None:
 
     assert errors(reading) + warnings(reading) == []
     assert [
-        (spec.functions, spec.url_path_template, spec.max_batch, spec.options())
+        (spec.functions, spec.url_path_template, spec.options())
         for spec in reading.module.endpoints
     ] == [
         (
             "com.example/greeter",
             "https://functions.example:8443/{function.name}",
-            7,
             HttpOptions(),
         ),
         (
             "com.example/*",
             "http://localhost:8000/statefun",
-            1000,
             HttpOptions(call_ms=20_000, connect_ms=10_000, read_ms=10_000),
         ),
     ]
@@ -313,6 +310,24 @@ MISTAKES = {
             "1.yaml:2: 'topics': names no topic: write for example 'topics: [greetings]'",
         ],
     ),
+    "not a list, not a mapping": (
+        (
+            f"{dedent(ENDPOINT)}  transport: {{timeouts: 5}}\n---\n"
+            "kind: io.statefun.playground.v1/egress\nspec: {port: 0, topics: a}"
+        ),
+        [
+            "1.yaml:5: 'transport.timeouts' should be a mapping, got 5",
+            "1.yaml:8: 'topics' should be a list, got 'a'",
+        ],
+    ),
+    "topics twice": (
+        "kind: io.statefun.playground.v1/egress\nspec: {port: 0, topics: [b, a, a]}",
+        ["1.yaml:2: 'topics': 'a' is named twice: keep one of them"],
+    ),
+    "an empty topic": (
+        "kind: io.statefun.playground.v1/egress\nspec: {port: 0, topics: ['']}",
+        ["1.yaml:2: 'topics': a topic has an empty name: give it one, or remove it"],
+    ),
     "id": (
         "kind: io.statefun.playground.v1/ingress\nspec: {port: 1, id: abc}",
         [
@@ -431,6 +446,22 @@ def test_an_unknown_key_is_a_warning(folder: Path) -> None:
     assert (errors(reading), warnings(reading)) == ([], UNKNOWN)
     assert [spec.options() for spec in reading.module.endpoints] == [
         HttpOptions(60_000, 10_000, 10_000)
+    ]
+
+
+def test_what_has_no_effect_is_a_warning(folder: Path) -> None:
+    """A limit that is not kept here, and a file in which nothing stands."""
+    reading = read(
+        folder, f"{dedent(ENDPOINT)}  maxNumBatchRequests: 7", "# nothing\n", strict=True
+    )
+
+    assert errors(reading) == []
+    assert warnings(reading) == [
+        (
+            "1.yaml:5: 'maxNumBatchRequests' has no effect in the embedded runtime yet: all "
+            "messages that wait for an address become one request"
+        ),
+        "2.yaml: is empty: no component stands in it",
     ]
 
 
