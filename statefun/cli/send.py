@@ -76,6 +76,7 @@ def run(arguments: Namespace) -> int:
     target = Address(arguments.typename, arguments.id)
     if not target.id:
         raise UsageError("the ID is empty, and the HTTP ingress takes no empty ids: pass another")
+    _check_type(arguments.type)
     status, reason = _put(
         arguments.to, target, arguments.type, encode_value(arguments.value, arguments.type)
     )
@@ -83,6 +84,14 @@ def run(arguments: Namespace) -> int:
         raise CommandError(f"{arguments.to} answered {status}: {reason}")
     say(f"sent to {target}")
     return 0
+
+
+def _check_type(typename: str) -> None:
+    if ";" in typename or not typename.isprintable() or typename != typename.strip():
+        raise UsageError(
+            f"--type {typename!r} cannot be part of a content type: take one without semicolons, "
+            "line ends, and blanks at its end"
+        )
 
 
 def encode_value(text: str, typename: str) -> bytes:
@@ -107,7 +116,7 @@ def _put(root: str, target: Address, value_type: str, body: bytes) -> tuple[int,
     path = "".join("/" + quote(segment, safe="").replace(".", "%2E") for segment in segments)
     connection = _connection(root)
     try:
-        headers = {"Content-Type": f"application/vnd.{value_type}"}
+        headers = {"Content-Type": f"application/vnd.{value_type}".encode()}
         connection.request("PUT", urlsplit(root).path.rstrip("/") + path, body, headers)
         answer = connection.getresponse()
         return answer.status, answer.read().decode(errors="replace").strip()
@@ -126,7 +135,8 @@ def _connection(root: str) -> HTTPConnection:
         host, port = parts.hostname, parts.port
     except ValueError:
         parts, host, port = urlsplit(""), None, None
-    if not host or parts.scheme not in ("http", "https"):
+    is_plain = root.isascii() and root.isprintable() and " " not in root
+    if not (is_plain and host and parts.scheme in ("http", "https")):
         raise UsageError(f"--to {root!r} is no URL: write for example 'http://127.0.0.1:8090'")
     if parts.scheme == "https":
         return HTTPSConnection(host, port, timeout=_TIMEOUT_S)

@@ -65,7 +65,7 @@ class HttpServer:
         *,
         patience_s: float = 60.0,
     ) -> None:
-        _require_aiohttp()
+        _require_server()
         self.host = host
         self.port = port
         self.patience_s = patience_s
@@ -202,7 +202,7 @@ def _one_line(error: BaseException) -> str:
     return " ".join(str(error).split())
 
 
-def _require_aiohttp() -> None:
+def _require_server() -> None:
     try:
         import aiohttp  # noqa: F401, PLC0415 - an optional dependency
     except ModuleNotFoundError as error:

@@ -71,6 +71,11 @@ FailureMode: TypeAlias = Annotated[Outcome, BeforeValidator(_check_failure_mode)
 def _check_topics(topics: tuple[str, ...]) -> tuple[str, ...]:
     if not topics:
         raise ConfigurationError("names no topic: write for example 'topics: [greetings]'")
+    for topic in topics:
+        if not topic:
+            raise ConfigurationError("a topic has an empty name: give it one, or remove it")
+        if topics.count(topic) > 1:
+            raise ConfigurationError(f"{topic!r} is named twice: keep one of them")
     return topics
 
 

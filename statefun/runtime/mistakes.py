@@ -157,7 +157,7 @@ def _sentence(error: ErrorDetails, path: KeyPath) -> str:  # noqa: PLR0911 - a t
                 f"{name!r} is of no known type: write 'type: {ASYNC_TRANSPORT}' or "
                 f"'type: {OKHTTP_TRANSPORT}' into it"
             )
-        case "model_type":
+        case "model_type" | "model_attributes_type":
             return f"{name!r} must be a mapping, got {error['input']!r}: write its keys below it"
         case "tuple_type":
             return f"{name!r} must be a list, got {error['input']!r}: write '- …' below it"

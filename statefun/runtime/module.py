@@ -149,6 +149,8 @@ def read_modules(
     for path in names:
         documents, problems = read_documents(path)
         reader.errors += problems
+        if not documents and not problems:
+            reader.warnings.append(Problem(path, 0, "is empty: no component stands in it"))
         reader.read(documents)
     module = Module(tuple(reader.components), chosen)
     if not (runs_here or reader.errors):

@@ -42,6 +42,7 @@ _SOCKET: Final = re.compile(r"/.*?\.sock(?=/|$)")
 _SOCKET_SCHEMES: Final = ("http+unix", "https+unix")
 _LARGE_BODY_BYTES: Final = 1 << 20
 _REASON_BYTES: Final = 200
+_NO_NAMES: Final = (".", "..")
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +102,7 @@ class Endpoint:
         failure: FailurePolicy | None = None,
         limits: Limits | None = None,
     ) -> None:
-        _require_aiohttp()
+        _require_client()
         self.functions = functions
         self.url_path_template = parse_url_template(url_path_template)
         self.max_batch = max_batch
@@ -120,12 +121,16 @@ class Endpoint:
         return self._name is not None
 
     def matches(self, typename: str) -> bool:
-        """Whether it serves functions of this typename. A namespace matches as a whole only."""
+        """Whether it serves functions of this typename.
+
+        A namespace matches as a whole only. A function named `.` or `..` cannot be part of a URL.
+        """
         try:
             namespace, name = parse_typename(typename)
         except InvalidTypenameError:
             return False
-        return namespace == self._namespace and self._name in (None, name)
+        is_meant = namespace == self._namespace and self._name in (None, name)
+        return is_meant and name not in _NO_NAMES
 
     def transport(self, typename: str) -> HttpTransport:
         """The transport to a function that `matches`; the same one each time."""
@@ -255,7 +260,7 @@ def parse_functions(functions: str) -> tuple[str, str | None]:
         ConfigurationError: If it is neither `namespace/name` nor `namespace/*`.
     """
     match = _FUNCTIONS.fullmatch(functions)
-    if match is None:
+    if match is None or match[2] in _NO_NAMES:
         raise ConfigurationError(
             f"functions {functions!r} is neither 'namespace/name' nor 'namespace/*': "
             "write for example 'com.example/greeter' or 'com.example/*'"
@@ -336,7 +341,7 @@ def _open_session(
     )
 
 
-def _require_aiohttp() -> None:
+def _require_client() -> None:
     try:
         import aiohttp  # noqa: F401, PLC0415 - an optional dependency
     except ModuleNotFoundError as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random as chance
+from collections.abc import Iterable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import timedelta
@@ -27,7 +28,7 @@ from statefun.sdk.functions import StatefulFunctions
 from statefun.sdk.messages import Message
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from types import TracebackType
     from typing import Self
 
@@ -53,7 +54,7 @@ class Metrics:
 
     Attributes:
         counters: What it has done since it was started.
-        commits: Commits since then that are durable.
+        commits: Commits since then that are durable, with those that had nothing to write.
         failed_commits: Commits since then that could not be stored.
         busy_addresses: Addresses with messages.
         resident_addresses: Addresses in memory.
@@ -130,9 +131,7 @@ class Runtime:
             raise ConfigurationError(
                 f"there is no durability {durability!r}: choose 'full', 'normal' or 'memory'"
             )
-        registries = (
-            (functions,) if isinstance(functions, StatefulFunctions) else tuple(functions or ())
-        )
+        registries = _registries(functions)
         self._data = data
         self._durability = durability
         self._directory = FunctionDirectory(registries, endpoints)
@@ -279,8 +278,16 @@ class Runtime:
         """The values of an address by name, without those that were deleted or have expired.
 
         They are those of the last turn, which may not be durable yet; after `idle` it is.
+
+        Raises:
+            RuntimeStoppedError: If the runtime has stopped.
         """
-        engine, _, _ = self._parts()
+        engine, _, running = self._parts()
+        if running.done():
+            raise RuntimeStoppedError(
+                "the runtime has stopped: ask for state before, or read the data directory with "
+                "'statefun state'"
+            )
         assert self._store is not None  # noqa: S101 - it is there whenever the engine is
         address = Address(typename, target_id)
         values = engine.values_of(address, self._store.load(address))
@@ -384,6 +391,22 @@ class Runtime:
                 f"two egresses are named {egress.typename!r}: give one of them another typename"
             )
         self._egresses[egress.typename] = egress
+
+
+def _registries(
+    functions: StatefulFunctions | Iterable[StatefulFunctions] | None,
+) -> tuple[StatefulFunctions, ...]:
+    if isinstance(functions, StatefulFunctions):
+        return (functions,)
+    several = () if functions is None else functions
+    registries = tuple(several) if isinstance(several, Iterable) else (several,)
+    for each in registries:
+        if not isinstance(each, StatefulFunctions):
+            raise ConfigurationError(
+                f"{functions!r} are no functions that can be run: pass a StatefulFunctions, "
+                "several, or None"
+            )
+    return registries
 
 
 class _Checks:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from statefun.errors import SchemaTooNewError
+from statefun.errors import SchemaTooNewError, StoreError
 
 if TYPE_CHECKING:
     import sqlite3
@@ -95,7 +95,7 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
 
 
 def check_version(connection: sqlite3.Connection, where: object) -> int:
-    """The schema version of a file.
+    """The schema version of a file; 0 if there is nothing in it.
 
     Args:
         connection: To the file.
@@ -103,12 +103,20 @@ def check_version(connection: sqlite3.Connection, where: object) -> int:
 
     Raises:
         SchemaTooNewError: If a newer version of this package wrote it.
+        StoreError: If something else wrote it.
     """
     version = int(connection.execute("PRAGMA user_version").fetchone()[0])
     if version > len(MIGRATIONS):
         raise SchemaTooNewError(
             f"{where} has the schema version {version}, and this version of statefun knows those "
             f"up to {len(MIGRATIONS)}: install the version that wrote it, or a newer one"
+        )
+    query = "SELECT name FROM sqlite_schema WHERE type = 'table'"
+    tables = sorted(row[0] for row in connection.execute(query))
+    if "meta" not in tables if version else tables:
+        raise StoreError(
+            f"{where} is the database of another program (its tables: "
+            f"{', '.join(map(repr, tables)) or 'none'}): choose another data directory"
         )
     return version
 
@@ -122,6 +130,7 @@ def migrate(connection: sqlite3.Connection, where: object) -> None:
 
     Raises:
         SchemaTooNewError: If a newer version of this package wrote it.
+        StoreError: If something else wrote it.
         sqlite3.Error: If the file cannot be read or written.
     """
     for number in range(check_version(connection, where), len(MIGRATIONS)):

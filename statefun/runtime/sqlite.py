@@ -35,9 +35,9 @@ if TYPE_CHECKING:
 
     from statefun.runtime.records import Delta
 
-__all__ = ["FILE_NAME", "Durability", "SqliteReader", "SqliteStore"]
+__all__ = ["FILE_NAME", "DiskDurability", "SqliteReader", "SqliteStore"]
 
-Durability: TypeAlias = Literal["full", "normal"]
+DiskDurability: TypeAlias = Literal["full", "normal"]
 """`full`: a commit is on the disk when it returns. `normal`: a power failure may take the last
 commits, whole ones, and nothing else does."""
 
@@ -49,7 +49,10 @@ _HINTS = {
     "SQLITE_NOTADB": "it is no SQLite database. Move it away, or choose another data directory",
     "SQLITE_CORRUPT": "it is damaged. Put a backup in its place, or save what the program sqlite3 "
     "can by '.recover'",
-    "SQLITE_READONLY": "it may not be written to. Check its permissions and those of its directory",
+    "SQLITE_READONLY": (
+        "it or its directory may not be written to, which looking into it takes too. Check the "
+        "permissions of both"
+    ),
     "SQLITE_CANTOPEN": "it cannot be opened. Check its permissions and those of its directory",
     "SQLITE_PERM": "it may not be accessed. Check its permissions and those of its directory",
     "SQLITE_FULL": "the disk is full. Make room on it",
@@ -78,7 +81,7 @@ class SqliteReader:
 
     def __init__(self, directory: str | Path) -> None:
         self._path = Path(directory) / FILE_NAME
-        if not self._path.exists():
+        if not _exists(self._path):
             raise StoreError(
                 f"there is no {self._path}: no runtime has used this directory yet. "
                 "Check the name of the data directory"
@@ -92,7 +95,7 @@ class SqliteReader:
                 check_same_thread=False,
             )
             try:
-                self._version = check_version(self._connection, self._path)
+                self._version = _check_used(self._connection, self._path)
             except BaseException:
                 self._connection.close()
                 raise
@@ -228,7 +231,7 @@ class SqliteStore:
 
     is_blocking = True
 
-    def __init__(self, directory: str | Path, durability: Durability = "full") -> None:
+    def __init__(self, directory: str | Path, durability: DiskDurability = "full") -> None:
         self._path = Path(directory) / FILE_NAME
         with ExitStack() as opened:
             opened.callback(_lock(Path(directory)).release)
@@ -285,7 +288,7 @@ def _make(path: Path) -> None:
     unfinished.replace(path)
 
 
-def _open(path: Path, durability: Durability) -> sqlite3.Connection:
+def _open(path: Path, durability: DiskDurability) -> sqlite3.Connection:
     try:
         if not path.exists():
             _make(path)
@@ -305,6 +308,37 @@ def _open(path: Path, durability: Durability) -> sqlite3.Connection:
     except OSError as error:
         raise StoreError(f"{path} cannot be used: {error}. Check its permissions") from error
     return connection
+
+
+def _check_used(connection: sqlite3.Connection, path: Path) -> int:
+    version = check_version(connection, path)
+    if not version:
+        raise StoreError(
+            f"{path} is empty: no runtime has used this directory yet. "
+            "Check the name of the data directory"
+        )
+    return version
+
+
+def _exists(path: Path) -> bool:
+    try:
+        path.stat()
+    except FileNotFoundError:
+        return False
+    except NotADirectoryError:
+        raise _is_a_file(path.parent) from None
+    except OSError as error:
+        raise StoreError(
+            f"{path} cannot be looked at: {error.strerror}. Check its name and the permissions of "
+            "its directory"
+        ) from error
+    return True
+
+
+def _is_a_file(directory: Path) -> StoreError:
+    return StoreError(
+        f"the data directory {directory} is a file: name a directory, or one that can be made"
+    )
 
 
 def _use_wal(connection: sqlite3.Connection, path: Path) -> None:
@@ -419,6 +453,8 @@ def _lock(directory: Path) -> BaseFileLock:
             f"the data directory {directory} is in use by another process: stop that one, or give "
             "this one a directory of its own"
         ) from error
+    except FileExistsError:
+        raise _is_a_file(directory) from None
     except (OSError, NotImplementedError) as error:
         raise StoreError(
             f"the data directory {directory} cannot be used: {error}. Check its permissions, or "

@@ -63,17 +63,26 @@ def _import(module_name: str, here: str) -> ModuleType:
                 "run this from the directory that contains it"
             ) from error
         raise _broken(module_name, error) from error
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise _broken(module_name, error) from error
 
 
-def _broken(module_name: str, error: Exception) -> ConfigurationError:
+def _broken(module_name: str, error: BaseException) -> ConfigurationError:
+    sentence = error.msg if isinstance(error, SyntaxError) else error
+    reason = " ".join(f"{type(error).__name__}: {sentence}".split())
+    return ConfigurationError(
+        f"importing the module {module_name!r} failed: {reason}{_where(error)}"
+    )
+
+
+def _where(error: BaseException) -> str:
+    """The file and the line that are at fault."""
+    if isinstance(error, SyntaxError):
+        return f" ({error.filename}, line {error.lineno})" if error.filename else ""
     trace = error.__traceback__
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next
-    where = f" ({trace.tb_frame.f_code.co_filename}, line {trace.tb_lineno})" if trace else ""
-    reason = " ".join(f"{type(error).__name__}: {error}".split())
-    return ConfigurationError(f"importing the module {module_name!r} failed: {reason}{where}")
+    return f" ({trace.tb_frame.f_code.co_filename}, line {trace.tb_lineno})" if trace else ""
 
 
 def _hint(module: ModuleType) -> str:

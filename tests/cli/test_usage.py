@@ -105,6 +105,25 @@ def test_wrong_usage_is_one_line_and_exit_code_2(
                 "'http://127.0.0.1:8090'"
             ),
         ),
+        *(
+            (
+                ["send", "a/b", "1", "x", "--to", url],
+                2,
+                f"statefun send: --to {url!r} is no URL: write for example 'http://127.0.0.1:8090'",
+            )
+            for url in ("http://127.0.0.1:1/a b", "http://127.0.0.1:1/\n", "http://127.0.0.1:1/é")
+        ),
+        *(
+            (
+                ["send", "a/b", "1", "x", "--type", typename],
+                2,
+                (
+                    f"statefun send: --type {typename!r} cannot be part of a content type: take "
+                    "one without semicolons, line ends, and blanks at its end"
+                ),
+            )
+            for typename in ("a/b;c", "a/b\nc", "a/b ")
+        ),
         (
             ["send", "a/b", "1", "x", "--to", "http://127.0.0.1:1"],
             1,
@@ -294,6 +313,17 @@ def test_run_names_what_it_has_no_connector_for(dialect: str, tmp_path: Path) ->
     outcome = statefun("run", "m.yaml", "--dialect", dialect, cwd=tmp_path)
 
     assert outcome == Outcome(1, "", f"statefun run: {NOT_HERE}")
+
+
+def test_check_says_that_a_file_is_empty(tmp_path: Path) -> None:
+    """It is no error, but hardly what was meant."""
+    (tmp_path / "empty.yaml").write_text("# later\n")
+
+    assert statefun("check", "empty.yaml", cwd=tmp_path) == Outcome(
+        0,
+        "empty.yaml: 0 endpoints, 0 ingresses, 0 egresses\n",
+        "empty.yaml: is empty: no component stands in it (warning)\n",
+    )
 
 
 @pytest.mark.parametrize(

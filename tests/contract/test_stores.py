@@ -25,7 +25,7 @@ from statefun.runtime.records import (
     Timer,
 )
 from statefun.runtime.schema import MIGRATIONS
-from statefun.runtime.sqlite import FILE_NAME, Durability, SqliteReader, SqliteStore
+from statefun.runtime.sqlite import FILE_NAME, DiskDurability, SqliteReader, SqliteStore
 from statefun.sdk.address import Address
 
 if TYPE_CHECKING:
@@ -60,11 +60,11 @@ class Kept:
     """A store that can be closed and opened again."""
 
     directory: Path
-    durability: Durability | None
+    durability: DiskDurability | None
     store: Store
 
     @classmethod
-    def new(cls, directory: Path, durability: Durability | None) -> Kept:
+    def new(cls, directory: Path, durability: DiskDurability | None) -> Kept:
         if durability is None:
             return cls(directory, durability, MemoryStore())
         return cls(directory, durability, SqliteStore(directory, durability))
@@ -441,6 +441,63 @@ def test_a_reader_of_an_unused_directory_says_so(directory: Path) -> None:
     assert not directory.exists()
 
 
+@pytest.mark.parametrize("open_store", [SqliteStore, SqliteReader])
+@pytest.mark.parametrize("version", [0, 1])
+def test_the_database_of_another_program_is_refused_and_left_alone(
+    directory: Path, open_store: type[SqliteStore | SqliteReader], version: int
+) -> None:
+    """Whatever that program has written into its `user_version`."""
+    directory.mkdir()
+    with closing(sqlite3.connect(directory / FILE_NAME)) as connection:
+        connection.execute("CREATE TABLE songs (title)")
+        connection.execute(f"PRAGMA user_version = {version}")
+
+    with pytest.raises(StoreError) as refusal:
+        open_store(directory)
+
+    assert str(refusal.value) == (
+        f"{directory / FILE_NAME} is the database of another program (its tables: 'songs'): "
+        "choose another data directory"
+    )
+    with closing(sqlite3.connect(directory / FILE_NAME)) as connection:
+        tables = connection.execute("SELECT name FROM sqlite_schema").fetchall()
+    assert tables == [("songs",)]
+
+
+def test_a_database_without_tables_holds_nothing_to_read(directory: Path) -> None:
+    """A runtime may use it; until then there is nothing to look at."""
+    directory.mkdir()
+    with closing(sqlite3.connect(directory / FILE_NAME)) as connection:
+        connection.execute("VACUUM")
+
+    with pytest.raises(StoreError, match="is empty: no runtime has used this directory yet"):
+        SqliteReader(directory)
+
+    SqliteStore(directory).close()
+
+
+@pytest.mark.parametrize("open_store", [SqliteStore, SqliteReader])
+def test_a_file_is_no_directory(
+    tmp_path: Path, open_store: type[SqliteStore | SqliteReader]
+) -> None:
+    """The sentence says so."""
+    (tmp_path / "afile").touch()
+
+    with pytest.raises(StoreError) as refusal:
+        open_store(tmp_path / "afile")
+
+    assert str(refusal.value) == (
+        f"the data directory {tmp_path / 'afile'} is a file: name a directory, or one that can be "
+        "made"
+    )
+
+
+def test_a_reader_that_cannot_look_says_why(tmp_path: Path) -> None:
+    """Whatever the system says becomes part of the sentence."""
+    with pytest.raises(StoreError, match="cannot be looked at: File name too long"):
+        SqliteReader(tmp_path / ("x" * 300))
+
+
 def test_only_the_writing_connection_can_write(directory: Path) -> None:
     """A reader's connection refuses, so it cannot checkpoint either."""
     store = SqliteStore(directory)
@@ -482,7 +539,7 @@ def test_a_delta_that_cannot_be_stored_leaves_nothing_behind(directory: Path) ->
 
 @pytest.mark.parametrize(("durability", "synchronous"), [("full", 2), ("normal", 1)])
 def test_the_durability_decides_when_the_disk_is_waited_for(
-    directory: Path, durability: Durability, synchronous: int
+    directory: Path, durability: DiskDurability, synchronous: int
 ) -> None:
     """`full` waits at each commit, `normal` at checkpoints; both write ahead."""
     store = SqliteStore(directory, durability)

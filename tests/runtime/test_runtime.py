@@ -888,6 +888,27 @@ async def test_sending_something_else_is_an_error() -> None:
             await runtime.send("hello")  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize("functions", ["nope", 5, [counting(), "nope"]])
+def test_what_is_no_functions_cannot_be_run(functions: Any) -> None:
+    """It is said when the runtime is made."""
+    with pytest.raises(ConfigurationError) as caught:
+        Runtime(functions, data=None)
+
+    assert str(caught.value) == (
+        f"{functions!r} are no functions that can be run: pass a StatefulFunctions, several, "
+        "or None"
+    )
+
+
+async def test_a_runtime_that_has_stopped_shows_no_state(tmp_path: Path) -> None:
+    """Its data directory may be another one's by now."""
+    async with Runtime(counting(), data=tmp_path) as runtime:
+        await runtime.send(to("t/count"))
+
+    with pytest.raises(RuntimeStoppedError, match="the runtime has stopped"):
+        await runtime.state("t/count", "1")
+
+
 async def test_a_runtime_that_is_not_running_takes_no_messages() -> None:
     """Neither before it was started nor after it was stopped."""
     runtime = Runtime(counting(), data=None)

@@ -78,6 +78,8 @@ def test_a_module_that_does_not_exist_is_said_to_be_missing(folder: Path, module
     [
         ("1 / 0", "ZeroDivisionError: division by zero"),
         ("import not_there_either", "ModuleNotFoundError: No module named 'not_there_either'"),
+        ("def broken(", "SyntaxError: '(' was never closed"),
+        ("raise SystemExit(3)", "SystemExit: 3"),
     ],
 )
 def test_a_module_that_fails_is_said_to_fail(folder: Path, line: str, reason: str) -> None:

@@ -286,6 +286,24 @@ MISTAKES = {
             "1.yaml:2: 'topics': names no topic: write for example 'topics: [greetings]'",
         ],
     ),
+    "not a list, not a mapping": (
+        (
+            f"{dedent(ENDPOINT)}  transport: {{timeouts: 5}}\n---\n"
+            "kind: io.statefun.playground.v1/egress\nspec: {port: 0, topics: a}"
+        ),
+        [
+            "1.yaml:5: 'transport.timeouts' must be a mapping, got 5: write its keys below it",
+            "1.yaml:8: 'topics' must be a list, got 'a': write '- …' below it",
+        ],
+    ),
+    "topics twice": (
+        "kind: io.statefun.playground.v1/egress\nspec: {port: 0, topics: [b, a, a]}",
+        ["1.yaml:2: 'topics': 'a' is named twice: keep one of them"],
+    ),
+    "an empty topic": (
+        "kind: io.statefun.playground.v1/egress\nspec: {port: 0, topics: ['']}",
+        ["1.yaml:2: 'topics': a topic has an empty name: give it one, or remove it"],
+    ),
     "id": (
         "kind: io.statefun.playground.v1/ingress\nspec: {port: 1, id: abc}",
         [
@@ -405,6 +423,14 @@ def test_an_unknown_key_is_a_warning(folder: Path) -> None:
     assert [spec.options() for spec in reading.module.endpoints] == [
         HttpOptions(60_000, 10_000, 10_000)
     ]
+
+
+def test_a_file_in_which_nothing_stands_is_a_warning(folder: Path) -> None:
+    """Strict or not; it is hardly what was meant."""
+    reading = read(folder, ENDPOINT, "# nothing\n", strict=True)
+
+    assert errors(reading) == []
+    assert warnings(reading) == ["2.yaml: is empty: no component stands in it"]
 
 
 def test_an_unknown_key_is_an_error_when_strict(folder: Path) -> None:

@@ -337,7 +337,11 @@ async def test_an_answer_that_breaks_off_is_an_error(answer: bytes) -> None:
     ("functions", "matching", "other"),
     [
         ("com.example/greeter", ["com.example/greeter"], ["com.example/other", "com/greeter"]),
-        ("com.example/*", ["com.example/a", "com.example/b"], ["com.example.x/a", "com/a"]),
+        (
+            "com.example/*",
+            ["com.example/a", "com.example/b"],
+            ["com.example.x/a", "com/a", "com.example/.", "com.example/.."],
+        ),
         ("a/*/", ["a/b"], ["a/b/c", "nonsense", ""]),
     ],
 )
@@ -353,7 +357,9 @@ def test_an_endpoint_serves_a_function_or_a_namespace(
     assert endpoint.is_specific is not functions.rstrip("/").endswith("*")
 
 
-@pytest.mark.parametrize("functions", ["", "a", "*", "*/*", "a*/b", "a/b*", "a/b/c", "/b", "a/"])
+@pytest.mark.parametrize(
+    "functions", ["", "a", "*", "*/*", "a*/b", "a/b*", "a/b/c", "/b", "a/", "a/.", "a/.."]
+)
 def test_another_pattern_is_refused(functions: str) -> None:
     """Stars stand for a whole name only, and a namespace is needed."""
     with pytest.raises(ConfigurationError) as caught:
