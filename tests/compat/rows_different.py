@@ -349,6 +349,18 @@ outcome = len(call(lambda context, message: later(context, message))["messages"]
         ours=1,
     ),
     differs(
+        "generator-functions",
+        "A generator could be registered, and nothing ever ran it, so its messages were lost; "
+        "ours refuses it at registration.",
+        """
+def generator(context, message):
+    yield
+outcome = fails_with(ValueError, lambda: StatefulFunctions().register("ns/f", generator))
+""",
+        upstream=False,
+        ours=True,
+    ),
+    differs(
         "more-callables",
         "Bound methods, callable objects, wrappers with `*args` and functions with more, "
         "defaulted parameters were refused; ours takes whatever can be called with a context "
