@@ -20,8 +20,8 @@ _MOST_THREADS = 64  # of different keys at a time; they mostly wait
 class Lanes:
     """A thread pool in which work of the same key never overlaps and keeps its order.
 
-    May be used from any thread and from any event loop. Threads are started when first needed, up to
-    64 of them.
+    May be used from any thread and from any event loop. Threads are started when first needed, up
+    to 64 of them.
     """
 
     def __init__(self) -> None:

@@ -93,7 +93,7 @@ def encode_headers(tag: bytes, headers: Headers) -> bytes:
 def _pairs(headers: Any) -> list[tuple[Any, Any]]:
     try:
         pairs = headers.items() if hasattr(headers, "items") else headers
-        return [(key, value) for key, value in pairs]  # noqa: C416 - it checks that they are pairs
+        return [(key, value) for key, value in pairs]
     except (TypeError, ValueError) as error:
         raise InvalidMessageError(
             f"headers must be a mapping or pairs of key and value, got {headers!r}"
