@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from argparse import ArgumentTypeError
 from typing import TYPE_CHECKING, Any
 
 from statefun.cli.arguments import parse_port, parse_target
@@ -20,9 +21,23 @@ def add(commands: Any, *parents: ArgumentParser) -> None:
     parser.add_argument("target", type=parse_target, metavar="MODULE:ATTR")
     parser.add_argument("--host", default="127.0.0.1", help="default: %(default)s")
     parser.add_argument("--port", type=parse_port, default=8000, help="default: %(default)s")
-    parser.add_argument("--path", default="/statefun", help="default: %(default)s")
-    parser.add_argument("--workers", type=int, default=1, metavar="N", help="processes; default: 1")
+    parser.add_argument("--path", type=_path, default="/statefun", help="default: %(default)s")
+    parser.add_argument(
+        "--workers", type=_workers, default=1, metavar="N", help="processes; default: 1"
+    )
     parser.set_defaults(run=run)
+
+
+def _path(text: str) -> str:
+    if not text.startswith("/"):
+        raise ArgumentTypeError(f"{text!r} does not begin with '/': write {'/' + text!r}")
+    return text
+
+
+def _workers(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise ArgumentTypeError(f"{text!r} is no number of processes: write 1 or more")
+    return int(text)
 
 
 def run(arguments: Namespace) -> int:

@@ -92,8 +92,8 @@ class StatefulFunctions:
             fun: Called with a context and a message; what it returns is awaited if it can be.
             specs: Its values.
             blocking: Run it in a thread, off the event loop; batches of one address still run one
-                after another, in the order of their requests. For functions that wait without
-                `await`.
+                after another, in the order of their requests, and up to 64 of different addresses
+                at a time. For functions that wait without `await`.
 
         Raises:
             InvalidTypenameError, AlreadyRegisteredError, InvalidFunctionError, InvalidSpecError:
@@ -120,6 +120,7 @@ class StatefulFunctions:
         blocking: bool = False,
     ) -> Callable[[F], F]:
         """Register the decorated function, and return it as it is; see `register`."""
+        _check_typename(typename)  # now: a decorator without parentheses would do nothing
 
         def decorate(function: F) -> F:
             self.register(typename, function, specs, blocking=blocking)
@@ -152,6 +153,13 @@ def _check_callable(typename: str, fun: object) -> None:
             f"{typename!r} cannot be bound to {fun!r}: it is not callable with a context and a "
             "message"
         )
+    if any(map(inspect.isgeneratorfunction, _layers(fun))) or any(
+        map(inspect.isasyncgenfunction, _layers(fun))
+    ):
+        raise InvalidFunctionError(
+            f"{typename!r} is bound to {fun!r}, which is a generator, and nothing would run it: "
+            "drop the yield"
+        )
     try:
         signature = inspect.signature(fun)
     except (TypeError, ValueError):  # some builtins have none; calling will tell
@@ -165,9 +173,12 @@ def _check_callable(typename: str, fun: object) -> None:
         ) from error
 
 
-def _is_coroutine_function(fun: object) -> bool:
+def _layers(fun: object) -> tuple[object, object]:
+    """What is called in the end: the function inside of partials, or an object's `__call__`."""
     while isinstance(fun, partial):
         fun = fun.func
-    return inspect.iscoroutinefunction(fun) or inspect.iscoroutinefunction(
-        getattr(fun, "__call__", None)  # noqa: B004 - the method itself is asked
-    )
+    return fun, getattr(fun, "__call__", None)  # noqa: B004 - the method itself is asked
+
+
+def _is_coroutine_function(fun: object) -> bool:
+    return any(map(inspect.iscoroutinefunction, _layers(fun)))

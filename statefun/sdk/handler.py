@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from statefun.errors import DefinitionError, InvocationError
 from statefun.sdk.context import BatchContext
+from statefun.sdk.functions import StatefulFunctions
 from statefun.sdk.lanes import Lanes
 from statefun.sdk.messages import incoming_message
 from statefun.sdk.protocol import decode_request, encode_incomplete, encode_result
@@ -18,7 +19,7 @@ from statefun.sdk.storage import Missing
 if TYPE_CHECKING:
     from collections.abc import Coroutine
 
-    from statefun.sdk.functions import StatefulFunction, StatefulFunctions
+    from statefun.sdk.functions import StatefulFunction
 
 __all__ = ["RequestReplyHandler"]
 
@@ -34,8 +35,10 @@ class RequestReplyHandler:
     """
 
     def __init__(self, functions: StatefulFunctions) -> None:
-        if not functions:
-            raise DefinitionError("a handler needs the StatefulFunctions it should serve, got none")
+        if not isinstance(functions, StatefulFunctions):
+            raise DefinitionError(
+                f"a handler needs the StatefulFunctions it should serve, got {functions!r}"
+            )
         self.functions = functions
         self._lanes = Lanes()
 
@@ -64,8 +67,8 @@ class RequestReplyHandler:
         Raises:
             RemoteProtocolError: If the bytes are no request.
             UnknownFunctionError: If no function is registered for the target.
-            InvocationError: If a function raised; `__cause__` is what it raised. No effect of the
-                batch survives.
+            InvocationError: If a function raised, even SystemExit; `__cause__` is what it raised.
+                No effect of the batch survives.
         """
         batch = decode_request(request_bytes)
         function = self.functions.for_typename(batch.typename)
@@ -84,8 +87,12 @@ class RequestReplyHandler:
                     outcome = fun(context, incoming_message(batch, position))
                     if is_async or (outcome is not None and inspect.isawaitable(outcome)):
                         await outcome
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise _failure(context, error) from error
+        except asyncio.CancelledError as error:
+            if _is_being_cancelled():
+                raise
+            raise _failure(context, error) from error  # the function's own, of something it awaited
         finally:
             context.end()
             mutations = values.seal(storage, batch)
@@ -116,14 +123,27 @@ async def _awaited(outcome: Any) -> None:
     await outcome
 
 
-def _failure(context: BatchContext, error: Exception) -> InvocationError:
+def _is_being_cancelled() -> bool:
+    """Whether somebody outside wants the running task to end."""
+    task = asyncio.current_task()
+    return task is None or task.cancelling() > 0
+
+
+def _text(error: BaseException) -> str:
+    try:
+        return f"{type(error).__name__}: {error}"
+    except Exception as broken:  # noqa: BLE001 - the user's own __str__
+        return f"{type(error).__name__} without a text: its __str__ raised {type(broken).__name__}"
+
+
+def _failure(context: BatchContext, error: BaseException) -> InvocationError:
     batch, position = context.batch, context.position
     return InvocationError(
         batch.address,
         batch.invocation(position).argument.typename,
         position + 1,
         len(batch.invocations),
-        f"{type(error).__name__}: {error}",
+        _text(error),
     )
 
 

@@ -14,15 +14,18 @@ __all__ = ["Lanes"]
 
 T = TypeVar("T")
 
+_MOST_THREADS = 64  # of different keys at a time; they mostly wait
+
 
 class Lanes:
     """A thread pool in which work of the same key never overlaps and keeps its order.
 
-    May be used from any thread and from any event loop. Threads are started when first needed.
+    May be used from any thread and from any event loop. Threads are started when first needed, up
+    to 64 of them.
     """
 
     def __init__(self) -> None:
-        self._pool = ThreadPoolExecutor(thread_name_prefix="statefun-blocking")
+        self._pool = ThreadPoolExecutor(_MOST_THREADS, thread_name_prefix="statefun-blocking")
         self._lock = Lock()
         self._waiting: dict[Hashable, deque[Callable[[], None]]] = {}
 

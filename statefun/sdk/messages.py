@@ -75,9 +75,8 @@ def encode_headers(tag: bytes, headers: Headers) -> bytes:
     Source:
         request-reply.proto, TypedValue.Metadata; kafka-egress.proto, KafkaProducerRecord.Header.
     """
-    pairs = headers.items() if hasattr(headers, "items") else headers
     encoded = b""
-    for key, value in pairs:
+    for key, value in _pairs(headers):
         field = delimited(b"\x0a", utf8(key, "a header's key"))
         if value is not None:
             data = utf8(value, f"header {key!r}") if isinstance(value, str) else value
@@ -89,6 +88,16 @@ def encode_headers(tag: bytes, headers: Headers) -> bytes:
             field += delimited(b"\x12", bytes(data)) + b"\x18\x01"
         encoded += delimited(tag, field)
     return encoded
+
+
+def _pairs(headers: Any) -> list[tuple[Any, Any]]:
+    try:
+        pairs = headers.items() if hasattr(headers, "items") else headers
+        return [(key, value) for key, value in pairs]
+    except (TypeError, ValueError) as error:
+        raise InvalidMessageError(
+            f"headers must be a mapping or pairs of key and value, got {headers!r}"
+        ) from error
 
 
 @lru_cache(maxsize=4096)
@@ -493,10 +502,10 @@ def egress_message_builder(
     parse_typename(target_typename)
     if value is None:
         raise InvalidMessageError("an egress message needs a value, got None")
-    if value_type is None:
-        raise InvalidMessageError("an egress message needs a value_type, got None: pass a Type")
-    if value_type is None:
-        raise InvalidMessageError("an egress message needs a value_type, got None: pass a Type")
+    if not isinstance(value_type, Type):
+        raise InvalidMessageError(
+            f"an egress message needs a value_type, got {value_type!r}: pass a Type"
+        )
     encoded = encode_typed_value(value_type.typename, serialize(value_type, value), headers)
     return outgoing_egress_message(target_typename, encoded)
 

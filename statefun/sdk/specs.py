@@ -105,6 +105,8 @@ class ValueSpec:
 
 def check_names(specs: Iterable[ValueSpec], typename: str) -> tuple[ValueSpec, ...]:
     """The specs of one function, once it is sure that no name stands twice."""
+    if isinstance(specs, ValueSpec):
+        raise InvalidSpecError(f"specs of {typename!r} must be a list: write specs=[{specs!r}]")
     seen: dict[str, ValueSpec] = {}
     for spec in specs:
         if not isinstance(spec, ValueSpec):

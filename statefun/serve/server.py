@@ -56,7 +56,7 @@ def serve(
         from statefun.serve.workers import Workers  # noqa: PLC0415
     except ModuleNotFoundError as error:
         raise ModuleNotFoundError(
-            f"statefun serve needs {error.name}: pip install 'statefun[serve]'", name=error.name
+            f"serving needs {error.name}: pip install 'statefun[serve]'", name=error.name
         ) from error
     if workers < 1:
         raise ConfigurationError(f"there cannot be {workers} workers: pass 1 or more")

@@ -349,6 +349,35 @@ outcome = len(call(lambda context, message: later(context, message))["messages"]
         ours=1,
     ),
     differs(
+        "generator-functions",
+        "A generator could be registered, and nothing ever ran it, so its messages were lost; "
+        "ours refuses it at registration.",
+        """
+def generator(context, message):
+    yield
+outcome = fails_with(ValueError, lambda: StatefulFunctions().register("ns/f", generator))
+""",
+        upstream=False,
+        ours=True,
+    ),
+    differs(
+        "exit-is-a-failure",
+        "`SystemExit`, and a `CancelledError` that nobody outside asked for, came out of the "
+        "handler as they are and ended the server; ours wraps them like any other exception.",
+        """
+outcome = []
+for kind in (SystemExit, asyncio.CancelledError):
+    def f(context, message):
+        raise kind
+    try:
+        call(f)
+    except BaseException as error:
+        outcome.append([isinstance(error, Exception), isinstance(error.__cause__, kind)])
+""",
+        upstream=[[False, False]] * 2,
+        ours=[[True, True]] * 2,
+    ),
+    differs(
         "more-callables",
         "Bound methods, callable objects, wrappers with `*args` and functions with more, "
         "defaulted parameters were refused; ours takes whatever can be called with a context "

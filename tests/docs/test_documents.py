@@ -65,7 +65,7 @@ def run_console(block: Block) -> None:
 def run_shell(block: Block) -> None:
     """An install line: the index cannot be asked here, but the extras can be looked up."""
     for line in block.text.splitlines():
-        wanted = re.fullmatch(r"pip install '?statefun(?:\[([\w,]+)\])?'?", line)
+        wanted = re.fullmatch(r"pip install '?(?:statefun|\.)(?:\[([\w,]+)\])?'?", line)
         assert wanted, f"{block}: {line!r} is nothing that this test knows to check"
         known = set(metadata("statefun").get_all("Provides-Extra") or ())
         assert set((wanted[1] or "all").split(",")) <= known, f"{block}: {line}"

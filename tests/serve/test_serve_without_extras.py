@@ -42,5 +42,5 @@ for make in (lambda: aiohttp_app(functions), lambda: serve("greeter:functions"))
 
     assert run(code).splitlines() == [
         "aiohttp_app needs aiohttp: pip install 'statefun[aiohttp]'",
-        "statefun serve needs uvicorn: pip install 'statefun[serve]'",
+        "serving needs uvicorn: pip install 'statefun[serve]'",
     ]

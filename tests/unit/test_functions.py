@@ -17,6 +17,7 @@ from statefun.errors import (
     UnknownFunctionError,
 )
 from statefun.sdk.address import Address
+from statefun.sdk.functions import StatefulFunctions
 from statefun.sdk.specs import ValueSpec
 from statefun.sdk.valuetypes import IntType, StringType
 from tests.builders import number, to_function
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Generator
 
     from statefun.sdk.context import Context
-    from statefun.sdk.functions import StatefulFunctions
     from statefun.sdk.handler import RequestReplyHandler
     from statefun.sdk.messages import Message
 
@@ -353,3 +353,34 @@ def test_an_unknown_typename_lists_what_there_is(functions: StatefulFunctions) -
         f"no function is registered as 't/f'; registered: none. {advice}",
         f"no function is registered as 't/f'; registered: t/a, t/b. {advice}",
     ]
+
+
+def _generator(context: Context, message: Message) -> Any:
+    yield
+
+
+async def _async_generator(context: Context, message: Message) -> Any:
+    yield
+
+
+@pytest.mark.parametrize("function", [_generator, _async_generator, functools.partial(_generator)])
+def test_a_generator_is_refused(function: Any) -> None:
+    """Calling it runs nothing, so every message would be lost in silence."""
+    with pytest.raises(InvalidFunctionError, match="a generator, and nothing would run it"):
+        StatefulFunctions().register("t/f", function)
+
+
+def test_a_decorator_without_its_typename_is_refused() -> None:
+    """`@functions.bind` over a function would otherwise register nothing."""
+    with pytest.raises(InvalidTypenameError, match="the function typename <function"):
+        StatefulFunctions().bind(_generator)  # type: ignore[arg-type]
+
+
+def test_one_spec_in_place_of_a_list_is_refused() -> None:
+    """The sentence says to wrap it."""
+    with pytest.raises(InvalidSpecError, match="must be a list: write specs="):
+        StatefulFunctions().register(
+            "t/f",
+            print,
+            specs=ValueSpec("n", IntType),  # type: ignore[arg-type]
+        )

@@ -368,18 +368,70 @@ async def test_a_cancelled_batch_is_cancelled_inside_the_function(
     assert seen == ["cleaned up"]
 
 
-@pytest.mark.parametrize("signal", [KeyboardInterrupt, SystemExit])
-def test_a_signal_to_the_process_is_no_failure_of_a_function(
-    functions: StatefulFunctions, handler: RequestReplyHandler, signal: type[BaseException]
+def test_an_interrupt_of_the_process_is_no_failure_of_a_function(
+    functions: StatefulFunctions, handler: RequestReplyHandler
 ) -> None:
     """What must end the process is not wrapped."""
 
     @functions.bind("t/f")
     def interrupted(context: Context, message: Message) -> None:
-        raise signal
+        raise KeyboardInterrupt
 
-    with pytest.raises(signal):
+    with pytest.raises(KeyboardInterrupt):
         answer_to(handler, "x")
+
+
+def test_a_function_that_exits_has_failed_and_the_process_goes_on(
+    functions: StatefulFunctions, handler: RequestReplyHandler
+) -> None:
+    """`sys.exit` in a function ends its batch and nothing else."""
+
+    @functions.bind("t/f")
+    def exits(context: Context, message: Message) -> None:
+        raise SystemExit(3)
+
+    with pytest.raises(InvocationError, match="SystemExit: 3") as failure:
+        answer_to(handler, "x")
+    assert isinstance(failure.value.__cause__, SystemExit)
+
+
+async def test_a_function_that_is_cancelled_by_what_it_awaits_has_failed(
+    functions: StatefulFunctions, handler: RequestReplyHandler
+) -> None:
+    """A CancelledError that nobody outside asked for is an error like any other."""
+
+    @functions.bind("t/f")
+    async def awaits_a_cancelled_task(context: Context, message: Message) -> None:
+        task = asyncio.ensure_future(asyncio.sleep(9))
+        task.cancel()
+        await task
+
+    with pytest.raises(InvocationError, match="CancelledError"):
+        await handler.handle_async(to_function(ADA, number(1)))
+
+
+def test_an_exception_without_a_text_still_says_where_it_happened(
+    functions: StatefulFunctions, handler: RequestReplyHandler
+) -> None:
+    """An exception whose `__str__` raises is wrapped like any other."""
+
+    class Mute(Exception):  # noqa: N818 - a user's
+        def __str__(self) -> str:
+            raise RuntimeError
+
+    @functions.bind("t/f")
+    def fails(context: Context, message: Message) -> None:
+        raise Mute
+
+    with pytest.raises(InvocationError, match="Mute without a text: its __str__ raised Runtime"):
+        answer_to(handler, "x")
+
+
+@pytest.mark.parametrize("functions", [None, "functions", {}])
+def test_a_handler_serves_stateful_functions_and_nothing_else(functions: Any) -> None:
+    """What cannot be served is refused when the handler is made."""
+    with pytest.raises(DefinitionError, match="a handler needs the StatefulFunctions"):
+        RequestReplyHandler(functions)
 
 
 @pytest.mark.parametrize("body", [b"\xff", b"", "text", None])
@@ -395,16 +447,6 @@ def test_a_request_for_an_unknown_function_is_refused(handler: RequestReplyHandl
         handler.handle_sync(to_function(ADA, number(1)))
 
     assert (caught.value.typename, caught.value.registered) == ("t/f", ())
-
-
-def test_a_handler_needs_functions() -> None:
-    """None is a mistake; functions that come later are not."""
-    nothing: Any = None
-
-    with pytest.raises(DefinitionError) as caught:
-        RequestReplyHandler(nothing)
-
-    assert str(caught.value) == ("a handler needs the StatefulFunctions it should serve, got none")
 
 
 def test_a_function_bound_later_is_found(

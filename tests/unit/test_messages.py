@@ -427,3 +427,10 @@ def test_a_header_that_is_no_unicode_is_refused() -> None:
     """A lone surrogate in a header's value has no bytes."""
     with pytest.raises(SerializationError, match="header 'k' is not valid Unicode"):
         message_builder("t/f", "1", int_value=1, headers=[("k", "\ud800")])
+
+
+@pytest.mark.parametrize("headers", [5, ["abc"], [("k", b"v", 1)]])
+def test_headers_that_are_no_pairs_are_refused(headers: Any) -> None:
+    """A mapping, or pairs of key and value."""
+    with pytest.raises(InvalidMessageError, match="must be a mapping or pairs of key and value"):
+        message_builder("t/f", "1", int_value=1, headers=headers)
