@@ -122,7 +122,7 @@ EXAMPLES: dict[str, Example] = {
     "StatefunError": Example(lambda: StatefunError("a", 1), "('a', 1)"),
     "DefinitionError": Example(
         lambda: RequestReplyHandler(NOTHING),
-        "a handler needs the StatefulFunctions it should serve, got none",
+        "a handler needs the StatefulFunctions it should serve, got None",
         (ValueError, TypeError),
     ),
     "InvalidTypenameError": Example(
