@@ -15,8 +15,8 @@ class Breaker:
     """Stands before one endpoint.
 
     It opens when several attempts in a row found no connection. While it is open, one attempt is
-    let through after each pause; if that finds a connection, it closes. Its time is any that goes on
-    evenly: the uptime of a clock, which nobody sets.
+    let through after each pause; if that finds a connection, it closes. Its time is one
+    that nobody sets: the uptime of a clock.
 
     Args:
         threshold: After how many attempts without a connection it opens.
