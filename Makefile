@@ -2,14 +2,23 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
+FIRST ?= 1
+SEEDS ?= 1000
+KILLS ?= 40
 
-.PHONY: greeter test matrix check bench protos format clean
+.PHONY: greeter test simulate crashes matrix check bench protos format clean
 
 greeter: $(VENV)/.all ## the greeter on the embedded runtime, killed in the middle
 	$(BIN)/python examples/greeter/demo.py
 
 test: $(VENV)/.test .venv-upstream/.done ## all tests
 	$(BIN)/python -m pytest
+
+simulate: $(VENV)/.test ## the runtime in simulated worlds: SEEDS=N of them, or SEED=n and what happens in it
+	$(BIN)/python -m tests.simulation --first $(FIRST) $(if $(SEED),--seed $(SEED),--seeds $(SEEDS))
+
+crashes: $(VENV)/.test ## real processes killed, KILLS=N times each: in process, by HTTP, with a remote endpoint
+	KILLS=$(KILLS) $(BIN)/python -m pytest -q tests/runtime/test_crashes.py tests/cli/test_run_survives_kills.py
 
 matrix: .venv-oldest/.done .venv-newest/.done .venv-upstream/.done ## oldest and newest versions
 	.venv-oldest/bin/python -m pytest -q

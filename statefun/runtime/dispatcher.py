@@ -88,7 +88,7 @@ class Dispatcher:
         self._clock = clock
         self._egresses: dict[str, Egress] = {}
         self._stranded: dict[str, list[OutgoingRecord]] = {}  # records whose egress is not there
-        self._impatient: set[asyncio.Future[None]] = set()  # those that do not wait for a store
+        self._impatient: dict[asyncio.Future[None], None] = {}  # those that wait for no store
         self._in_line: dict[Address, deque[tuple[bytes, asyncio.Future[None]]]] = {}
         self._wake = asyncio.Event()
         self._alarm: Alarm | None = None
@@ -148,12 +148,12 @@ class Dispatcher:
 
     async def _stored(self, ticket: asyncio.Future[None]) -> None:
         """Wait for a ticket, or for the first commit that fails."""
-        self._impatient.add(ticket)
+        self._impatient[ticket] = None
         self._wake.set()
         try:
             await ticket
         finally:
-            self._impatient.discard(ticket)
+            self._impatient.pop(ticket, None)
 
     async def edit(self, change: Callable[[Engine], T]) -> T:
         """Change something by hand; returns when that is durable.

@@ -1,0 +1,383 @@
+"""Plans: everything that is going to happen in one simulation, drawn from its seed.
+
+Law: a plan is data. What it leaves open, such as how long one call takes, is drawn by a key from
+the same seed, so taking one thing out of a plan leaves the rest as it was.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from random import Random
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from zlib import crc32
+
+from statefun.sdk.address import Address
+from tests.simulation.language import (
+    Cancel,
+    Delay,
+    Emit,
+    Fail,
+    Forget,
+    Function,
+    Note,
+    Send,
+    Spec,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from statefun.runtime.policy import Outcome
+    from tests.simulation.language import Step
+
+__all__ = ["POINTS", "Arrival", "Crash", "Jump", "Outage", "Plan", "Weather", "plan_of"]
+
+POINTS = (
+    "before a commit begins",
+    "after a commit began",
+    "before the write",
+    "after the write",
+    "before the release",
+    "after a message was acknowledged",
+    "after records were handed over",
+    "after a record was delivered",
+    "after requests were built",
+    "before a reply is applied",
+    "after a reply was applied",
+    "after timers fired",
+    "after a message came",
+    "after recovery",
+)
+"""Where a process can end."""
+
+_AFTER_COMMITS = (
+    "after the write",
+    "before the release",
+    "after a message was acknowledged",
+    "after records were handed over",
+)
+
+T = TypeVar("T")
+
+_FUNCTIONS = ("s/a", "s/b", "s/c")
+_TOKENS = ("", "", "x", "y")
+_VALUES = ("plain", "written", "used")
+_MOST_MESSAGES = 60
+_OUTCOMES: tuple[Outcome, ...] = ("dead-letter", "dead-letter", "drop", "park")
+
+
+class Arrival(NamedTuple):
+    """A message from outside.
+
+    Attributes:
+        key: Its idempotency key; then it is sent again until it is acknowledged, and sometimes
+            after that.
+    """
+
+    at_ms: int
+    target: Address
+    message: str
+    key: str = ""
+
+
+class Crash(NamedTuple):
+    """The process ends when it is at a point for the so-manieth time, and comes back later."""
+
+    point: str
+    times: int
+    down_ms: int
+
+
+class Jump(NamedTuple):
+    """The clock is set, forwards or backwards."""
+
+    at_ms: int
+    by_ms: int
+
+
+class Outage(NamedTuple):
+    """A time in which no commit succeeds; some are stored nevertheless."""
+
+    from_ms: int
+    to_ms: int
+    are_stored: bool
+
+
+@dataclass(frozen=True)
+class Weather:
+    """How likely it is that a call goes another way than well, each from 0 to 1.
+
+    Attributes:
+        unreachable: No connection can be made.
+        fails: The function raises.
+        garbage: The reply is none.
+        lost: The function runs, the reply does not come.
+        late: The call fails, and its reply comes after all.
+        twice: The reply comes twice.
+        slow: The reply takes long.
+        load_fails: Values cannot be loaded, which ends the process.
+    """
+
+    unreachable: float = 0
+    fails: float = 0
+    garbage: float = 0
+    lost: float = 0
+    late: float = 0
+    twice: float = 0
+    slow: float = 0
+    load_fails: float = 0
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is going to happen.
+
+    Attributes:
+        seed: What it was drawn from.
+        functions: The functions by typename.
+        programs: What a function does on a message, by the message's name.
+        arrivals: The messages from outside.
+        crashes: Where the processes end, one after another.
+        stops: When a process is stopped in an orderly way.
+        jumps: How the clock is set.
+        outages: When the store fails.
+        weather: How calls go.
+        max_resident: So many addresses an engine keeps in memory.
+        commit_ms: How long a commit takes, at most.
+        then: What becomes of a message that used up its attempts.
+        isolate_after: After so many failures a batch is taken apart.
+        max_batch: The most messages in one request.
+        max_waiting: So many messages wait at an address before it takes no more from outside.
+        is_blocking: Whether commits happen beside the event loop.
+    """
+
+    seed: int
+    functions: Mapping[str, Function]
+    programs: Mapping[str, tuple[Step, ...]]
+    arrivals: tuple[Arrival, ...]
+    crashes: tuple[Crash, ...]
+    stops: tuple[int, ...]
+    jumps: tuple[Jump, ...]
+    outages: tuple[Outage, ...]
+    weather: Weather
+    max_resident: int
+    commit_ms: int
+    is_blocking: bool
+    then: Outcome
+    isolate_after: int
+    max_batch: int
+    max_waiting: int
+
+    def draw(self, *key: object) -> float:
+        """A number from 0 up to 1 for a key; always the same."""
+        mixed = crc32(repr(key).encode(), self.seed & 0xFFFFFFFF) * 0x9E3779B1 & 0xFFFFFFFF
+        mixed ^= mixed >> 15
+        return (mixed * 0x85EBCA6B & 0xFFFFFFFF) / (1 << 32)
+
+    def pick(self, most_ms: int, *key: object) -> int:
+        """A duration for a key, in steps of 10 ms so that things coincide; often none."""
+        return max(0, int((self.draw(*key) * 2 - 1) * (most_ms // 10 + 1))) * 10
+
+    @property
+    def end_ms(self) -> int:
+        """When everything should long be done."""
+        back = sum(-jump.by_ms for jump in self.jumps if jump.by_ms < 0)
+        return 400_000 + back
+
+    def reached(self) -> dict[str, tuple[Step, ...]]:
+        """The programs of the messages that can come."""
+        reached: dict[str, tuple[Step, ...]] = {}
+        ahead = [arrival.message for arrival in self.arrivals]
+        while ahead:
+            message = ahead.pop()
+            steps = reached[message] = self.programs[message]
+            ahead += [each.message for each in steps if isinstance(each, Send | Delay)]
+        return reached
+
+    def cuts(self) -> list[tuple[str, object]]:
+        """What can be taken out, bigger things first; for `without`."""
+        cuts: list[tuple[str, object]] = [
+            (name, each)
+            for name in ("arrivals", "crashes", "stops", "jumps", "outages")
+            for each in getattr(self, name)
+        ]
+        cuts += [("weather", kind) for kind, chance in vars(self.weather).items() if chance]
+        cuts += [("commit_ms", 0)] if self.commit_ms else []
+        reached = self.reached().items()
+        return cuts + [
+            ("programs", (message, step)) for message, steps in reached for step in steps
+        ]
+
+    def without(self, cut: tuple[str, Any]) -> Plan:
+        """A plan with one thing less, or the same if it is not there."""
+        name, what = cut
+        if name == "weather":
+            return replace(self, weather=replace(self.weather, **{what: 0}))
+        if name == "commit_ms":
+            return replace(self, commit_ms=0)
+        if name == "programs":
+            message, step = what
+            steps = _without(self.programs[message], step)
+            return replace(self, programs={**self.programs, message: steps})
+        changed: dict[str, Any] = {name: _without(getattr(self, name), what)}
+        return replace(self, **changed)
+
+
+def _without(things: tuple[T, ...], thing: T) -> tuple[T, ...]:
+    at = things.index(thing) if thing in things else len(things)
+    return things[:at] + things[at + 1 :]
+
+
+def plan_of(seed: int) -> Plan:
+    """The plan of a seed."""
+    chance = Random(seed)
+    functions = {typename: _function(chance) for typename in _FUNCTIONS}
+    ids = ("1", "2", "ü")[: chance.randint(1, 3)]
+    addresses = [Address(typename, each) for typename in _FUNCTIONS for each in ids]
+    then = chance.choice(_OUTCOMES)
+    writer = _Writer(chance, addresses, functions, is_careless=then != "park")
+    keyed = chance.choice((0, 0, 0.5, 1))
+    arrivals = tuple(
+        _arrival(chance, addresses, writer, keyed) for _ in range(chance.randint(2, 14))
+    )
+    is_blocking = chance.random() < 0.85
+    outages = _outages(chance) if is_blocking else ()
+    return Plan(
+        seed,
+        functions,
+        writer.programs,
+        tuple(sorted(arrivals)),
+        _crashes(chance, outages),
+        tuple(chance.randrange(60) * 10 for _ in range(chance.random() < 0.2)),
+        _jumps(chance),
+        outages,
+        _weather(chance),
+        chance.choice((1, 2, 100, 100)),
+        chance.choice((0, 10, 50)),
+        is_blocking,
+        then,
+        chance.choice((1, 2, 4)),
+        chance.choice((1, 2, 1000, 1000)),
+        chance.choice((2, 10_000, 10_000)),
+    )
+
+
+class _Writer:
+    """Writes programs; each message leads to others, up to a depth."""
+
+    def __init__(
+        self,
+        chance: Random,
+        addresses: list[Address],
+        functions: Mapping[str, Function],
+        *,
+        is_careless: bool,
+    ) -> None:
+        self.programs: dict[str, tuple[Step, ...]] = {}
+        self._chance = chance
+        self._addresses = addresses
+        self._functions = functions
+        self._token = chance.random() * 0.8
+        self._poison = chance.random() * 0.15 if chance.random() < 0.4 else 0
+        self._careless = 0.3 if is_careless and chance.random() < 0.2 else 0
+        self._count = 0
+
+    def write(self, target: Address, depth: int = 0) -> str:
+        """The name of a new message for `target`."""
+        self._count += 1
+        name = f"m{self._count}"
+        steps: list[Step] = []
+        values = [spec.name for spec in self._functions[target.typename].specs]
+        for _ in range(self._chance.choice((1, 1, 2, 3))):
+            step = self._step(target, values, depth)
+            if isinstance(step, Delay) and step.token and self._chance.random() >= self._careless:
+                steps.append(Cancel(step.token))  # a pending token would make the reply invalid
+            if step is not None:
+                steps.append(step)
+        if self._chance.random() < self._poison:
+            steps.append(Fail(self._chance.random() < 0.5))
+        self.programs[name] = tuple(steps)
+        return name
+
+    def _step(self, sender: Address, values: list[str], depth: int) -> Step | None:
+        chance, drawn = self._chance, self._chance.random()
+        if drawn < 0.5:
+            return self._step_here(values, drawn)
+        if depth > 2 or self._count > _MOST_MESSAGES:
+            return None
+        target = sender if chance.random() < 0.25 else chance.choice(self._addresses)
+        message = self.write(target, depth + 1)
+        if drawn < 0.75:
+            condition = chance.choice(values) if values and chance.random() < 0.2 else ""
+            return Send(target, message, condition)
+        delay_ms = chance.choice((0, 0, 10, 20, 50, 100, 100, 200, 1000))
+        token = chance.choice(_TOKENS) if chance.random() < self._token else ""
+        return Delay(delay_ms, target, message, token)
+
+    def _step_here(self, values: list[str], drawn: float) -> Step:
+        """A step that sends to no function."""
+        value = self._chance.choice(values) if values else ""
+        if value and drawn < 0.3:
+            return Note(value)
+        if value and drawn < 0.34:
+            return Forget(value)
+        return Emit(value) if drawn < 0.45 else Cancel(self._chance.choice(_TOKENS[2:]))
+
+
+def _arrival(chance: Random, addresses: list[Address], writer: _Writer, keyed: float) -> Arrival:
+    target = chance.choice(addresses)
+    message = writer.write(target)
+    key = f"key of {message}" if chance.random() < keyed else ""
+    return Arrival(chance.randrange(40) * 10, target, message, key)
+
+
+def _function(chance: Random) -> Function:
+    specs = {
+        "plain": Spec("plain"),
+        "written": Spec("written", written_ms=chance.choice((10, 50, 100, 300))),
+        "used": Spec("used", used_ms=chance.choice((10, 50, 100, 300))),
+    }
+    names = chance.sample(_VALUES, chance.choice((0, 1, 2, 3)))
+    return Function(tuple(specs[name] for name in names), chance.random() < 0.3)
+
+
+def _crashes(chance: Random, outages: tuple[Outage, ...]) -> tuple[Crash, ...]:
+    """Crashes anywhere; after an outage more often right after the commit that succeeded."""
+    points = POINTS if not outages or chance.random() < 0.5 else _AFTER_COMMITS
+    return tuple(
+        Crash(chance.choice(points), min(chance.randint(1, 12), chance.randint(1, 12)), down_ms)
+        for _ in range(chance.choice((0, 0, 1, 1, 2, 4)))
+        for down_ms in [chance.choice((0, 0, 10, 100, 2000))]
+    )
+
+
+def _jumps(chance: Random) -> tuple[Jump, ...]:
+    sizes = (-5000, -100, -10, 10, 100, 5000, 3_600_000)
+    return tuple(
+        Jump(chance.randrange(60) * 10, chance.choice(sizes))
+        for _ in range(chance.choice((0, 0, 0, 1, 2)))
+    )
+
+
+def _outages(chance: Random) -> tuple[Outage, ...]:
+    begins = sorted(chance.randrange(60) * 10 for _ in range(chance.choice((0, 0, 1, 2))))
+    return tuple(
+        Outage(begin, begin + chance.choice((10, 50, 1500)), chance.random() < 0.5)
+        for begin in begins
+    )
+
+
+def _weather(chance: Random) -> Weather:
+    def sometimes(most: float) -> float:
+        return chance.random() * most if chance.random() < 0.35 else 0
+
+    return Weather(
+        unreachable=sometimes(0.4),
+        fails=sometimes(0.4),
+        garbage=sometimes(0.2),
+        lost=sometimes(0.4),
+        late=sometimes(0.4),
+        twice=sometimes(0.5),
+        slow=sometimes(0.5),
+        load_fails=sometimes(0.1) if chance.random() < 0.3 else 0,
+    )

@@ -1,0 +1,78 @@
+"""A few hundred seeds; `.ci/run` takes ten thousand others."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.simulation.bugs import BUGS
+from tests.simulation.plan import POINTS, plan_of
+from tests.simulation.report import report, run_seed, shrink
+from tests.simulation.simulation import simulate
+
+GROUPS = 6
+SEEDS = 300
+
+
+@pytest.mark.parametrize("group", range(GROUPS))
+def test_no_seed_breaks_a_law(group: int) -> None:
+    """Whatever happens in it."""
+    for seed in range(1 + group, 1 + SEEDS, GROUPS):
+        found = run_seed(seed)
+        assert found is None, found
+
+
+def test_a_seed_always_gives_the_same_trace() -> None:
+    """A report can be reproduced from its seed alone."""
+    for seed in range(30):
+        assert simulate(plan_of(seed)).trace() == simulate(plan_of(seed)).trace()
+
+
+def test_the_seeds_come_by_everything_that_can_happen() -> None:
+    """Every point at which a process can crash, and every kind of trouble."""
+    traces = "\n".join(simulate(plan_of(seed)).trace() for seed in range(1, SEEDS + 1))
+
+    missing = [f"crashes {point}" for point in POINTS if f"crashes {point}" not in traces]
+    events = (
+        "connection refused",
+        "no reply came\n",
+        "no reply came in time",
+        "has answered again",
+        "an invalid reply",
+        "it always does",
+        "the function failed",
+        "the commit fails\n",
+        "the commit fails, but is stored",
+        "loading",
+        "the clock is set by -",
+        "the clock is set by 3600000",
+        "comes again",
+        "is refused",
+        "dead-letter: ",
+        "drop: ",
+        "park: ",
+        "is replayed",
+        "is released",
+        "asks for",
+        "the process is stopped",
+    )
+    missing += [event for event in events if event not in traces]
+
+    assert missing == []
+
+
+def test_a_report_says_how_to_see_the_broken_law_again() -> None:
+    """With a plan from which everything was taken that it does not take."""
+    bug = next(bug for bug in BUGS if bug.name == "timers fire early")
+    with bug.planted():
+        simulation = next(
+            each for each in map(simulate, map(plan_of, range(1, 500))) if each.violation
+        )
+        text = report(simulation)
+        plan, law = simulation.plan, "no timer is early"
+        small = shrink(plan, law)
+        others = [simulate(small.without(cut)).violation for cut in small.cuts()]
+
+    assert text.startswith(f"seed {plan.seed} breaks the law: no timer is early\n")
+    assert f"to see it again: make simulate SEED={plan.seed}\n" in text
+    assert len(small.cuts()) < len(plan.cuts())
+    assert [each for each in others if each is not None and each.law == law] == []
