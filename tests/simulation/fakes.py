@@ -43,6 +43,9 @@ class FakeClock:
     def now_ms(self) -> int:
         return self._process.simulation.now_ms()
 
+    def uptime_ms(self) -> int:
+        return self._process.loop.now_ms
+
     def call_at(self, due_ms: int, callback: Callable[[], object]) -> Alarm:
         delay_ms = min(due_ms - self.now_ms(), _LONGEST_SLEEP_MS)
         return self._process.loop.after(delay_ms, callback)
