@@ -11,6 +11,7 @@ import asyncio
 import base64
 import contextlib
 import json
+import os
 import random
 import shutil
 import time
@@ -31,7 +32,7 @@ from tests.cli.process import PATIENCE_S, Server, statefun
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-KILLS = 12
+KILLS = int(os.environ.get("KILLS", "12"))
 CLIENTS = 8
 ADDRESSES = 3
 ACKNOWLEDGED_BEFORE_KILL = 40
@@ -143,7 +144,7 @@ async def command(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterat
         yield "run", "module.yaml", "endpoint.yaml", "--admin-port", "0"
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(180 + 4 * KILLS)
 async def test_kills_lose_and_repeat_nothing(command: tuple[str, ...], tmp_path: Path) -> None:
     """After SIGKILLs under load every acknowledged message counts once, in state and in records."""
     moments = random.Random(7)

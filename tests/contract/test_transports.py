@@ -121,3 +121,30 @@ async def test_requests_to_different_addresses_are_made_at_the_same_time(
         )
 
     assert list(map(decode_reply, replies)) == [Result(mutations={})] * 2
+
+
+async def test_a_request_can_be_made_again_while_it_is_being_answered(
+    transport: Transport,
+) -> None:
+    """A runtime does so when it gave up waiting; both attempts get the same answer."""
+    body = request("t/echo", text="again")
+
+    first, second = await asyncio.gather(transport.invoke(body), transport.invoke(body))
+
+    assert first == second == await transport.invoke(body)
+
+
+async def test_a_cancelled_attempt_leaves_the_transport_fit_for_the_next(
+    transport: Transport,
+) -> None:
+    """A runtime that stops cancels those that take too long."""
+    attempt = asyncio.create_task(transport.invoke(request("t/meet", "first")))
+    for _ in range(10):
+        await asyncio.sleep(0)
+    attempt.cancel()
+    await asyncio.wait([attempt])
+
+    reply = await transport.invoke(request("t/echo", text="next"))
+
+    assert attempt.cancelled()
+    assert isinstance(decode_reply(reply), Result)

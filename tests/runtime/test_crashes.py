@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import select
 import subprocess
@@ -11,13 +12,15 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import pytest
+
 from statefun.runtime.sqlite import SqliteReader
 from statefun.sdk.address import Address
 from statefun.sdk.valuetypes import IntType
 from tests.runtime.crash_program import FRONTS
 
 PROGRAM = Path(__file__).parent / "crash_program.py"
-KILLS = 24
+KILLS = int(os.environ.get("KILLS", "24"))
 PATIENCE_S = 30
 
 
@@ -62,6 +65,7 @@ def counts(reader: SqliteReader, typename: str) -> Counter[str]:
     return found
 
 
+@pytest.mark.timeout(60 + 2 * KILLS)
 def test_what_was_acknowledged_counts_exactly_once_after_any_number_of_kills(
     tmp_path: Path,
 ) -> None:

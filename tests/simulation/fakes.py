@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from statefun.runtime.clock import Alarm
     from statefun.runtime.engine import Engine
     from statefun.runtime.mailbox import Batch
-    from statefun.runtime.memory import MemoryStore
     from statefun.runtime.records import DeadLetter, Delta, Released, StoredEntry
+    from statefun.runtime.store import Store
     from statefun.sdk.address import Address
     from tests.simulation.language import Request
     from tests.simulation.plan import Plan
@@ -59,7 +59,7 @@ class FakeStore:
         process: Whose store it is.
     """
 
-    def __init__(self, kept: MemoryStore, process: Process) -> None:
+    def __init__(self, kept: Store, process: Process) -> None:
         self.is_blocking = process.simulation.plan.is_blocking
         self._kept = kept
         self._process = process

@@ -260,7 +260,7 @@ class Simulation:
     """
 
     plan: Plan
-    kept: MemoryStore = field(default_factory=MemoryStore)
+    kept: Store
     processes: list[Process] = field(default_factory=list)
     replies: dict[bytes, Effects] = field(default_factory=lambda: {b"": Effects()})
     violation: Violation | None = None
@@ -711,10 +711,15 @@ class Simulation:
         return "\n".join(f"{at_ms:7} {text % facts}" for at_ms, text, facts in self._trace)
 
 
-def simulate(plan: Plan) -> Simulation:
-    """Carry out a plan, without a word in the log."""
+def simulate(plan: Plan, kept: Store | None = None) -> Simulation:
+    """Carry out a plan, without a word in the log.
+
+    Args:
+        plan: The plan.
+        kept: The store that survives the processes; one in memory if it is None.
+    """
     logger = logging.getLogger("statefun.runtime")
-    simulation, was_disabled = Simulation(plan), logger.disabled
+    simulation, was_disabled = Simulation(plan, kept or MemoryStore()), logger.disabled
     logger.disabled = True
     try:
         simulation.run()

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
+from statefun.runtime.sqlite import SqliteStore
 from tests.simulation.bugs import BUGS
 from tests.simulation.plan import POINTS, plan_of
 from tests.simulation.report import report, run_seed, shrink
 from tests.simulation.simulation import simulate
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 GROUPS = 6
 SEEDS = 300
@@ -25,6 +31,17 @@ def test_a_seed_always_gives_the_same_trace() -> None:
     """A report can be reproduced from its seed alone."""
     for seed in range(30):
         assert simulate(plan_of(seed)).trace() == simulate(plan_of(seed)).trace()
+
+
+def test_sqlite_keeps_what_memory_keeps(tmp_path: Path) -> None:
+    """Deltas of any kind, repeated and merged, come out of the file as they come out of memory."""
+    for seed in range(1, 31):
+        store = SqliteStore(tmp_path / str(seed), "normal")
+        simulation = simulate(plan_of(seed), store)
+        store.close()
+
+        assert simulation.violation is None
+        assert simulation.trace() == simulate(plan_of(seed)).trace()
 
 
 def test_the_seeds_come_by_everything_that_can_happen() -> None:
