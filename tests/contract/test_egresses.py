@@ -11,7 +11,7 @@ import pytest
 
 from statefun.connectors.http import HttpEgress
 from statefun.connectors.ports import OutgoingRecord
-from statefun.runtime.tap import Tap
+from statefun.runtime.tap import Tap, TapReader
 from statefun.sdk.messages import encode_typed_value
 
 if TYPE_CHECKING:
@@ -71,12 +71,13 @@ class InProcess:
 
     def __init__(self) -> None:
         self.egress = Tap("t/out")
+        self._reader = TapReader(self.egress)
 
     def record(self, text: str) -> bytes:
         return encode_typed_value("t/text", text.encode())
 
     async def take(self) -> tuple[int, str]:
-        value = await anext(self.egress)
+        value = await anext(self._reader)
         return value.id, value.data.decode()
 
     async def have(self) -> None:
