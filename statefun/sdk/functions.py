@@ -153,9 +153,7 @@ def _check_callable(typename: str, fun: object) -> None:
             f"{typename!r} cannot be bound to {fun!r}: it is not callable with a context and a "
             "message"
         )
-    if any(map(inspect.isgeneratorfunction, _layers(fun))) or any(
-        map(inspect.isasyncgenfunction, _layers(fun))
-    ):
+    if any(map(_is_generator_function, _layers(fun))):
         raise InvalidFunctionError(
             f"{typename!r} is bound to {fun!r}, which is a generator, and nothing would run it: "
             "drop the yield"
@@ -178,6 +176,10 @@ def _layers(fun: object) -> tuple[object, object]:
     while isinstance(fun, partial):
         fun = fun.func
     return fun, getattr(fun, "__call__", None)  # noqa: B004 - the method itself is asked
+
+
+def _is_generator_function(fun: object) -> bool:
+    return inspect.isgeneratorfunction(fun) or inspect.isasyncgenfunction(fun)
 
 
 def _is_coroutine_function(fun: object) -> bool:
