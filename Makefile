@@ -6,7 +6,7 @@ FIRST ?= 1
 SEEDS ?= 1000
 KILLS ?= 40
 
-.PHONY: greeter test simulate crashes matrix check bench protos format clean
+.PHONY: greeter test simulate crashes engines matrix check bench protos format clean
 
 greeter: $(VENV)/.all ## the greeter on the embedded runtime, killed in the middle
 	$(BIN)/python examples/greeter/demo.py
@@ -19,6 +19,9 @@ simulate: $(VENV)/.test ## the runtime in simulated worlds: SEEDS=N of them, or 
 
 crashes: $(VENV)/.test ## real processes killed, KILLS=N times each: in process, by HTTP, with a remote endpoint
 	KILLS=$(KILLS) $(BIN)/python -m pytest -q tests/runtime/test_crashes.py tests/cli/test_run_survives_kills.py
+
+engines: $(VENV)/.test ## the scenarios on the real engines, and what only they can show; needs Java and Maven
+	$(BIN)/python -m pytest -v -m engines
 
 matrix: .venv-oldest/.done .venv-newest/.done .venv-upstream/.done ## oldest and newest versions
 	.venv-oldest/bin/python -m pytest -q

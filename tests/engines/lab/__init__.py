@@ -1,0 +1,7 @@
+"""Starts the real engine and a Kafka broker from release jars: plain Java processes on loopback."""
+
+from tests.engines.lab.errors import LabError
+from tests.engines.lab.flink import Flink, Job
+from tests.engines.lab.kafka import Kafka
+
+__all__ = ["Flink", "Job", "Kafka", "LabError"]

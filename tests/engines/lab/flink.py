@@ -1,0 +1,232 @@
+"""Flink with the jars of StateFun: a session in which jobs run, each from a module file."""
+
+from __future__ import annotations
+
+import json
+import time
+import urllib.error
+import urllib.request
+import uuid
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+from tests.engines.lab.errors import LabError, causes
+from tests.engines.lab.server import PATIENCE_S, Server, filled, free_port
+from tests.engines.lab.software import Software, java_program
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+Mode: TypeAlias = Literal["single", "cluster"]
+CONF = "flink-conf.yaml"
+MEMORY = "memory.yaml"
+LOGGING = "log4j2.properties"
+EARLY_FAILURES = 5
+ENDED = ("FAILED", "CANCELED", "FINISHED")
+MANAGER = "org.apache.flink.runtime.entrypoint.StandaloneSessionClusterEntrypoint"
+WORKER = "org.apache.flink.runtime.taskexecutor.TaskManagerRunner"
+OPENED = (
+    *("lang", "lang.reflect", "net", "io", "nio", "text", "time", "util"),
+    *("util.concurrent", "util.concurrent.atomic", "util.concurrent.locks"),
+)
+FLAGS = (
+    "-XX:+UseSerialGC",
+    "--add-exports=java.base/sun.net.util=ALL-UNNAMED",
+    "--add-exports=java.security.jgss/sun.security.krb5=ALL-UNNAMED",
+    "--add-opens=java.base/sun.nio.ch=ALL-UNNAMED",
+    *(f"--add-opens=java.base/java.{name}=ALL-UNNAMED" for name in OPENED),
+)
+
+
+class Flink(Server):
+    """A session, in one JVM or as a manager and a worker.
+
+    Checkpoints are exactly-once and taken every second, and a job that fails starts again for ever,
+    unless the configuration says otherwise.
+
+    Args:
+        folder: Where its files and logs are.
+        software: The engine; the name of a file of the lab.
+        mode: `single` for one JVM, `cluster` for two.
+        slots: How many jobs run at the same time.
+        configuration: Flink's configuration, in which `$rpc_port`, `$rest_port`, `$workdir` and
+            `$slots` are filled in; None for that of the lab.
+        settings: Further lines for it; the last of two with one key counts.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        software: str = "apache",
+        mode: Mode = "single",
+        slots: int = 1,
+        configuration: str | None = None,
+        settings: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(folder)
+        self.software = Software.load(software)
+        self.mode = mode
+        self._slots = slots
+        self._configuration = configuration or self.software.files[CONF]
+        self._settings = dict(settings or {})
+        self._rest_port = free_port()
+        self._java: list[str] = []
+        self._jar = ""
+
+    def prepare(self) -> None:
+        jars = self.software.fetched()
+        classes = self.software.compiled(jars)
+        (self.folder / "tmp").mkdir(exist_ok=True)
+        text = self._configuration + self.software.files[MEMORY]
+        text += "".join(f"{key}: {value}\n" for key, value in self._settings.items())
+        values = {
+            "rpc_port": free_port(),
+            "rest_port": self._rest_port,
+            "workdir": self.folder,
+            "slots": self._slots,
+        }
+        self.write(f"conf/{CONF}", filled(text, values))
+        logging = self.write(f"conf/{LOGGING}", self.software.files[LOGGING].lstrip())
+        self._java = [java_program("java", self.software), *FLAGS]
+        self._java += [f"-Dlog4j.configurationFile={logging.as_uri()}"]
+        self._java += ["-cp", f"{classes}:{jars}/*"]
+        self._core = next(jars.glob(self.software.job_jar))
+
+    def launch(self) -> None:
+        if self.mode == "single":
+            self._spawn("runtime", ["-Xmx1g"], "SingleJvm", str(self.folder / "conf"))
+        else:
+            self._spawn("jobmanager", ["-Xmx512m"], MANAGER, *self._conf())
+            self.start_worker()
+        self.wait_for("a worker", lambda: bool(self._asked("/overview").get("slots-total")))
+        self._jar = self._upload()
+
+    def start_worker(self) -> None:
+        """Start the worker (again); jobs go on from their latest checkpoints."""
+        self._spawn(
+            "taskmanager", ["-Xmx512m", "-XX:MaxDirectMemorySize=256m"], WORKER, *self._conf()
+        )
+
+    def kill_worker(self) -> None:
+        """SIGKILL the worker, as a crash would."""
+        self.processes["taskmanager"].kill()
+        del self.processes["taskmanager"]
+
+    def submit(self, name: str, module: str, *, savepoint: str = "") -> Job:
+        """Start a job from the text of a module file, and wait until all of it runs.
+
+        Args:
+            name: A name for it; its module file is kept under that.
+            module: The module file.
+            savepoint: The path of a savepoint to begin from.
+
+        Raises:
+            LabError: If the module file is refused, or the job keeps failing from the start.
+        """
+        file = self.write(f"modules/{name}.yaml", module)
+        order: dict[str, object] = {
+            "entryClass": self.software.job_class,
+            "programArgsList": ["--statefun.remote.module-name", file.as_uri()],
+        }
+        if savepoint:
+            order["savepointPath"] = savepoint
+        answer = self.rest(f"/jars/{self._jar}/run", json.dumps(order).encode())
+        job = Job(self, answer["jobid"])
+        self.wait_for(f"the job {name}", job.runs_or_keeps_failing)
+        return job
+
+    def rest(
+        self, path: str, body: bytes | None = None, kind: str = "application/json", verb: str = ""
+    ) -> Any:
+        """Call Flink's REST API."""
+        url = f"http://127.0.0.1:{self._rest_port}{path}"
+        request = urllib.request.Request(url, body, {"Content-Type": kind}, method=verb or None)
+        try:
+            with urllib.request.urlopen(request, timeout=30) as reply:
+                return json.loads(reply.read() or b"{}")
+        except urllib.error.HTTPError as error:
+            said = causes(error.read().decode(errors="replace"))
+            raise LabError(f"{path}: {error.code}\n{said}") from error
+        except OSError as error:
+            raise LabError(f"{path}: {error}") from error
+
+    def _asked(self, path: str) -> dict[str, Any]:
+        """Like `rest`, but empty while the server is not there yet."""
+        try:
+            answer: dict[str, Any] = self.rest(path)
+        except LabError:
+            return {}
+        return answer
+
+    def _upload(self) -> str:
+        """Upload the job's jar; a session needs none of the launcher's fixed folders."""
+        edge = uuid.uuid4().hex
+        head = (
+            f'--{edge}\r\nContent-Disposition: form-data; name="jarfile"; '
+            f'filename="{self._core.name}"\r\nContent-Type: application/x-java-archive\r\n\r\n'
+        )
+        body = head.encode() + self._core.read_bytes() + f"\r\n--{edge}--\r\n".encode()
+        answer = self.rest("/jars/upload", body, f"multipart/form-data; boundary={edge}")
+        return str(answer["filename"].rpartition("/")[2])
+
+    def _conf(self) -> tuple[str, str]:
+        return "--configDir", str(self.folder / "conf")
+
+    def _spawn(self, name: str, memory: list[str], *arguments: str) -> None:
+        self.spawn(name, [self._java[0], *memory, *self._java[1:], *arguments])
+
+
+class Job:
+    """A job of a session."""
+
+    def __init__(self, flink: Flink, id_: str) -> None:
+        self.id = id_
+        self._flink = flink
+
+    def runs_or_keeps_failing(self) -> bool:
+        """Whether every part of it runs; an error when it has ended or fails again and again."""
+        job = self._flink.rest(f"/jobs/{self.id}")
+        failures = self.failures()
+        if job["state"] in ENDED or len(failures) >= EARLY_FAILURES:
+            why = causes(failures[0]) if failures else ""
+            raise LabError(f"the job is {job['state']} and does not come up:\n{why}")
+        parts = [vertex["status"] for vertex in job["vertices"]]
+        return job["state"] == "RUNNING" and set(parts) == {"RUNNING"}
+
+    def wait_until(self, what: str, ready: Callable[[], bool]) -> None:
+        self._flink.wait_for(what, ready)
+
+    def failures(self) -> list[str]:
+        """The stack traces of its failures, newest first; Flink keeps the last sixteen."""
+        history = self._flink.rest(f"/jobs/{self.id}/exceptions").get("exceptionHistory", {})
+        return [entry["stacktrace"] for entry in history.get("entries", [])]
+
+    def checkpoints(self) -> int:
+        """How many checkpoints it has completed."""
+        return int(self._flink.rest(f"/jobs/{self.id}/checkpoints")["counts"]["completed"])
+
+    def cancel(self) -> None:
+        """End it; returns when it has ended."""
+        self._flink.rest(f"/jobs/{self.id}?mode=cancel", verb="PATCH")
+        self._flink.wait_for(
+            "the job's end", lambda: self._flink.rest(f"/jobs/{self.id}")["state"] in ENDED
+        )
+
+    def cancel_with_savepoint(self) -> str:
+        """End it with a savepoint, and return where that is.
+
+        Flink's newer operation, to stop with a savepoint, fails with the Kafka ingress of
+        StateFun 3.3.0, so this is the older one.
+        """
+        order = json.dumps({"cancel-job": True}).encode()
+        trigger = self._flink.rest(f"/jobs/{self.id}/savepoints", order)["request-id"]
+        deadline = time.monotonic() + PATIENCE_S
+        while time.monotonic() < deadline:
+            answer = self._flink.rest(f"/jobs/{self.id}/savepoints/{trigger}")
+            if answer["status"]["id"] == "COMPLETED":
+                if "location" not in answer["operation"]:
+                    raise LabError(causes(str(answer["operation"].get("failure-cause"))))
+                return str(answer["operation"]["location"])
+            time.sleep(0.1)
+        raise LabError(f"the savepoint of job {self.id} is not complete after {PATIENCE_S:.0f} s")

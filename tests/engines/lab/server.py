@@ -1,0 +1,134 @@
+"""Processes of one server in a folder: started, waited for, stopped by process id."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import time
+from string import Template
+from typing import TYPE_CHECKING, Self
+
+from tests.engines.lab.errors import LabError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
+    from types import TracebackType
+
+PATIENCE_S = 120.0
+GRACE_S = 10.0
+
+
+def free_port() -> int:
+    """A port that was free a moment ago."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def filled(template: str, values: Mapping[str, object]) -> str:
+    """A template with its `$name`s replaced; one without a value is a KeyError."""
+    return Template(template.lstrip()).substitute({key: str(each) for key, each in values.items()})
+
+
+class Process:
+    """A child process whose output goes to a file."""
+
+    def __init__(self, name: str, command: Sequence[str], folder: Path) -> None:
+        self.log = folder / f"{name}.log"
+        self.name = name
+        with self.log.open("ab") as sink:
+            self._child = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=sink, stderr=sink, cwd=folder
+            )
+
+    @property
+    def pid(self) -> int:
+        return self._child.pid
+
+    @property
+    def alive(self) -> bool:
+        return self._child.poll() is None
+
+    def tail(self, lines: int = 40) -> str:
+        return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
+
+    def kill(self) -> None:
+        """SIGKILL, as a crash would be."""
+        self._child.kill()
+        self._child.wait()
+
+    def stop(self) -> None:
+        """SIGTERM, then SIGKILL after a grace."""
+        self._child.terminate()
+        try:
+            self._child.wait(GRACE_S)
+        except subprocess.TimeoutExpired:
+            self.kill()
+
+
+class Server:
+    """Something made of processes; a context manager that starts and stops it.
+
+    Args:
+        folder: Where its files and logs are; made if need be.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder.resolve()
+        self.processes: dict[str, Process] = {}
+        self.ready_s = 0.0
+        """How long it took from the first process until it was ready."""
+
+    def __enter__(self) -> Self:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.prepare()
+        began = time.monotonic()
+        try:
+            self.launch()
+        except BaseException:
+            self.stop()
+            raise
+        self.ready_s = time.monotonic() - began
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    def prepare(self) -> None:
+        """Fetch what is needed and write configuration."""
+        raise NotImplementedError
+
+    def launch(self) -> None:
+        """Start the processes; return when it is ready."""
+        raise NotImplementedError
+
+    def stop(self) -> None:
+        for process in reversed(self.processes.values()):
+            process.stop()
+
+    def spawn(self, name: str, command: Sequence[str]) -> Process:
+        self.processes[name] = process = Process(name, command, self.folder)
+        return process
+
+    def write(self, name: str, text: str) -> Path:
+        file = self.folder / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+        return file
+
+    def wait_for(self, what: str, ready: Callable[[], bool]) -> None:
+        """Wait until something is so; a process that ends meanwhile is an error."""
+        deadline = time.monotonic() + PATIENCE_S
+        while not ready():
+            ended = [process for process in self.processes.values() if not process.alive]
+            if ended or time.monotonic() > deadline:
+                why = f"{ended[0].name} ended" if ended else f"not so after {PATIENCE_S:.0f} s"
+                tails = [f"--- {each.log.name}\n{each.tail()}" for each in self.processes.values()]
+                raise LabError("\n".join([f"waiting for {what}: {why}", *tails]))
+            time.sleep(0.05)

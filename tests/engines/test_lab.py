@@ -1,0 +1,99 @@
+"""The lab says what is missing before anything is started."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.engines.lab.errors import LabError, causes
+from tests.engines.lab.software import HERE, Software, java_program
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+ENGINES = sorted(file.stem for file in HERE.glob("*.toml"))
+
+
+def java_that_says(folder: Path, version: str) -> Path:
+    """A JDK's folder with a `java` that only knows its version."""
+    program = folder / "bin" / "java"
+    program.parent.mkdir()
+    program.write_text(f"#!/bin/sh\necho 'openjdk version \"{version}\" 2025-01-01' >&2\n")
+    program.chmod(0o755)
+    return folder
+
+
+@pytest.mark.parametrize("name", ENGINES)
+def test_an_engine_is_a_file(name: str) -> None:
+    """A TOML file beside the lab is all that an engine needs, but for its Java sources."""
+    software = Software.load(name)
+
+    assert software.title
+    assert all(len(jar.split(":")) == 3 for jar in software.jars + software.bare_jars)
+    assert [each for each in software.sources if not (HERE / "java" / each).is_file()] == []
+
+
+def test_an_unknown_engine_is_refused_with_the_known_ones() -> None:
+    """A mistyped name shows what there is."""
+    with pytest.raises(LabError) as caught:
+        Software.load("apachee")
+
+    assert str(caught.value) == "there is no engine 'apachee'; there are: apache, kafka"
+
+
+@pytest.mark.parametrize("version", ["1.8.0_402", "25.0.1"])
+def test_a_java_that_the_engine_does_not_run_on_is_refused(
+    version: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The sentence names what is wanted, what is there, and what to do."""
+    home = java_that_says(tmp_path, version)
+    monkeypatch.setenv("STATEFUN_ENGINES_JAVA", str(home))
+
+    with pytest.raises(LabError) as caught:
+        java_program("java", Software.load("apache"))
+
+    assert str(caught.value) == (
+        "Apache Stateful Functions 3.3.0 on Flink 1.16.2 runs on Java 11 to 17, and "
+        f'{home}/bin/java is openjdk version "{version}" 2025-01-01: install such a JDK, or let '
+        "STATEFUN_ENGINES_JAVA name the folder of one"
+    )
+
+
+def test_a_java_of_a_known_version_is_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The programs of that JDK are used, not those of the search path."""
+    home = java_that_says(tmp_path, "17.0.15")
+    monkeypatch.setenv("STATEFUN_ENGINES_JAVA", str(home))
+
+    program = java_program("javac", Software.load("apache"))
+
+    assert program == str(home / "bin" / "javac")
+
+
+def test_without_java_the_lab_says_what_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No traceback of a missing file, but what is needed."""
+    monkeypatch.setenv("STATEFUN_ENGINES_JAVA", str(tmp_path))
+
+    with pytest.raises(LabError, match="runs on Java 11 to 25: install such a JDK"):
+        java_program("java", Software.load("kafka"))
+
+
+def test_without_maven_the_lab_says_what_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Jars that are not there yet are fetched by Maven."""
+    monkeypatch.setenv("PATH", str(tmp_path))
+
+    with pytest.raises(LabError, match="install Maven; its program is mvn"):
+        Software.load("kafka").fetched(tmp_path)
+
+
+def test_of_a_stack_trace_the_causes_are_shown() -> None:
+    """Frames say nothing to whoever wrote a module file."""
+    trace = "java.lang.A: no\n\tat b.c(D.java:1)\nCaused by: e.F: never\n\t... 12 more\n"
+
+    assert causes(trace) == "java.lang.A: no\nCaused by: e.F: never"
