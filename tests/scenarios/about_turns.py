@@ -23,6 +23,8 @@ from statefun.sdk.valuetypes import (
 from tests.scenarios.scenario import Await, Pause, Scenario, Send, tell
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from statefun.sdk.context import Context
     from statefun.sdk.messages import Message
     from statefun.sdk.valuetypes import Type
@@ -69,17 +71,29 @@ def forwarding() -> StatefulFunctions:
 
 
 def waiting() -> StatefulFunctions:
-    functions = StatefulFunctions()
+    functions, marks = StatefulFunctions(), list[bool]()
 
     @functions.bind("s/wait")
     async def wait(context: Context, message: Message) -> None:
         text = message.as_string()
         if text == "first":
-            await asyncio.sleep(0.2)
+            await _until(lambda: bool(marks))
             context.send(message_builder("s/wait", context.address.id, str_value="to itself"))
         tell(context, "order", text)
 
+    @functions.bind("s/mark")
+    async def mark(context: Context, message: Message) -> None:
+        marks.append(True)
+
     return functions
+
+
+async def _until(is_so: Callable[[], bool]) -> None:
+    """Wait until something is so; not for ever, since it may never be where one waits for all."""
+    for _ in range(200):
+        if is_so():
+            break
+        await asyncio.sleep(0.01)
 
 
 def remembering() -> StatefulFunctions:
@@ -91,7 +105,7 @@ def remembering() -> StatefulFunctions:
         if message.as_string() == "prepare":
             context.storage.old = "kept"
             later = message_builder("s/hear", "h", str_value="set before")
-            context.send_after(timedelta(milliseconds=900), later, "T")
+            context.send_after(timedelta(milliseconds=2000), later, "T")
             tell(context, "prepared", "yes")
             return
         attempts["try"] += 1
@@ -242,8 +256,13 @@ SCENARIOS = (
         "to oneself, behind what waits",
         "a message to the own address comes after those that wait there already",
         waiting,
-        (Send("s/wait", "a", "first"), Send("s/wait", "a", "x"), Send("s/wait", "a", "y")),
-        {"order": ("first", "x", "y", "to itself")},
+        (
+            Send("s/wait", "a", "before"),
+            Await(1),
+            *(Send("s/wait", "a", text) for text in ("first", "x", "y")),
+            Send("s/mark", "m"),
+        ),
+        {"order": ("before", "first", "x", "y", "to itself")},
     ),
     Scenario(
         "all or nothing",

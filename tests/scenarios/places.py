@@ -4,25 +4,28 @@ from __future__ import annotations
 
 import asyncio
 import time
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
-from aiohttp.test_utils import TestServer
-
-from statefun.runtime import Runtime
+from statefun.runtime import Backoff, FailurePolicy, Limits, Runtime
 from statefun.runtime.remote import Endpoint
-from statefun.serve import aiohttp_app
 from statefun.testing import Harness
+from tests.scenarios.function_server import FunctionServer
 from tests.scenarios.scenario import (
     RAW,
     TOLD,
     Await,
+    Down,
     Heard,
+    Keep,
     Outcome,
     Pause,
+    Restart,
     Scenario,
     Send,
+    Up,
     by_channel,
     too_early,
 )
@@ -33,16 +36,19 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from statefun.runtime.values import Value
+    from statefun.sdk.address import Address
     from statefun.sdk.functions import StatefulFunctions
 
 PATIENCE_S = 30
 TICK = timedelta(milliseconds=10)
+GIVES_UP = FailurePolicy(retry=Backoff(first_ms=50, longest_ms=100, attempts=4), isolate_after=2)
 
 
 class Stage(Protocol):
     """Takes the steps of one play."""
 
-    heard: list[Heard]
+    @property
+    def heard(self) -> list[Heard]: ...
 
     def now_ms(self) -> float:
         """The time that `heard` goes by."""
@@ -54,18 +60,43 @@ class Stage(Protocol):
 
     async def pause(self, milliseconds: int) -> None: ...
 
+    async def keep(self) -> None:
+        """Wait until nothing can be lost of what has happened so far."""
+
+    async def down(self) -> None:
+        """Stop the process that runs the functions."""
+
+    async def up(self, functions: StatefulFunctions) -> None:
+        """Start it again."""
+
+    async def restart(self, away_ms: int, functions: MakeFunctions | None) -> None:
+        """Stop the runtime, and start it again on what it kept."""
+
     async def settle(self) -> None:
         """Wait until nothing is left to be told."""
 
     async def state(self, typename: str, target_id: str) -> Mapping[str, Value]: ...
 
+    async def given_up(self) -> list[Address]: ...
 
-Place: TypeAlias = "Callable[[StatefulFunctions, Path], AbstractAsyncContextManager[Stage]]"
+    async def fails(self, times: int) -> None:
+        """Wait until the job has failed so often."""
+
+    async def failed(self) -> bool:
+        """Whether the job has failed."""
 
 
-async def play(scenario: Scenario, place: Place, directory: Path) -> Outcome:
+MakeFunctions: TypeAlias = "Callable[[], StatefulFunctions]"
+Place: TypeAlias = "Callable[[Scenario, Path], AbstractAsyncContextManager[Stage]]"
+"""Where a scenario can be played, in a folder of its own."""
+House: TypeAlias = "Callable[[Path], AbstractAsyncContextManager[Place]]"
+"""What is started once for all plays at a place, in a folder of its own."""
+
+
+async def play(scenario: Scenario, name: str, place: Place, directory: Path) -> Outcome:
     """Take the steps of a scenario at a place."""
-    async with place(scenario.functions(), directory) as stage:
+    expected = Outcome.expected(scenario, name)
+    async with place(scenario, directory) as stage:
         began_ms = stage.now_ms()
         for step in scenario.steps:
             match step:
@@ -75,13 +106,28 @@ async def play(scenario: Scenario, place: Place, directory: Path) -> Outcome:
                     await stage.hear(records)
                 case Pause(milliseconds):
                     await stage.pause(milliseconds)
-        await stage.hear(sum(map(len, scenario.records.values())))
+                case Keep():
+                    await stage.keep()
+                case Down():
+                    await stage.down()
+                case Up(functions):
+                    await stage.up((functions or scenario.functions)())
+                case Restart(away_ms, functions):
+                    await stage.restart(away_ms, functions)
+        await stage.hear(expected.told)
+        await stage.fails(scenario.failures_at(name))
         await stage.settle()
         state: dict[tuple[str, str], dict[str, Any]] = {}
-        for address in scenario.state:
+        for address in expected.state:
             values = await stage.state(*address)
             state[address] = {name: value.value for name, value in values.items()}
-        return Outcome(by_channel(stage.heard), state, too_early(scenario, stage.heard, began_ms))
+        return Outcome(
+            by_channel(stage.heard),
+            state,
+            tuple((each.typename, each.id) for each in await stage.given_up()),
+            await stage.failed(),
+            too_early(scenario, stage.heard, began_ms),
+        )
 
 
 class HarnessStage:
@@ -89,7 +135,10 @@ class HarnessStage:
 
     def __init__(self, functions: StatefulFunctions) -> None:
         self.heard: list[Heard] = []
-        self._harness = Harness(functions, raise_failures=False, egresses=[TOLD, RAW])
+        self._known = {TOLD: 0, RAW: 0}
+        self._harness = Harness(
+            functions, raise_failures=False, egresses=[TOLD, RAW], failure=GIVES_UP
+        )
 
     def now_ms(self) -> float:
         return self._harness.clock.now_ms()
@@ -110,35 +159,55 @@ class HarnessStage:
             self._harness.advance(TICK)
             self._listen()
 
+    async def keep(self) -> None:
+        """There is nothing to be lost."""
+
+    async def down(self) -> None:
+        raise NotImplementedError("nothing outlives a test")
+
+    async def up(self, functions: StatefulFunctions) -> None:
+        raise NotImplementedError("nothing outlives a test")
+
+    async def restart(self, away_ms: int, functions: MakeFunctions | None) -> None:
+        raise NotImplementedError("nothing outlives a test")
+
     async def settle(self) -> None:
         await self.hear(len(self.heard) + 1)
 
     async def state(self, typename: str, target_id: str) -> Mapping[str, Value]:
         return self._harness.state(typename, target_id)
 
+    async def given_up(self) -> list[Address]:
+        return [letter.target for letter in self._harness.dead_letters]
+
+    async def fails(self, times: int) -> None:
+        """Nothing here is a job."""
+
+    async def failed(self) -> bool:
+        return False
+
     def _listen(self) -> None:
-        told = [(TOLD, record) for record in self._harness.egress(TOLD)]
-        raw = [(RAW, record) for record in self._harness.egress(RAW)]
-        for egress, record in (told + raw)[len(self.heard) :]:
-            self.heard.append(Heard.of(egress, record, self.now_ms()))
+        for egress in (TOLD, RAW):
+            records = self._harness.egress(egress)
+            for record in records[self._known[egress] :]:
+                self.heard.append(Heard.of(egress, record, self.now_ms()))
+            self._known[egress] = len(records)
 
 
 class RuntimeStage:
-    """An embedded runtime, on the time of the machine."""
+    """An embedded runtime, on the time of the machine; the functions run in its process."""
 
-    def __init__(self, runtime: Runtime) -> None:
+    def __init__(self, scenario: Scenario, data: Path | None) -> None:
         self.heard: list[Heard] = []
-        self._runtime = runtime
+        self._scenario = scenario
+        self._data = data
         self._news = asyncio.Condition()
+        self._listeners: list[asyncio.Task[None]] = []
+        self._known: set[tuple[str, int]] = set()
+        self._sent_before = 0
 
     def now_ms(self) -> float:
         return time.monotonic() * 1000
-
-    async def listen(self, egress: str) -> None:
-        async for record in self._runtime.egress(egress):
-            async with self._news:
-                self.heard.append(Heard.of(egress, record, self.now_ms()))
-                self._news.notify_all()
 
     async def send(self, step: Send) -> None:
         await self._runtime.send(step.message())
@@ -150,57 +219,141 @@ class RuntimeStage:
     async def pause(self, milliseconds: int) -> None:
         await asyncio.sleep(milliseconds / 1000)
 
+    async def open(self, functions: StatefulFunctions) -> None:
+        limits = Limits(max_waiting=self._scenario.max_waiting)
+        await self._start(
+            Runtime(
+                functions,
+                data=self._data,
+                egresses=[TOLD, RAW],
+                failure=GIVES_UP,
+                limits=limits,
+            )
+        )
+
+    async def close(self) -> None:
+        self._sent_before += self._runtime.metrics().counters.egress_records
+        await self._runtime.stop()
+        await asyncio.gather(*self._listeners)
+
+    async def keep(self) -> None:
+        """What has been told is kept."""
+
+    async def down(self) -> None:
+        await self.close()
+
+    async def up(self, functions: StatefulFunctions) -> None:
+        await self.open(functions)
+
+    async def restart(self, away_ms: int, functions: MakeFunctions | None) -> None:
+        await self.down()
+        await self.pause(away_ms)
+        await self.up((functions or self._scenario.functions)())
+
     async def settle(self) -> None:
         async with asyncio.timeout(PATIENCE_S):
             await self._runtime.idle()
-        await self.hear(self._runtime.metrics().counters.egress_records)
+        sent = self._sent_before + self._runtime.metrics().counters.egress_records
+        await self.hear(sent)
 
     async def state(self, typename: str, target_id: str) -> Mapping[str, Value]:
         return await self._runtime.state(typename, target_id)
 
+    async def given_up(self) -> list[Address]:
+        return [letter.target for letter in await self._runtime.dead_letters()]
+
+    async def fails(self, times: int) -> None:
+        """Nothing here is a job."""
+
+    async def failed(self) -> bool:
+        return False
+
+    async def _start(self, runtime: Runtime) -> None:
+        self._runtime = runtime
+        await runtime.start()
+        self._listeners = [asyncio.create_task(self._listen(each)) for each in (TOLD, RAW)]
+
+    async def _listen(self, egress: str) -> None:
+        async for record in self._runtime.egress(egress):
+            if (egress, record.id) in self._known:
+                continue  # it was given out, and the runtime stopped before it knew that
+            self._known.add((egress, record.id))
+            async with self._news:
+                self.heard.append(Heard.of(egress, record, self.now_ms()))
+                self._news.notify_all()
+
+
+class RemoteStage(RuntimeStage):
+    """An embedded runtime; a server runs the functions."""
+
+    def __init__(self, scenario: Scenario, data: Path) -> None:
+        super().__init__(scenario, data)
+        self._server = FunctionServer()
+
+    async def open(self, functions: StatefulFunctions) -> None:
+        await self._server.start(functions)
+        endpoint = Endpoint(
+            "s/*",
+            self._server.url,
+            options=self._scenario.options,
+            max_batch=self._scenario.max_waiting,
+        )
+        await self._start(
+            Runtime(data=self._data, endpoints=[endpoint], egresses=[TOLD, RAW], failure=GIVES_UP)
+        )
+
+    async def close(self) -> None:
+        await super().close()
+        await self._server.stop()
+
+    async def down(self) -> None:
+        await self._server.stop()
+
+    async def up(self, functions: StatefulFunctions) -> None:
+        await self._server.start(functions)
+
+    async def restart(self, away_ms: int, functions: MakeFunctions | None) -> None:
+        await self.close()
+        await self.pause(away_ms)
+        await self.open((functions or self._scenario.functions)())
+
 
 @asynccontextmanager
-async def harness(functions: StatefulFunctions, directory: Path) -> AsyncIterator[Stage]:
+async def harness(scenario: Scenario, directory: Path) -> AsyncIterator[Stage]:
     """The test kit."""
-    yield HarnessStage(functions)
+    yield HarnessStage(scenario.functions())
 
 
 @asynccontextmanager
-async def memory(functions: StatefulFunctions, directory: Path) -> AsyncIterator[Stage]:
-    """The embedded runtime in memory."""
-    async with _stage(Runtime(functions, data=None, egresses=[TOLD, RAW])) as stage:
-        yield stage
+async def embedded(
+    scenario: Scenario,
+    directory: Path,
+    *,
+    stage: Callable[[Scenario, Any], RuntimeStage] = RuntimeStage,
+    keeps: bool = True,
+) -> AsyncIterator[Stage]:
+    """The embedded runtime in memory, or on disk."""
+    opened = stage(scenario, directory if keeps else None)
+    await opened.open(scenario.functions())
+    try:
+        yield opened
+    finally:
+        await opened.close()
 
 
-@asynccontextmanager
-async def sqlite(functions: StatefulFunctions, directory: Path) -> AsyncIterator[Stage]:
-    """The embedded runtime on disk."""
-    async with _stage(Runtime(functions, data=directory, egresses=[TOLD, RAW])) as stage:
-        yield stage
+def house(place: Place) -> House:
+    """For a place that needs nothing but the scenario."""
+
+    @asynccontextmanager
+    async def opened(directory: Path) -> AsyncIterator[Place]:
+        yield place
+
+    return opened
 
 
-@asynccontextmanager
-async def remote(functions: StatefulFunctions, directory: Path) -> AsyncIterator[Stage]:
-    """The embedded runtime on disk, with the functions behind an HTTP endpoint."""
-    async with AsyncExitStack() as exits:
-        server = await exits.enter_async_context(TestServer(aiohttp_app(functions)))
-        endpoint = Endpoint("s/*", str(server.make_url("/statefun")))
-        runtime = Runtime(data=directory, endpoints=[endpoint], egresses=[TOLD, RAW])
-        yield await exits.enter_async_context(_stage(runtime))
-
-
-@asynccontextmanager
-async def _stage(runtime: Runtime) -> AsyncIterator[Stage]:
-    async with asyncio.TaskGroup() as listeners, runtime:
-        stage = RuntimeStage(runtime)
-        for egress in (TOLD, RAW):
-            listeners.create_task(stage.listen(egress))
-        yield stage
-
-
-PLACES: Mapping[str, Place] = {
-    "harness": harness,
-    "memory": memory,
-    "sqlite": sqlite,
-    "remote": remote,
+PLACES: Mapping[str, House] = {
+    "harness": house(harness),
+    "memory": house(partial(embedded, keeps=False)),
+    "sqlite": house(embedded),
+    "remote": house(partial(embedded, stage=RemoteStage)),
 }

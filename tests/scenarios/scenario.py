@@ -2,7 +2,7 @@
 
 A scenario tells everything through egress records. Each record belongs to a channel; within a
 channel the order counts, between channels it does not. What a scenario expects holds wherever it is
-played.
+played; where a place differs, that is part of the scenario too, with the reason.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from statefun.runtime.remote import HttpOptions
 from statefun.sdk.messages import Message, egress_message_builder, message_builder
 from statefun.sdk.valuetypes import StringType
 
@@ -19,6 +20,16 @@ if TYPE_CHECKING:
     from statefun.runtime.values import EgressValue
     from statefun.sdk.context import Context
     from statefun.sdk.functions import StatefulFunctions
+
+IN_PROCESS = ("harness", "memory", "sqlite")
+ENGINES = ("single", "cluster")
+REMOTE = ("remote", *ENGINES)
+"""Places where a process of its own runs the functions."""
+LASTING = ("sqlite", *REMOTE)
+"""Places where the functions can go away and come back."""
+EVERYWHERE = (*IN_PROCESS, *REMOTE)
+
+DEFAULTS = HttpOptions(call_ms=60_000, connect_ms=1000)
 
 TOLD = "s/told"
 """The egress of `tell`: texts of the form `channel|text`."""
@@ -54,7 +65,37 @@ class Pause:
     milliseconds: int
 
 
-Step: TypeAlias = Send | Await | Pause
+@dataclass(frozen=True)
+class Down:
+    """Stop the process that runs the functions; what is under way there is cut off."""
+
+
+@dataclass(frozen=True)
+class Up:
+    """Start it again, with other functions if there are any here."""
+
+    functions: Callable[[], StatefulFunctions] | None = None
+
+
+@dataclass(frozen=True)
+class Restart:
+    """Stop the runtime in order, and start it again on what it kept.
+
+    Attributes:
+        away_ms: How long it is stopped at least.
+        functions: What the functions are from then on; None for the same.
+    """
+
+    away_ms: int = 0
+    functions: Callable[[], StatefulFunctions] | None = None
+
+
+@dataclass(frozen=True)
+class Keep:
+    """Wait until nothing can be lost of what has happened so far."""
+
+
+Step: TypeAlias = Send | Await | Pause | Keep | Down | Up | Restart
 
 
 @dataclass(frozen=True)
@@ -63,6 +104,25 @@ class NotBefore:
 
     channel: str
     milliseconds: int
+
+
+@dataclass(frozen=True)
+class Difference:
+    """How it comes out at a place that differs, and why.
+
+    Attributes:
+        reason: Why, in a sentence for users.
+        records: The texts told there; None for the same.
+        state: The values left there; None for the same.
+        given_up: Whose messages are given up there; None for the same.
+        failures: How often the job fails there at least; what fails for ever fails twice.
+    """
+
+    reason: str
+    records: Mapping[str, tuple[str, ...]] | None = None
+    state: Mapping[tuple[str, str], Mapping[str, Any]] | None = None
+    given_up: tuple[tuple[str, str], ...] | None = None
+    failures: int = 0
 
 
 @dataclass(frozen=True)
@@ -75,8 +135,13 @@ class Scenario:
         functions: Makes the functions, anew for each play; their namespace is `s`.
         steps: What happens from outside, in order.
         records: Channel → the texts told in it, in order.
-        state: (Typename, id) → the values left at the end, for places that can look.
+        state: (Typename, id) → the values left at the end.
         timing: What has to hold between times of records.
+        given_up: (Typename, id) of each message that is given up, in the order of sending.
+        options: How functions are called over HTTP.
+        max_waiting: From how many messages waiting for one address on there is back pressure.
+        places: The places where it can be played.
+        differs_on: Place → how it comes out there, where that is not the same.
     """
 
     name: str
@@ -86,6 +151,16 @@ class Scenario:
     records: Mapping[str, tuple[str, ...]]
     state: Mapping[tuple[str, str], Mapping[str, Any]] = field(default_factory=dict)
     timing: tuple[NotBefore, ...] = ()
+    given_up: tuple[tuple[str, str], ...] = ()
+    options: HttpOptions = DEFAULTS
+    max_waiting: int = 1000
+    places: tuple[str, ...] = EVERYWHERE
+    differs_on: Mapping[str, Difference] = field(default_factory=dict)
+
+    def failures_at(self, place: str) -> int:
+        """How often the job should fail there at least."""
+        difference = self.differs_on.get(place)
+        return difference.failures if difference else 0
 
 
 @dataclass(frozen=True)
@@ -110,11 +185,33 @@ class Outcome:
 
     records: Mapping[str, tuple[str, ...]]
     state: Mapping[tuple[str, str], Mapping[str, Any]]
+    given_up: tuple[tuple[str, str], ...] = ()
+    failed: bool = False
     too_early: tuple[NotBefore, ...] = ()
 
     @classmethod
-    def expected(cls, scenario: Scenario) -> Outcome:
-        return cls(scenario.records, scenario.state)
+    def everywhere(cls, scenario: Scenario) -> Outcome:
+        """What a scenario should come to where nothing differs."""
+        return cls(scenario.records, scenario.state, scenario.given_up)
+
+    @classmethod
+    def expected(cls, scenario: Scenario, place: str) -> Outcome:
+        """What a scenario should come to at a place."""
+        same = cls.everywhere(scenario)
+        difference = scenario.differs_on.get(place)
+        if difference is None:
+            return same
+        return cls(
+            same.records if difference.records is None else difference.records,
+            same.state if difference.state is None else difference.state,
+            same.given_up if difference.given_up is None else difference.given_up,
+            bool(difference.failures),
+        )
+
+    @property
+    def told(self) -> int:
+        """How many records there are."""
+        return sum(map(len, self.records.values()))
 
 
 def tell(context: Context, channel: str, text: object) -> None:

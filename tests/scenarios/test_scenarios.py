@@ -1,7 +1,7 @@
 """Every scenario, at every place, comes to what it says.
 
-The scenarios of one place are played at the same time, each in a runtime of its own, since most of
-their time is spent waiting.
+The scenarios of one place are played at the same time, each in a runtime or a job of its own, since
+most of their time is spent waiting.
 """
 
 from __future__ import annotations
@@ -11,16 +11,32 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import pytest
 
+from tests.scenarios import engines, places
 from tests.scenarios.catalogue import CATALOGUE
-from tests.scenarios.places import PLACES, play
-from tests.scenarios.scenario import Outcome, Scenario
+from tests.scenarios.places import play
+from tests.scenarios.scenario import ENGINES, EVERYWHERE, Outcome, Scenario
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     Results: TypeAlias = dict[str, Outcome | BaseException]
 
+HOUSES = {**places.PLACES, **engines.ENGINES}
 AT_ONCE = 6
+ON_ENGINES = (pytest.mark.engines, pytest.mark.timeout(900))
+"""The first of the tests waits for the plays of all."""
+
+PLAYS = [
+    pytest.param(
+        scenario,
+        place,
+        id=f"{scenario.name}-{place}",
+        marks=ON_ENGINES if place in ENGINES else (),
+    )
+    for place in EVERYWHERE
+    for scenario in CATALOGUE
+    if place in scenario.places
+]
 
 
 @pytest.fixture(scope="module")
@@ -47,20 +63,20 @@ def _is_play(item: pytest.Item) -> bool:
 
 
 async def _play_all(
-    scenarios: list[Scenario], place: str, folders: pytest.TempPathFactory
+    scenarios: list[Scenario], name: str, folders: pytest.TempPathFactory
 ) -> Results:
-    turn = asyncio.Semaphore(AT_ONCE)
+    turn = asyncio.Semaphore(engines.AT_ONCE if name in ENGINES else AT_ONCE)
+    async with HOUSES[name](folders.mktemp(name)) as place:
 
-    async def play_one(scenario: Scenario) -> Outcome:
-        async with turn:
-            return await play(scenario, PLACES[place], folders.mktemp(place))
+        async def play_one(scenario: Scenario) -> Outcome:
+            async with turn:
+                return await play(scenario, name, place, folders.mktemp(name))
 
-    outcomes = await asyncio.gather(*map(play_one, scenarios), return_exceptions=True)
+        outcomes = await asyncio.gather(*map(play_one, scenarios), return_exceptions=True)
     return dict(zip([each.name for each in scenarios], outcomes, strict=True))
 
 
-@pytest.mark.parametrize("place", PLACES)
-@pytest.mark.parametrize("scenario", CATALOGUE, ids=lambda scenario: scenario.name)
+@pytest.mark.parametrize(("scenario", "place"), PLAYS)
 def test_a_scenario_has_the_same_outcome_at_every_place(
     scenario: Scenario, place: str, results: Callable[[str], Results]
 ) -> None:
@@ -69,7 +85,7 @@ def test_a_scenario_has_the_same_outcome_at_every_place(
 
     if isinstance(outcome, BaseException):
         raise outcome
-    assert outcome == Outcome.expected(scenario), scenario.law
+    assert outcome == Outcome.expected(scenario, place), scenario.law
 
 
 def test_scenarios_have_names_of_their_own() -> None:
@@ -77,3 +93,22 @@ def test_scenarios_have_names_of_their_own() -> None:
     names = [scenario.name for scenario in CATALOGUE]
 
     assert len(set(names)) == len(names)
+
+
+def test_places_are_known() -> None:
+    """A place that a scenario names is one where scenarios are played."""
+    named = {place for each in CATALOGUE for place in (*each.places, *each.differs_on)}
+
+    assert named == set(HOUSES)
+
+
+def test_a_difference_is_one() -> None:
+    """What a scenario says of a place that differs is not what it says of the others."""
+    same = [
+        (scenario.name, place)
+        for scenario in CATALOGUE
+        for place in scenario.differs_on
+        if Outcome.expected(scenario, place) == Outcome.everywhere(scenario)
+    ]
+
+    assert same == []

@@ -1,6 +1,7 @@
 import com.google.protobuf.ByteString;
 import com.sun.net.httpserver.HttpExchange;
 import com.sun.net.httpserver.HttpServer;
+import java.io.File;
 import java.io.FileOutputStream;
 import java.io.IOException;
 import java.io.RandomAccessFile;
@@ -45,7 +46,8 @@ import org.apache.flink.streaming.api.functions.source.SourceFunction;
  * again from the last checkpoint on when the job restarts. Parallelism 1 only.
  *
  * <p>Component {@code test/egress} (spec: {@code id}, {@code file}) appends one line per message:
- * typename, a blank, and the value in hex.
+ * typename, a blank, and the value in hex. What was written after the last checkpoint is cut off when
+ * the job restarts.
  */
 public final class TestIo {
   private static final IngressType INGRESS = new IngressType("test", "ingress");
@@ -156,19 +158,42 @@ public final class TestIo {
     }
   }
 
-  static final class FileSink extends RichSinkFunction<TypedValue> {
+  static final class FileSink extends RichSinkFunction<TypedValue>
+      implements CheckpointedFunction {
     private static final long serialVersionUID = 1;
     private final String file;
+    private transient ListState<Long> checkpointed;
 
     FileSink(String file) {
       this.file = file;
     }
 
     @Override
+    public void initializeState(FunctionInitializationContext context) throws Exception {
+      checkpointed =
+          context
+              .getOperatorStateStore()
+              .getListState(new ListStateDescriptor<>("length", Types.LONG));
+      long length = 0;
+      for (long known : checkpointed.get()) {
+        length = known;
+      }
+      try (RandomAccessFile out = new RandomAccessFile(file, "rw")) {
+        out.setLength(length);
+      }
+    }
+
+    @Override
+    public void snapshotState(FunctionSnapshotContext context) throws Exception {
+      checkpointed.clear();
+      checkpointed.add(new File(file).length());
+    }
+
+    @Override
     public void invoke(TypedValue value, Context context) throws IOException {
       StringBuilder line = new StringBuilder(value.getTypename()).append(' ');
       for (byte b : value.getValue().toByteArray()) {
-        line.append(String.format("%02x", b));
+        line.append(Character.forDigit((b >> 4) & 15, 16)).append(Character.forDigit(b & 15, 16));
       }
       try (FileOutputStream out = new FileOutputStream(file, true)) {
         out.write(line.append('\n').toString().getBytes(StandardCharsets.UTF_8));

@@ -1,0 +1,668 @@
+"""Scenarios about what goes wrong, and what goes away and comes back."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from statefun.runtime.remote import HttpOptions
+from statefun.sdk.egress import kafka_egress_message
+from statefun.sdk.functions import StatefulFunctions
+from statefun.sdk.messages import egress_message_builder, message_builder
+from statefun.sdk.specs import ValueSpec
+from statefun.sdk.valuetypes import IntType, StringType
+from tests.scenarios.scenario import (
+    ENGINES,
+    EVERYWHERE,
+    LASTING,
+    RAW,
+    REMOTE,
+    Await,
+    Difference,
+    Down,
+    Keep,
+    Pause,
+    Restart,
+    Scenario,
+    Send,
+    Up,
+    tell,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from statefun.sdk.context import Context
+    from statefun.sdk.messages import Message
+
+SHORT = HttpOptions(call_ms=1500, connect_ms=500)
+"""An engine whose calls fail stops as soon as this has gone by."""
+
+
+def on_engines(difference: Difference) -> Mapping[str, Difference]:
+    return dict.fromkeys(ENGINES, difference)
+
+
+def counting() -> StatefulFunctions:
+    functions = StatefulFunctions()
+
+    @functions.bind("s/count", specs=[ValueSpec("count", IntType)])
+    async def count(context: Context, message: Message) -> None:
+        context.storage.count = (context.storage.count or 0) + 1
+        tell(
+            context, context.address.id, f"{message.as_string()} is number {context.storage.count}"
+        )
+
+    return functions
+
+
+def counting_otherwise() -> StatefulFunctions:
+    """The next version: another text, one more value, one more function."""
+    functions = StatefulFunctions()
+
+    @functions.bind("s/count", specs=[ValueSpec("count", IntType), ValueSpec("last", StringType)])
+    async def count(context: Context, message: Message) -> None:
+        storage = context.storage
+        storage.count = (storage.count or 0) + 10
+        tell(
+            context,
+            context.address.id,
+            f"{message.as_string()} after {storage.last} is {storage.count}",
+        )
+        storage.last = message.as_string()
+        context.send(message_builder("s/added", context.address.id, int_value=storage.count))
+
+    @functions.bind("s/added", specs=[ValueSpec("sum", IntType)])
+    async def added(context: Context, message: Message) -> None:
+        context.storage.sum = (context.storage.sum or 0) + (message.as_int() or 0)
+        tell(context, f"added {context.address.id}", context.storage.sum)
+
+    return functions
+
+
+def forgetting() -> StatefulFunctions:
+    """A version that declares nothing."""
+    functions = StatefulFunctions()
+
+    @functions.bind("s/count")
+    async def count(context: Context, message: Message) -> None:
+        tell(context, context.address.id, message.as_string())
+
+    return functions
+
+
+def counting_in_words() -> StatefulFunctions:
+    """A version whose value has another type."""
+    functions = StatefulFunctions()
+
+    @functions.bind("s/count", specs=[ValueSpec("count", StringType)])
+    async def count(context: Context, message: Message) -> None:
+        context.storage.count = (context.storage.count or "") + "+"
+        tell(
+            context, context.address.id, f"{message.as_string()} is number {context.storage.count}"
+        )
+
+    return functions
+
+
+def working_slowly() -> StatefulFunctions:
+    functions = StatefulFunctions()
+
+    @functions.bind("s/work", specs=[ValueSpec("done", IntType)])
+    async def work(context: Context, message: Message) -> None:
+        if message.as_string() == "slow":
+            await asyncio.sleep(0.6)
+        context.storage.done = (context.storage.done or 0) + 1
+        if message.as_string() != "silent":
+            tell(context, "done", f"{message.as_string()} {context.storage.done}")
+
+    return functions
+
+
+def pausing() -> StatefulFunctions:
+    functions = StatefulFunctions()
+
+    @functions.bind("s/pause")
+    async def pause(context: Context, message: Message) -> None:
+        await asyncio.sleep(0.6)
+        tell(context, "order", "paused")
+
+    @functions.bind("s/count", specs=[ValueSpec("count", IntType)])
+    async def count(context: Context, message: Message) -> None:
+        tell(context, "order", message.as_string())
+
+    return functions
+
+
+def flooding() -> StatefulFunctions:
+    functions = working_slowly()
+
+    @functions.bind("s/flood")
+    async def flood(context: Context, message: Message) -> None:
+        for text in ("slow", "silent", "silent", "silent"):
+            context.send(message_builder("s/work", context.address.id, str_value=text))
+
+    return functions
+
+
+def slow_at_first() -> StatefulFunctions:
+    functions, attempts = StatefulFunctions(), Counter[str]()
+
+    @functions.bind("s/late", specs=[ValueSpec("count", IntType)])
+    async def late(context: Context, message: Message) -> None:
+        attempts["late"] += 1
+        if attempts["late"] == 1:
+            await asyncio.sleep(2.5)
+        context.storage.count = (context.storage.count or 0) + 1
+        tell(context, "late", f"{message.as_string()} is number {context.storage.count}")
+
+    return functions
+
+
+def poisoned() -> StatefulFunctions:
+    functions = counting()
+
+    @functions.bind("s/picky", specs=[ValueSpec("count", IntType)])
+    async def picky(context: Context, message: Message) -> None:
+        context.storage.count = (context.storage.count or 0) + 1
+        tell(context, "picky", f"{message.as_string()} is number {context.storage.count}")
+        if message.as_string() == "poison":
+            raise ValueError("never")
+
+    return functions
+
+
+def tokens_twice() -> StatefulFunctions:
+    functions = counting()
+
+    @functions.bind("s/twice")
+    async def twice(context: Context, message: Message) -> None:
+        later = message_builder("s/count", "c", str_value=message.as_string() or "")
+        context.send_after(timedelta(seconds=4), later, "T")
+        tell(context, "twice", message.as_string())
+
+    return functions
+
+
+def emitting_nowhere() -> StatefulFunctions:
+    functions = StatefulFunctions()
+
+    @functions.bind("s/emit")
+    async def emit(context: Context, message: Message) -> None:
+        egress = message.as_string() or ""
+        tell(context, "emit", egress)
+        context.send_egress(egress_message_builder(egress, value="x", value_type=StringType))
+
+    return functions
+
+
+def sending_nowhere() -> StatefulFunctions:
+    functions = counting()
+
+    @functions.bind("s/send")
+    async def send(context: Context, message: Message) -> None:
+        tell(context, "send", message.as_string())
+        context.send(message_builder(message.as_string() or "", "a", str_value="x"))
+
+    return functions
+
+
+def talking_much() -> StatefulFunctions:
+    """Together, the answers to what waits are larger than one alone."""
+    functions = StatefulFunctions()
+
+    @functions.bind("s/talk", specs=[ValueSpec("count", IntType)])
+    async def talk(context: Context, message: Message) -> None:
+        if message.as_string() == "0":
+            await asyncio.sleep(0.6)
+        context.storage.count = (context.storage.count or 0) + 1
+        tell(context, "count", context.storage.count)
+        tell(context, "much", "x" * 100_000)
+
+    return functions
+
+
+def reminding() -> StatefulFunctions:
+    functions = StatefulFunctions()
+
+    @functions.bind("s/remember", specs=[ValueSpec("text", StringType)])
+    async def remember(context: Context, message: Message) -> None:
+        if message.as_string() == "look":
+            tell(context, "text", context.storage.text)
+            return
+        context.storage.text = message.as_string()
+        for delay_ms in (10, 700, 900):
+            later = message_builder("s/remind", context.address.id, int_value=delay_ms)
+            context.send_after(timedelta(milliseconds=delay_ms), later, f"T{delay_ms}")
+
+    @functions.bind("s/remind")
+    async def remind(context: Context, message: Message) -> None:
+        assert context.caller is not None
+        tell(context, "reminded", f"{message.as_int()} by {context.caller.id}")
+
+    return functions
+
+
+def keeping(**expiration: timedelta) -> Callable[[], StatefulFunctions]:
+    """Functions with a value that expires like this."""
+
+    def make() -> StatefulFunctions:
+        functions = StatefulFunctions()
+
+        @functions.bind("s/keep", specs=[ValueSpec("text", StringType, **expiration)])
+        async def keep(context: Context, message: Message) -> None:
+            tell(context, "kept", context.storage.text)
+            if message.as_string() != "look":
+                context.storage.text = message.as_string()
+
+        return functions
+
+    return make
+
+
+def with_headers() -> StatefulFunctions:
+    functions = StatefulFunctions()
+
+    @functions.bind("s/headers")
+    async def headers(context: Context, message: Message) -> None:
+        given = {"a": b"1", "empty": b"", "nothing": None}
+        context.send_egress(kafka_egress_message(RAW, "t", "v", key="k", headers=given))
+
+    return functions
+
+
+KAFKA = "type.googleapis.com/io.statefun.sdk.egress.KafkaProducerRecord"
+KAFKA_RECORD = (
+    "0a016b120176"
+    "1a0174"  # key, value, topic
+    "22080a0161120131"
+    "1801"  # a header that is "1"
+    "220b0a05656d707479"
+    "12001801"  # one that is empty
+    "22090a076e6f7468696e67"  # one that is nothing
+)
+CONCURRENT = tuple(place for place in EVERYWHERE if place != "harness")
+"""Places where functions of several addresses run at the same time."""
+A_SECOND = timedelta(seconds=1)
+A_WHILE = timedelta(minutes=10)
+
+SCENARIOS = (
+    Scenario(
+        "nobody there",
+        "while the functions are away messages wait; when they are back all come, in order",
+        counting,
+        (
+            Send("s/count", "a", "first"),
+            Await(1),
+            Down(),
+            *(Send("s/count", each, text) for text in ("x", "y") for each in "ab"),
+            Pause(300),
+            Up(),
+        ),
+        {
+            "a": ("first is number 1", "x is number 2", "y is number 3"),
+            "b": ("x is number 1", "y is number 2"),
+        },
+        {("s/count", "a"): {"count": 3}, ("s/count", "b"): {"count": 2}},
+        places=REMOTE,
+    ),
+    Scenario(
+        "cut off",
+        "a call that is cut off leaves nothing behind and is made again",
+        working_slowly,
+        (
+            Send("s/work", "w", "slow"),
+            Send("s/work", "w", "quick"),
+            Pause(300),
+            Down(),
+            Pause(100),
+            Up(),
+        ),
+        {"done": ("slow 1", "quick 2")},
+        {("s/work", "w"): {"done": 2}},
+        places=LASTING,
+    ),
+    Scenario(
+        "a late answer",
+        "an answer that comes too late counts for nothing, and the call is made again",
+        slow_at_first,
+        (Send("s/late", "l", "it"),),
+        {"late": ("it is number 1",)},
+        {("s/late", "l"): {"count": 1}},
+        options=SHORT,
+        differs_on=on_engines(
+            Difference(
+                "A call that takes too long fails the job, which starts again from its last "
+                "checkpoint; every other call that is under way is made again too.",
+                failures=1,
+            )
+        ),
+    ),
+    Scenario(
+        "a poison message",
+        "a message that always fails is given up; what waits behind it goes on",
+        poisoned,
+        (
+            Send("s/picky", "p", "good"),
+            Await(1),
+            Keep(),
+            Send("s/picky", "p", "poison"),
+            Send("s/picky", "p", "better"),
+            Send("s/count", "c", "other"),
+        ),
+        {
+            "picky": ("good is number 1", "better is number 2"),
+            "c": ("other is number 1",),
+        },
+        {("s/picky", "p"): {"count": 2}},
+        given_up=(("s/picky", "p"),),
+        options=SHORT,
+        differs_on=on_engines(
+            Difference(
+                "A message that always fails stops the job, again and again; nothing that comes "
+                "behind it to its address is ever worked on.",
+                records={"picky": ("good is number 1",), "c": ("other is number 1",)},
+                state={},
+                given_up=(),
+                failures=2,
+            )
+        ),
+    ),
+    Scenario(
+        "a pending token",
+        "a token cannot be used for a second message while its first one waits",
+        tokens_twice,
+        (
+            Send("s/twice", "t", "one"),
+            Await(1),
+            Keep(),
+            Send("s/twice", "t", "two"),
+        ),
+        {"twice": ("one",), "c": ("one is number 1",)},
+        {("s/count", "c"): {"count": 1}},
+        given_up=(("s/twice", "t"),),
+        differs_on=on_engines(
+            Difference(
+                "A token that is used while it is pending stops the job, again and again until "
+                "the delayed message has come; then the token is free.",
+                records={
+                    "twice": ("one", "two"),
+                    "c": ("one is number 1", "two is number 2"),
+                },
+                state={("s/count", "c"): {"count": 2}},
+                given_up=(),
+                failures=1,
+            )
+        ),
+    ),
+    Scenario(
+        "an unknown egress",
+        "a record for an egress that is not there makes its message fail, and no other",
+        emitting_nowhere,
+        (
+            Send("s/emit", "e", RAW),
+            Await(2),
+            Keep(),
+            Send("s/emit", "e", "s/nowhere"),
+            Send("s/emit", "e", RAW),
+        ),
+        {"emit": (RAW, RAW), "raw": ("io.statefun.types/string 0a0178",) * 2},
+        given_up=(("s/emit", "e"),),
+        differs_on=on_engines(
+            Difference(
+                "A record for an egress that is not in the module file stops the job, again and "
+                "again.",
+                records={"emit": (RAW,), "raw": ("io.statefun.types/string 0a0178",)},
+                given_up=(),
+                failures=2,
+            )
+        ),
+    ),
+    Scenario(
+        "an unknown function",
+        "a message for a function that nobody serves makes its turn fail, and no other",
+        sending_nowhere,
+        (
+            Send("s/send", "s", "nobody/there"),
+            Send("s/send", "s", "s/count"),
+        ),
+        {"send": ("s/count",), "a": ("x is number 1",)},
+        given_up=(("s/send", "s"),),
+        differs_on=on_engines(
+            Difference(
+                "A message for a function that no endpoint serves stops the job, again and again.",
+                records={},
+                given_up=(),
+                failures=2,
+            )
+        ),
+    ),
+    Scenario(
+        "an answer that is too large",
+        "where the answers to a batch are too large together, each is had by itself",
+        talking_much,
+        tuple(Send("s/talk", "t", str(number)) for number in range(6)),
+        {"count": tuple("123456"), "much": ("x" * 100_000,) * 6},
+        {("s/talk", "t"): {"count": 6}},
+        options=HttpOptions(call_ms=1500, connect_ms=500, payload_max_bytes=300_000),
+        differs_on=on_engines(
+            Difference(
+                "An answer above `payload_max_bytes` stops the job, again and again: the batch "
+                "stays as it is.",
+                records={"count": ("1",), "much": ("x" * 100_000,)},
+                state={},
+                failures=2,
+            )
+        ),
+    ),
+    Scenario(
+        "a busy address",
+        "an address that is busy holds up no other",
+        working_slowly,
+        (Send("s/work", "hot", "slow"), Send("s/work", "cold", "quick")),
+        {"done": ("quick 1", "slow 1")},
+        places=CONCURRENT,
+    ),
+    Scenario(
+        "the first call of a function",
+        "the first call of a function holds up no other",
+        pausing,
+        (Send("s/pause", "p"), Send("s/count", "c", "other")),
+        {"order": ("other", "paused")},
+        places=CONCURRENT,
+        differs_on=on_engines(
+            Difference(
+                "Until the first call of a function has been answered, nothing else is called, "
+                "unless that answer asks for values.",
+                records={"order": ("paused", "other")},
+            )
+        ),
+    ),
+    Scenario(
+        "too much for one address",
+        "an address for which too much waits holds up no other",
+        flooding,
+        (Send("s/flood", "hot"), Pause(300), Send("s/work", "cold", "cold")),
+        {"done": ("cold 1", "slow 1")},
+        {("s/work", "hot"): {"done": 4}, ("s/work", "cold"): {"done": 1}},
+        max_waiting=2,
+        places=CONCURRENT,
+        differs_on=on_engines(
+            Difference(
+                "From `maxNumBatchRequests` messages waiting for one address on, nothing comes in "
+                "for any address until its call has been answered.",
+                records={"done": ("slow 1", "cold 1")},
+            )
+        ),
+    ),
+    Scenario(
+        "the next version",
+        "functions that come back otherwise find the values of before; new values and functions "
+        "begin with nothing",
+        counting,
+        (
+            Send("s/count", "a", "one"),
+            Send("s/count", "b", "one"),
+            Await(2),
+            Down(),
+            Up(counting_otherwise),
+            Send("s/count", "a", "two"),
+            Await(4),
+            Send("s/count", "a", "three"),
+        ),
+        {
+            "a": ("one is number 1", "two after None is 11", "three after two is 21"),
+            "b": ("one is number 1",),
+            "added a": ("11", "32"),
+        },
+        {("s/added", "a"): {"sum": 32}},
+        places=LASTING,
+    ),
+    Scenario(
+        "a value out of use",
+        "a value that a version does not declare is there again for one that does",
+        counting,
+        (
+            Send("s/count", "a", "one"),
+            Await(1),
+            Down(),
+            Up(forgetting),
+            Send("s/count", "a", "forgotten"),
+            Await(2),
+            Down(),
+            Up(),
+            Send("s/count", "a", "two"),
+        ),
+        {"a": ("one is number 1", "forgotten", "two is number 2")},
+        {("s/count", "a"): {"count": 2}},
+        places=LASTING,
+    ),
+    Scenario(
+        "another type",
+        "a version whose value has another type is refused by a runtime that knows the first one",
+        counting,
+        (
+            Send("s/count", "a", "one"),
+            Await(1),
+            Keep(),
+            Down(),
+            Up(counting_in_words),
+            Send("s/count", "a", "two"),
+            Send("s/count", "b", "new"),
+        ),
+        {"a": ("one is number 1",)},
+        {("s/count", "a"): {"count": 1}},
+        given_up=(("s/count", "a"), ("s/count", "b")),
+        options=SHORT,
+        places=REMOTE,
+        differs_on=on_engines(
+            Difference(
+                "A value that is set to another type than the running job knows stops the job, "
+                "again and again.",
+                state={},
+                given_up=(),
+                failures=2,
+            )
+        ),
+    ),
+    Scenario(
+        "another type after a restart",
+        "a value is not read as another type: what needs it is given up, and others go on",
+        counting,
+        (
+            Send("s/count", "a", "one"),
+            Await(1),
+            Restart(functions=counting_in_words),
+            Send("s/count", "a", "two"),
+            Send("s/count", "b", "new"),
+        ),
+        {"a": ("one is number 1",), "b": ("new is number +",)},
+        given_up=(("s/count", "a"),),
+        options=SHORT,
+        places=LASTING,
+        differs_on=on_engines(
+            Difference(
+                "A value that was stored as another type stops the job, again and again, whatever "
+                "address is called.",
+                records={"a": ("one is number 1",)},
+                given_up=(),
+                failures=2,
+            )
+        ),
+    ),
+    Scenario(
+        "a restart",
+        "values and delayed messages outlive a restart; what became due meanwhile comes at once",
+        reminding,
+        (
+            Send("s/remember", "r", "it"),
+            Await(1),
+            Restart(away_ms=1000),
+            Await(3),
+            Send("s/remember", "r", "look"),
+        ),
+        {"reminded": ("10 by r", "700 by r", "900 by r"), "text": ("it",)},
+        {("s/remember", "r"): {"text": "it"}},
+        places=LASTING,
+    ),
+    Scenario(
+        "expiration while nothing runs",
+        "time goes on for values while nothing runs",
+        keeping(expire_after_write=A_SECOND),
+        (
+            Send("s/keep", "k", "it"),
+            Await(1),
+            Restart(away_ms=1500),
+            Send("s/keep", "k", "look"),
+        ),
+        {"kept": ("None", "None")},
+        {("s/keep", "k"): {}},
+        places=LASTING,
+    ),
+    Scenario(
+        "another expiration",
+        "after a restart a value may expire sooner, later, or by another rule; it is kept",
+        keeping(expire_after_write=A_WHILE),
+        (
+            Send("s/keep", "k", "it"),
+            Await(1),
+            Restart(functions=keeping(expire_after_call=A_WHILE / 2)),
+            Send("s/keep", "k", "look"),
+        ),
+        {"kept": ("None", "it")},
+        {("s/keep", "k"): {"text": "it"}},
+        places=LASTING,
+    ),
+    Scenario(
+        "an expiration where there was none",
+        "after a restart a value that was to stay for ever may expire",
+        keeping(),
+        (
+            Send("s/keep", "k", "it"),
+            Await(1),
+            Restart(functions=keeping(expire_after_write=A_WHILE)),
+            Send("s/keep", "k", "look"),
+        ),
+        {"kept": ("None", "it")},
+        {("s/keep", "k"): {"text": "it"}},
+        places=LASTING,
+        differs_on=on_engines(
+            Difference(
+                "A value that was stored without an expiration cannot get one, nor lose it: the "
+                "job stops, again and again.",
+                records={"kept": ("None",)},
+                state={},
+                failures=2,
+            )
+        ),
+    ),
+    Scenario(
+        "headers of records",
+        "the headers of a record go out as they were set",
+        with_headers,
+        (Send("s/headers", "h"),),
+        {"raw": (f"{KAFKA} {KAFKA_RECORD}",)},
+    ),
+)

@@ -1,0 +1,272 @@
+"""The real engines as places: a job for each scenario, in a session that all of them share."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from contextlib import asynccontextmanager
+from functools import partial
+from inspect import isawaitable
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+import aiohttp
+from yarl import URL
+
+from statefun.runtime.values import EgressValue, Value
+from statefun.sdk.address import Address
+from statefun.sdk.functions import StatefulFunctions
+from statefun.sdk.messages import Message, message_builder
+from statefun.sdk.valuetypes import simple_type
+from tests.engines.lab import Flink
+from tests.engines.lab.errors import LabError, causes
+from tests.engines.lab.server import free_port
+from tests.scenarios.function_server import FunctionServer
+from tests.scenarios.places import PATIENCE_S, Place
+from tests.scenarios.scenario import RAW, TOLD, Heard, Scenario, Send
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Mapping
+    from pathlib import Path
+
+    from statefun.sdk.context import Context
+    from statefun.sdk.specs import ValueSpec
+    from tests.engines.lab.flink import Mode
+    from tests.scenarios.places import House, MakeFunctions, Stage
+
+AT_ONCE = 4
+"""How many jobs a session runs at the same time."""
+AT_ONCE_OUT = {"execution.buffer-timeout": "5ms"}
+"""Flink gathers what goes from part to part for 100 ms otherwise."""
+GLANCE_S = 0.01
+QUIET_S = 0.3
+"""A job that tells nothing for so long has nothing to tell: longer waits are in the steps."""
+
+INGRESS = "ingress"
+FILES = {TOLD: "told", RAW: "raw"}
+MODULE = f"""\
+kind: io.statefun.endpoints.v2/http
+spec:
+  functions: s/*
+  urlPathTemplate: {{url}}
+  maxNumBatchRequests: {{max_waiting}}
+  transport:
+    type: io.statefun.transports.v1/async
+    timeouts: {{{{call: {{options.call_ms}}ms, connect: {{options.connect_ms}}ms}}}}
+    payload_max_bytes: {{options.payload_max_bytes}}
+---
+kind: test/ingress
+spec: {{{{port: {{port}}, file: {{folder}}/{INGRESS}}}}}
+---
+kind: test/egress
+spec: {{{{id: {TOLD}, file: {{folder}}/{FILES[TOLD]}}}}}
+---
+kind: test/egress
+spec: {{{{id: {RAW}, file: {{folder}}/{FILES[RAW]}}}}}
+"""
+
+
+class Probe:
+    """Looks at state from inside: an engine shows it to nobody but the function."""
+
+    LOOK = simple_type("s.probe/look", bytes, bytes)
+
+    def __init__(self) -> None:
+        self.seen: dict[Address, dict[str, Value]] = {}
+
+    def inside(self, functions: StatefulFunctions) -> StatefulFunctions:
+        """The same functions, which also answer to the probe."""
+        probed = StatefulFunctions()
+        for typename in functions.typenames:
+            function = functions.for_typename(typename)
+            specs = list(function.storage_spec.specs)
+            probed.register(typename, partial(self._call, function.fun, specs), specs)
+        return probed
+
+    def message(self, address: Address) -> Message:
+        message = message_builder(address.typename, "id", value=b"", value_type=self.LOOK)
+        message.target_id = address.id  # also one that no builder takes
+        return message
+
+    async def _call(
+        self,
+        fun: Callable[[Context, Message], object],
+        specs: list[ValueSpec],
+        context: Context,
+        message: Message,
+    ) -> None:
+        if message.is_type(self.LOOK):
+            self.seen[Address(context.address.typename, context.address.id)] = _present(
+                context, specs
+            )
+            return
+        done: Any = fun(context, message)
+        if isawaitable(done):
+            await done
+
+
+def _present(context: Context, specs: list[ValueSpec]) -> dict[str, Value]:
+    values = {spec: getattr(context.storage, spec.name) for spec in specs}
+    return {
+        spec.name: Value(spec.type.typename, spec.type.serializer().serialize(value))
+        for spec, value in values.items()
+        if value is not None
+    }
+
+
+class EngineStage:
+    """A job of the real engine; a server runs the functions."""
+
+    def __init__(self, flink: Flink, scenario: Scenario, folder: Path) -> None:
+        self._flink = flink
+        self._scenario = scenario
+        self._folder = folder
+        self._port = free_port()
+        self._probe = Probe()
+        self._server = FunctionServer()
+        self._session = aiohttp.ClientSession()
+        self._heard: dict[str, list[Heard]] = {TOLD: [], RAW: []}
+        self._failed = False
+
+    @property
+    def heard(self) -> list[Heard]:
+        return self._heard[TOLD] + self._heard[RAW]
+
+    def now_ms(self) -> float:
+        return time.monotonic() * 1000
+
+    async def open(self) -> None:
+        await self.up(self._scenario.functions())
+        for file in (INGRESS, *FILES.values()):
+            (self._folder / file).touch()
+        await self._submit()
+
+    async def close(self) -> None:
+        await asyncio.to_thread(self._job.cancel)
+        await self._server.stop()
+
+    async def leave(self) -> None:
+        await self._session.close()
+        await self._server.stop()
+
+    async def send(self, step: Send) -> None:
+        await self._put(step.message())
+
+    async def hear(self, records: int) -> None:
+        await self._until(f"{records} records are told", lambda: len(self.heard) >= records)
+
+    async def pause(self, milliseconds: int) -> None:
+        await asyncio.sleep(milliseconds / 1000)
+
+    async def keep(self) -> None:
+        known = await asyncio.to_thread(self._job.checkpoints)
+        await asyncio.to_thread(
+            self._job.wait_until, "a checkpoint", lambda: self._job.checkpoints() >= known + 2
+        )
+
+    async def down(self) -> None:
+        await self._server.stop()
+
+    async def up(self, functions: StatefulFunctions) -> None:
+        await self._server.start(self._probe.inside(functions))
+
+    async def restart(self, away_ms: int, functions: MakeFunctions | None) -> None:
+        self._failed = await self.failed()
+        savepoint = await asyncio.to_thread(self._job.cancel_with_savepoint)
+        await self._server.stop()
+        await self.pause(away_ms)
+        await self.up((functions or self._scenario.functions)())
+        await self._submit(savepoint)
+
+    async def settle(self) -> None:
+        known = -1
+        while known != len(self.heard):
+            known = len(self.heard)
+            await asyncio.sleep(QUIET_S)
+            self._listen()
+
+    async def state(self, typename: str, target_id: str) -> Mapping[str, Value]:
+        address = Address(typename, target_id)
+        await self._put(self._probe.message(address))
+        await self._until(f"{address} is looked at", lambda: address in self._probe.seen)
+        return self._probe.seen[address]
+
+    async def given_up(self) -> list[Address]:
+        return []
+
+    async def fails(self, times: int) -> None:
+        await asyncio.to_thread(
+            self._job.wait_until, "its failures", lambda: len(self._job.failures()) >= times
+        )
+
+    async def failed(self) -> bool:
+        return self._failed or bool(await asyncio.to_thread(self._job.failures))
+
+    async def _submit(self, savepoint: str = "") -> None:
+        module = MODULE.format(
+            url=self._server.url,
+            options=self._scenario.options,
+            max_waiting=self._scenario.max_waiting,
+            port=self._port,
+            folder=self._folder,
+        )
+        submit = partial(self._flink.submit, self._folder.name, module, savepoint=savepoint)
+        self._job = await asyncio.to_thread(submit)
+
+    async def _put(self, message: Message) -> None:
+        value = message.typed_value
+        path = f"{message.target_typename}/{quote(message.target_id, safe='')}"
+        url = URL(f"http://127.0.0.1:{self._port}/{path}", encoded=True)
+        headers = {"X-Type": value.typename}
+        async with self._session.put(url, data=value.value, headers=headers) as answer:
+            answer.raise_for_status()
+
+    async def _until(self, what: str, is_so: Callable[[], bool]) -> None:
+        deadline = time.monotonic() + PATIENCE_S
+        while not is_so():
+            if time.monotonic() > deadline:
+                failures = await asyncio.to_thread(self._job.failures)
+                why = causes(failures[0]) if failures else "no failure of the job"
+                raise LabError(f"not so after {PATIENCE_S} s: {what}; {why}")
+            await asyncio.sleep(GLANCE_S)
+            self._listen()
+
+    def _listen(self) -> None:
+        """Read on; a job that went back to a checkpoint has taken back what it told since."""
+        for egress, file in FILES.items():
+            lines = (self._folder / file).read_text().splitlines()
+            heard = self._heard[egress]
+            del heard[len(lines) :]
+            for line in lines[len(heard) :]:
+                typename, _, value = line.partition(" ")
+                record = EgressValue(typename, bytes.fromhex(value))
+                heard.append(Heard.of(egress, record, self.now_ms()))
+
+
+@asynccontextmanager
+async def job(flink: Flink, scenario: Scenario, directory: Path) -> AsyncIterator[Stage]:
+    """A job of its own."""
+    stage = EngineStage(flink, scenario, directory)
+    try:
+        await stage.open()
+        yield stage
+        await stage.close()
+    finally:
+        await stage.leave()
+
+
+@asynccontextmanager
+async def session(directory: Path, *, mode: Mode) -> AsyncIterator[Place]:
+    """A session of the engine, in one JVM or as a manager and a worker."""
+    flink = Flink(directory, mode=mode, slots=AT_ONCE, settings=AT_ONCE_OUT)
+    await asyncio.to_thread(flink.__enter__)
+    try:
+        yield partial(job, flink)
+    finally:
+        await asyncio.to_thread(flink.stop)
+
+
+ENGINES: Mapping[str, House] = {
+    "single": partial(session, mode="single"),
+    "cluster": partial(session, mode="cluster"),
+}

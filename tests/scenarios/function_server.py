@@ -1,0 +1,52 @@
+"""The process that runs the functions, as far as a scenario can tell: an HTTP endpoint."""
+
+from __future__ import annotations
+
+import socket
+from typing import TYPE_CHECKING, Self
+
+from aiohttp import web
+
+from statefun.serve import aiohttp_app
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from statefun.sdk.functions import StatefulFunctions
+
+
+class FunctionServer:
+    """Serves functions on one port, which stays the same when it stops and starts again."""
+
+    def __init__(self) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as probe:
+            self.port: int = probe.getsockname()[1]
+        self._runner: web.AppRunner | None = None
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}/statefun"
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.stop()
+
+    async def start(self, functions: StatefulFunctions) -> None:
+        app = aiohttp_app(functions)
+        runner = web.AppRunner(app, access_log=None, shutdown_timeout=0)
+        await runner.setup()
+        await web.TCPSite(runner, "127.0.0.1", self.port).start()
+        self._runner = runner
+
+    async def stop(self) -> None:
+        """Stop listening, and cut off what is under way."""
+        if self._runner is not None:
+            await self._runner.cleanup()
+            self._runner = None
