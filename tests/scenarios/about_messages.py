@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from statefun.sdk.egress import kafka_egress_message, kinesis_egress_message
@@ -165,6 +166,23 @@ def failing() -> StatefulFunctions:
     return functions
 
 
+def heading() -> StatefulFunctions:
+    functions = StatefulFunctions()
+
+    @functions.bind("s/head")
+    async def head(context: Context, message: Message) -> None:
+        headers = (("a", "1"), ("a", b"\xff"), ("empty", b""), ("nothing", None))
+        context.send(message_builder("s/read", "r", str_value="sent", headers=headers))
+        later = message_builder("s/read", "r", str_value="delayed", headers=headers[:1])
+        context.send_after(timedelta(milliseconds=500), later)
+
+    @functions.bind("s/read")
+    async def read(context: Context, message: Message) -> None:
+        tell(context, "read", [tuple(header) for header in message.headers])
+
+    return functions
+
+
 def naming() -> StatefulFunctions:
     functions = StatefulFunctions()
 
@@ -255,6 +273,18 @@ SCENARIOS = (
                     KINESIS,
                     field(0x0A, b"partition") + field(0x12, b"data") + field(0x1A, b"stream"),
                 ),
+            )
+        },
+    ),
+    Scenario(
+        "headers of messages",
+        "a message from function to function carries its headers, in order, the same one twice too",
+        heading,
+        (Send("s/head", "h"),),
+        {
+            "read": (
+                "[('a', b'1'), ('a', b'\\xff'), ('empty', b''), ('nothing', None)]",
+                "[('a', b'1')]",
             )
         },
     ),

@@ -99,7 +99,7 @@ def deleting() -> StatefulFunctions:
 
 def expiring() -> StatefulFunctions:
     functions = StatefulFunctions()
-    ttl = timedelta(milliseconds=1600)
+    ttl = timedelta(milliseconds=2400)
     specs = [
         ValueSpec("written", IntType, expire_after_write=ttl),
         ValueSpec("called", IntType, expire_after_call=ttl),
@@ -174,13 +174,13 @@ SCENARIOS = (
         (
             Send("s/expire", "a", "set"),
             Await(1),
-            Pause(1000),
+            Pause(1500),
             Send("s/expire", "a", "look"),
             Await(2),
-            Pause(1000),
+            Pause(1500),
             Send("s/expire", "a", "look"),
             Await(3),
-            Pause(2000),
+            Pause(3000),
             Send("s/expire", "a", "look"),
         ),
         {"seen": ("1 1 1", "1 1 1", "None 1 1", "None None 1")},

@@ -41,10 +41,10 @@ def delaying() -> StatefulFunctions:
     @functions.bind("s/delay")
     async def delay(context: Context, message: Message) -> None:
         tell(context, "began", "now")
-        after(context, 300, "third")
-        after(context, 100, "second")
-        after(context, 500, "fourth")
-        after(context, 500, "fifth")
+        after(context, 1500, "third")
+        after(context, 1000, "second")
+        after(context, 2000, "fourth")
+        after(context, 2000, "fifth")
         after(context, 0, "first")
         context.send(message_builder("s/listener", context.address.id, str_value="direct"))
 
@@ -190,7 +190,7 @@ def delaying_types() -> StatefulFunctions:
 def refreshing() -> StatefulFunctions:
     """One value is written by every message, one is only read, one only lies there."""
     functions = StatefulFunctions()
-    ttl = timedelta(milliseconds=1600)
+    ttl = timedelta(milliseconds=2400)
     specs = [
         ValueSpec("written", IntType, expire_after_write=ttl),
         ValueSpec("once", IntType, expire_after_write=ttl),
@@ -298,10 +298,10 @@ SCENARIOS = (
         (
             Send("s/refresh", "r", "set"),
             Await(1),
-            Pause(1000),
+            Pause(1500),
             Send("s/refresh", "r", "touch"),
             Await(2),
-            Pause(1000),
+            Pause(1500),
             Send("s/refresh", "r", "look"),
         ),
         {"seen": ("1 1 1", "3 None 1"), "touched": ("2",)},
@@ -331,7 +331,7 @@ SCENARIOS = (
             "heard": ("direct", "first", "second", "third", "fourth", "fifth"),
             "from": ("s/delay a",) * 6,
         },
-        timing=(NotBefore("heard", 500),),
+        timing=(NotBefore("heard", 2000),),
     ),
     Scenario(
         "cancelled messages",
