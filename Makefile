@@ -21,6 +21,7 @@ crashes: $(VENV)/.test ## real processes killed, KILLS=N times each: in process,
 	KILLS=$(KILLS) $(BIN)/python -m pytest -q tests/runtime/test_crashes.py tests/cli/test_run_survives_kills.py
 
 engines: $(VENV)/.test ## the scenarios on the real engines, and what only they can show; needs Java and Maven
+	$(BIN)/python -m tests.engines.lab
 	$(BIN)/python -m pytest -v -m engines
 
 matrix: .venv-oldest/.done .venv-newest/.done .venv-upstream/.done ## oldest and newest versions

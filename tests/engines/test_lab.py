@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.engines.lab.__main__ import main
 from tests.engines.lab.errors import LabError, causes
 from tests.engines.lab.software import HERE, Software, java_program
 
@@ -90,6 +91,21 @@ def test_without_maven_the_lab_says_what_to_install(
 
     with pytest.raises(LabError, match="install Maven; its program is mvn"):
         Software.load("kafka").fetched(tmp_path)
+
+
+def test_what_is_missing_is_said_once_and_without_a_traceback(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """`make engines` ends with a sentence when there is no Java."""
+    monkeypatch.setenv("STATEFUN_ENGINES_JAVA", str(tmp_path))
+
+    code = main()
+
+    said = capfd.readouterr()
+    assert code == 1
+    assert said.out == "Apache Stateful Functions 3.3.0 on Flink 1.16.2: not ready\n"
+    assert said.err.startswith(f"make engines: asking {tmp_path}/bin/java for its version failed")
+    assert said.err.count("\n") == 1
 
 
 def test_of_a_stack_trace_the_causes_are_shown() -> None:

@@ -50,7 +50,8 @@ def results(
         if place not in played:
             asked = [item.callspec.params for item in request.session.items if _is_play(item)]  # type: ignore[attr-defined]
             scenarios = [each["scenario"] for each in asked if each["place"] == place]
-            played[place] = asyncio.run(_play_all(scenarios, place, tmp_path_factory))
+            progress = _progress(request.config) if place in ENGINES else _no_progress
+            played[place] = asyncio.run(_play_all(scenarios, place, tmp_path_factory, progress))
         return played[place]
 
     return of
@@ -62,14 +63,34 @@ def _is_play(item: pytest.Item) -> bool:
     )
 
 
+def _progress(config: pytest.Config) -> Callable[[str], None]:
+    """Tells what is being played; on an engine the first test waits for all plays."""
+    terminal = config.pluginmanager.get_plugin("terminalreporter")
+    assert terminal is not None
+
+    def tell(line: str) -> None:
+        terminal.ensure_newline()
+        terminal.write_line(line)
+
+    return tell
+
+
+def _no_progress(line: str) -> None:
+    """Where all is over in a moment."""
+
+
 async def _play_all(
-    scenarios: list[Scenario], name: str, folders: pytest.TempPathFactory
+    scenarios: list[Scenario],
+    name: str,
+    folders: pytest.TempPathFactory,
+    progress: Callable[[str], None],
 ) -> Results:
     turn = asyncio.Semaphore(engines.AT_ONCE if name in ENGINES else AT_ONCE)
     async with HOUSES[name](folders.mktemp(name)) as place:
 
         async def play_one(scenario: Scenario) -> Outcome:
             async with turn:
+                progress(f"{name}: {scenario.name}")
                 return await play(scenario, name, place, folders.mktemp(name))
 
         outcomes = await asyncio.gather(*map(play_one, scenarios), return_exceptions=True)

@@ -83,8 +83,10 @@ class Software:
         return _published((cache or default_cache()) / f"{self.name}-{_digest(pom)}", resolve)
 
     def compiled(self, jars: Path) -> Path:
-        """The folder with the classes of our sources, compiled against the jars."""
+        """The folder with the classes of our sources; that of the jars if there are none."""
         sources = [HERE / "java" / name for name in self.sources]
+        if not sources:
+            return jars
 
         def build(target: Path) -> None:
             flags = ["-nowarn", "--release", RELEASE, "-cp", f"{jars}/*", "-d", str(target)]
