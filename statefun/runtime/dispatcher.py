@@ -140,6 +140,7 @@ class Dispatcher:
             if line is None:
                 self._engine.deliver(target, argument, ticket)
             else:
+                self._engine.check(target, argument)
                 line.append((argument, ticket))
         except AddressBusyError:
             self._in_line[target] = deque([(argument, ticket)])

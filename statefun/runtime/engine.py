@@ -144,14 +144,7 @@ class Engine:
                 the key was used for another message; nothing is kept.
             AddressBusyError: If too much waits for the address; nothing is kept.
         """
-        if not self._functions.knows(target.typename):
-            raise UnknownFunctionError(target.typename, self._functions.typenames)
-        try:
-            target.id.encode()
-        except UnicodeEncodeError as error:
-            raise InvalidMessageError(
-                f"the id {target.id!r} of {target.typename} cannot be written as UTF-8: {error}"
-            ) from error
+        self.check(target, argument)
         if not (key and self._receipts.is_repeat((target, key), argument, now_ms)):
             self._take_in(target, argument, key, now_ms)
         else:
@@ -161,12 +154,6 @@ class Engine:
 
     def _take_in(self, target: Address, argument: bytes, key: str, now_ms: int) -> None:
         mailbox = self._mailboxes.get(target)
-        limits = self._limits_of(target.typename)
-        if len(argument) > limits.max_message_bytes:
-            raise MessageTooLargeError(
-                f"a message to {target} has {len(argument)} bytes, and the limit is "
-                f"{limits.max_message_bytes}: send less, or raise the limit of the function"
-            )
         if mailbox is not None and mailbox.is_full:
             self.counters.refused_messages += 1
             raise AddressBusyError(
@@ -180,6 +167,23 @@ class Engine:
             for old in self._receipts.expire(now_ms):
                 self._ledger.receipt(old, None)
         self._enqueue(target, None, argument)
+
+    def check(self, target: Address, argument: bytes) -> None:
+        """Refuse a message from an ingress that could never be taken in; see `deliver`."""
+        if not self._functions.knows(target.typename):
+            raise UnknownFunctionError(target.typename, self._functions.typenames)
+        try:
+            target.id.encode()
+        except UnicodeEncodeError as error:
+            raise InvalidMessageError(
+                f"the id {target.id!r} of {target.typename} cannot be written as UTF-8: {error}"
+            ) from error
+        longest = self._limits_of(target.typename).max_message_bytes
+        if len(argument) > longest:
+            raise MessageTooLargeError(
+                f"a message to {target} has {len(argument)} bytes, and the limit is {longest}: "
+                "send less, or raise the limit of the function"
+            )
 
     def has_room(self, address: Address) -> bool:
         """Whether an address takes messages from ingresses."""

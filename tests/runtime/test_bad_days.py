@@ -15,6 +15,7 @@ import pytest
 from statefun.errors import (
     ConfigurationError,
     GivenUpError,
+    MessageTooLargeError,
     RuntimeStoppedError,
     StoreError,
     TransportError,
@@ -196,6 +197,25 @@ async def test_a_send_of_this_process_waits_for_room(most: int) -> None:
 
     assert taken == most + 1
     assert [name for name in program.seen if name != "other"] == names
+
+
+async def test_what_is_too_long_is_refused_behind_others_that_wait_for_room_too() -> None:
+    """By whom it is sent, at once; the runtime and those in line go on."""
+    program = Program()
+    program.open.clear()
+    limits = Limits(max_waiting=1, max_message_bytes=100)
+    async with Runtime(program.functions, data=None, limits=limits) as runtime:
+        await runtime.send(to("0"))
+        waiting = asyncio.create_task(runtime.send(to("1")))
+        await asyncio.sleep(0)
+
+        with pytest.raises(MessageTooLargeError, match="the limit is 100"):
+            await runtime.send(to("x" * 1000))
+
+        program.open.set()
+        await waiting
+        await runtime.idle()
+    assert program.seen == ["0", "1"]
 
 
 async def test_who_waits_for_room_learns_that_the_runtime_stops() -> None:
