@@ -536,8 +536,11 @@ class Engine:
         """Let a ticket come out of `committed` once what has changed until now is durable."""
         self._ledger.ticket(ticket)
 
-    def replay(self, letters: Iterable[DeadLetter]) -> None:
+    def replay(self, letters: Iterable[DeadLetter]) -> list[int]:
         """Send dead letters again, as new messages; those that are no more are passed over.
+
+        Returns:
+            The ids of those that were sent.
 
         Raises:
             UnknownFunctionError: If the function of one of them does not exist; nothing is done.
@@ -546,9 +549,10 @@ class Engine:
         for letter in letters:
             if not self._functions.knows(letter.target.typename):
                 raise UnknownFunctionError(letter.target.typename, self._functions.typenames)
-        for letter in letters:
-            if self.forget_dead_letter(letter.id):
-                self._enqueue(letter.target, letter.caller, letter.argument)
+        replayed = [letter for letter in letters if self.forget_dead_letter(letter.id)]
+        for letter in replayed:
+            self._enqueue(letter.target, letter.caller, letter.argument)
+        return [letter.id for letter in replayed]
 
     def forget_dead_letter(self, letter_id: int) -> bool:
         """Forget a dead letter; returns whether there was one."""

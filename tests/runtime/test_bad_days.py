@@ -17,6 +17,7 @@ from statefun.errors import (
     GivenUpError,
     MessageTooLargeError,
     RuntimeStoppedError,
+    StatefunError,
     StoreError,
     TransportError,
     UnknownFunctionError,
@@ -174,6 +175,51 @@ async def test_what_an_edit_names_must_be_there() -> None:
                 await runtime.edit(edit)
 
         assert (await runtime.state("t/a", "1"))["count"].value == 1
+
+
+@pytest.mark.parametrize(
+    ("edit", "sentence"),
+    [
+        (edits.set_value(Address("t/a", "\udcff"), "n", "t/t", b""), "is no text that can be kept"),
+        (edits.set_value(A, "n\udcff", "t/t", b""), "is no text that can be kept"),
+        (edits.set_value(A, "n", "t/\udcff", b""), "is no text that can be kept"),
+        (edits.set_value(A, "n", "nonsense", b""), "not of the form 'namespace/name'"),
+        ({**edits.set_value(A, "n", "t/t", b""), "address": ["t/a", None]}, "None is no text"),
+        ({**edits.set_value(A, "n", "t/t", b""), "address": ["t/a", 5]}, "5 is no text"),
+        ({**edits.set_value(A, "n", "t/t", b""), "address": "t/a 1"}, "'t/a 1' is no address"),
+        ({**edits.set_value(A, "n", "t/t", b""), "name": None}, "None is no text"),
+        (edits.drop([2**70]), f"there is no dead letter {2**70}"),
+        ({"edit": "replay", "ids": "all"}, "'all' are no ids"),
+        ({"edit": "cancel-timers", "ids": [[1]]}, r"\[\[1\]\] are no ids"),
+        ({"edit": "release", "addresses": [[1, 2]]}, "1 is no text"),
+    ],
+)
+async def test_an_edit_that_could_not_be_kept_is_refused(
+    tmp_path: Path, edit: edits.Edit, sentence: str
+) -> None:
+    """It neither ends the runtime nor stands in the way of its commits."""
+    program = Program()
+    async with Runtime(program.functions, data=tmp_path) as runtime:
+        with pytest.raises(StatefunError, match=sentence):
+            await runtime.edit(edit)
+
+        await runtime.send(to("x"))
+        assert (runtime.is_healthy, runtime.metrics().failed_commits) == (True, 0)
+
+
+async def test_an_edit_says_what_it_changed_and_nothing_else() -> None:
+    """A dead letter that another edit has just sent again is not sent again twice."""
+    program = Program()
+    async with Runtime(program.functions, data=None, failure=FailurePolicy(retry=NO_RETRY)) as rt:
+        await rt.send(to("bad"))
+        await rt.idle()
+        [letter] = await rt.dead_letters()
+        program.is_mended = True
+
+        changed = await asyncio.gather(rt.edit(edits.replay(None)), rt.edit(edits.replay(None)))
+        await rt.idle()
+
+    assert (list(changed), program.seen) == ([[letter.id], []], ["bad"])
 
 
 # --- too much -------------------------------------------------------------------------------------
