@@ -26,7 +26,9 @@ from statefun.errors import (
     InvalidMessageError,
     InvalidTypenameError,
     MessageTooLargeError,
+    RemoteProtocolError,
     RuntimeStoppedError,
+    StatefunError,
     StoreError,
     UnknownFunctionError,
 )
@@ -243,13 +245,7 @@ class HttpEgress:
 
     def accept(self, argument: bytes) -> None:
         """Check a record; see `Egress`."""
-        record = _parse_record(argument)
-        if record.topic not in self._topics:
-            raise InvalidMessageError(
-                f"the egress {self._typename} has no topic {record.topic!r}: it has "
-                f"{', '.join(map(repr, self._topics)) or 'none'}; add it to the module file, or "
-                "correct the function"
-            )
+        self._parse(argument)
 
     async def start(self, delivered: Callable[[Sequence[int]], None]) -> None:
         """Listen; see `Egress`."""
@@ -259,25 +255,38 @@ class HttpEgress:
     def put(self, records: Sequence[OutgoingRecord]) -> None:
         """Take over records; see `Egress`.
 
-        Records of a topic that is no longer configured stay where they are, in the store, and come
-        again when it is configured.
+        Records that it cannot write stay where they are, in the store, and come again to the next
+        process: the module file may have had another topic, or another egress of this name.
         """
+        refused: list[tuple[int, StatefunError]] = []
         for record in records:
-            parsed = _parse_record(record.argument)
-            topic = self._topics.get(parsed.topic)
-            if topic is None:
-                logger.warning(
-                    "egress %s keeps record %d: the topic %r is no longer configured",
-                    self._typename,
-                    record.id,
-                    parsed.topic,
-                )
+            try:
+                parsed = self._parse(record.argument)
+            except (InvalidMessageError, RemoteProtocolError) as error:
+                refused.append((record.id, error))
             else:
-                topic.append((record.id, parsed))
+                self._topics[parsed.topic].append((record.id, parsed))
+        if refused:
+            logger.warning(
+                "egress %s keeps %d records that it cannot write, the first is %d: %s",
+                self._typename,
+                len(refused),
+                *refused[0],
+            )
 
     async def stop(self) -> None:
         """Listen no more; see `Egress`."""
         await self._server.stop()
+
+    def _parse(self, argument: bytes) -> _Record:
+        record = _parse_record(argument)
+        if record.topic not in self._topics:
+            raise InvalidMessageError(
+                f"the egress {self._typename} has no topic {record.topic!r}: it has "
+                f"{', '.join(map(repr, self._topics)) or 'none'}; add it to the module file, or "
+                "correct the function"
+            )
+        return record
 
     async def _handle(self, request: web.Request) -> web.StreamResponse:
         if request.method != "GET":
