@@ -3,7 +3,8 @@
 Rule 1: the engine is touched by one task, `run`, and by the calls that come in from outside on the
 same event loop; no thread ever sees it.
 Rule 2: the event loop never waits for a write. One delta at a time is written by a thread of its
-own; what happens meanwhile goes into the next.
+own; what happens meanwhile goes into the next. No calls are begun while writes fail or hang: what
+is not durable would pile up.
 Rule 3: what should not happen ends `run` with the error, and everybody who waits learns of it.
 """
 
@@ -60,6 +61,9 @@ _NEXT_STEPS: Final = {
 _STORE_PAUSE_MS = 1000
 """After a commit that failed, the next is tried so much later."""
 
+_STORE_PATIENCE_MS = 5000
+"""While a commit takes longer, no calls are begun."""
+
 _CLOCK_SET_MS = 100
 """If the wall clock and the uptime drift apart by more, the wall clock was set."""
 
@@ -98,6 +102,7 @@ class Dispatcher:
         self._writer = ThreadPoolExecutor(1, "statefun-writer") if store.is_blocking else None
         self._commit: asyncio.Future[None] | None = None
         self._commit_after_ms = 0  # by the clock's uptime
+        self._commit_late_ms = 0  # likewise
         self._epoch_ms = clock.now_ms() - clock.uptime_ms()
         self._is_store_failing = False
         self._unreachable: set[str] = set()
@@ -112,7 +117,7 @@ class Dispatcher:
     @property
     def is_healthy(self) -> bool:
         """Whether messages are taken in and what happens becomes durable."""
-        return self._is_accepting and not self._is_store_failing
+        return self._is_accepting and not self._is_store_behind
 
     @property
     def calls_in_flight(self) -> int:
@@ -269,13 +274,20 @@ class Dispatcher:
         self._apply_outcomes()
         self._finish_commit()
         engine.tick(now_ms)
-        if not self._is_draining:
+        if not (self._is_draining or self._is_store_behind):
             self._make_calls(now_ms)
         if self._in_line and self._is_accepting:
             self._admit()
         for setback in engine.take_setbacks():
             self._take_note(setback)
         self._set_alarm()
+
+    @property
+    def _is_store_behind(self) -> bool:
+        """Whether commits fail, or one takes very long."""
+        if self._commit is None:
+            return self._is_store_failing
+        return self._is_store_failing or self._clock.uptime_ms() >= self._commit_late_ms
 
     def _now_ms(self) -> int:
         """The time. If the clock was set, the engine learns of it first."""
@@ -400,6 +412,7 @@ class Dispatcher:
             return
         loop = asyncio.get_running_loop()
         self._commit = loop.run_in_executor(self._writer, self._store.commit, delta)
+        self._commit_late_ms = self._clock.uptime_ms() + _STORE_PATIENCE_MS
         self._commit.add_done_callback(lambda _: self._wake.set())
 
     def _finish_commit(self) -> None:
