@@ -276,7 +276,7 @@ class Dispatcher:
         engine.tick(now_ms)
         if not (self._is_draining or self._is_store_behind):
             self._make_calls(now_ms)
-        if self._in_line and self._is_accepting:
+        if self._in_line and self._is_accepting and not engine.is_full:
             self._admit()
         for setback in engine.take_setbacks():
             self._take_note(setback)

@@ -14,7 +14,7 @@ Source:
 
 from __future__ import annotations
 
-from collections import deque
+from collections import OrderedDict, deque
 from heapq import heappop, heappush
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -31,7 +31,7 @@ from statefun.runtime.counters import Counters
 from statefun.runtime.expiry import Declarations
 from statefun.runtime.ledger import Ledger
 from statefun.runtime.mailbox import Batch, Mailbox
-from statefun.runtime.policy import Rules
+from statefun.runtime.policy import WAITING_BYTES, Rules
 from statefun.runtime.receipts import Receipts
 from statefun.runtime.records import (
     DeadLetter,
@@ -94,6 +94,7 @@ class Engine:
         self._limits: dict[str, Limits] = {}  # function typename → those of its addresses
         self._declared: dict[str, Declarations] = {}  # function typename → its values
         self._mailboxes: dict[Address, Mailbox] = {}
+        self._waiting_bytes = 0  # of the messages in all mailboxes
         self._busy = 0  # how many mailboxes have a batch
         self._ready: deque[Mailbox] = deque()  # those whose batch is to be sent
         self._loads: list[Address] = []
@@ -107,7 +108,7 @@ class Engine:
     def _recover(self, recovered: Recovered) -> None:
         self._next_seq = recovered.next_seq
         self._receipts = Receipts(self._rules.receipts, recovered.receipts)
-        self._dead_letters = dict(recovered.dead_letters)  # id → when it failed last
+        self._dead_letters = OrderedDict(recovered.dead_letters)  # id → when it failed last
         self._parked = 0
         for parking in recovered.parked:
             self._mailbox(parking.address).trouble = Trouble(parking=parking)
@@ -142,7 +143,7 @@ class Engine:
             UnknownFunctionError: If there is no such function; nothing is kept.
             InvalidMessageError: If the id cannot be written as UTF-8, the message is too long, or
                 the key was used for another message; nothing is kept.
-            AddressBusyError: If too much waits for the address; nothing is kept.
+            AddressBusyError: If too much waits for the address, or for all; nothing is kept.
         """
         self.check(target, argument)
         if not (key and self._receipts.is_repeat((target, key), argument, now_ms)):
@@ -154,6 +155,12 @@ class Engine:
 
     def _take_in(self, target: Address, argument: bytes, key: str, now_ms: int) -> None:
         mailbox = self._mailboxes.get(target)
+        if self.is_full:
+            self.counters.refused_messages += 1
+            raise AddressBusyError(
+                f"{self._waiting_bytes} bytes of messages wait in the runtime for all addresses "
+                "together, and it takes no more for now: send again later"
+            )
         if mailbox is not None and mailbox.is_full:
             self.counters.refused_messages += 1
             raise AddressBusyError(
@@ -188,7 +195,12 @@ class Engine:
     def has_room(self, address: Address) -> bool:
         """Whether an address takes messages from ingresses."""
         mailbox = self._mailboxes.get(address)
-        return mailbox is None or not mailbox.is_full
+        return not self.is_full and (mailbox is None or not mailbox.is_full)
+
+    @property
+    def is_full(self) -> bool:
+        """Whether no address takes messages from ingresses."""
+        return self._waiting_bytes >= self._rules.max_waiting_bytes
 
     def replied(self, batch: Batch, reply: bytes, now_ms: int) -> None:
         """A function answered. Applied at once, whole; or not at all if the reply is invalid.
@@ -400,6 +412,7 @@ class Engine:
 
     def _put(self, message: PendingMessage) -> None:
         mailbox = self._mailboxes.get(message.target) or self._mailbox(message.target)
+        self._waiting_bytes += WAITING_BYTES + len(message.argument)
         if mailbox.put(message) and not mailbox.is_parked:
             self._busy += 1
             self._ready.append(mailbox)
@@ -685,7 +698,9 @@ class Engine:
 
     def _finish(self, mailbox: Mailbox) -> list[PendingMessage]:
         """Be done with the messages of a batch and let the next one follow; returns them."""
+        size = mailbox.size
         finished = mailbox.advance()
+        self._waiting_bytes -= len(finished) * WAITING_BYTES + size - mailbox.size
         for message in finished:
             self._ledger.message_went(message.seq)
         if mailbox.taken is None:

@@ -245,6 +245,21 @@ async def test_a_send_of_this_process_waits_for_room(most: int) -> None:
     assert [name for name in program.seen if name != "other"] == names
 
 
+async def test_a_send_of_this_process_waits_for_room_in_the_runtime() -> None:
+    """Whatever its address is; what it waits for is that others are worked on."""
+    program = Program()
+    program.open.clear()
+    async with Runtime(program.functions, data=None, max_waiting_bytes=2500) as runtime:
+        sends = [asyncio.create_task(runtime.send(to("x", str(number)))) for number in range(20)]
+        await until(lambda: sum(send.done() for send in sends) == 3)
+        taken = runtime.metrics().counters.ingress_messages
+        program.open.set()
+        await asyncio.gather(*sends)
+        await runtime.idle()
+
+    assert (taken, len(program.seen)) == (3, 20)
+
+
 async def test_what_is_too_long_is_refused_behind_others_that_wait_for_room_too() -> None:
     """By whom it is sent, at once; the runtime and those in line go on."""
     program = Program()
