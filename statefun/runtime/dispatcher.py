@@ -27,7 +27,7 @@ from statefun.errors import (
     TransportError,
 )
 from statefun.runtime.setbacks import is_counted
-from statefun.runtime.transport import attempt_error
+from statefun.runtime.transport import cancelled
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterable, Sequence
@@ -325,15 +325,14 @@ class Dispatcher:
     async def _call(self, batch: Batch) -> None:
         """Make one attempt and note how it ended."""
         outcome: bytes | Exception
-        typename = batch.address.typename
         try:
-            outcome = await self._invoke(typename, batch.request)
-        except asyncio.CancelledError as error:
+            outcome = await self._invoke(batch.address.typename, batch.request)
+        except asyncio.CancelledError:
             if self._is_draining:
                 raise
-            outcome = attempt_error(batch.address, error)
-        except (Exception, SystemExit) as error:  # noqa: BLE001 - it is one failed attempt
-            outcome = attempt_error(batch.address, error)
+            outcome = cancelled(batch.address)
+        except Exception as error:  # noqa: BLE001 - it is one failed attempt
+            outcome = error
         self._outcomes.append((batch, outcome))
         self._wake.set()
 

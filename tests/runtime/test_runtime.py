@@ -661,6 +661,32 @@ async def test_a_function_that_ends_more_than_itself_is_tried_again(
     assert attempts == 2
 
 
+async def test_a_function_that_cancels_its_own_call_is_tried_again(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Only a runtime that stops cancels calls for good."""
+    functions, attempts = StatefulFunctions(), 0
+
+    @functions.bind("t/once")
+    async def once(context: Context, message: Message) -> None:
+        nonlocal attempts
+        attempts += 1
+        task = asyncio.current_task()
+        if attempts == 1 and task is not None:
+            task.cancel()
+        await asyncio.sleep(0)
+
+    clock = ManualClock()
+    async with Runtime(functions, data=None, clock=clock) as runtime:
+        await runtime.send(to("t/once"))
+        await until(lambda: runtime.metrics().counters.failed_attempts)
+        clock.advance(timedelta(milliseconds=100))
+        await runtime.idle()
+
+    assert attempts == 2
+    assert "the call of t/once '1' was cancelled by its own code" in caplog.text
+
+
 @pytest.mark.parametrize("hours", [-1, 1])
 async def test_a_retry_waits_as_long_when_the_clock_is_set(hours: int) -> None:
     """Neither an hour longer nor not at all; timers go by the clock."""
