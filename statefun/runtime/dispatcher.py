@@ -67,6 +67,9 @@ _STORE_PATIENCE_MS = 5000
 _CLOCK_SET_MS = 100
 """If the wall clock and the uptime drift apart by more, the wall clock was set."""
 
+_FORGOTTEN_PAUSE_MS = 60_000
+"""Dead letters that are forgotten are logged so often at most."""
+
 _CANCELLED_S = 2.0
 """So long a call that was cancelled may clean up."""
 
@@ -106,6 +109,8 @@ class Dispatcher:
         self._epoch_ms = clock.now_ms() - clock.uptime_ms()
         self._is_store_failing = False
         self._unreachable: set[str] = set()
+        self._forgotten = 0  # dead letters of which the log has said so
+        self._forgotten_after_ms = clock.uptime_ms()
         self._idlers: list[asyncio.Future[None]] = []
         self._reason: BaseException | None = None  # why `run` ended, if it should not have
         self._is_accepting = True
@@ -280,6 +285,8 @@ class Dispatcher:
             self._admit()
         for setback in engine.take_setbacks():
             self._take_note(setback)
+        if engine.counters.expired_dead_letters > self._forgotten:
+            self._log_forgotten(self._clock.uptime_ms())
         self._set_alarm()
 
     @property
@@ -479,6 +486,8 @@ class Dispatcher:
 
     def _end(self) -> None:
         """Leave nobody waiting."""
+        if self._engine.counters.expired_dead_letters > self._forgotten:
+            self._log_forgotten(self._forgotten_after_ms)
         self._is_accepting = False
         self._is_draining = True
         for call in self._calls:
@@ -546,6 +555,17 @@ class Dispatcher:
             exc_info=setback.error if _has_trace(setback) else None,
             extra=facts,
         )
+
+    def _log_forgotten(self, now_ms: int) -> None:
+        """How many dead letters were forgotten since the last line."""
+        if now_ms >= self._forgotten_after_ms:
+            self._forgotten_after_ms = now_ms + _FORGOTTEN_PAUSE_MS
+            count = self._engine.counters.expired_dead_letters - self._forgotten
+            self._forgotten += count
+            logger.warning(
+                "%d dead letters were forgotten, because there were too many or they were too old",
+                count,
+            )
 
     def _log_reachable(self, typename: str) -> None:
         if typename in self._unreachable:

@@ -22,7 +22,7 @@ from statefun.errors import (
     TransportError,
     UnknownFunctionError,
 )
-from statefun.runtime import Backoff, FailurePolicy, Limits, ManualClock, Runtime, edits
+from statefun.runtime import Backoff, FailurePolicy, Limits, ManualClock, Retention, Runtime, edits
 from statefun.runtime.breaker import Breaker
 from statefun.runtime.records import Delta, StoredEntry
 from statefun.runtime.sqlite import FILE_NAME, SqliteReader, SqliteStore
@@ -114,6 +114,34 @@ async def test_a_dead_letter_survives_and_is_replayed(tmp_path: Path) -> None:
         assert (changed, program.seen) == ([letter.id], ["bad"])
         assert "ValueError: bad luck" in letter.error
         assert await runtime.dead_letters() == []
+
+
+async def test_dead_letters_that_are_forgotten_are_logged_once_a_minute(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """How many, not each; a flood of them is no flood of lines."""
+    program, clock, said = Program(), ManualClock(), []
+
+    async with Runtime(
+        program.functions,
+        data=None,
+        clock=clock,
+        failure=FailurePolicy(retry=NO_RETRY),
+        dead_letters=Retention(max_count=1),
+    ) as runtime:
+        for advance_s in (0, 0, 30, 30, 0):
+            for _ in range(3):
+                await runtime.send(to("bad"))
+                await runtime.idle()
+            clock.advance(advance_s * SECOND)
+            said.append([line for line in caplog.messages if "forgotten" in line])
+    said.append([line for line in caplog.messages if "forgotten" in line])
+
+    lines = [
+        f"{count} dead letters were forgotten, because there were too many or they were too old"
+        for count in (1, 10, 3)
+    ]
+    assert said == [lines[:1], lines[:1], lines[:1], lines[:1], lines[:2], lines]
 
 
 async def test_the_policy_fail_stops_the_runtime_and_keeps_the_message(tmp_path: Path) -> None:
