@@ -73,7 +73,7 @@ class HttpServer:
         self._runner: web.AppRunner | None = None
 
     async def start(self) -> None:
-        """Listen.
+        """Listen, for as many connections as this process can have.
 
         Raises:
             ConfigurationError: If the port is taken, or may not be used.
@@ -88,6 +88,7 @@ class HttpServer:
         ) -> web.StreamResponse:
             return await self._answer(request)
 
+        _allow_connections()
         app = web.Application(client_max_size=0, middlewares=[everything])
         self._runner = web.AppRunner(
             app,
@@ -166,6 +167,17 @@ async def read_body(request: web.Request, max_bytes: int, patience_s: float) -> 
     except web_protocol.RequestPayloadError as error:
         reason = _one_line(error.__cause__ or error)
         raise RefusedError(400, f"the body is not as its headers say: {reason}") from error
+
+
+def _allow_connections() -> None:
+    """Have the system allow as many open files as it can: each connection is one, often of 1024."""
+    try:
+        import resource  # noqa: PLC0415 - not on every platform
+
+        _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    except (ImportError, OSError, ValueError) as error:
+        logger.debug("the limit on open files stays as it is: %s", error)
 
 
 def _too_long(max_bytes: int) -> RefusedError:
