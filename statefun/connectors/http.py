@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote, unquote_to_bytes
 
-from statefun.connectors.server import HttpServer, RefusedError, answer, read_body
+from statefun.connectors.server import BodyRoom, HttpServer, RefusedError, answer, read_body
 from statefun.errors import (
     AddressBusyError,
     IdempotencyConflictError,
@@ -54,7 +54,6 @@ PLAYGROUND_RECORD: Final = "io.statefun.playground/EgressRecord"
 _VENDOR: Final = "application/vnd."
 _OCTETS: Final = "application/octet-stream"
 _TEXT: Final = "text/plain; charset=utf-8"
-_RETRY_AFTER_S: Final = "1"
 _LONGEST_BODY: Final = 32 << 20
 _LONGEST_KEY: Final = 255
 _WRITE_S: Final = 30.0
@@ -89,6 +88,7 @@ class HttpIngress:
     ) -> None:
         self._server = HttpServer(self._handle, host, port, patience_s=patience_s)
         self._max_body_bytes = max_body_bytes
+        self._room = BodyRoom()
         self._deliver: Delivery | None = None
 
     @property
@@ -112,11 +112,16 @@ class HttpIngress:
             target = _parse_target(request.rel_url.raw_path)
             typename = _parse_content_type(request.headers.get("Content-Type"))
             key = _parse_key(request.headers.getall("Idempotency-Key", []))
-            body = await read_body(request, self._max_body_bytes, self._server.patience_s)
-            await self._take(target, encode_typed_value(typename, body), key)
+            await self._take(target, await self._read(request, typename), key)
         except (AddressBusyError, RuntimeStoppedError, StoreError) as error:
-            return answer(503, str(error), Retry_After=_RETRY_AFTER_S)
+            raise RefusedError(503, str(error)) from error
         return answer(200)
+
+    async def _read(self, request: web.Request, typename: str) -> bytes:
+        """The message in a request; nothing else keeps its bytes while that is being stored."""
+        patience_s = self._server.patience_s
+        body = await read_body(request, self._max_body_bytes, patience_s, self._room)
+        return encode_typed_value(typename, body)
 
     async def _take(self, target: Address, argument: bytes, key: str) -> None:
         assert self._deliver is not None  # noqa: S101 - the server listens after `start` only

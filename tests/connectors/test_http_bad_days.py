@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from statefun.connectors.http import HttpIngress
+from statefun.connectors.server import BodyRoom
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -316,6 +317,7 @@ async def test_half_requests_hold_up_nobody() -> None:
 SERVER = """
 import asyncio, resource
 from statefun.connectors.http import HttpIngress
+from statefun.connectors.server import BodyRoom
 
 async def deliver(target, argument, key=""):
     pass
@@ -372,6 +374,34 @@ async def test_ten_thousand_connections_hold_up_nobody() -> None:
 
     await server.wait()
     assert answers == {b"HTTP/1.1 200"}
+
+
+async def test_long_bodies_that_never_end_do_not_fill_the_memory() -> None:
+    """Those that are too many are refused; short ones go on, and whoever leaves makes room."""
+    size = 200_000
+    head = GOOD.partition(b"Content-Length")[0] + b"Content-Length: %d\r\n\r\n" % size
+    async with serving(Ingress(max_body_bytes=size)) as ingress:
+        ingress.ingress._room = BodyRoom(3 * size)
+        slow = [await ingress.connect() for _ in range(4)]
+        for connection in slow:
+            await connection.send(head + bytes(size - 1))
+        full = head + bytes(size)
+        async with asyncio.timeout(PATIENCE_S):
+            while (refused := await ingress.ask(full))[0] == 200:
+                pass  # what was sent has not all come yet
+        short = await ingress.ask(GOOD)
+
+        slow[0].writer.close()
+        async with asyncio.timeout(PATIENCE_S):
+            while (await ingress.ask(full))[0] == 503:
+                pass  # it is not known yet that it left
+        for connection in slow[1:]:
+            await connection.send(b"x")
+        long = [await connection.answer() for connection in slow[1:]]
+
+    sentence = "too many long bodies are being sent at the same time: send again later"
+    assert refused == (503, sentence)
+    assert (short, long) == ((200, ""), [(200, "")] * 3)
 
 
 async def test_stopping_does_not_wait_for_half_requests() -> None:
