@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sqlite3
+import sys
 from contextlib import closing
 from datetime import timedelta
 from functools import partial
@@ -161,6 +162,60 @@ async def test_the_policy_fail_stops_the_runtime_and_keeps_the_message(tmp_path:
     async with Runtime(program.functions, data=tmp_path) as runtime:
         await runtime.idle()
     assert program.seen == ["bad"]
+
+
+DEADLY = """
+import asyncio, os, sys
+from statefun import StatefulFunctions, message_builder
+from statefun.runtime import Runtime
+
+functions, are_sent = StatefulFunctions(), asyncio.Event()
+
+@functions.bind("t/a")
+async def deadly(context, message):
+    await are_sent.wait()
+    if message.as_string() == "deadly":
+        os._exit(9)
+
+async def main(data, *messages):
+    async with Runtime(functions, data=data) as runtime:
+        for each in messages:
+            await runtime.send(message_builder("t/a", "1", str_value=each))
+        are_sent.set()
+        await runtime.idle()
+
+asyncio.run(main(*sys.argv[1:]))
+"""
+
+
+async def test_a_message_that_ends_the_process_is_given_up_without_its_function(
+    tmp_path: Path,
+) -> None:
+    """Each start meets it again; one start without the function makes dead letters of what waits.
+
+    The bad one is dropped, and the others are sent again once the function is back.
+    """
+    exit_codes = []
+    for messages in (["deadly", "good"], [], []):
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-c", DEADLY, str(tmp_path), *messages
+        )
+        exit_codes.append(await process.wait())
+    with closing(SqliteStore(tmp_path)) as store:
+        waiting = [message.seq for message in store.messages(A)]
+
+    async with Runtime(StatefulFunctions(), data=tmp_path) as runtime:
+        await runtime.idle()
+        letters = [letter.id for letter in await runtime.dead_letters()]
+        await runtime.edit(edits.drop(waiting[:1]))
+    program = Program()
+    async with Runtime(program.functions, data=tmp_path) as runtime:
+        await runtime.edit(edits.replay(None))
+        await runtime.send(to("next"))
+        await runtime.idle()
+
+    assert (exit_codes, letters) == ([9, 9, 9], waiting)
+    assert program.seen == ["good", "next"]
 
 
 async def test_a_parked_address_is_released_by_hand(tmp_path: Path) -> None:
