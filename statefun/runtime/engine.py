@@ -15,6 +15,7 @@ Source:
 from __future__ import annotations
 
 from collections import OrderedDict, deque
+from functools import lru_cache
 from heapq import heappop, heappush
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -49,7 +50,6 @@ from statefun.sdk.protocol import Cancellation, Incomplete, decode_reply, encode
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from statefun.runtime.policy import Limits
     from statefun.runtime.records import Delta, Released, StoredEntry
     from statefun.runtime.replies import EgressChecks, KnownFunctions
     from statefun.sdk.address import Address
@@ -58,6 +58,11 @@ if TYPE_CHECKING:
 __all__ = ["Engine"]
 
 _REASON_LENGTH = 4000
+
+_MANY_TYPENAMES = 10_000
+"""So many typenames are remembered that strangers may have made up."""
+
+_NONE_DECLARED = Declarations()
 
 _MOST_QUESTIONS = 10
 """So often a function may ask for more values for one batch; more is an invalid reply."""
@@ -91,8 +96,8 @@ class Engine:
         self._rules = rules or Rules()
         self._random = random
         self._max_resident = max_resident
-        self._limits: dict[str, Limits] = {}  # function typename → those of its addresses
-        self._declared: dict[str, Declarations] = {}  # function typename → its values
+        self._limits_of = lru_cache(_MANY_TYPENAMES)(self._rules.limits_of)
+        self._declared: dict[str, Declarations] = {}  # function typename → its values, if any
         self._mailboxes: dict[Address, Mailbox] = {}
         self._waiting_bytes = 0  # of the messages in all mailboxes
         self._busy = 0  # how many mailboxes have a batch
@@ -424,12 +429,6 @@ class Engine:
             mailbox = self._mailboxes[address] = Mailbox(address, limits)
         return mailbox
 
-    def _limits_of(self, typename: str) -> Limits:
-        limits = self._limits.get(typename)
-        if limits is None:
-            limits = self._limits[typename] = self._rules.limits_of(typename)
-        return limits
-
     def _batch(self, mailbox: Mailbox, declared: Declarations, now_ms: int) -> Batch:
         """The next attempt of a mailbox's messages."""
         messages = mailbox.taken or []
@@ -615,15 +614,15 @@ class Engine:
     # --- values -----------------------------------------------------------------------------------
 
     def _declarations(self, typename: str) -> Declarations:
-        declared = self._declared.get(typename)
-        if declared is None:
-            declared = self._declared[typename] = Declarations()
-        return declared
+        return self._declared.get(typename, _NONE_DECLARED)
 
     def _declare(self, mailbox: Mailbox, batch: Batch, missing: tuple[MissingValue, ...]) -> None:
         self.counters.incomplete_replies += 1
-        declared = self._declarations(mailbox.address.typename)
+        typename = mailbox.address.typename
+        declared = self._declared.get(typename) or Declarations()
         declared.declare(missing)
+        if declared:
+            self._declared[typename] = declared
         mailbox.asked += 1
         if mailbox.asked > _MOST_QUESTIONS:
             raise RemoteProtocolError(
