@@ -284,7 +284,7 @@ class ReplyTooLargeError(TransportError):
 
 
 class AddressBusyError(_SentenceError):
-    """So much waits for an address that it takes no more from outside; nothing was kept."""
+    """So much waits for an address, or for all, that no more is taken in; nothing was kept."""
 
 
 class GivenUpError(_SentenceError):

@@ -19,14 +19,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote, unquote_to_bytes
 
-from statefun.connectors.server import HttpServer, RefusedError, answer, read_body
+from statefun.connectors.server import BodyRoom, HttpServer, RefusedError, answer, read_body
 from statefun.errors import (
     AddressBusyError,
     IdempotencyConflictError,
     InvalidMessageError,
     InvalidTypenameError,
     MessageTooLargeError,
+    RemoteProtocolError,
     RuntimeStoppedError,
+    StatefunError,
     StoreError,
     UnknownFunctionError,
 )
@@ -52,7 +54,6 @@ PLAYGROUND_RECORD: Final = "io.statefun.playground/EgressRecord"
 _VENDOR: Final = "application/vnd."
 _OCTETS: Final = "application/octet-stream"
 _TEXT: Final = "text/plain; charset=utf-8"
-_RETRY_AFTER_S: Final = "1"
 _LONGEST_BODY: Final = 32 << 20
 _LONGEST_KEY: Final = 255
 _WRITE_S: Final = 30.0
@@ -87,6 +88,7 @@ class HttpIngress:
     ) -> None:
         self._server = HttpServer(self._handle, host, port, patience_s=patience_s)
         self._max_body_bytes = max_body_bytes
+        self._room = BodyRoom()
         self._deliver: Delivery | None = None
 
     @property
@@ -110,11 +112,16 @@ class HttpIngress:
             target = _parse_target(request.rel_url.raw_path)
             typename = _parse_content_type(request.headers.get("Content-Type"))
             key = _parse_key(request.headers.getall("Idempotency-Key", []))
-            body = await read_body(request, self._max_body_bytes, self._server.patience_s)
-            await self._take(target, encode_typed_value(typename, body), key)
+            await self._take(target, await self._read(request, typename), key)
         except (AddressBusyError, RuntimeStoppedError, StoreError) as error:
-            return answer(503, str(error), Retry_After=_RETRY_AFTER_S)
+            raise RefusedError(503, str(error)) from error
         return answer(200)
+
+    async def _read(self, request: web.Request, typename: str) -> bytes:
+        """The message in a request; nothing else keeps its bytes while that is being stored."""
+        patience_s = self._server.patience_s
+        body = await read_body(request, self._max_body_bytes, patience_s, self._room)
+        return encode_typed_value(typename, body)
 
     async def _take(self, target: Address, argument: bytes, key: str) -> None:
         assert self._deliver is not None  # noqa: S101 - the server listens after `start` only
@@ -243,13 +250,7 @@ class HttpEgress:
 
     def accept(self, argument: bytes) -> None:
         """Check a record; see `Egress`."""
-        record = _parse_record(argument)
-        if record.topic not in self._topics:
-            raise InvalidMessageError(
-                f"the egress {self._typename} has no topic {record.topic!r}: it has "
-                f"{', '.join(map(repr, self._topics)) or 'none'}; add it to the module file, or "
-                "correct the function"
-            )
+        self._parse(argument)
 
     async def start(self, delivered: Callable[[Sequence[int]], None]) -> None:
         """Listen; see `Egress`."""
@@ -259,25 +260,38 @@ class HttpEgress:
     def put(self, records: Sequence[OutgoingRecord]) -> None:
         """Take over records; see `Egress`.
 
-        Records of a topic that is no longer configured stay where they are, in the store, and come
-        again when it is configured.
+        Records that it cannot write stay where they are, in the store, and come again to the next
+        process: the module file may have had another topic, or another egress of this name.
         """
+        refused: list[tuple[int, StatefunError]] = []
         for record in records:
-            parsed = _parse_record(record.argument)
-            topic = self._topics.get(parsed.topic)
-            if topic is None:
-                logger.warning(
-                    "egress %s keeps record %d: the topic %r is no longer configured",
-                    self._typename,
-                    record.id,
-                    parsed.topic,
-                )
+            try:
+                parsed = self._parse(record.argument)
+            except (InvalidMessageError, RemoteProtocolError) as error:
+                refused.append((record.id, error))
             else:
-                topic.append((record.id, parsed))
+                self._topics[parsed.topic].append((record.id, parsed))
+        if refused:
+            logger.warning(
+                "egress %s keeps %d records that it cannot write, the first is %d: %s",
+                self._typename,
+                len(refused),
+                *refused[0],
+            )
 
     async def stop(self) -> None:
         """Listen no more; see `Egress`."""
         await self._server.stop()
+
+    def _parse(self, argument: bytes) -> _Record:
+        record = _parse_record(argument)
+        if record.topic not in self._topics:
+            raise InvalidMessageError(
+                f"the egress {self._typename} has no topic {record.topic!r}: it has "
+                f"{', '.join(map(repr, self._topics)) or 'none'}; add it to the module file, or "
+                "correct the function"
+            )
+        return record
 
     async def _handle(self, request: web.Request) -> web.StreamResponse:
         if request.method != "GET":

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from aiohttp import web
 
-__all__ = ["HttpServer", "RefusedError", "answer", "read_body"]
+__all__ = ["BodyRoom", "HttpServer", "RefusedError", "answer", "read_body"]
 
 logger = logging.getLogger("statefun.connectors")
 
@@ -26,6 +26,8 @@ _BACKLOG: Final = 1024
 _STOP_S: Final = 3.0
 _LINGER_S: Final = 10.0
 """So long the rest of a refused body is read, that its sender may read the answer."""
+_SMALL_BODY: Final = 64 << 10
+_RETRY_AFTER_S: Final = "1"
 _CODINGS: Final = ("", "identity", "gzip", "deflate")
 
 
@@ -73,7 +75,7 @@ class HttpServer:
         self._runner: web.AppRunner | None = None
 
     async def start(self) -> None:
-        """Listen.
+        """Listen, for as many connections as this process can have.
 
         Raises:
             ConfigurationError: If the port is taken, or may not be used.
@@ -88,6 +90,7 @@ class HttpServer:
         ) -> web.StreamResponse:
             return await self._answer(request)
 
+        _allow_connections()
         app = web.Application(client_max_size=0, middlewares=[everything])
         self._runner = web.AppRunner(
             app,
@@ -121,7 +124,8 @@ class HttpServer:
         try:
             return await self._handle(request)
         except RefusedError as refused:
-            return answer(refused.status, refused.reason)
+            later = {"Retry_After": _RETRY_AFTER_S} if refused.status == 503 else {}
+            return answer(refused.status, refused.reason, **later)
         except ConnectionError:
             raise  # nobody is left to be answered
         except Exception:
@@ -129,16 +133,55 @@ class HttpServer:
             return answer(500, "an unexpected error, see the log of the runtime")
 
 
-async def read_body(request: web.Request, max_bytes: int, patience_s: float) -> bytes:
+class BodyRoom:
+    """How many bytes of bodies that are not complete are kept, for all connections of a server.
+
+    The first `_SMALL_BODY` bytes of a body are always taken, so that senders of long bodies that
+    never end hold up nobody who sends short ones.
+
+    Args:
+        max_bytes: The most bytes, besides those.
+    """
+
+    def __init__(self, max_bytes: int = 256 << 20) -> None:
+        self._free_bytes = max_bytes
+
+    def take(self, before: int, after: int) -> None:
+        """A body grows from `before` to `after` bytes.
+
+        Raises:
+            RefusedError: If there is no room for that; nothing is taken.
+        """
+        more = _counted(after) - _counted(before)
+        if more > self._free_bytes:
+            raise RefusedError(
+                503, "too many long bodies are being sent at the same time: send again later"
+            )
+        self._free_bytes -= more
+
+    def give_back(self, size: int) -> None:
+        """A body of so many bytes is complete, or given up."""
+        self._free_bytes += _counted(size)
+
+
+def _counted(size: int) -> int:
+    return max(0, size - _SMALL_BODY)
+
+
+async def read_body(
+    request: web.Request, max_bytes: int, patience_s: float, room: BodyRoom
+) -> bytes:
     """The body of a request, decompressed.
 
     Args:
         request: The request.
         max_bytes: The longest body that is taken.
         patience_s: How long to wait for the next bytes of it.
+        room: For what of it has come.
 
     Raises:
-        RefusedError: If it is longer, is not encoded as it says, or stops coming.
+        RefusedError: If it is longer, is not encoded as it says, or stops coming; or if there is no
+            room for it.
     """
     from aiohttp import web_protocol  # noqa: PLC0415 - an optional dependency
 
@@ -156,9 +199,10 @@ async def read_body(request: web.Request, max_bytes: int, patience_s: float) -> 
                 chunk = await request.content.readany()
             if not chunk:
                 return bytes(body)
-            body += chunk
-            if len(body) > max_bytes:
+            if len(body) + len(chunk) > max_bytes:
                 raise _too_long(max_bytes)
+            room.take(len(body), len(body) + len(chunk))
+            body += chunk
     except TimeoutError:
         raise RefusedError(
             408, f"the body stopped coming: {len(body)} bytes, and none for {patience_s:g} s"
@@ -166,6 +210,19 @@ async def read_body(request: web.Request, max_bytes: int, patience_s: float) -> 
     except web_protocol.RequestPayloadError as error:
         reason = _one_line(error.__cause__ or error)
         raise RefusedError(400, f"the body is not as its headers say: {reason}") from error
+    finally:
+        room.give_back(len(body))
+
+
+def _allow_connections() -> None:
+    """Have the system allow as many open files as it can: each connection is one, often of 1024."""
+    try:
+        import resource  # noqa: PLC0415 - not on every platform
+
+        _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    except (ImportError, OSError, ValueError) as error:
+        logger.debug("the limit on open files stays as it is: %s", error)
 
 
 def _too_long(max_bytes: int) -> RefusedError:

@@ -106,6 +106,9 @@ class ControlServer:
             return {"changed": await self._edit(edit)}
         except (StatefunError, ValueError) as error:
             return {"error": str(error)}
+        except Exception:
+            logger.exception("an edit could not be made: %.200r", line)
+            return {"error": "an unexpected error, see the log of the runtime"}
 
 
 def make_edit(directory: str | Path, edit: Edit, now_ms: int) -> list[Any]:

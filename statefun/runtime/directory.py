@@ -6,7 +6,8 @@ one for a namespace; the order in which endpoints are given decides nothing.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from functools import lru_cache
+from typing import TYPE_CHECKING, Final, Protocol
 
 from statefun.errors import AlreadyRegisteredError, ConfigurationError, UnknownFunctionError
 from statefun.runtime.breaker import Breaker
@@ -20,6 +21,10 @@ if TYPE_CHECKING:
     from statefun.sdk.functions import StatefulFunctions
 
 __all__ = ["Endpoint", "FunctionDirectory"]
+
+
+_MANY_TYPENAMES: Final = 10_000
+"""So many are remembered of those that only endpoints serve."""
 
 
 class Endpoint(Protocol):
@@ -67,7 +72,10 @@ class FunctionDirectory:
     def __init__(
         self, functions: Sequence[StatefulFunctions] = (), endpoints: Sequence[Endpoint] = ()
     ) -> None:
-        self._transports: dict[str, Transport] = {}  # those found so far
+        self._transports: dict[str, Transport] = {}  # to those of this process
+        # Strangers can make up as many names in a namespace as they like.
+        self._endpoint = lru_cache(_MANY_TYPENAMES)(self._find_endpoint)
+        self._way = lru_cache(_MANY_TYPENAMES)(self._find_way)
         for registry in functions:
             self._add_functions(registry)
         self._here = tuple(self._transports)
@@ -105,13 +113,13 @@ class FunctionDirectory:
         Raises:
             UnknownFunctionError: If there is none.
         """
-        found = self._transports.get(typename)
-        if found is None:
-            endpoint = self._endpoint(typename)
-            if endpoint is None:
-                raise UnknownFunctionError(typename, self.typenames)
-            found = self._transports[typename] = endpoint.transport(typename)
-        return found
+        return self._transports.get(typename) or self._way(typename)
+
+    def _find_way(self, typename: str) -> Transport:
+        endpoint = self._endpoint(typename)
+        if endpoint is None:
+            raise UnknownFunctionError(typename, self.typenames)
+        return endpoint.transport(typename)
 
     def breaker(self, typename: str) -> Breaker | None:
         """What stands before the endpoint of a function; None before one of this process."""
@@ -135,5 +143,5 @@ class FunctionDirectory:
         """The endpoint of a function that is not of this process."""
         return None if typename in self._here else self._endpoint(typename)
 
-    def _endpoint(self, typename: str) -> Endpoint | None:
+    def _find_endpoint(self, typename: str) -> Endpoint | None:
         return next((each for each in self._endpoints if each.matches(typename)), None)

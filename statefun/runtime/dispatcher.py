@@ -3,7 +3,8 @@
 Rule 1: the engine is touched by one task, `run`, and by the calls that come in from outside on the
 same event loop; no thread ever sees it.
 Rule 2: the event loop never waits for a write. One delta at a time is written by a thread of its
-own; what happens meanwhile goes into the next.
+own; what happens meanwhile goes into the next. No calls are begun while writes fail or hang: what
+is not durable would pile up.
 Rule 3: what should not happen ends `run` with the error, and everybody who waits learns of it.
 """
 
@@ -26,7 +27,7 @@ from statefun.errors import (
     TransportError,
 )
 from statefun.runtime.setbacks import is_counted
-from statefun.runtime.transport import attempt_error
+from statefun.runtime.transport import cancelled
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterable, Sequence
@@ -60,8 +61,14 @@ _NEXT_STEPS: Final = {
 _STORE_PAUSE_MS = 1000
 """After a commit that failed, the next is tried so much later."""
 
+_STORE_PATIENCE_MS = 5000
+"""While a commit takes longer, no calls are begun."""
+
 _CLOCK_SET_MS = 100
 """If the wall clock and the uptime drift apart by more, the wall clock was set."""
+
+_FORGOTTEN_PAUSE_MS = 60_000
+"""Dead letters that are forgotten are logged so often at most."""
 
 _CANCELLED_S = 2.0
 """So long a call that was cancelled may clean up."""
@@ -98,9 +105,12 @@ class Dispatcher:
         self._writer = ThreadPoolExecutor(1, "statefun-writer") if store.is_blocking else None
         self._commit: asyncio.Future[None] | None = None
         self._commit_after_ms = 0  # by the clock's uptime
+        self._commit_late_ms = 0  # likewise
         self._epoch_ms = clock.now_ms() - clock.uptime_ms()
         self._is_store_failing = False
         self._unreachable: set[str] = set()
+        self._forgotten = 0  # dead letters of which the log has said so
+        self._forgotten_after_ms = clock.uptime_ms()
         self._idlers: list[asyncio.Future[None]] = []
         self._reason: BaseException | None = None  # why `run` ended, if it should not have
         self._is_accepting = True
@@ -112,7 +122,7 @@ class Dispatcher:
     @property
     def is_healthy(self) -> bool:
         """Whether messages are taken in and what happens becomes durable."""
-        return self._is_accepting and not self._is_store_failing
+        return self._is_accepting and not self._is_store_behind
 
     @property
     def calls_in_flight(self) -> int:
@@ -140,6 +150,7 @@ class Dispatcher:
             if line is None:
                 self._engine.deliver(target, argument, ticket)
             else:
+                self._engine.check(target, argument)
                 line.append((argument, ticket))
         except AddressBusyError:
             self._in_line[target] = deque([(argument, ticket)])
@@ -268,13 +279,22 @@ class Dispatcher:
         self._apply_outcomes()
         self._finish_commit()
         engine.tick(now_ms)
-        if not self._is_draining:
+        if not (self._is_draining or self._is_store_behind):
             self._make_calls(now_ms)
-        if self._in_line and self._is_accepting:
+        if self._in_line and self._is_accepting and not engine.is_full:
             self._admit()
         for setback in engine.take_setbacks():
             self._take_note(setback)
+        if engine.counters.expired_dead_letters > self._forgotten:
+            self._log_forgotten(self._clock.uptime_ms())
         self._set_alarm()
+
+    @property
+    def _is_store_behind(self) -> bool:
+        """Whether commits fail, or one takes very long."""
+        if self._commit is None:
+            return self._is_store_failing
+        return self._is_store_failing or self._clock.uptime_ms() >= self._commit_late_ms
 
     def _now_ms(self) -> int:
         """The time. If the clock was set, the engine learns of it first."""
@@ -312,15 +332,14 @@ class Dispatcher:
     async def _call(self, batch: Batch) -> None:
         """Make one attempt and note how it ended."""
         outcome: bytes | Exception
-        typename = batch.address.typename
         try:
-            outcome = await self._invoke(typename, batch.request)
-        except asyncio.CancelledError as error:
+            outcome = await self._invoke(batch.address.typename, batch.request)
+        except asyncio.CancelledError:
             if self._is_draining:
                 raise
-            outcome = attempt_error(batch.address, error)
-        except (Exception, SystemExit) as error:  # noqa: BLE001 - it is one failed attempt
-            outcome = attempt_error(batch.address, error)
+            outcome = cancelled(batch.address)
+        except Exception as error:  # noqa: BLE001 - it is one failed attempt
+            outcome = error
         self._outcomes.append((batch, outcome))
         self._wake.set()
 
@@ -399,6 +418,7 @@ class Dispatcher:
             return
         loop = asyncio.get_running_loop()
         self._commit = loop.run_in_executor(self._writer, self._store.commit, delta)
+        self._commit_late_ms = self._clock.uptime_ms() + _STORE_PATIENCE_MS
         self._commit.add_done_callback(lambda _: self._wake.set())
 
     def _finish_commit(self) -> None:
@@ -466,6 +486,8 @@ class Dispatcher:
 
     def _end(self) -> None:
         """Leave nobody waiting."""
+        if self._engine.counters.expired_dead_letters > self._forgotten:
+            self._log_forgotten(self._forgotten_after_ms)
         self._is_accepting = False
         self._is_draining = True
         for call in self._calls:
@@ -533,6 +555,17 @@ class Dispatcher:
             exc_info=setback.error if _has_trace(setback) else None,
             extra=facts,
         )
+
+    def _log_forgotten(self, now_ms: int) -> None:
+        """How many dead letters were forgotten since the last line."""
+        if now_ms >= self._forgotten_after_ms:
+            self._forgotten_after_ms = now_ms + _FORGOTTEN_PAUSE_MS
+            count = self._engine.counters.expired_dead_letters - self._forgotten
+            self._forgotten += count
+            logger.warning(
+                "%d dead letters were forgotten, because there were too many or they were too old",
+                count,
+            )
 
     def _log_reachable(self, typename: str) -> None:
         if typename in self._unreachable:

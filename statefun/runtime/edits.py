@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from statefun.errors import ConfigurationError, StatefunError
 from statefun.runtime.engine import Engine
+from statefun.runtime.expiry import canonical_typename
 from statefun.runtime.records import StoredEntry
 from statefun.sdk.address import Address
 
@@ -124,9 +125,7 @@ class _Anything:
 
 
 def _replay(edit: Edit, engine: Engine, reader: Reader, _: int) -> list[Any]:
-    letters = _dead_letters(edit, reader)
-    engine.replay(letters)
-    return [letter.id for letter in letters]
+    return engine.replay(_dead_letters(edit, reader))
 
 
 def _drop(edit: Edit, engine: Engine, reader: Reader, _: int) -> list[Any]:
@@ -135,7 +134,7 @@ def _drop(edit: Edit, engine: Engine, reader: Reader, _: int) -> list[Any]:
 
 
 def _dead_letters(edit: Edit, reader: Reader) -> list[DeadLetter]:
-    ids: list[int] | None = edit["ids"]
+    ids = _ids(edit)
     if ids is None:
         return list(reader.dead_letters())
     letters = []
@@ -148,10 +147,9 @@ def _dead_letters(edit: Edit, reader: Reader) -> list[DeadLetter]:
 
 
 def _release(edit: Edit, engine: Engine, reader: Reader, _: int) -> list[Any]:
-    parked = [parking.address for parking in reader.parked()]
-    addresses = parked
+    addresses = parked = {parking.address: None for parking in reader.parked()}
     if edit["addresses"] is not None:
-        addresses = [Address(*each) for each in edit["addresses"]]
+        addresses = dict.fromkeys(map(_address, edit["addresses"]))
         for address in addresses:
             if address not in parked:
                 raise ConfigurationError(f"{address} is not parked; nothing was changed")
@@ -159,8 +157,9 @@ def _release(edit: Edit, engine: Engine, reader: Reader, _: int) -> list[Any]:
 
 
 def _cancel_timers(edit: Edit, engine: Engine, reader: Reader, _: int) -> list[Any]:
-    waiting = [timer.seq for timer in reader.timers()]
-    ids: list[int] = waiting if edit["ids"] is None else edit["ids"]
+    waiting = {timer.seq: None for timer in reader.timers()}
+    given = _ids(edit)
+    ids = waiting if given is None else dict.fromkeys(given)
     for timer_id in ids:
         if timer_id not in waiting:
             raise ConfigurationError(f"no delayed message {timer_id} waits; nothing was changed")
@@ -168,7 +167,8 @@ def _cancel_timers(edit: Edit, engine: Engine, reader: Reader, _: int) -> list[A
 
 
 def _set_value(edit: Edit, engine: Engine, reader: Reader, now_ms: int) -> list[Any]:
-    address, name, typename = Address(*edit["address"]), str(edit["name"]), str(edit["typename"])
+    address, name = _address(edit["address"]), _text(edit["name"])
+    typename = canonical_typename(_text(edit["typename"]))
     known = _values(engine, reader, address).get(name)
     if known is not None and known.typename != typename:
         raise ConfigurationError(
@@ -182,7 +182,7 @@ def _set_value(edit: Edit, engine: Engine, reader: Reader, now_ms: int) -> list[
 
 
 def _delete_values(edit: Edit, engine: Engine, reader: Reader, _: int) -> list[Any]:
-    address = Address(*edit["address"])
+    address = _address(edit["address"])
     known = _values(engine, reader, address)
     names = sorted(known) if edit["names"] is None else edit["names"]
     for name in names:
@@ -198,6 +198,30 @@ def _delete_values(edit: Edit, engine: Engine, reader: Reader, _: int) -> list[A
 
 def _values(engine: Engine, reader: Reader, address: Address) -> dict[str, StoredEntry]:
     return engine.values_of(address, reader.load(address))
+
+
+def _ids(edit: Edit) -> list[int] | None:
+    ids: list[int] | None = edit["ids"]
+    if ids is None or (isinstance(ids, list) and all(isinstance(each, int) for each in ids)):
+        return ids
+    raise ConfigurationError(f"{ids!r} are no ids: write a list of numbers, or null for all")
+
+
+def _address(given: Any) -> Address:
+    if not isinstance(given, list) or len(given) != 2:
+        raise ConfigurationError(f"{given!r} is no address: write a typename and an id")
+    return Address(*map(_text, given))
+
+
+def _text(given: Any) -> str:
+    """What a store can keep as text; anything else would stand in the way of every commit."""
+    if not isinstance(given, str):
+        raise ConfigurationError(f"{given!r} is no text")
+    try:
+        given.encode()
+    except UnicodeEncodeError as error:
+        raise ConfigurationError(f"{given!r} is no text that can be kept: {error}") from error
+    return given
 
 
 _EDITS: Mapping[str, Callable[[Edit, Engine, Reader, int], list[Any]]] = {

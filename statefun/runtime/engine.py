@@ -14,7 +14,8 @@ Source:
 
 from __future__ import annotations
 
-from collections import deque
+from collections import OrderedDict, deque
+from functools import lru_cache
 from heapq import heappop, heappush
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -31,7 +32,7 @@ from statefun.runtime.counters import Counters
 from statefun.runtime.expiry import Declarations
 from statefun.runtime.ledger import Ledger
 from statefun.runtime.mailbox import Batch, Mailbox
-from statefun.runtime.policy import Rules
+from statefun.runtime.policy import WAITING_BYTES, Rules
 from statefun.runtime.receipts import Receipts
 from statefun.runtime.records import (
     DeadLetter,
@@ -49,7 +50,6 @@ from statefun.sdk.protocol import Cancellation, Incomplete, decode_reply, encode
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from statefun.runtime.policy import Limits
     from statefun.runtime.records import Delta, Released, StoredEntry
     from statefun.runtime.replies import EgressChecks, KnownFunctions
     from statefun.sdk.address import Address
@@ -58,6 +58,11 @@ if TYPE_CHECKING:
 __all__ = ["Engine"]
 
 _REASON_LENGTH = 4000
+
+_MANY_TYPENAMES = 10_000
+"""So many typenames are remembered that strangers may have made up."""
+
+_NONE_DECLARED = Declarations()
 
 _MOST_QUESTIONS = 10
 """So often a function may ask for more values for one batch; more is an invalid reply."""
@@ -91,9 +96,10 @@ class Engine:
         self._rules = rules or Rules()
         self._random = random
         self._max_resident = max_resident
-        self._limits: dict[str, Limits] = {}  # function typename → those of its addresses
-        self._declared: dict[str, Declarations] = {}  # function typename → its values
+        self._limits_of = lru_cache(_MANY_TYPENAMES)(self._rules.limits_of)
+        self._declared: dict[str, Declarations] = {}  # function typename → its values, if any
         self._mailboxes: dict[Address, Mailbox] = {}
+        self._waiting_bytes = 0  # of the messages in all mailboxes
         self._busy = 0  # how many mailboxes have a batch
         self._ready: deque[Mailbox] = deque()  # those whose batch is to be sent
         self._loads: list[Address] = []
@@ -107,7 +113,7 @@ class Engine:
     def _recover(self, recovered: Recovered) -> None:
         self._next_seq = recovered.next_seq
         self._receipts = Receipts(self._rules.receipts, recovered.receipts)
-        self._dead_letters = dict(recovered.dead_letters)  # id → when it failed last
+        self._dead_letters = OrderedDict(recovered.dead_letters)  # id → when it failed last
         self._parked = 0
         for parking in recovered.parked:
             self._mailbox(parking.address).trouble = Trouble(parking=parking)
@@ -142,16 +148,9 @@ class Engine:
             UnknownFunctionError: If there is no such function; nothing is kept.
             InvalidMessageError: If the id cannot be written as UTF-8, the message is too long, or
                 the key was used for another message; nothing is kept.
-            AddressBusyError: If too much waits for the address; nothing is kept.
+            AddressBusyError: If too much waits for the address, or for all; nothing is kept.
         """
-        if not self._functions.knows(target.typename):
-            raise UnknownFunctionError(target.typename, self._functions.typenames)
-        try:
-            target.id.encode()
-        except UnicodeEncodeError as error:
-            raise InvalidMessageError(
-                f"the id {target.id!r} of {target.typename} cannot be written as UTF-8: {error}"
-            ) from error
+        self.check(target, argument)
         if not (key and self._receipts.is_repeat((target, key), argument, now_ms)):
             self._take_in(target, argument, key, now_ms)
         else:
@@ -161,11 +160,11 @@ class Engine:
 
     def _take_in(self, target: Address, argument: bytes, key: str, now_ms: int) -> None:
         mailbox = self._mailboxes.get(target)
-        limits = self._limits_of(target.typename)
-        if len(argument) > limits.max_message_bytes:
-            raise MessageTooLargeError(
-                f"a message to {target} has {len(argument)} bytes, and the limit is "
-                f"{limits.max_message_bytes}: send less, or raise the limit of the function"
+        if self.is_full:
+            self.counters.refused_messages += 1
+            raise AddressBusyError(
+                f"{self._waiting_bytes} bytes of messages wait in the runtime for all addresses "
+                "together, and it takes no more for now: send again later"
             )
         if mailbox is not None and mailbox.is_full:
             self.counters.refused_messages += 1
@@ -181,10 +180,32 @@ class Engine:
                 self._ledger.receipt(old, None)
         self._enqueue(target, None, argument)
 
+    def check(self, target: Address, argument: bytes) -> None:
+        """Refuse a message from an ingress that could never be taken in; see `deliver`."""
+        if not self._functions.knows(target.typename):
+            raise UnknownFunctionError(target.typename, self._functions.typenames)
+        try:
+            target.id.encode()
+        except UnicodeEncodeError as error:
+            raise InvalidMessageError(
+                f"the id {target.id!r} of {target.typename} cannot be written as UTF-8: {error}"
+            ) from error
+        longest = self._limits_of(target.typename).max_message_bytes
+        if len(argument) > longest:
+            raise MessageTooLargeError(
+                f"a message to {target} has {len(argument)} bytes, and the limit is {longest}: "
+                "send less, or raise the limit of the function"
+            )
+
     def has_room(self, address: Address) -> bool:
         """Whether an address takes messages from ingresses."""
         mailbox = self._mailboxes.get(address)
-        return mailbox is None or not mailbox.is_full
+        return not self.is_full and (mailbox is None or not mailbox.is_full)
+
+    @property
+    def is_full(self) -> bool:
+        """Whether no address takes messages from ingresses."""
+        return self._waiting_bytes >= self._rules.max_waiting_bytes
 
     def replied(self, batch: Batch, reply: bytes, now_ms: int) -> None:
         """A function answered. Applied at once, whole; or not at all if the reply is invalid.
@@ -396,6 +417,7 @@ class Engine:
 
     def _put(self, message: PendingMessage) -> None:
         mailbox = self._mailboxes.get(message.target) or self._mailbox(message.target)
+        self._waiting_bytes += WAITING_BYTES + len(message.argument)
         if mailbox.put(message) and not mailbox.is_parked:
             self._busy += 1
             self._ready.append(mailbox)
@@ -406,12 +428,6 @@ class Engine:
             limits = self._limits_of(address.typename)
             mailbox = self._mailboxes[address] = Mailbox(address, limits)
         return mailbox
-
-    def _limits_of(self, typename: str) -> Limits:
-        limits = self._limits.get(typename)
-        if limits is None:
-            limits = self._limits[typename] = self._rules.limits_of(typename)
-        return limits
 
     def _batch(self, mailbox: Mailbox, declared: Declarations, now_ms: int) -> Batch:
         """The next attempt of a mailbox's messages."""
@@ -532,8 +548,11 @@ class Engine:
         """Let a ticket come out of `committed` once what has changed until now is durable."""
         self._ledger.ticket(ticket)
 
-    def replay(self, letters: Iterable[DeadLetter]) -> None:
+    def replay(self, letters: Iterable[DeadLetter]) -> list[int]:
         """Send dead letters again, as new messages; those that are no more are passed over.
+
+        Returns:
+            The ids of those that were sent.
 
         Raises:
             UnknownFunctionError: If the function of one of them does not exist; nothing is done.
@@ -542,9 +561,10 @@ class Engine:
         for letter in letters:
             if not self._functions.knows(letter.target.typename):
                 raise UnknownFunctionError(letter.target.typename, self._functions.typenames)
-        for letter in letters:
-            if self.forget_dead_letter(letter.id):
-                self._enqueue(letter.target, letter.caller, letter.argument)
+        replayed = [letter for letter in letters if self.forget_dead_letter(letter.id)]
+        for letter in replayed:
+            self._enqueue(letter.target, letter.caller, letter.argument)
+        return [letter.id for letter in replayed]
 
     def forget_dead_letter(self, letter_id: int) -> bool:
         """Forget a dead letter; returns whether there was one."""
@@ -594,15 +614,15 @@ class Engine:
     # --- values -----------------------------------------------------------------------------------
 
     def _declarations(self, typename: str) -> Declarations:
-        declared = self._declared.get(typename)
-        if declared is None:
-            declared = self._declared[typename] = Declarations()
-        return declared
+        return self._declared.get(typename, _NONE_DECLARED)
 
     def _declare(self, mailbox: Mailbox, batch: Batch, missing: tuple[MissingValue, ...]) -> None:
         self.counters.incomplete_replies += 1
-        declared = self._declarations(mailbox.address.typename)
+        typename = mailbox.address.typename
+        declared = self._declared.get(typename) or Declarations()
         declared.declare(missing)
+        if declared:
+            self._declared[typename] = declared
         mailbox.asked += 1
         if mailbox.asked > _MOST_QUESTIONS:
             raise RemoteProtocolError(
@@ -677,7 +697,9 @@ class Engine:
 
     def _finish(self, mailbox: Mailbox) -> list[PendingMessage]:
         """Be done with the messages of a batch and let the next one follow; returns them."""
+        size = mailbox.size
         finished = mailbox.advance()
+        self._waiting_bytes -= len(finished) * WAITING_BYTES + size - mailbox.size
         for message in finished:
             self._ledger.message_went(message.seq)
         if mailbox.taken is None:

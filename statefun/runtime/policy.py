@@ -15,13 +15,25 @@ from statefun.runtime.retry import Backoff, RetryPolicy
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-__all__ = ["OUTCOMES", "FailurePolicy", "Limits", "Outcome", "Retention", "Rules", "choose"]
+__all__ = [
+    "OUTCOMES",
+    "WAITING_BYTES",
+    "FailurePolicy",
+    "Limits",
+    "Outcome",
+    "Retention",
+    "Rules",
+    "choose",
+]
 
 Outcome: TypeAlias = Literal["dead-letter", "drop", "park", "fail"]
 """What becomes of a message that used up its attempts. `dead-letter`: it is kept apart, with the
 reason, until somebody replays or drops it. `drop`: it is forgotten. `park`: its address is held,
 with everything that waits for it, until somebody releases it. `fail`: the runtime stops, as a
 cluster does."""
+
+WAITING_BYTES: Final = 1000
+"""What a waiting message needs in memory besides its value, about."""
 
 OUTCOMES: Final[tuple[Outcome, ...]] = ("dead-letter", "drop", "park", "fail")
 
@@ -142,6 +154,8 @@ class Rules:
         limits: The limits likewise.
         dead_letters: How many dead letters are kept, and how long.
         receipts: How many idempotency keys are remembered, and how long.
+        max_waiting_bytes: From so many bytes of messages for all addresses together on, nothing is
+            taken in from ingresses; each message counts with its length and `WAITING_BYTES`.
         endpoint_failure: What the endpoint of a function says, if `failure` says nothing about it.
         endpoint_limits: The same for limits.
     """
@@ -150,8 +164,15 @@ class Rules:
     limits: Limits | Mapping[str, Limits] | None = None
     dead_letters: Retention = Retention()
     receipts: Retention = Retention(100_000, 24 * 3_600_000)
+    max_waiting_bytes: int = 1 << 30
     endpoint_failure: Callable[[str], FailurePolicy | None] = _nothing
     endpoint_limits: Callable[[str], Limits | None] = _nothing
+
+    def __post_init__(self) -> None:
+        if self.max_waiting_bytes < 1:
+            raise ConfigurationError(
+                f"max_waiting_bytes is {self.max_waiting_bytes}: write 1 or more"
+            )
 
     def failure_of(self, typename: str) -> FailurePolicy:
         """The policy of a function."""

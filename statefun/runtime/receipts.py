@@ -5,6 +5,7 @@ Law: within the retention, a key stands for one message to one address. The olde
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from hashlib import blake2b
 from typing import TYPE_CHECKING
 
@@ -32,7 +33,8 @@ class Receipts:
 
     def __init__(self, retention: Retention, recovered: Mapping[ReceiptKey, Receipt]) -> None:
         self._retention = retention
-        self._receipts = dict(recovered)
+        # Not a dict: finding its first item takes the longer, the more were removed before it.
+        self._receipts = OrderedDict(recovered)
 
     def __len__(self) -> int:
         return len(self._receipts)

@@ -112,7 +112,6 @@ class Endpoint:
         self._tls = None if self.options.tls is None else self.options.tls.context()
         self._namespace, self._name = parse_functions(functions)
         self._sessions: dict[str, aiohttp.ClientSession] = {}
-        self._transports: dict[str, HttpTransport] = {}
         self._turns: asyncio.Semaphore | None = None
 
     @property
@@ -133,12 +132,8 @@ class Endpoint:
         return is_meant and name not in _NO_NAMES
 
     def transport(self, typename: str) -> HttpTransport:
-        """The transport to a function that `matches`; the same one each time."""
-        transport = self._transports.get(typename)
-        if transport is None:
-            transport = HttpTransport(self.url(typename), self)
-            self._transports[typename] = transport
-        return transport
+        """The transport to a function that `matches`."""
+        return HttpTransport(self.url(typename), self)
 
     def url(self, typename: str) -> str:
         """Where a function that `matches` is called."""

@@ -93,6 +93,8 @@ class Runtime:
         failure: What becomes of messages that functions fail on; for all functions, or by
             `namespace/name`, `namespace/*` and `*`. It goes before what endpoints say.
         limits: How much an address may have, likewise.
+        max_waiting_bytes: From so many bytes of messages waiting for all addresses together on,
+            ingresses are refused: they are all in memory. Each counts with 1,000 besides its value.
         dead_letters: How many dead letters are kept, and how long.
         idempotency_keys: How many idempotency keys are remembered, and how long.
         random: Gives a number from 0 up to 1, for the policies.
@@ -122,6 +124,7 @@ class Runtime:
         clock: Clock | None = None,
         failure: FailurePolicy | Mapping[str, FailurePolicy] | None = None,
         limits: Limits | Mapping[str, Limits] | None = None,
+        max_waiting_bytes: int = 1 << 30,
         dead_letters: Retention | None = None,
         idempotency_keys: Retention | None = None,
         random: Callable[[], float] = chance.random,
@@ -146,6 +149,7 @@ class Runtime:
             limits,
             dead_letters or kept.dead_letters,
             idempotency_keys or kept.receipts,
+            max_waiting_bytes,
             self._directory.failure,
             self._directory.limits,
         )
@@ -247,7 +251,8 @@ class Runtime:
     async def send(self, message: Message) -> None:
         """Send a message to a function; returns once it is durable.
 
-        While too much waits for the address, or while nothing can be stored, this waits too.
+        While too much waits for the address, or for all, and while nothing can be stored, this
+        waits too.
 
         Raises:
             UnknownFunctionError: If no function and no endpoint serves the typename.

@@ -44,6 +44,7 @@ commits, whole ones, and nothing else does."""
 FILE_NAME = "statefun.db"
 LOCK_NAME = "lock"
 _SHORTEST_FILE = 512
+_LARGEST_INTEGER = (1 << 63) - 1  # of SQLite
 
 _HINTS = {
     "SQLITE_NOTADB": "it is no SQLite database. Move it away, or choose another data directory",
@@ -133,6 +134,8 @@ class SqliteReader:
 
     def dead_letter(self, letter_id: int) -> DeadLetter | None:
         """One of them, None if there is none of that id."""
+        if not 0 < letter_id <= _LARGEST_INTEGER:
+            return None
         return next(self._dead_letters("WHERE id = ?", (letter_id,)), None)
 
     def parked(self) -> Iterator[Parking]:

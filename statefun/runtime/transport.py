@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 from statefun.errors import TransportError
 from statefun.sdk.handler import RequestReplyHandler
 
-__all__ = ["InProcessTransport", "Transport", "attempt_error"]
+__all__ = ["InProcessTransport", "Transport", "cancelled"]
 
 
 class Transport(Protocol):
@@ -40,18 +40,12 @@ class InProcessTransport:
         self.invoke = RequestReplyHandler(functions).handle_async
 
 
-def attempt_error(address: Address, error: BaseException) -> Exception:
-    """What ended an attempt, as an error after which it is made again.
+def cancelled(address: Address) -> TransportError:
+    """Why an attempt failed that was cancelled though nobody outside of the call wanted that.
 
-    Args:
-        address: Whom the attempt was for.
-        error: What came out of it; an `Exception` is returned as it is.
+    Whatever else a function may raise is an `InvocationError` of its handler.
     """
-    if isinstance(error, Exception):
-        return error
-    failure = TransportError(
-        f"the call of {address} was ended by its own code, which raised {error!r}: "
-        "let the function return, or raise an Exception"
+    return TransportError(
+        f"the call of {address} was cancelled by its own code: let the function return, or raise "
+        "an Exception"
     )
-    failure.__cause__ = error
-    return failure

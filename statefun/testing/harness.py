@@ -15,7 +15,7 @@ from statefun.runtime.directory import FunctionDirectory
 from statefun.runtime.engine import Engine
 from statefun.runtime.memory import MemoryStore
 from statefun.runtime.policy import Rules
-from statefun.runtime.transport import attempt_error
+from statefun.runtime.transport import cancelled
 from statefun.runtime.values import EgressValue, visible_values
 from statefun.sdk.address import Address
 from statefun.sdk.functions import StatefulFunctions
@@ -193,9 +193,10 @@ class Harness:
     def _invoke(self, batch: Batch) -> None:
         try:
             reply = self._handlers[batch.address.typename].handle_sync(batch.request)
-        except (Exception, SystemExit, CancelledError) as error:  # noqa: BLE001 - a failed attempt
-            failure = attempt_error(batch.address, error)
-            self._engine.failed(batch, failure, self.clock.now_ms())
+        except CancelledError:
+            self._engine.failed(batch, cancelled(batch.address), self.clock.now_ms())
+        except Exception as error:  # noqa: BLE001 - it is one failed attempt
+            self._engine.failed(batch, error, self.clock.now_ms())
         else:
             self._engine.replied(batch, reply, self.clock.now_ms())
 

@@ -6,22 +6,26 @@ import asyncio
 import gzip
 import random
 import re
+import socket
+import sys
 import zlib
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from typing import TYPE_CHECKING
 
 import pytest
 
 from statefun.connectors.http import HttpIngress
+from statefun.connectors.server import BodyRoom
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Iterator
 
     from statefun.sdk.address import Address
 
 PATIENCE_S = 20
 SHORT_PATIENCE_S = 0.3
 MUTATIONS = 400
+CONNECTIONS = 10_000
 TYPE = b"Content-Type: application/vnd.a/b\r\n"
 GOOD = b"PUT /a/b/c HTTP/1.1\r\nHost: x\r\n" + TYPE + b"Content-Length: 3\r\n\r\nabc"
 CHUNKED = (
@@ -308,6 +312,96 @@ async def test_half_requests_hold_up_nobody() -> None:
         for number, connection in enumerate(waiting):
             await connection.send(GOOD[number % len(GOOD) :])
         assert [await connection.answer() for connection in waiting] == [(200, "")] * 200
+
+
+SERVER = """
+import asyncio, resource
+from statefun.connectors.http import HttpIngress
+from statefun.connectors.server import BodyRoom
+
+async def deliver(target, argument, key=""):
+    pass
+
+async def main():
+    ingress = HttpIngress(0)
+    await ingress.start(deliver)
+    print(ingress.port, flush=True)
+    await asyncio.Event().wait()
+
+resource.setrlimit(resource.RLIMIT_NOFILE, (256, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
+asyncio.run(main())
+"""
+
+
+@pytest.fixture
+def many_files() -> Iterator[None]:
+    """As many open files as the system allows this process."""
+    resource = pytest.importorskip("resource")
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if before[1] < CONNECTIONS + 500:
+        pytest.skip(f"the system allows {before[1]} open files")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (before[1], before[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_NOFILE, before)
+
+
+@pytest.mark.usefixtures("many_files")
+@pytest.mark.timeout(60)
+async def test_ten_thousand_connections_hold_up_nobody() -> None:
+    """However few files the shell allows by itself: the server asks for what the system allows."""
+    server = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", SERVER, stdout=asyncio.subprocess.PIPE
+    )
+    assert server.stdout is not None
+    address = ("127.0.0.1", int(await server.stdout.readline()))
+    loop = asyncio.get_running_loop()
+    half, rest = GOOD[:40], GOOD[40:]
+
+    with ExitStack() as closing:
+        closing.callback(server.kill)
+        sockets = []
+        for _ in range(CONNECTIONS):
+            connection = closing.enter_context(socket.socket())
+            connection.settimeout(0)
+            await loop.sock_connect(connection, address)
+            await loop.sock_sendall(connection, half)
+            sockets.append(connection)
+
+        async with asyncio.timeout(PATIENCE_S):
+            for connection in sockets[::100]:
+                await loop.sock_sendall(connection, rest)
+            answers = {await loop.sock_recv(each, 12) for each in sockets[::100]}
+
+    await server.wait()
+    assert answers == {b"HTTP/1.1 200"}
+
+
+async def test_long_bodies_that_never_end_do_not_fill_the_memory() -> None:
+    """Those that are too many are refused; short ones go on, and whoever leaves makes room."""
+    size = 200_000
+    head = GOOD.partition(b"Content-Length")[0] + b"Content-Length: %d\r\n\r\n" % size
+    async with serving(Ingress(max_body_bytes=size)) as ingress:
+        ingress.ingress._room = BodyRoom(3 * size)
+        slow = [await ingress.connect() for _ in range(4)]
+        for connection in slow:
+            await connection.send(head + bytes(size - 1))
+        full = head + bytes(size)
+        async with asyncio.timeout(PATIENCE_S):
+            while (refused := await ingress.ask(full))[0] == 200:
+                pass  # what was sent has not all come yet
+        short = await ingress.ask(GOOD)
+
+        slow[0].writer.close()
+        async with asyncio.timeout(PATIENCE_S):
+            while (await ingress.ask(full))[0] == 503:
+                pass  # it is not known yet that it left
+        for connection in slow[1:]:
+            await connection.send(b"x")
+        long = [await connection.answer() for connection in slow[1:]]
+
+    sentence = "too many long bodies are being sent at the same time: send again later"
+    assert refused == (503, sentence)
+    assert (short, long) == ((200, ""), [(200, "")] * 3)
 
 
 async def test_stopping_does_not_wait_for_half_requests() -> None:

@@ -196,14 +196,30 @@ async def test_a_reader_that_hung_up_behind_its_request_takes_nothing(*, is_rese
 async def test_a_record_of_a_topic_no_longer_configured_stays_in_the_store(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """It is neither handed out nor reported as delivered, and a warning says so."""
-    async with reading((1, playground("gone", "x")), (2, playground("greetings", "y"))) as reader:
+    """It is neither handed out nor reported as delivered; one warning says so, not one a record."""
+    gone = [(number, playground("gone", "x")) for number in (1, 2, 4)]
+    async with reading(*gone, (3, playground("greetings", "y"))) as reader:
+        assert (await reader.get("/greetings"))[2] == b"y"
+
+    assert reader.delivered == [3]
+    [sentence] = caplog.messages
+    assert sentence == (
+        f"egress {PLAYGROUND_EGRESS} keeps 3 records that it cannot write, the first is 1: "
+        f"the egress {PLAYGROUND_EGRESS} has no topic 'gone': it has 'greetings', 'other topic'; "
+        "add it to the module file, or correct the function"
+    )
+
+
+async def test_a_record_that_another_egress_accepted_stays_in_the_store(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """A module file may give the name of an egress to another kind; the runtime starts."""
+    foreign = encode_typed_value("t/other", b"x")
+    async with reading((1, foreign), (2, playground("greetings", "y"))) as reader:
         assert (await reader.get("/greetings"))[2] == b"y"
 
     assert reader.delivered == [2]
-    assert caplog.messages == [
-        f"egress {PLAYGROUND_EGRESS} keeps record 1: the topic 'gone' is no longer configured"
-    ]
+    assert "cannot write a 't/other'" in caplog.text
 
 
 @pytest.mark.parametrize(

@@ -140,6 +140,7 @@ def test_what_failed_and_what_was_received_is_there_after_reopening(kept: Kept) 
     assert list(store.recover().receipts) == [(A, "K"), (B, "ä\0")]
     assert list(store.dead_letters()) == [letters[1], letters[2], letters[3]]
     assert (store.dead_letter(2), store.dead_letter(4)) == (letters[2], None)
+    assert store.dead_letter(1 << 70) is None
     assert list(store.parked()) == [parked[1], parked[0]]
 
 

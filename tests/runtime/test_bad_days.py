@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sqlite3
+import sys
 from contextlib import closing
 from datetime import timedelta
 from functools import partial
@@ -15,12 +16,14 @@ import pytest
 from statefun.errors import (
     ConfigurationError,
     GivenUpError,
+    MessageTooLargeError,
     RuntimeStoppedError,
+    StatefunError,
     StoreError,
     TransportError,
     UnknownFunctionError,
 )
-from statefun.runtime import Backoff, FailurePolicy, Limits, ManualClock, Runtime, edits
+from statefun.runtime import Backoff, FailurePolicy, Limits, ManualClock, Retention, Runtime, edits
 from statefun.runtime.breaker import Breaker
 from statefun.runtime.records import Delta, StoredEntry
 from statefun.runtime.sqlite import FILE_NAME, SqliteReader, SqliteStore
@@ -114,6 +117,34 @@ async def test_a_dead_letter_survives_and_is_replayed(tmp_path: Path) -> None:
         assert await runtime.dead_letters() == []
 
 
+async def test_dead_letters_that_are_forgotten_are_logged_once_a_minute(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """How many, not each; a flood of them is no flood of lines."""
+    program, clock, said = Program(), ManualClock(), []
+
+    async with Runtime(
+        program.functions,
+        data=None,
+        clock=clock,
+        failure=FailurePolicy(retry=NO_RETRY),
+        dead_letters=Retention(max_count=1),
+    ) as runtime:
+        for advance_s in (0, 0, 30, 30, 0):
+            for _ in range(3):
+                await runtime.send(to("bad"))
+                await runtime.idle()
+            clock.advance(advance_s * SECOND)
+            said.append([line for line in caplog.messages if "forgotten" in line])
+    said.append([line for line in caplog.messages if "forgotten" in line])
+
+    lines = [
+        f"{count} dead letters were forgotten, because there were too many or they were too old"
+        for count in (1, 10, 3)
+    ]
+    assert said == [lines[:1], lines[:1], lines[:1], lines[:1], lines[:2], lines]
+
+
 async def test_the_policy_fail_stops_the_runtime_and_keeps_the_message(tmp_path: Path) -> None:
     """Whoever watches gets the error; after mending, the message is delivered."""
     program = Program()
@@ -131,6 +162,60 @@ async def test_the_policy_fail_stops_the_runtime_and_keeps_the_message(tmp_path:
     async with Runtime(program.functions, data=tmp_path) as runtime:
         await runtime.idle()
     assert program.seen == ["bad"]
+
+
+DEADLY = """
+import asyncio, os, sys
+from statefun import StatefulFunctions, message_builder
+from statefun.runtime import Runtime
+
+functions, are_sent = StatefulFunctions(), asyncio.Event()
+
+@functions.bind("t/a")
+async def deadly(context, message):
+    await are_sent.wait()
+    if message.as_string() == "deadly":
+        os._exit(9)
+
+async def main(data, *messages):
+    async with Runtime(functions, data=data) as runtime:
+        for each in messages:
+            await runtime.send(message_builder("t/a", "1", str_value=each))
+        are_sent.set()
+        await runtime.idle()
+
+asyncio.run(main(*sys.argv[1:]))
+"""
+
+
+async def test_a_message_that_ends_the_process_is_given_up_without_its_function(
+    tmp_path: Path,
+) -> None:
+    """Each start meets it again; one start without the function makes dead letters of what waits.
+
+    The bad one is dropped, and the others are sent again once the function is back.
+    """
+    exit_codes = []
+    for messages in (["deadly", "good"], [], []):
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-c", DEADLY, str(tmp_path), *messages
+        )
+        exit_codes.append(await process.wait())
+    with closing(SqliteStore(tmp_path)) as store:
+        waiting = [message.seq for message in store.messages(A)]
+
+    async with Runtime(StatefulFunctions(), data=tmp_path) as runtime:
+        await runtime.idle()
+        letters = [letter.id for letter in await runtime.dead_letters()]
+        await runtime.edit(edits.drop(waiting[:1]))
+    program = Program()
+    async with Runtime(program.functions, data=tmp_path) as runtime:
+        await runtime.edit(edits.replay(None))
+        await runtime.send(to("next"))
+        await runtime.idle()
+
+    assert (exit_codes, letters) == ([9, 9, 9], waiting)
+    assert program.seen == ["good", "next"]
 
 
 async def test_a_parked_address_is_released_by_hand(tmp_path: Path) -> None:
@@ -175,6 +260,51 @@ async def test_what_an_edit_names_must_be_there() -> None:
         assert (await runtime.state("t/a", "1"))["count"].value == 1
 
 
+@pytest.mark.parametrize(
+    ("edit", "sentence"),
+    [
+        (edits.set_value(Address("t/a", "\udcff"), "n", "t/t", b""), "is no text that can be kept"),
+        (edits.set_value(A, "n\udcff", "t/t", b""), "is no text that can be kept"),
+        (edits.set_value(A, "n", "t/\udcff", b""), "is no text that can be kept"),
+        (edits.set_value(A, "n", "nonsense", b""), "not of the form 'namespace/name'"),
+        ({**edits.set_value(A, "n", "t/t", b""), "address": ["t/a", None]}, "None is no text"),
+        ({**edits.set_value(A, "n", "t/t", b""), "address": ["t/a", 5]}, "5 is no text"),
+        ({**edits.set_value(A, "n", "t/t", b""), "address": "t/a 1"}, "'t/a 1' is no address"),
+        ({**edits.set_value(A, "n", "t/t", b""), "name": None}, "None is no text"),
+        (edits.drop([2**70]), f"there is no dead letter {2**70}"),
+        ({"edit": "replay", "ids": "all"}, "'all' are no ids"),
+        ({"edit": "cancel-timers", "ids": [[1]]}, r"\[\[1\]\] are no ids"),
+        ({"edit": "release", "addresses": [[1, 2]]}, "1 is no text"),
+    ],
+)
+async def test_an_edit_that_could_not_be_kept_is_refused(
+    tmp_path: Path, edit: edits.Edit, sentence: str
+) -> None:
+    """It neither ends the runtime nor stands in the way of its commits."""
+    program = Program()
+    async with Runtime(program.functions, data=tmp_path) as runtime:
+        with pytest.raises(StatefunError, match=sentence):
+            await runtime.edit(edit)
+
+        await runtime.send(to("x"))
+        assert (runtime.is_healthy, runtime.metrics().failed_commits) == (True, 0)
+
+
+async def test_an_edit_says_what_it_changed_and_nothing_else() -> None:
+    """A dead letter that another edit has just sent again is not sent again twice."""
+    program = Program()
+    async with Runtime(program.functions, data=None, failure=FailurePolicy(retry=NO_RETRY)) as rt:
+        await rt.send(to("bad"))
+        await rt.idle()
+        [letter] = await rt.dead_letters()
+        program.is_mended = True
+
+        changed = await asyncio.gather(rt.edit(edits.replay(None)), rt.edit(edits.replay(None)))
+        await rt.idle()
+
+    assert (list(changed), program.seen) == ([[letter.id], []], ["bad"])
+
+
 # --- too much -------------------------------------------------------------------------------------
 
 
@@ -196,6 +326,40 @@ async def test_a_send_of_this_process_waits_for_room(most: int) -> None:
 
     assert taken == most + 1
     assert [name for name in program.seen if name != "other"] == names
+
+
+async def test_a_send_of_this_process_waits_for_room_in_the_runtime() -> None:
+    """Whatever its address is; what it waits for is that others are worked on."""
+    program = Program()
+    program.open.clear()
+    async with Runtime(program.functions, data=None, max_waiting_bytes=2500) as runtime:
+        sends = [asyncio.create_task(runtime.send(to("x", str(number)))) for number in range(20)]
+        await until(lambda: sum(send.done() for send in sends) == 3)
+        taken = runtime.metrics().counters.ingress_messages
+        program.open.set()
+        await asyncio.gather(*sends)
+        await runtime.idle()
+
+    assert (taken, len(program.seen)) == (3, 20)
+
+
+async def test_what_is_too_long_is_refused_behind_others_that_wait_for_room_too() -> None:
+    """By whom it is sent, at once; the runtime and those in line go on."""
+    program = Program()
+    program.open.clear()
+    limits = Limits(max_waiting=1, max_message_bytes=100)
+    async with Runtime(program.functions, data=None, limits=limits) as runtime:
+        await runtime.send(to("0"))
+        waiting = asyncio.create_task(runtime.send(to("1")))
+        await asyncio.sleep(0)
+
+        with pytest.raises(MessageTooLargeError, match="the limit is 100"):
+            await runtime.send(to("x" * 1000))
+
+        program.open.set()
+        await waiting
+        await runtime.idle()
+    assert program.seen == ["0", "1"]
 
 
 async def test_who_waits_for_room_learns_that_the_runtime_stops() -> None:

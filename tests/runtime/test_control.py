@@ -14,7 +14,7 @@ import pytest
 
 from statefun.errors import ConfigurationError, StoreError, StoreLockedError
 from statefun.runtime import FailurePolicy, ManualClock, Runtime, edits
-from statefun.runtime.control import SOCKET_NAME, make_edit
+from statefun.runtime.control import SOCKET_NAME, ControlServer, make_edit
 from statefun.runtime.retry import Backoff
 from statefun.runtime.sqlite import SqliteReader, SqliteStore
 from statefun.sdk.address import Address
@@ -204,6 +204,26 @@ async def test_anything_but_an_edit_is_answered_by_an_error(tmp_path: Path, line
 
         assert list(answer) == ["error"]
         assert runtime.is_healthy
+
+
+async def test_an_edit_that_breaks_something_is_answered_too(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Whoever asked does not wait for nothing; the log has the traceback."""
+
+    async def broken(edit: edits.Edit) -> list[Any]:
+        raise OverflowError("too much")
+
+    SqliteStore(tmp_path).close()
+    server = ControlServer(tmp_path, broken)
+    await server.start()
+    with pytest.raises(ConfigurationError, match="an unexpected error, see the log of the runtime"):
+        await made(tmp_path, an_int(7))
+    await server.stop()
+
+    assert [str(record.exc_info and record.exc_info[1]) for record in caplog.records] == [
+        "too much"
+    ]
 
 
 async def test_who_says_nothing_does_not_hold_up_the_end(tmp_path: Path) -> None:

@@ -4,8 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from statefun.errors import AddressBusyError, IdempotencyConflictError, MessageTooLargeError
-from statefun.runtime.policy import Limits, Retention
+from statefun.errors import (
+    AddressBusyError,
+    ConfigurationError,
+    IdempotencyConflictError,
+    MessageTooLargeError,
+    UnknownFunctionError,
+)
+from statefun.runtime.policy import WAITING_BYTES, Limits, Retention, Rules
 from statefun.sdk.address import Address
 from tests.runtime.driver import START_MS, A, B, Driver, Effects, rules, text
 
@@ -69,6 +75,50 @@ def test_an_address_over_its_limit_takes_no_more_from_outside(limits: Limits) ->
     assert [seen.messages for seen in first] == [["0"], ["other"]]
     assert [seen.messages for seen in driver.drain()] == [["1", "2"], ["3"]]
     assert driver.engine.counters.refused_messages == 1
+
+
+def test_a_runtime_over_its_limit_takes_no_more_from_outside() -> None:
+    """What waits for all addresses together has to fit into memory, after a restart too."""
+    limited = rules(max_waiting_bytes=3 * (WAITING_BYTES + len(text("0"))))
+    driver = Driver(rules=limited)
+    for number in range(3):
+        driver.send(Address("t/a", str(number)), "0")
+    driver.commit()
+    restarted = driver.restarted(rules=limited)
+
+    for each in (driver, restarted):
+        with pytest.raises(AddressBusyError, match=r"bytes of messages wait .* all addresses"):
+            each.send(OTHER, "refused")
+        assert not each.engine.has_room(OTHER)
+        first, *others = each.batches()
+        each.answer(first, Effects().send(A, "x").send(A, "y"))
+        assert not each.engine.has_room(OTHER)
+        for batch in others:
+            each.answer(batch)
+        each.drain()
+        each.send(OTHER, "other")
+        assert [seen.messages for seen in each.drain()] == [["other"]]
+
+
+def test_a_parked_address_counts_for_the_limit_of_the_runtime() -> None:
+    """It needs its memory, too; released and worked on, it makes room again."""
+    most = 2 * (WAITING_BYTES + len(text("0")))
+    driver = Driver(rules=rules("park", max_waiting_bytes=most))
+    driver.send(A, "0")
+    driver.fail(driver.batch(), UnknownFunctionError("t/a", ()))
+    driver.send(A, "1")
+    when_parked = driver.engine.has_room(OTHER)
+
+    driver.engine.release(A)
+    driver.drain()
+
+    assert (when_parked, driver.engine.has_room(OTHER)) == (False, True)
+
+
+def test_a_limit_that_makes_no_sense_is_refused() -> None:
+    """With what to write instead."""
+    with pytest.raises(ConfigurationError, match="max_waiting_bytes is 0: write 1 or more"):
+        Rules(max_waiting_bytes=0)
 
 
 def test_messages_of_functions_and_timers_are_never_refused() -> None:

@@ -139,7 +139,7 @@ def test_a_value_written_before_its_address_was_loaded_is_not_lost() -> None:
     assert [seen.state for seen in restarted.take()] == [{"n": "new", "m": "old"}]
 
 
-def test_a_stored_value_of_another_type_stops_its_address_and_no_other() -> None:
+def test_for_a_stored_value_of_another_type_messages_are_given_up_and_others_go_on() -> None:
     """A type is fixed for as long as a value of it is stored."""
     driver = Driver()
     driver.declare("n", typename="t/old")
@@ -157,6 +157,7 @@ def test_a_stored_value_of_another_type_stops_its_address_and_no_other() -> None
             "give the new type another name"
         )
     ]
+    assert (restarted.engine.dead_letters, restarted.engine.is_idle) == (1, True)
     restarted.send(Address("t/a", "other"), "x")
     assert [seen.state for seen in restarted.take()] == [{"n": None}]
 

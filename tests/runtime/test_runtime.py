@@ -83,8 +83,8 @@ def has_failed(runtime: Runtime, commits: int) -> bool:
     return runtime.metrics().failed_commits == commits
 
 
-def has_worked(runtime: Runtime, messages: int) -> bool:
-    return runtime.metrics().counters.invocations == messages
+def has_taken_in(runtime: Runtime, messages: int) -> bool:
+    return runtime.metrics().counters.ingress_messages == messages
 
 
 class GatedStore(MemoryStore):
@@ -317,7 +317,7 @@ async def test_while_the_disk_is_full_nothing_is_acknowledged_and_then_it_goes_o
         for failures in (1, 2, 3):
             await until(partial(has_failed, runtime, failures))
             sends.append(asyncio.create_task(runtime.send(to("t/count"))))
-            await until(partial(has_worked, runtime, failures + 2))
+            await until(partial(has_taken_in, runtime, failures + 2))
             clock.advance(timedelta(seconds=1))
         clock.advance(timedelta(seconds=1))
         await until(partial(has_failed, runtime, 4))  # nobody sends, and it is tried all the same
@@ -335,6 +335,59 @@ async def test_while_the_disk_is_full_nothing_is_acknowledged_and_then_it_goes_o
         ),
         "commits succeed again",
     ]
+
+
+def endless() -> StatefulFunctions:
+    """Never at rest: each message brings the next."""
+    functions = StatefulFunctions()
+
+    @functions.bind("t/endless")
+    async def again(context: Context, message: Message) -> None:
+        context.send(to("t/endless"))
+
+    return functions
+
+
+async def turns(runtime: Runtime) -> int:
+    """How many messages the functions work on in many turns of the event loop."""
+    before = runtime.metrics().counters.invocations
+    for _ in range(200):
+        await asyncio.sleep(0)
+    return runtime.metrics().counters.invocations - before
+
+
+async def test_while_nothing_can_be_stored_functions_wait() -> None:
+    """Else what is not durable would pile up in memory for as long as the disk is full."""
+    store, clock = FullStore(), ManualClock()
+    async with RuntimeOn(store, endless(), clock=clock) as runtime:
+        await runtime.send(to("t/endless"))
+        store.is_full = True
+        await until(partial(has_failed, runtime, 1))
+        await turns(runtime)  # the call that was under way ends
+
+        while_full = await turns(runtime)
+        store.is_full = False
+        clock.advance(timedelta(seconds=1))
+        await until(lambda: runtime.is_healthy)
+
+        assert (while_full, await turns(runtime) > 0) == (0, True)
+
+
+async def test_while_a_commit_takes_very_long_functions_wait() -> None:
+    """A disk that hangs is no better than a full one."""
+    store, clock = GatedStore(), ManualClock()
+    async with RuntimeOn(store, endless(), clock=clock) as runtime:
+        sending = asyncio.create_task(runtime.send(to("t/endless")))
+        at_first = await turns(runtime)
+        clock.advance(timedelta(seconds=5))
+        await turns(runtime)
+
+        while_it_hangs, is_healthy = await turns(runtime), runtime.is_healthy
+        store.gate.set()
+        await sending
+
+        assert (at_first > 0, while_it_hangs, is_healthy) == (True, 0, False)
+        assert (await turns(runtime) > 0, runtime.is_healthy) == (True, True)
 
 
 async def test_the_loop_rests_while_a_commit_is_tried_again() -> None:
@@ -606,6 +659,32 @@ async def test_a_function_that_ends_more_than_itself_is_tried_again(
         await runtime.idle()
 
     assert attempts == 2
+
+
+async def test_a_function_that_cancels_its_own_call_is_tried_again(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Only a runtime that stops cancels calls for good."""
+    functions, attempts = StatefulFunctions(), 0
+
+    @functions.bind("t/once")
+    async def once(context: Context, message: Message) -> None:
+        nonlocal attempts
+        attempts += 1
+        task = asyncio.current_task()
+        if attempts == 1 and task is not None:
+            task.cancel()
+        await asyncio.sleep(0)
+
+    clock = ManualClock()
+    async with Runtime(functions, data=None, clock=clock) as runtime:
+        await runtime.send(to("t/once"))
+        await until(lambda: runtime.metrics().counters.failed_attempts)
+        clock.advance(timedelta(milliseconds=100))
+        await runtime.idle()
+
+    assert attempts == 2
+    assert "the call of t/once '1' was cancelled by its own code" in caplog.text
 
 
 @pytest.mark.parametrize("hours", [-1, 1])

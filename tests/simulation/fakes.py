@@ -77,6 +77,7 @@ class FakeStore:
         if outage is None or outage.are_stored:
             self._kept.commit(delta)
             simulation.stored(delta)
+        process.is_full = outage is not None
         if outage is not None:
             simulation.note("the commit fails%s", ", but is stored" * outage.are_stored)
             raise StoreError("the disk is full")

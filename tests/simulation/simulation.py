@@ -93,6 +93,7 @@ class Process:
         is_stopping: Whether it is being stopped in an orderly way.
         may_end: Whether it is right that it ends by itself.
         is_mending: Whether somebody replays and releases what was given up.
+        is_full: Whether its last commit failed; then functions wait.
         flying: The attempt that is in flight for an address.
         retry_by: When, by the clock, an address that failed is tried again at the latest.
         declared: The values that are known of a function, as its replies named them.
@@ -107,6 +108,7 @@ class Process:
         self.is_stopping = False
         self.may_end = False
         self.is_mending = False
+        self.is_full = False
         self.flying: dict[Address, Batch] = {}
         self.retry_by: dict[Address, int] = {}
         self.declared: dict[str, dict[str, Spec]] = {}
@@ -612,7 +614,7 @@ class Simulation:
             world = self.model.world
             if due := world.due(now_ms):
                 self._break("no timer is late", f"{due[0]} is")
-            for address, queue in world.queues.items():
+            for address, queue in world.queues.items() if not process.is_full else ():
                 held = queue and address not in process.flying and address not in world.parked
                 if held and process.retry_by.get(address, 0) < now_ms:
                     self._break("no address is held up by others", f"{address} has {queue}")

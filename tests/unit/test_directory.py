@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from weakref import WeakSet
 
 import pytest
 
@@ -13,6 +14,7 @@ from statefun.runtime.transport import InProcessTransport
 from statefun.sdk.functions import StatefulFunctions
 
 if TYPE_CHECKING:
+    from statefun.runtime.transport import Transport
     from statefun.sdk.context import Context
     from statefun.sdk.messages import Message
 
@@ -51,6 +53,19 @@ def test_a_function_of_this_process_goes_before_any_endpoint() -> None:
     directory = FunctionDirectory([functions("t/one")], [SPECIFIC, NAMESPACE])
 
     assert isinstance(directory.transport("t/one"), InProcessTransport)
+
+
+def test_names_that_somebody_made_up_do_not_pile_up() -> None:
+    """An endpoint for a namespace takes any; those not asked for lately are forgotten."""
+    directory = FunctionDirectory([functions("t/one")], [NAMESPACE])
+    ways: WeakSet[Transport] = WeakSet()
+
+    for number in range(11_000):
+        assert directory.knows(f"t/made-up-{number}")
+        ways.add(directory.transport(f"t/made-up-{number}"))
+
+    assert len(ways) == 10_000
+    assert directory.transport("t/made-up-10999") is directory.transport("t/made-up-10999")
 
 
 def test_a_typename_that_nobody_serves_is_unknown() -> None:

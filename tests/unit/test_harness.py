@@ -66,6 +66,14 @@ async def exits(context: Context, message: Message) -> None:
     raise ENDS[message.as_int() or 0]
 
 
+@functions.bind("t/cancels")
+async def cancels(context: Context, message: Message) -> None:
+    task = asyncio.current_task()
+    assert task is not None
+    task.cancel()
+    await asyncio.sleep(0)
+
+
 FLAKY_CALLS: list[int] = []
 ENDS: list[BaseException] = [SystemExit(3), asyncio.CancelledError(), RecursionError("too deep")]
 
@@ -189,6 +197,21 @@ def test_whatever_a_function_raises_is_a_failed_attempt(end: int) -> None:
 
     assert [setback.attempts for setback in harness.failures] == [1, 2]
     assert [type(setback.error.__cause__) for setback in harness.failures] == [type(ENDS[end])] * 2
+
+
+def test_a_function_that_cancels_itself_is_a_failed_attempt() -> None:
+    """Nobody else could have done it; the error says so."""
+    harness = Harness(functions, raise_failures=False)
+    harness.send("t/cancels", "a", str_value="x")
+
+    harness.run()
+
+    assert [str(setback.error) for setback in harness.failures] == [
+        (
+            "the call of t/cancels 'a' was cancelled by its own code: let the function return, or "
+            "raise an Exception"
+        )
+    ]
 
 
 def test_a_reply_that_no_engine_accepts_is_a_failure(harness: Harness) -> None:
