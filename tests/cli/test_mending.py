@@ -164,7 +164,7 @@ def test_parked_addresses_are_listed_and_released(folder: Path) -> None:
     [entry] = stopped
     assert [each["address"] for each in parked] == [entry["address"]]
     assert line.startswith("t/count '1'  ")
-    assert "2 waiting, 1 attempts on 'bad' (io.statefun.types/string): t/count '1' sent" in line
+    assert "2 waiting, 1 attempt on 'bad' (io.statefun.types/string): t/count '1' sent" in line
     assert {key: entry[key] for key in ("address", "message", "caller", "waiting", "attempts")} == {
         "address": {"typename": "t/count", "id": "1"},
         "message": {"typename": "io.statefun.types/string", "value": "bad"},
