@@ -98,3 +98,19 @@ def test_a_parked_address_stays_parked_under_another_policy(folder: Path) -> Non
     assert parked["address"] == {"typename": "t/count", "id": "1"}
     assert released == Outcome(0, "released t/count '1'\n", "")
     assert as_json(folder, "parked", "list") == []
+
+
+def test_another_policy_gets_past_a_message_that_stops_the_runtime(folder: Path) -> None:
+    """For the one function that it is about."""
+    here = ("--functions", "program:functions", "--on-failure", "fail")
+    with run(folder, INGRESS, *here) as server:
+        send(folder, server, "bad")
+        code = server.wait()
+
+    with run(folder, INGRESS, *here, "--on-failure", "t/count=dead-letter") as server:
+        send(folder, server, "good")
+        wait_for_count(folder, 1)
+        stopped = server.stop()
+
+    [letter] = as_json(folder, "dead-letters", "list")
+    assert (code, stopped, letter["message"]["value"]) == (1, 0, "bad")
