@@ -42,9 +42,11 @@ _EXAMPLES: Final = {
     "targets": "[com.example/greeter]",
     "streams": "[{stream: my-stream, valueType: com.example/Hello, targets: [com.example/hi]}]",
 }
+_ENDPOINT_V2: Final = "io.statefun.endpoints.v2/http"
 _HINTS: Final = {
     "timeouts": "write it inside 'transport'",
     "transports": "write 'transport'",
+    **dict.fromkeys(("transport", "failureMode", "retry"), f"only {_ENDPOINT_V2!r} has it"),
     "maxRetries": "no engine has it; for this runtime write 'retry: {attempts: …}'",
 }
 _ADVICE: Final = {

@@ -226,6 +226,19 @@ def test_an_idempotency_key_holds_over_a_kill(folder: Path) -> None:
     assert [status for status, _ in answers] == [200, 200, 200, 409, 200]
 
 
+def test_a_message_may_be_sent_with_a_key(folder: Path) -> None:
+    """Then it is safe to send it again, whatever became of the answer."""
+    with run(folder) as server:
+        to = ("t/count", "1", "x", "--to", server.url("ingress"), "--key")
+        codes = [statefun("send", *to, key, cwd=folder).code for key in ("K", "K", "ü")]
+        wait_for_count(folder, 2)
+        no_key = statefun("send", *to, "a\nb", cwd=folder)
+
+    assert codes == [0, 0, 0]
+    assert no_key.code == 2
+    assert no_key.err.startswith("statefun send: argument --key: 'a\\nb' cannot be a key")
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "line"),
     [

@@ -464,6 +464,20 @@ def test_an_unknown_key_is_a_warning(folder: Path) -> None:
     ]
 
 
+def test_a_key_of_the_other_endpoint_is_told_where_it_belongs(folder: Path) -> None:
+    """The older kind has none of what the newer one has."""
+    older = dedent(ENDPOINT).replace("v2", "v1")
+
+    reading = read(folder, f"{older}  retry: {{attempts: 3}}\n  failureMode: park\n")
+
+    known = "known keys: functions, urlPathTemplate, maxNumBatchRequests, timeouts"
+    hint = f"only 'io.statefun.endpoints.v2/http' has it; {known}"
+    assert (errors(reading), warnings(reading)) == (
+        [],
+        [f"1.yaml:5: unknown key 'retry': {hint}", f"1.yaml:6: unknown key 'failureMode': {hint}"],
+    )
+
+
 def test_a_file_in_which_nothing_stands_is_a_warning(folder: Path) -> None:
     """Strict or not; it is hardly what was meant."""
     reading = read(folder, ENDPOINT, "# nothing\n", strict=True)
