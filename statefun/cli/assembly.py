@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +12,7 @@ from statefun.errors import ConfigurationError
 from statefun.runtime import Durability, FailurePolicy, Runtime
 from statefun.runtime.dialects import DEFAULT_DIALECT
 from statefun.runtime.module import Module, load_modules
-from statefun.runtime.policy import choose
+from statefun.runtime.policy import Rules
 from statefun.sdk.functions import StatefulFunctions
 from statefun.serve.target import load_functions
 
@@ -92,18 +92,23 @@ def assemble(
 def _failures(
     functions: Sequence[StatefulFunctions], module: Module, on_failure: Mapping[str, Outcome]
 ) -> dict[str, FailurePolicy]:
-    """What becomes of messages by function, where it is not for the files to say."""
+    """What becomes of messages by function, where it is not for the files alone to say."""
     given = {pattern: FailurePolicy(outcome) for pattern, outcome in on_failure.items()}
-    default = given.pop("*", FailurePolicy())
+    named = {pattern: policy for pattern, policy in given.items() if pattern != "*"}
     here = [name for each in functions for name in each.typenames]
-    known = [*here, *(spec.functions for spec in module.endpoints)]
-    for pattern in given:
-        if not any(_overlap(pattern, each) for each in known):
+    elsewhere = {spec.functions: spec.failure(module.dialect) for spec in module.endpoints}
+    for pattern in named:
+        if not any(_overlap(pattern, each) for each in (*here, *elsewhere)):
             raise ConfigurationError(
                 f"--on-failure names {pattern!r}, and no function is: write one of "
-                f"{', '.join(known)}"
+                f"{', '.join([*here, *elsewhere])}"
             )
-    return given | {name: choose(name, given) or default for name in here}
+    failures: dict[str, FailurePolicy] = {}
+    for name in (*named, *elsewhere):
+        if not named.keys().isdisjoint((name, f"{name.rpartition('/')[0]}/*")):
+            then = Rules(named).failure_of(name).then
+            failures[name] = replace(Rules(elsewhere).failure_of(name), then=then)
+    return failures | {name: Rules(given).failure_of(name) for name in here}
 
 
 def _overlap(one: str, other: str) -> bool:

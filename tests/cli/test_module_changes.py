@@ -114,3 +114,19 @@ def test_another_policy_gets_past_a_message_that_stops_the_runtime(folder: Path)
 
     [letter] = as_json(folder, "dead-letters", "list")
     assert (code, stopped, letter["message"]["value"]) == (1, 0, "bad")
+
+
+def test_another_policy_leaves_the_retries_of_the_file(folder: Path) -> None:
+    """What is not said on the command line is as the file says."""
+    retry = "  retry: {attempts: 2, first: 1 ms}\n  failureMode: fail\n"
+    with Server("serve", "program:functions", "--port", "0", cwd=folder) as endpoint:
+        module = (
+            f"{INGRESS}---\nkind: io.statefun.endpoints.v2/http\nspec:\n  functions: t/*\n"
+            f"  urlPathTemplate: {endpoint.url('serve')}/another-path\n{retry}"
+        )
+        with run(folder, module, "--on-failure", "t/count=park") as server:
+            send(folder, server, "x")
+            while not (parked := as_json(folder, "parked", "list")):
+                pass
+
+    assert parked[0]["attempts"] == 2
