@@ -5,21 +5,23 @@ from __future__ import annotations
 import json
 import sys
 from argparse import ArgumentTypeError
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from statefun.errors import InvalidTypenameError, StatefunError
 from statefun.runtime.dialects import DEFAULT_DIALECT, DIALECTS
 from statefun.sdk.address import parse_typename
 
 if TYPE_CHECKING:
-    from argparse import ArgumentParser
+    from argparse import ArgumentParser, Namespace
+    from collections.abc import Callable, Sequence
 
 __all__ = [
+    "Actions",
     "CommandError",
     "UsageError",
+    "add_address",
     "add_data",
     "add_dialect",
-    "add_json",
     "parse_port",
     "parse_seconds",
     "parse_target",
@@ -110,9 +112,38 @@ def add_dialect(parser: ArgumentParser, text: str) -> None:
     )
 
 
-def add_json(parser: ArgumentParser) -> None:
-    """The option `--json`."""
-    parser.add_argument("--json", action="store_true", help="print JSON and nothing else")
+def add_address(parser: ArgumentParser, nargs: Literal["?"] | None = None) -> None:
+    """The two arguments of an address; with `?` as `nargs` they can be left out."""
+    parser.add_argument("typename", nargs=nargs, type=parse_type, metavar="NS/TYPE")
+    parser.add_argument("id", nargs=nargs, type=parse_text, metavar="ID")
+
+
+class Actions:
+    """The actions of a command about a data directory, such as `list`.
+
+    Args:
+        commands: Where the command is added.
+        name: The command's.
+        text: What it is for.
+        parents: Whose options every action has, besides `--data` and `--json`.
+    """
+
+    def __init__(
+        self, commands: Any, name: str, text: str, parents: Sequence[ArgumentParser]
+    ) -> None:
+        parser = commands.add_parser(name, help=text, description=text)
+        self._actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
+        self._parents = parents
+
+    def add(self, name: str, run: Callable[[Namespace], int], text: str) -> ArgumentParser:
+        """Add an action; its own arguments are still to be added."""
+        parser: ArgumentParser = self._actions.add_parser(
+            name, parents=self._parents, help=text, description=text
+        )
+        parser.set_defaults(run=run)
+        add_data(parser)
+        parser.add_argument("--json", action="store_true", help="print JSON and nothing else")
+        return parser
 
 
 def say(line: str) -> None:

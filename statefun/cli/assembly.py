@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -12,11 +12,12 @@ from statefun.errors import ConfigurationError
 from statefun.runtime import Durability, FailurePolicy, Runtime
 from statefun.runtime.dialects import DEFAULT_DIALECT
 from statefun.runtime.module import Module, load_modules
+from statefun.runtime.policy import Rules
 from statefun.sdk.functions import StatefulFunctions
 from statefun.serve.target import load_functions
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from statefun.runtime.policy import Outcome
 
@@ -45,7 +46,7 @@ def assemble(
     host: str = "127.0.0.1",
     strict: bool = False,
     dialect: str = DEFAULT_DIALECT,
-    on_failure: Outcome = "dead-letter",
+    on_failure: Mapping[str, Outcome] | None = None,
     drain: timedelta = timedelta(seconds=10),
 ) -> Assembly:
     """Make a runtime of module files and of functions of this process.
@@ -60,7 +61,9 @@ def assemble(
         host: Where the ingresses and egresses listen.
         strict: Whether an unknown key in a file is an error.
         dialect: The engine that the files were written for.
-        on_failure: What becomes of messages that functions of this process fail on.
+        on_failure: What becomes of messages that functions fail on, by `namespace/name` or
+            `namespace/*`, which go before what files say; and by `*`, for all others of this
+            process.
         drain: How long calls that are under way may go on when the runtime stops.
 
     Raises:
@@ -73,7 +76,6 @@ def assemble(
     if not files:
         ingresses = (HttpIngress(DEFAULT_INGRESS_PORT, host),)
     egresses = tuple(HttpEgress(spec.port, spec.topics, host, spec.id) for spec in module.egresses)
-    failure = FailurePolicy(on_failure)
     runtime = Runtime(
         functions,
         data=data,
@@ -81,10 +83,38 @@ def assemble(
         endpoints=[spec.endpoint(module.dialect) for spec in module.endpoints],
         ingresses=ingresses,
         egresses=egresses,
-        failure={name: failure for each in functions for name in each.typenames},
+        failure=_failures(functions, module, on_failure or {}),
         drain=drain,
     )
     return Assembly(runtime, ingresses, egresses)
+
+
+def _failures(
+    functions: Sequence[StatefulFunctions], module: Module, on_failure: Mapping[str, Outcome]
+) -> dict[str, FailurePolicy]:
+    """What becomes of messages by function, where it is not for the files alone to say."""
+    given = {pattern: FailurePolicy(outcome) for pattern, outcome in on_failure.items()}
+    named = {pattern: policy for pattern, policy in given.items() if pattern != "*"}
+    here = [name for each in functions for name in each.typenames]
+    elsewhere = {spec.functions: spec.failure(module.dialect) for spec in module.endpoints}
+    for pattern in named:
+        if not any(_overlap(pattern, each) for each in (*here, *elsewhere)):
+            raise ConfigurationError(
+                f"--on-failure names {pattern!r}, and no function is: write one of "
+                f"{', '.join([*here, *elsewhere])}"
+            )
+    failures: dict[str, FailurePolicy] = {}
+    for name in (*named, *elsewhere):
+        if not named.keys().isdisjoint((name, f"{name.rpartition('/')[0]}/*")):
+            then = Rules(named).failure_of(name).then
+            failures[name] = replace(Rules(elsewhere).failure_of(name), then=then)
+    return failures | {name: Rules(given).failure_of(name) for name in here}
+
+
+def _overlap(one: str, other: str) -> bool:
+    """Whether two of `namespace/name` and `namespace/*` have a function in common."""
+    same_namespace = one.rpartition("/")[0] == other.rpartition("/")[0]
+    return one == other or (same_namespace and (one.endswith("/*") or other.endswith("/*")))
 
 
 def _functions(target: str) -> StatefulFunctions:

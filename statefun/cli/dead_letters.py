@@ -5,9 +5,18 @@ from __future__ import annotations
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
-from statefun.cli.arguments import CommandError, add_data, add_json, say, say_json
+from statefun.cli.arguments import Actions, CommandError, say, say_json
 from statefun.cli.editing import add_choice, chosen, make, parse_id
-from statefun.cli.wording import describe, describe_address, rfc3339, show, show_time, value_of
+from statefun.cli.wording import (
+    describe,
+    describe_address,
+    rfc3339,
+    show,
+    show_attempts,
+    show_error,
+    show_time,
+    value_of,
+)
 from statefun.runtime import edits
 from statefun.runtime.sqlite import SqliteReader
 
@@ -22,26 +31,12 @@ __all__ = ["add"]
 def add(commands: Any, *parents: ArgumentParser) -> None:
     """Add the command."""
     text = "look at the messages that were given up, send them again, or forget them"
-    parser = commands.add_parser("dead-letters", help=text, description=text)
-    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
-    text = "all of them, oldest first"
-    list_parser = actions.add_parser("list", parents=parents, help=text, description=text)
-    list_parser.set_defaults(run=run_list)
-    text = "one of them, with everything that is known"
-    show_parser = actions.add_parser("show", parents=parents, help=text, description=text)
+    actions = Actions(commands, "dead-letters", text, parents)
+    actions.add("list", run_list, "all of them, oldest first")
+    show_parser = actions.add("show", run_show, "one of them, with everything that is known")
     show_parser.add_argument("id", type=parse_id, metavar="ID")
-    show_parser.set_defaults(run=run_show)
-    text = "send them again, oldest first, as new messages"
-    replay_parser = actions.add_parser("replay", parents=parents, help=text, description=text)
-    replay_parser.set_defaults(run=run_replay)
-    text = "forget them"
-    drop_parser = actions.add_parser("drop", parents=parents, help=text, description=text)
-    drop_parser.set_defaults(run=run_drop)
-    for each in (replay_parser, drop_parser):
-        add_choice(each)
-    for each in (list_parser, show_parser, replay_parser, drop_parser):
-        add_data(each)
-        add_json(each)
+    add_choice(actions.add("replay", run_replay, "send them again, oldest first, as new messages"))
+    add_choice(actions.add("drop", run_drop, "forget them"))
 
 
 def run_list(arguments: Namespace) -> int:
@@ -55,7 +50,8 @@ def run_list(arguments: Namespace) -> int:
             value = value_of(letter.argument)
             say(
                 f"{letter.id}  {show_time(letter.last_failed_ms)}  to {letter.target}: "
-                f"{show(value)} ({value.typename}), {letter.attempts} attempts: {letter.error}"
+                f"{show(value)} ({value.typename}), {show_attempts(letter.attempts)}: "
+                f"{show_error(letter.error)}"
             )
     return 0
 
@@ -78,7 +74,7 @@ def run_show(arguments: Namespace) -> int:
         ("address", letter.target),
         ("caller", letter.caller or "an ingress"),
         ("message", f"{show(value)} ({value.typename})"),
-        ("error", letter.error),
+        ("error", show_error(letter.error)),
         ("attempts", letter.attempts),
         ("first failed", show_time(letter.first_failed_ms)),
         ("last failed", show_time(letter.last_failed_ms)),

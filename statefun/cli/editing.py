@@ -6,6 +6,7 @@ from argparse import ArgumentTypeError
 from typing import TYPE_CHECKING, Any
 
 from statefun.cli.arguments import UsageError, say, say_json
+from statefun.cli.wording import show_name
 from statefun.runtime.clock import SystemClock
 from statefun.runtime.control import make_edit
 
@@ -16,10 +17,13 @@ if TYPE_CHECKING:
 
 __all__ = ["add_choice", "chosen", "make", "parse_id"]
 
+_LAST_ID = (1 << 63) - 1
+
 
 def parse_id(text: str) -> int:
     """The number of something."""
-    if not (text.isascii() and text.isdecimal()):
+    is_number = text.isascii() and text.isdecimal() and len(text) <= len(str(_LAST_ID))
+    if not (is_number and int(text) <= _LAST_ID):
         raise ArgumentTypeError(f"{text!r} is no id: write a number that 'list' shows")
     return int(text)
 
@@ -69,4 +73,4 @@ def _show(changed: Any) -> str:
     if isinstance(changed, list):
         typename, address_id = changed
         return f"{typename} {address_id!r}"
-    return str(changed)
+    return show_name(str(changed))

@@ -5,17 +5,18 @@ from __future__ import annotations
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
-from statefun.cli.arguments import (
-    UsageError,
-    add_data,
-    add_json,
-    parse_text,
-    parse_type,
-    say,
-    say_json,
-)
+from statefun.cli.arguments import Actions, UsageError, add_address, say, say_json
 from statefun.cli.editing import make
-from statefun.cli.wording import describe, describe_address, rfc3339, show, show_time, value_of
+from statefun.cli.wording import (
+    describe,
+    describe_address,
+    rfc3339,
+    show,
+    show_attempts,
+    show_error,
+    show_time,
+    value_of,
+)
 from statefun.runtime import edits
 from statefun.runtime.sqlite import SqliteReader
 from statefun.sdk.address import Address
@@ -31,20 +32,12 @@ __all__ = ["add"]
 def add(commands: Any, *parents: ArgumentParser) -> None:
     """Add the command."""
     text = "look at the addresses that are held because a message failed there, and release them"
-    parser = commands.add_parser("parked", help=text, description=text)
-    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
-    text = "all of them, with the message that failed"
-    list_parser = actions.add_parser("list", parents=parents, help=text, description=text)
-    list_parser.set_defaults(run=run_list)
+    actions = Actions(commands, "parked", text, parents)
+    actions.add("list", run_list, "all of them, with the message that failed")
     text = "go on with an address, or with all; the message that failed is tried again"
-    release_parser = actions.add_parser("release", parents=parents, help=text, description=text)
-    release_parser.add_argument("typename", nargs="?", type=parse_type, metavar="NS/TYPE")
-    release_parser.add_argument("id", nargs="?", type=parse_text, metavar="ID")
+    release_parser = actions.add("release", run_release, text)
+    add_address(release_parser, "?")
     release_parser.add_argument("--all", action="store_true", help="all there are")
-    release_parser.set_defaults(run=run_release)
-    for each in (list_parser, release_parser):
-        add_data(each)
-        add_json(each)
 
 
 def run_list(arguments: Namespace) -> int:
@@ -59,7 +52,7 @@ def run_list(arguments: Namespace) -> int:
             failed = f" on {show(value)} ({value.typename})" if value else ""
             say(
                 f"{parking.address}  {show_time(parking.last_failed_ms)}  {len(messages)} waiting, "
-                f"{parking.attempts} attempts{failed}: {parking.error}"
+                f"{show_attempts(parking.attempts)}{failed}: {show_error(parking.error)}"
             )
     return 0
 

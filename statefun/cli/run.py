@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 import sys
+from argparse import ArgumentTypeError
 from contextlib import AsyncExitStack
 from datetime import timedelta
 from threading import Event, Thread
@@ -18,6 +19,7 @@ from statefun.cli.arguments import (
     parse_port,
     parse_seconds,
     parse_target,
+    parse_type,
     say,
 )
 from statefun.runtime.policy import OUTCOMES
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from statefun.cli.admin import AdminServer
     from statefun.cli.assembly import Assembly
     from statefun.runtime import Runtime
+    from statefun.runtime.policy import Outcome
 
 __all__ = ["add", "run"]
 
@@ -75,10 +78,14 @@ def add(commands: Any, *parents: ArgumentParser) -> None:
     )
     parser.add_argument(
         "--on-failure",
-        choices=OUTCOMES,
-        default=OUTCOMES[0],
-        help="what becomes of a message that a function of --functions fails on again and again; "
-        "for an endpoint its failureMode says so (default: %(default)s)",
+        action="append",
+        default=[],
+        type=_parse_failure,
+        metavar="[NS/TYPE=]POLICY",
+        help="what becomes of a message that a function fails on again and again: "
+        f"{', '.join(OUTCOMES)} (default: {OUTCOMES[0]}). Without NS/TYPE, or NS/*, it is for all "
+        "functions of --functions; with one it goes before that, and before the failureMode of an "
+        "endpoint. May be given several times",
     )
     parser.add_argument(
         "--drain",
@@ -92,6 +99,18 @@ def add(commands: Any, *parents: ArgumentParser) -> None:
     )
     add_dialect(parser, "the engine that the module files were written for")
     parser.set_defaults(run=run)
+
+
+def _parse_failure(text: str) -> tuple[str, Outcome]:
+    """Which functions, and what becomes of their messages."""
+    pattern, _, outcome = text.rpartition("=")
+    for each in OUTCOMES:
+        if each == outcome:
+            return parse_type(pattern) if pattern else "*", each
+    raise ArgumentTypeError(
+        f"{text!r} is no policy: write one of {', '.join(OUTCOMES)}, for example 'park' or "
+        "'com.example/greeter=park'"
+    )
 
 
 def run(arguments: Namespace) -> int:
@@ -108,7 +127,7 @@ def run(arguments: Namespace) -> int:
         host=arguments.host,
         strict=arguments.strict,
         dialect=arguments.dialect,
-        on_failure=arguments.on_failure,
+        on_failure=dict(arguments.on_failure),
         drain=timedelta(seconds=arguments.drain),
     )
     _allow_connections()

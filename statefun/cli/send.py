@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from argparse import ArgumentTypeError
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
@@ -68,7 +69,19 @@ def add(commands: Any, *parents: ArgumentParser) -> None:
         metavar="URL",
         help="the ingress of the runtime (default: %(default)s)",
     )
+    parser.add_argument(
+        "--key",
+        type=_parse_key,
+        help="an idempotency key: a message that is sent again with its key is delivered once",
+    )
     parser.set_defaults(run=run)
+
+
+def _parse_key(text: str) -> str:
+    """Text that can stand in the header `Idempotency-Key`."""
+    if not parse_text(text).strip() or not text.isprintable():
+        raise ArgumentTypeError(f"{text!r} cannot be a key: write some text without line ends")
+    return text
 
 
 def run(arguments: Namespace) -> int:
@@ -77,9 +90,11 @@ def run(arguments: Namespace) -> int:
     if not target.id:
         raise UsageError("the ID is empty, and the HTTP ingress takes no empty ids: pass another")
     _check_type(arguments.type)
-    status, reason = _put(
-        arguments.to, target, arguments.type, encode_value(arguments.value, arguments.type)
-    )
+    headers = {"Content-Type": f"application/vnd.{arguments.type}".encode()}
+    if arguments.key is not None:
+        headers["Idempotency-Key"] = arguments.key.encode()
+    body = encode_value(arguments.value, arguments.type)
+    status, reason = _put(arguments.to, target, headers, body)
     if status != _OK:
         raise CommandError(f"{arguments.to} answered {status}: {reason}")
     say(f"sent to {target}")
@@ -111,12 +126,11 @@ def encode_value(text: str, typename: str) -> bytes:
         raise UsageError(f"{text!r} is no {typename}: write {form}") from error
 
 
-def _put(root: str, target: Address, value_type: str, body: bytes) -> tuple[int, str]:
+def _put(root: str, target: Address, headers: dict[str, bytes], body: bytes) -> tuple[int, str]:
     segments = (*parse_typename(target.typename), target.id)
     path = "".join("/" + quote(segment, safe="").replace(".", "%2E") for segment in segments)
     connection = _connection(root)
     try:
-        headers = {"Content-Type": f"application/vnd.{value_type}".encode()}
         connection.request("PUT", urlsplit(root).path.rstrip("/") + path, body, headers)
         answer = connection.getresponse()
         return answer.status, answer.read().decode(errors="replace").strip()

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from argparse import ArgumentTypeError
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 from statefun.cli.arguments import (
+    Actions,
     CommandError,
-    add_data,
-    add_json,
+    add_address,
     parse_text,
     parse_type,
     say,
@@ -16,7 +17,7 @@ from statefun.cli.arguments import (
 )
 from statefun.cli.editing import make
 from statefun.cli.send import encode_value
-from statefun.cli.wording import describe, show
+from statefun.cli.wording import describe, show, show_name
 from statefun.runtime import edits
 from statefun.runtime.clock import SystemClock
 from statefun.runtime.sqlite import SqliteReader
@@ -33,23 +34,18 @@ __all__ = ["add"]
 def add(commands: Any, *parents: ArgumentParser) -> None:
     """Add the command."""
     text = "look at state and edit it, whether the runtime is running or not"
-    parser = commands.add_parser("state", help=text, description=text)
-    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
-    text = "the ids of a function that have state"
-    list_parser = actions.add_parser("list", parents=parents, help=text, description=text)
+    actions = Actions(commands, "state", text, parents)
+    list_parser = actions.add("list", run_list, "the ids of a function that have state")
     list_parser.add_argument("typename", type=parse_type, metavar="NS/TYPE")
-    list_parser.set_defaults(run=run_list)
-    text = "the values of an address"
-    get_parser = actions.add_parser("get", parents=parents, help=text, description=text)
-    get_parser.add_argument("typename", type=parse_type, metavar="NS/TYPE")
-    get_parser.add_argument("id", type=parse_text, metavar="ID")
-    get_parser.add_argument("name", nargs="?", metavar="NAME", help="only this value")
-    get_parser.set_defaults(run=run_get)
+    get_parser = actions.add("get", run_get, "the values of an address")
+    add_address(get_parser)
+    get_parser.add_argument(
+        "name", nargs="?", type=parse_text, metavar="NAME", help="only this value"
+    )
     text = "set one value of an address; a value that is there keeps its type"
-    set_parser = actions.add_parser("set", parents=parents, help=text, description=text)
-    set_parser.add_argument("typename", type=parse_type, metavar="NS/TYPE")
-    set_parser.add_argument("id", type=parse_text, metavar="ID")
-    set_parser.add_argument("name", type=parse_text, metavar="NAME")
+    set_parser = actions.add("set", run_set, text)
+    add_address(set_parser)
+    set_parser.add_argument("name", type=_parse_name, metavar="NAME")
     set_parser.add_argument(
         "value", type=parse_text, metavar="VALUE", help="put -- before one that begins with -"
     )
@@ -59,16 +55,17 @@ def add(commands: Any, *parents: ArgumentParser) -> None:
         metavar="TYPENAME",
         help="the type of VALUE (default: that of the value that is there, or a string)",
     )
-    set_parser.set_defaults(run=run_set)
     text = "delete one value of an address, or all of them"
-    delete_parser = actions.add_parser("delete", parents=parents, help=text, description=text)
-    delete_parser.add_argument("typename", type=parse_type, metavar="NS/TYPE")
-    delete_parser.add_argument("id", type=parse_text, metavar="ID")
+    delete_parser = actions.add("delete", run_delete, text)
+    add_address(delete_parser)
     delete_parser.add_argument("name", nargs="?", type=parse_text, metavar="NAME")
-    delete_parser.set_defaults(run=run_delete)
-    for each in (list_parser, get_parser, set_parser, delete_parser):
-        add_data(each)
-        add_json(each)
+
+
+def _parse_name(text: str) -> str:
+    """The name of a value that a function can have."""
+    if not text:
+        raise ArgumentTypeError("it is empty, and no value has such a name: write one")
+    return parse_text(text)
 
 
 def run_list(arguments: Namespace) -> int:
@@ -84,7 +81,7 @@ def run_list(arguments: Namespace) -> int:
         say_json(ids)
     else:
         for each in ids:
-            say(each if each.isprintable() and each else repr(each))
+            say(show_name(each))
     return 0
 
 
@@ -102,7 +99,7 @@ def run_get(arguments: Namespace) -> int:
         say_json({"values": {name: describe(values[name]) for name in sorted(values)}})
     else:
         for name in sorted(values):
-            say(f"{name}: {show(values[name])} ({values[name].typename})")
+            say(f"{show_name(name)}: {show(values[name])} ({values[name].typename})")
     return 0
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
-from statefun.cli.arguments import add_data, add_json, say, say_json
+from statefun.cli.arguments import Actions, say, say_json
 from statefun.cli.editing import add_choice, chosen, make
 from statefun.cli.wording import describe, rfc3339, show, show_time, value_of
 from statefun.runtime import edits
@@ -22,18 +22,10 @@ __all__ = ["add"]
 def add(commands: Any, *parents: ArgumentParser) -> None:
     """Add the command."""
     text = "look at the delayed messages waiting, and cancel them, runtime running or not"
-    parser = commands.add_parser("timers", help=text, description=text)
-    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
-    text = "the delayed messages waiting, in the order in which they fire"
-    list_parser = actions.add_parser("list", parents=parents, help=text, description=text)
-    list_parser.set_defaults(run=run_list)
+    actions = Actions(commands, "timers", text, parents)
+    actions.add("list", run_list, "the delayed messages waiting, in the order in which they fire")
     text = "cancel delayed messages, by the ids that 'list' shows"
-    cancel_parser = actions.add_parser("cancel", parents=parents, help=text, description=text)
-    add_choice(cancel_parser)
-    cancel_parser.set_defaults(run=run_cancel)
-    for each in (list_parser, cancel_parser):
-        add_data(each)
-        add_json(each)
+    add_choice(actions.add("cancel", run_cancel, text))
 
 
 def run_list(arguments: Namespace) -> int:

@@ -14,7 +14,17 @@ from statefun.sdk.protocol import decode_typed_value
 if TYPE_CHECKING:
     from statefun.sdk.address import Address
 
-__all__ = ["describe", "describe_address", "rfc3339", "show", "show_time", "value_of"]
+__all__ = [
+    "describe",
+    "describe_address",
+    "rfc3339",
+    "show",
+    "show_attempts",
+    "show_error",
+    "show_name",
+    "show_time",
+    "value_of",
+]
 
 
 def describe(value: Value) -> dict[str, Any]:
@@ -40,6 +50,26 @@ def show(value: Value) -> str:
         return repr(value.value)
     except SerializationError:
         return repr(value.data)
+
+
+def show_name(name: str) -> str:
+    """A name or an id for a reader: in quotes if it is no plain word."""
+    is_plain = name.isprintable() and name and not set(name) & set(" ,:'\"\\")
+    return name if is_plain else repr(name)
+
+
+def show_error(error: str) -> str:
+    """An error on one line, without characters that a terminal would obey."""
+    words = (
+        "".join(each if each.isprintable() else repr(each)[1:-1] for each in word)
+        for word in error.split()
+    )
+    return " ".join(words)
+
+
+def show_attempts(number: int) -> str:
+    """A number of attempts for a reader."""
+    return "1 attempt" if number == 1 else f"{number} attempts"
 
 
 def describe_address(address: Address | None) -> dict[str, str] | None:

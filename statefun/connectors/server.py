@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import socket
 from typing import TYPE_CHECKING, Final
 
 from statefun.errors import ConfigurationError
@@ -107,9 +108,11 @@ class HttpServer:
             await site.start()
         except OSError as error:
             reason = os.strerror(error.errno) if error.errno and error.errno > 0 else str(error)
+            advice = "stop what uses the port, or choose another one"
+            if isinstance(error, socket.gaierror):
+                reason, advice = str(error.strerror), "write the name or the address of this host"
             raise ConfigurationError(
-                f"cannot listen on {self.host}:{self.port}: {reason}; stop what uses the port, or "
-                "choose another one"
+                f"cannot listen on {self.host}:{self.port}: {reason}; {advice}"
             ) from error
         self.port = self._runner.addresses[0][1]
 

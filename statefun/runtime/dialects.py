@@ -53,6 +53,7 @@ _KINESIS: Final = frozenset({"io.statefun.kinesis.v1/ingress", "io.statefun.kine
 _PIPELINE: Final = frozenset({"io.statefun_tasks.v1/pipeline"})
 _KZM_KEYS: Final = frozenset({"forwardHeaders", "invalidRecordHandling", "streamArn"})
 _FRANSKING_KEYS: Final = frozenset({"failureMode"})
+_OWN_KEYS: Final = frozenset({"retry"})
 
 DEFAULT_DIALECT: Final = "embedded"
 DIALECTS: Final[Mapping[str, Dialect]] = {
@@ -63,7 +64,7 @@ DIALECTS: Final[Mapping[str, Dialect]] = {
         Dialect("fransking", keys=_FRANSKING_KEYS, kinds=_PIPELINE, failure_modes=("fail", "drop")),
         Dialect(
             DEFAULT_DIALECT,
-            keys=_KZM_KEYS | _FRANSKING_KEYS,
+            keys=_KZM_KEYS | _FRANSKING_KEYS | _OWN_KEYS,
             kinds=_KINESIS | _PIPELINE,
             failure_modes=OUTCOMES,
         ),
@@ -90,7 +91,9 @@ class Reading:
 
 
 def dialects_of(key: str) -> tuple[str, ...]:
-    """The dialects of clusters that have a key which not every dialect has; none if all have it."""
-    return tuple(
-        each.name for each in DIALECTS.values() if key in each.keys and not each.is_embedded
-    )
+    """The dialects that have a key which not every dialect has; none if all have it.
+
+    This runtime's own is among them only if no other has the key.
+    """
+    names = tuple(each.name for each in DIALECTS.values() if key in each.keys)
+    return tuple(name for name in names if name != DEFAULT_DIALECT) or names

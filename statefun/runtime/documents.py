@@ -74,7 +74,8 @@ def read_documents(path: str) -> tuple[list[Document], list[Problem]]:
     try:
         text = Path(path).read_text(encoding="utf-8")
     except OSError as error:
-        return [], [Problem(path, 0, f"cannot be read: {error.strerror}; check the path")]
+        text = f"cannot be read: {error.strerror}; check the path and its permissions"
+        return [], [Problem(path, 0, text)]
     except UnicodeError as error:
         return [], [Problem(path, 0, f"is not UTF-8: {error}; save it as UTF-8")]
     documents: list[Document] = []
@@ -129,6 +130,11 @@ def _read_document(
         return
     if value is None:
         return
+    circle = _find_circle(node, set(), set())
+    if circle is not None:
+        text = "is no YAML that can be read: what is anchored here contains itself"
+        problems.append(Problem(path, circle.start_mark.line + 1, text))
+        return
     lines: dict[KeyPath, int] = {(): node.start_mark.line + 1}
     for where, line in _walk(node, (), set()):
         if where in lines:
@@ -136,6 +142,23 @@ def _read_document(
             problems.append(Problem(path, line, text))
         lines[where] = line
     documents.append(Document(path, value, lines))
+
+
+def _find_circle(node: yaml.Node, above: set[int], done: set[int]) -> yaml.Node | None:
+    """A node that is a part of itself; None if there is none."""
+    if id(node) in above:
+        return node
+    if id(node) in done or isinstance(node, yaml.ScalarNode):
+        return None
+    above.add(id(node))
+    pairs = node.value if isinstance(node, yaml.MappingNode) else [(each,) for each in node.value]
+    for inner in (each for pair in pairs for each in pair):
+        circle = _find_circle(inner, above, done)
+        if circle is not None:
+            return circle
+    above.remove(id(node))
+    done.add(id(node))
+    return None
 
 
 def _walk(node: yaml.Node, path: KeyPath, seen: set[int]) -> Iterator[tuple[KeyPath, int]]:

@@ -14,6 +14,8 @@ from statefun.errors import ConfigurationError
 __all__ = ["parse_duration_ms"]
 
 _FORM: Final = re.compile(r"\s*([0-9]+)\s*([a-zµ]*)\s*", re.ASCII | re.IGNORECASE)
+_LONGEST: Final = (1 << 63) - 1
+_DIGITS: Final = len(str(_LONGEST))
 _NANOSECONDS: Final = {
     unit: nanoseconds
     for units, nanoseconds in (
@@ -46,4 +48,10 @@ def parse_duration_ms(text: object) -> int:
             f"{text!r} is no duration: write a whole number and a unit, such as '30 s' or '500 ms' "
             "(d, h, min, s, ms)"
         )
-    return int(match.group(1)) * _NANOSECONDS[unit] // 1_000_000
+    digits = match.group(1).lstrip("0") or "0"
+    millis = (
+        int(digits) * _NANOSECONDS[unit] // 1_000_000 if len(digits) <= _DIGITS else _LONGEST + 1
+    )
+    if millis > _LONGEST:
+        raise ConfigurationError(f"{text!r} is longer than can be counted: write a shorter time")
+    return millis

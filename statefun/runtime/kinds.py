@@ -26,6 +26,7 @@ from pydantic import (
 from statefun.errors import ConfigurationError
 from statefun.runtime.dialects import DEFAULT_DIALECT, DIALECTS, Reading
 from statefun.runtime.fields import (
+    Count,
     Functions,
     Name,
     Port,
@@ -38,6 +39,7 @@ from statefun.runtime.kafka_specs import KafkaEgressSpec, KafkaIngressSpec
 from statefun.runtime.kinesis_specs import KinesisEgressSpec, KinesisIngressSpec
 from statefun.runtime.policy import FailurePolicy, Outcome
 from statefun.runtime.remote import Endpoint, HttpOptions
+from statefun.runtime.retry import Backoff
 from statefun.runtime.transports import AsyncTransport, OkHttpTimeouts, Transport
 
 if TYPE_CHECKING:
@@ -54,6 +56,9 @@ __all__ = [
     "EndpointSpec",
     "IngressSpec",
 ]
+
+
+_BACKOFF: Final = Backoff()
 
 
 def _check_failure_mode(mode: str, info: ValidationInfo) -> str:
@@ -79,6 +84,23 @@ def _check_topics(topics: tuple[str, ...]) -> tuple[str, ...]:
     return topics
 
 
+class RetrySpec(Spec):
+    """How often and when a message is tried that the functions fail on."""
+
+    attempts: Count = _BACKOFF.attempts
+    first: PositiveDuration = _BACKOFF.first_ms
+    longest: PositiveDuration = _BACKOFF.longest_ms
+
+    @model_validator(mode="after")
+    def _makes_sense(self) -> Self:
+        self.policy()
+        return self
+
+    def policy(self) -> Backoff:
+        """As the runtime knows it."""
+        return Backoff(first_ms=self.first, longest_ms=self.longest, attempts=self.attempts)
+
+
 class EndpointSpec(Spec, ABC):
     """Functions served over HTTP."""
 
@@ -90,9 +112,9 @@ class EndpointSpec(Spec, ABC):
     def options(self) -> HttpOptions:
         """How the functions are called."""
 
-    def failure_mode(self, dialect: Dialect) -> Outcome:
-        """What becomes of a message that the functions fail on again and again."""
-        return dialect.failure_modes[0]
+    def failure(self, dialect: Dialect) -> FailurePolicy:
+        """What becomes of a message that the functions fail on."""
+        return FailurePolicy(dialect.failure_modes[0])
 
     def endpoint(self, dialect: Dialect = DIALECTS[DEFAULT_DIALECT]) -> Endpoint:
         """The endpoint itself, with the failure policy of the file or of its dialect."""
@@ -101,7 +123,7 @@ class EndpointSpec(Spec, ABC):
             self.url_path_template,
             max_batch=self.max_batch,
             options=self.options(),
-            failure=FailurePolicy(self.failure_mode(dialect)),
+            failure=self.failure(dialect),
         )
 
 
@@ -110,6 +132,7 @@ class EndpointV2(EndpointSpec):
 
     transport: Transport = AsyncTransport()
     chosen_failure_mode: FailureMode | None = Field(default=None, alias="failureMode")
+    retry: RetrySpec = RetrySpec()
 
     @model_validator(mode="after")
     def _suits_the_dialect(self, info: ValidationInfo) -> Self:
@@ -127,9 +150,10 @@ class EndpointV2(EndpointSpec):
         """As the transport says."""
         return self.transport.options()
 
-    def failure_mode(self, dialect: Dialect) -> Outcome:
+    def failure(self, dialect: Dialect) -> FailurePolicy:
         """As the file says, or else the dialect."""
-        return self.chosen_failure_mode or dialect.failure_modes[0]
+        then = self.chosen_failure_mode or dialect.failure_modes[0]
+        return FailurePolicy(then, self.retry.policy())
 
 
 class EndpointV1(EndpointSpec):

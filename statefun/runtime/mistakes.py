@@ -42,11 +42,19 @@ _EXAMPLES: Final = {
     "targets": "[com.example/greeter]",
     "streams": "[{stream: my-stream, valueType: com.example/Hello, targets: [com.example/hi]}]",
 }
+_ENDPOINT_V2: Final = "io.statefun.endpoints.v2/http"
 _HINTS: Final = {
     "timeouts": "write it inside 'transport'",
     "transports": "write 'transport'",
-    "maxRetries": "the embedded runtime retries by a policy of its own",
+    **dict.fromkeys(("transport", "failureMode", "retry"), f"only {_ENDPOINT_V2!r} has it"),
+    "maxRetries": "no engine has it; for this runtime write 'retry: {attempts: …}'",
 }
+_ADVICE: Final = {
+    "int_type": "write a whole number, without quotes",
+    "string_type": "put it into quotes",
+    "bool_type": "write true or false",
+}
+"""Type of an error → what to write, where pydantic's sentence does not say it."""
 _TAGS: Final[dict[str, type[BaseModel]]] = {
     ASYNC_TRANSPORT: AsyncTransport,
     OKHTTP_TRANSPORT: OkHttpTransport,
@@ -152,12 +160,12 @@ def _sentence(error: ErrorDetails, path: KeyPath) -> str:  # noqa: PLR0911 - a t
         case "missing":
             example = _EXAMPLES.get(str(path[-1]), "…")
             return f"{name!r} is missing: write for example '{path[-1]}: {example}'"
-        case "union_tag_invalid" | "union_tag_not_found":
+        case "union_tag_invalid" | "union_tag_not_found" if isinstance(error["input"], dict):
             return (
                 f"{name!r} is of no known type: write 'type: {ASYNC_TRANSPORT}' or "
                 f"'type: {OKHTTP_TRANSPORT}' into it"
             )
-        case "model_type" | "model_attributes_type":
+        case "model_type" | "model_attributes_type" | "union_tag_invalid" | "union_tag_not_found":
             return f"{name!r} must be a mapping, got {error['input']!r}: write its keys below it"
         case "tuple_type":
             return f"{name!r} must be a list, got {error['input']!r}: write '- …' below it"
@@ -169,7 +177,8 @@ def _sentence(error: ErrorDetails, path: KeyPath) -> str:  # noqa: PLR0911 - a t
             return sentence if begins else f"{name!r}: {sentence}"
         case _:
             what = error["msg"].removeprefix("Input ")
-            return f"{name!r} {what}, got {error['input']!r}"
+            advice = _ADVICE.get(error["type"])
+            return f"{name!r} {what}, got {error['input']!r}{f': {advice}' if advice else ''}"
 
 
 def _known_keys(model: type[BaseModel], loc: tuple[str | int, ...], reading: Reading) -> list[str]:

@@ -226,6 +226,10 @@ class _Reader:
         if kind in PLAYGROUND_KINDS and not self._reading.runs_here:
             text = f"{kind!r} exists in the image of the playground only: other clusters refuse it"
             self.warnings.append(component.document.problem(component.kind_path, text))
+            fixed = KINDS[kind].model_fields["id"].default
+            if component.id_path is None and component.spec.get("id", fixed) != fixed:
+                text = f"'id' has no effect on a cluster: the id is always {fixed!r} there"
+                self._unknown_keys.append(component.problem(("id",), f"{text}, use that one"))
         result = validate(component, KINDS[kind], self._reading)
         self.errors += result.errors
         self._unknown_keys += result.unknown_keys

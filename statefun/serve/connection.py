@@ -38,7 +38,14 @@ __all__ = ["Connection"]
 # Longer than the engine keeps a connection it does not use, so that it is the one to close it.
 _IDLE_SECONDS = 120.0
 
+_LONGEST_HEAD = 65_536
+
 _NO_HTTP = Answer(400, "text/plain; charset=utf-8", b"this is not HTTP/1.1\n")
+_LONG_HEAD = Answer(
+    431,
+    "text/plain; charset=utf-8",
+    b"the head of this request is longer than %d bytes\n" % _LONGEST_HEAD,
+)
 
 logger = logging.getLogger("statefun.serve")
 
@@ -61,8 +68,9 @@ class Connection(asyncio.Protocol):
         self._url = b""
         self._pieces: list[bytes] = []
         self._expects_continue = False
-        self._length = b""
-        self._owed_bytes = 0
+        self._framing = b""
+        self._has_head = False
+        self._head_bytes: int | None = None
         self._waiting: deque[Request] = deque()
         self._task: asyncio.Task[None] | None = None
         self._is_ending = False
@@ -87,21 +95,37 @@ class Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Parse what came; each request that is complete is answered or waits for its turn."""
         self._heard_at = self._loop.time()
-        if self._owed_bytes:
-            data = self._take_owed(data)
-        try:
-            self._parser.feed_data(data)
-        except httptools.HttpParserUpgrade as upgrade:
-            rest = data[upgrade.args[0] :]
-            if rest:
-                self.data_received(rest)
-        except httptools.HttpParserError as error:
-            logger.warning("a client sent what is not HTTP/1.1: %s", error)
-            self._is_ending = True
-            if self._task is None:
-                self._write(_NO_HTTP, has_body=True)
-            else:
-                self._transport.pause_reading()
+        while data:
+            try:
+                self._parser.feed_data(data)
+                break
+            except httptools.HttpParserUpgrade as upgrade:
+                data = self._without_offer() + data[upgrade.args[0] :]
+            except httptools.HttpParserError as error:
+                logger.warning("a client sent what is not HTTP/1.1: %s", error)
+                self._refuse(_NO_HTTP)
+                break
+        if self._url and not self._has_head:
+            self._watch_head(len(data))
+
+    def _watch_head(self, size: int) -> None:
+        """Count what came of a head that is not complete; what it began in may hold others."""
+        self._head_bytes = 0 if self._head_bytes is None else self._head_bytes + size
+        if self._head_bytes > _LONGEST_HEAD and not self._is_ending:
+            self._refuse(_LONG_HEAD)
+
+    def eof_received(self) -> bool:
+        """The client sends no more: answer what runs, then close."""
+        self._is_ending = self._task is not None
+        return self._is_ending
+
+    def _refuse(self, answer: Answer) -> None:
+        """Take nothing more from a client; say why, if that is not taken for another answer."""
+        self._is_ending = True
+        if self._task is None:
+            self._write(answer, has_body=True)
+        else:
+            self._transport.pause_reading()
 
     def pause_writing(self) -> None:
         """Take nothing more from a client that does not read its answers."""
@@ -124,54 +148,68 @@ class Connection(asyncio.Protocol):
         self._url += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Only two fields are looked at; the parser itself knows those that frame the body."""
+        """Only three fields are looked at; the parser itself knows those that frame the body."""
         size = len(name)
-        if size == 14 and name.lower() == b"content-length":
-            self._length = value
+        if (size == 14 and name.lower() == b"content-length") or (
+            size == 17 and name.lower() == b"transfer-encoding"
+        ):
+            self._framing = b"%b: %b\r\n" % (name, value)
         elif size == 6 and name.lower() == b"expect":
             self._expects_continue = value.lower() == b"100-continue"
 
     def on_headers_complete(self) -> None:
         """Ask for a body that is held back until somebody asks."""
-        if self._expects_continue:
-            self._expects_continue = False
-            if self._task is None:
-                self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        self._has_head = True
+        if self._expects_continue and self._task is None:
+            self._ask_for_body()
+
+    def _ask_for_body(self) -> None:
+        """To be called when the answer before is written, or it would be taken for that one."""
+        self._expects_continue = False
+        if self._parser.get_http_version() != "1.0" and not self._pieces:
+            self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
     def on_body(self, piece: bytes) -> None:
         """A piece of the request's body."""
         self._pieces.append(piece)
 
     def on_message_complete(self) -> None:
-        """The request is complete, or would be if the client's offer to upgrade were accepted.
+        """The request is complete, or would be if the client's offer to upgrade were accepted."""
+        if not self._parser.should_upgrade():
+            self._take_request()
 
-        It is declined by answering as if it had not been made (Java's client makes one with every
-        request); the parser takes what follows for the other protocol, but it is the body.
+    def _without_offer(self) -> bytes:
+        """The head of a request without its offer of another protocol, for another parser.
+
+        The offer is declined by answering as if it had not been made (Java's client makes one with
+        every request); the parser takes what follows for that protocol, but it is the body.
         """
-        if self._parser.should_upgrade() and self._length.isdigit():
-            self._owed_bytes = int(self._length)
-        if not self._owed_bytes:
-            self._take_request()
+        before, self._parser = self._parser, httptools.HttpRequestParser(self)
+        method, url, framing = before.get_method(), self._url, self._framing
+        if method == b"CONNECT":  # an offer by itself, and without a body
+            self._take_request(before)
+            return b""
+        self._url = self._framing = b""
+        return b"%b %b HTTP/%b\r\n%b%b\r\n" % (
+            method,
+            url,
+            before.get_http_version().encode(),
+            b"" if before.should_keep_alive() else b"Connection: close\r\n",
+            framing,
+        )
 
-    def _take_owed(self, data: bytes) -> bytes:
-        """Take the body of a request whose upgrade was declined; returns what follows it."""
-        piece, rest = data[: self._owed_bytes], data[self._owed_bytes :]
-        self._pieces.append(piece)
-        self._owed_bytes -= len(piece)
-        if not self._owed_bytes:
-            self._take_request()
-        return rest
-
-    def _take_request(self) -> None:
+    def _take_request(self, parser: httptools.HttpRequestParser | None = None) -> None:
         """Answer the request, now or in its turn."""
-        parser, pieces = self._parser, self._pieces
+        parser, pieces = parser or self._parser, self._pieces
         request = (
             parser.get_method().decode("latin-1"),
             self._url,
             pieces[0] if len(pieces) == 1 else b"".join(pieces),
             parser.should_keep_alive() and parser.get_http_version() != "1.0",
         )
-        self._url = self._length = b""
+        self._url = self._framing = b""
+        self._has_head = self._expects_continue = False
+        self._head_bytes = None
         self._pieces = []
         if self._task is None:
             self._start(request)
@@ -199,6 +237,8 @@ class Connection(asyncio.Protocol):
             self._start(self._waiting.popleft())
             if not self._waiting:
                 self._transport.resume_reading()
+        elif self._expects_continue and self._has_head:
+            self._ask_for_body()
 
     def _path(self, target: bytes) -> str:
         """The path in a request's target."""

@@ -5,6 +5,7 @@ It stands on uvicorn's server, with uvloop where there is one and httptools' par
 
 from __future__ import annotations
 
+import os
 import socket
 from functools import partial
 from typing import TYPE_CHECKING
@@ -77,8 +78,9 @@ def _listen(host: str, port: int) -> socket.socket:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
         return socket.create_server((host, port), family=family, backlog=_BACKLOG)
     except OSError as error:
+        reason = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror
         raise ConfigurationError(
-            f"cannot listen on {host} port {port}: {error}; "
+            f"cannot listen on {host} port {port}: {reason}; "
             "choose another with --host and --port, or stop what uses it"
         ) from error
 

@@ -35,7 +35,7 @@ def load_functions(target: str) -> Functions:
         raise ConfigurationError(
             f"{target!r} is not of the form MODULE:ATTR: write for example 'greeter:functions'"
         )
-    here = str(Path.cwd())
+    here = _here()
     if here not in sys.path:
         sys.path.insert(0, here)
     module = _import(module_name, here)
@@ -51,6 +51,16 @@ def load_functions(target: str) -> Functions:
             f"RequestReplyHandler{_hint(module)}"
         )
     return functions
+
+
+def _here() -> str:
+    try:
+        return str(Path.cwd())
+    except OSError as error:
+        raise ConfigurationError(
+            f"the current directory is gone or may not be looked at ({error.strerror}): "
+            "run this from the directory that contains the functions"
+        ) from error
 
 
 def _import(module_name: str, here: str) -> ModuleType:

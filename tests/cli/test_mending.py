@@ -145,6 +145,45 @@ def test_a_stopped_runtime_is_mended_by_the_same_commands(folder: Path) -> None:
     assert left == timers[1:]
 
 
+def test_a_policy_may_be_for_one_function_alone(folder: Path) -> None:
+    """It goes before the one for all functions of the process."""
+    options = ("--on-failure", "t/*=drop", "--on-failure", "t/count=park", "--on-failure", "fail")
+    with run(folder, *options) as server:
+        put(server, "bad")
+        while not as_json(folder, "parked", "list"):
+            pass
+
+        assert server.stop() == 0
+
+
+@pytest.mark.parametrize(
+    ("policy", "code", "error"),
+    [
+        ("explode", 2, "argument --on-failure: 'explode' is no policy: write one of dead-letter,"),
+        (
+            "t/count=",
+            2,
+            "argument --on-failure: 't/count=' is no policy: write one of dead-letter,",
+        ),
+        ("count=park", 2, "argument --on-failure: typename 'count' is not of the form"),
+        (
+            "t/cuont=park",
+            1,
+            "--on-failure names 't/cuont', and no function is: write one of t/count",
+        ),
+    ],
+)
+def test_a_policy_for_nothing_is_refused(folder: Path, policy: str, code: int, error: str) -> None:
+    """A slip would leave the default in force unnoticed."""
+    outcome = statefun(
+        "run", "module.yaml", "--functions", "program:functions", "--on-failure", policy, cwd=folder
+    )
+
+    assert (outcome.code, outcome.out) == (code, "")
+    assert outcome.err.startswith(f"statefun run: {error}")
+    assert len(outcome.err.splitlines()) == 1
+
+
 def test_parked_addresses_are_listed_and_released(folder: Path) -> None:
     """With the message that failed, and how many wait in all; running or not."""
     with run(folder, "--on-failure", "park") as server:
@@ -164,7 +203,7 @@ def test_parked_addresses_are_listed_and_released(folder: Path) -> None:
     [entry] = stopped
     assert [each["address"] for each in parked] == [entry["address"]]
     assert line.startswith("t/count '1'  ")
-    assert "2 waiting, 1 attempts on 'bad' (io.statefun.types/string): t/count '1' sent" in line
+    assert "2 waiting, 1 attempt on 'bad' (io.statefun.types/string): t/count '1' sent" in line
     assert {key: entry[key] for key in ("address", "message", "caller", "waiting", "attempts")} == {
         "address": {"typename": "t/count", "id": "1"},
         "message": {"typename": "io.statefun.types/string", "value": "bad"},
@@ -185,6 +224,19 @@ def test_an_idempotency_key_holds_over_a_kill(folder: Path) -> None:
         wait_for_count(folder, 2)
 
     assert [status for status, _ in answers] == [200, 200, 200, 409, 200]
+
+
+def test_a_message_may_be_sent_with_a_key(folder: Path) -> None:
+    """Then it is safe to send it again, whatever became of the answer."""
+    with run(folder) as server:
+        to = ("t/count", "1", "x", "--to", server.url("ingress"), "--key")
+        codes = [statefun("send", *to, key, cwd=folder).code for key in ("K", "K", "ü")]
+        wait_for_count(folder, 2)
+        no_key = statefun("send", *to, "a\nb", cwd=folder)
+
+    assert codes == [0, 0, 0]
+    assert no_key.code == 2
+    assert no_key.err.startswith("statefun send: argument --key: 'a\\nb' cannot be a key")
 
 
 @pytest.mark.parametrize(

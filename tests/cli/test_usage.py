@@ -176,7 +176,10 @@ def test_a_traceback_comes_with_debug_only(
     assert (code, errors[0], errors[-1]) == (
         1,
         "Traceback (most recent call last):",
-        "statefun run: none.yaml: cannot be read: No such file or directory; check the path",
+        (
+            "statefun run: none.yaml: cannot be read: No such file or directory; check the path "
+            "and its permissions"
+        ),
     )
 
 
@@ -246,7 +249,8 @@ def test_check_prints_every_problem_with_its_line(tmp_path: Path) -> None:
     assert both == Outcome(
         1,
         "",
-        "a.yaml:2: 'port' should be a valid integer, got 'x'\n"
+        "a.yaml:2: 'port' should be a valid integer, got 'x': write a whole number, without "
+        "quotes\n"
         f"a.yaml:3: {key} (warning)\n"
         f"b.yaml:3: {key} (warning)\n",
     )

@@ -323,6 +323,19 @@ async def test_a_taken_port_is_a_clear_error() -> None:
     )
 
 
+async def test_a_host_that_is_none_is_a_clear_error() -> None:
+    """The port has nothing to do with it. Names below `invalid` are nobody's."""
+    ingress = HttpIngress(0, "nobody.invalid")
+
+    with pytest.raises(ConfigurationError) as caught:
+        await ingress.start(Runtime().deliver)
+    await ingress.stop()
+
+    sentence = str(caught.value)
+    assert sentence.startswith("cannot listen on nobody.invalid:0: ")
+    assert sentence.endswith("; write the name or the address of this host")
+
+
 # --- keys, limits and bad days --------------------------------------------------------------------
 
 

@@ -189,6 +189,129 @@ async def test_a_body_that_is_held_back_is_asked_for() -> None:
         assert await client.statuses(1) == [200]
 
 
+async def test_a_body_behind_a_running_request_is_asked_for_in_its_turn() -> None:
+    """The client would wait for ever; and before its turn the answer would be for another."""
+    async with connected() as client:
+        client.may_end.clear()
+        head, body = post(BODY, "Expect: 100-continue").split(b"\r\n\r\n", 1)
+        await client.send(post() + head + b"\r\n\r\n")
+        await client.began.wait()
+        client.may_end.set()
+
+        assert await client.statuses(2) == [200, 100]
+
+        await client.send(body)
+        assert await client.statuses(1) == [200]
+
+
+async def test_a_body_that_came_by_itself_is_not_asked_for() -> None:
+    """A client may send it without waiting, and an older one knows no such answer."""
+    async with connected() as client:
+        client.may_end.clear()
+        await client.send(post() + post(BODY, "Expect: 100-continue"))
+        await client.began.wait()
+        client.may_end.set()
+        assert await client.statuses(2) == [200, 200]
+
+        await client.send(post(BODY, "Expect: 100-continue", version="1.0"))
+        assert await client.statuses(1) == [200]
+
+
+async def test_a_head_without_end_is_refused_and_the_connection_closed() -> None:
+    """What a client may have kept of a request that nobody can answer is bounded."""
+    async with connected() as client:
+        await client.send(b"POST / HTTP/1.1\r\n")
+        await until(lambda: client.connections)
+        [served] = client.connections
+        await until(lambda: served._url)
+        for _ in range(4):  # the last one is too much
+            await client.send(b"X-Filling: " + b"x" * 16_384 + b"\r\n")
+
+        status, body, _ = await client.hear()
+        assert (status, body) == (431, b"the head of this request is longer than 65536 bytes\n")
+        assert await client.rest() == b""
+
+
+async def test_a_head_of_the_longest_length_is_taken() -> None:
+    """Proxies and tracing add fields of their own."""
+    async with connected() as client:
+        await client.send(post(BODY, *(f"X-{n}: {'x' * 1000}" for n in range(60))))
+
+        assert await client.statuses(1) == [200]
+
+
+async def test_a_client_that_sends_no_more_still_gets_its_answer() -> None:
+    """It may close its half of the connection behind its last request."""
+    async with connected() as client:
+        client.may_end.clear()
+        await client.send(post())
+        await client.began.wait()
+        [served] = client.connections
+        client.writer.write_eof()
+        await until(lambda: served._is_ending or served._transport.is_closing())
+        client.may_end.set()
+
+        assert await client.statuses(1) == [200]
+        assert await client.rest() == b""
+
+
+async def test_a_client_that_sends_no_more_gets_all_its_answers() -> None:
+    """Also those to requests that waited for their turn."""
+    async with connected() as client:
+        client.may_end.clear()
+        await client.send(post() * 3)
+        await client.began.wait()
+        client.writer.write_eof()
+        client.may_end.set()
+
+        assert await client.statuses(3) == [200, 200, 200]
+        assert await client.rest() == b""
+
+
+async def test_a_client_that_sends_no_more_within_a_request_is_let_go() -> None:
+    """There is nothing to answer, and nothing else to come."""
+    async with connected() as client:
+        await client.send(post()[:-1])
+        client.writer.write_eof()
+
+        assert await client.rest() == b""
+
+
+@pytest.mark.parametrize("cut", [0, 3, 20])
+async def test_an_offer_with_a_chunked_body_is_declined_by_answering(cut: int) -> None:
+    """Java's client makes one when it does not know the length in advance, too."""
+    head = b"POST / HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n"
+    chunks = b"%x\r\n%b\r\n0\r\n\r\n" % (len(BODY), BODY)
+
+    async with connected() as client:
+        await client.send(head + b"Transfer-Encoding: chunked\r\n\r\n" + chunks[:cut])
+        await client.send(chunks[cut:] + post(request("test/noting", "next")))
+
+        assert await client.statuses(2) == [200, 200]
+
+    assert client.noted == ["Ada", "next"]
+
+
+async def test_an_offer_without_a_body_is_declined_by_answering() -> None:
+    """Whoever asks for a WebSocket gets an answer in HTTP, and may go on."""
+    offer = b"GET /health HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
+
+    async with connected() as client:
+        await client.send(offer + b"CONNECT here:1 HTTP/1.1\r\n\r\n" + post())
+
+        assert await client.statuses(3) == [200, 405, 200]
+
+
+async def test_any_number_of_offers_may_come_at_once() -> None:
+    """Each is declined before the next is looked at."""
+    offer = b"GET /health HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
+
+    async with connected() as client:
+        await client.send(offer * 2000)
+
+        assert await client.statuses(2000) == [200] * 2000
+
+
 @pytest.mark.parametrize("cut", [0, 1, len(BODY) - 1, len(BODY)])
 async def test_an_offer_to_upgrade_is_declined_by_answering(cut: int) -> None:
     """Java's client offers HTTP/2 with its first request: the body is the body all the same."""

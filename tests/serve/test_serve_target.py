@@ -142,7 +142,10 @@ def test_a_port_in_use_is_said_to_be_in_use() -> None:
         with pytest.raises(ConfigurationError) as caught:
             serve(f"{HERE}:functions", port=port)
 
-    assert str(caught.value).startswith(f"cannot listen on 127.0.0.1 port {port}: ")
+    assert str(caught.value) == (
+        f"cannot listen on 127.0.0.1 port {port}: Address already in use; "
+        "choose another with --host and --port, or stop what uses it"
+    )
     assert "Address already in use" in str(caught.value)
 
 

@@ -16,6 +16,7 @@ from statefun.runtime.kinds import EndpointSpec, IngressSpec, PipelineSpec
 from statefun.runtime.kinesis_specs import KinesisEgressSpec, KinesisIngressSpec
 from statefun.runtime.module import ModuleReading, read_modules
 from statefun.runtime.policy import FailurePolicy
+from statefun.runtime.retry import Backoff
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -365,7 +366,7 @@ def test_a_dialect_decides_what_holds_where_a_file_says_nothing(
     chosen = reading.module.dialect
     [topic] = ingress.topics
     assert (
-        endpoint.failure_mode(chosen),
+        endpoint.failure(chosen).then,
         ingress.invalid_record_handling(topic, chosen).type,
         ingress.forwards_headers(topic, chosen),
     ) == (failure_mode, invalid_records, forwards_headers)
@@ -431,6 +432,53 @@ def test_an_endpoint_says_what_becomes_of_a_message_it_fails_on(
     assert endpoint.endpoint(reading.module.dialect).failure == FailurePolicy(mode)
 
 
+def test_an_endpoint_says_how_often_a_message_is_tried(folder: Path) -> None:
+    """What `retry` does not say is as it is everywhere."""
+    texts = [
+        f"{ENDPOINT}  retry: {{attempts: 3, first: 50, longest: 1 min}}\n  failureMode: park\n",
+        f"{ENDPOINT}  retry: {{attempts: 30}}\n",
+    ]
+
+    readings = [read(folder, text, "embedded") for text in texts]
+
+    assert [problems(reading) for reading in readings] == [([], [])] * 2
+    assert [
+        endpoint.endpoint(reading.module.dialect).failure
+        for reading in readings
+        for endpoint in reading.module.endpoints
+    ] == [
+        FailurePolicy("park", Backoff(first_ms=50, longest_ms=60_000, attempts=3)),
+        FailurePolicy("dead-letter", Backoff(attempts=30)),
+    ]
+
+
+@pytest.mark.parametrize("kind", ["ingress", "egress"])
+def test_an_id_that_the_playground_has_not_is_a_warning(folder: Path, kind: str) -> None:
+    """A cluster passes it over: there is one id for all that use the kind."""
+    topics = ", topics: [a]" if kind == "egress" else ""
+    text = f"""\
+{ENDPOINT}---
+{KAFKA_INGRESS}---
+kind: io.statefun.playground.v1/{kind}
+spec: {{port: 8091{topics}, id: %s}}
+"""
+    fixed = f"io.statefun.playground/{kind}"
+
+    other = read(folder, text % "com.example/other", "apache")
+    same = read(folder, text % fixed, "apache")
+    here = read(folder, text % "com.example/other", "apache", runs_here=True)
+
+    only = (
+        f"m.yaml:16: 'io.statefun.playground.v1/{kind}' exists in the image of the playground only"
+    )
+    assert problems(other)[1] == [
+        f"{only}: other clusters refuse it",
+        f"m.yaml:17: 'id' has no effect on a cluster: the id is always {fixed!r} there, use that one",
+    ]
+    assert problems(same)[1] == [f"{only}: other clusters refuse it"]
+    assert problems(here)[1] == []
+
+
 def test_the_pipeline_of_fransking_is_known_to_fransking(folder: Path) -> None:
     """The kind of its image is read whole, from its documentation."""
     text = f"""\
@@ -464,13 +512,15 @@ FOREIGN_KEYS = {
         "failureMode": "fransking",
         "forwardHeaders": "kzm",
         "invalidRecordHandling": "kzm",
+        "retry": "embedded",
     },
-    "kzm": {"failureMode": "fransking"},
-    "fransking": {"forwardHeaders": "kzm", "invalidRecordHandling": "kzm"},
+    "kzm": {"failureMode": "fransking", "retry": "embedded"},
+    "fransking": {"forwardHeaders": "kzm", "invalidRecordHandling": "kzm", "retry": "embedded"},
     "embedded": {},
 }
 EVERY_KEY = f"""\
 {ENDPOINT}  failureMode: drop
+  retry: {{attempts: 3}}
 ---
 {KAFKA_INGRESS}\
       forwardHeaders: true
@@ -483,11 +533,11 @@ EVERY_KEY = f"""\
 @pytest.mark.parametrize("dialect", DIALECTS)
 def test_a_key_of_another_dialect_has_no_effect(folder: Path, dialect: str) -> None:
     """What an engine would pass over silently is said, and left out."""
-    lines = {5: "failureMode", 16: "forwardHeaders", 17: "invalidRecordHandling"}
+    lines = {5: "failureMode", 6: "retry", 17: "forwardHeaders", 18: "invalidRecordHandling"}
     expected = [
         f"m.yaml:{line}: unknown key {key!r}: the dialect {dialect} has none, it has no effect; "
         f"{FOREIGN_KEYS[dialect][key]} has it"
-        for line, key in [*lines.items(), (18, "forwardHeaders")]
+        for line, key in [*lines.items(), (19, "forwardHeaders")]
         if key in FOREIGN_KEYS[dialect]
     ]
 
@@ -543,7 +593,7 @@ MISTAKES: dict[str, tuple[str, str, list[str]]] = {
     "a typename that is a number": (
         "apache",
         kafka("properties: []").replace("com.example/in", "5"),
-        ["m.yaml:8: 'id' should be a valid string, got 5"],
+        ["m.yaml:8: 'id' should be a valid string, got 5: put it into quotes"],
     ),
     # What a cluster refuses to start without.
     "no ingress": (
@@ -736,7 +786,7 @@ MISTAKES: dict[str, tuple[str, str, list[str]]] = {
     "a value type that is no text": (
         "apache",
         kafka("properties: []").replace("io.statefun.types/string", "5"),
-        ["m.yaml:13: 'topics.0.valueType' should be a valid string, got 5"],
+        ["m.yaml:13: 'topics.0.valueType' should be a valid string, got 5: put it into quotes"],
     ),
     "targets that are no list": (
         "apache",
@@ -841,7 +891,7 @@ MISTAKES: dict[str, tuple[str, str, list[str]]] = {
     "headers that are neither forwarded nor not": (
         "kzm",
         kafka('forwardHeaders: "yes"'),
-        ["m.yaml:15: 'forwardHeaders' should be a valid boolean, got 'yes'"],
+        ["m.yaml:15: 'forwardHeaders' should be a valid boolean, got 'yes': write true or false"],
     ),
     # Kafka egress.
     "a Kafka egress without an address": (
@@ -877,7 +927,7 @@ MISTAKES: dict[str, tuple[str, str, list[str]]] = {
         [
             (
                 "m.yaml:20: 'deliverySemantic.transactionTimeoutMillis' should be a valid integer, got "
-                "'15min'"
+                "'15min': write a whole number, without quotes"
             )
         ],
     ),

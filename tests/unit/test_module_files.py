@@ -181,6 +181,15 @@ def test_what_is_no_duration_is_refused(text: object) -> None:
     )
 
 
+@pytest.mark.parametrize("text", ["9223372036854775808", "106751991168 d", f"{'9' * 30} h"])
+def test_a_duration_that_no_number_of_the_engine_holds_is_refused(text: str) -> None:
+    """It would be an error there, too."""
+    with pytest.raises(ConfigurationError) as caught:
+        parse_duration_ms(text)
+
+    assert str(caught.value) == f"{text!r} is longer than can be counted: write a shorter time"
+
+
 MISTAKES = {
     "no kind": (
         "spec: {}",
@@ -244,7 +253,10 @@ MISTAKES = {
                 "1.yaml:5: urlPathTemplate 'ftp://localhost' is no URL that can be called: "
                 "write for example 'http://localhost:8000/statefun' or 'http+unix:///path/to.sock/statefun'"
             ),
-            "1.yaml:6: 'maxNumBatchRequests' should be a valid integer, got '5'",
+            (
+                "1.yaml:6: 'maxNumBatchRequests' should be a valid integer, got '5': write a whole "
+                "number, without quotes"
+            ),
             (
                 "1.yaml:8: 'transport.call': '1.5s' is no duration: write a whole number and a "
                 "unit, such as '30 s' or '500 ms' (d, h, min, s, ms)"
@@ -267,6 +279,30 @@ MISTAKES = {
             (
                 "1.yaml:5: 'transport.timeouts': connect (10000 ms) is longer than call (8000 ms), "
                 "which the engine refuses: write for example 'connect: 8000 ms' too"
+            )
+        ],
+    ),
+    "a transport that is a word": (
+        f"{dedent(ENDPOINT)}  transport: async",
+        ["1.yaml:5: 'transport' must be a mapping, got 'async': write its keys below it"],
+    ),
+    "a spec that contains itself": (
+        f"{dedent(ENDPOINT)}  transport: &it {{timeouts: *it}}",
+        ["1.yaml:5: is no YAML that can be read: what is anchored here contains itself"],
+    ),
+    "retries": (
+        f"{dedent(ENDPOINT)}  retry: {{attempts: 0, first: 0, longest: 400 d}}",
+        [
+            "1.yaml:5: 'retry.attempts' should be greater than or equal to 1, got 0",
+            "1.yaml:5: 'retry.first': 0 is shorter than a millisecond: write a longer time",
+        ],
+    ),
+    "a wait of more than a year": (
+        f"{dedent(ENDPOINT)}  retry: {{longest: 400 d}}",
+        [
+            (
+                "1.yaml:5: 'retry': longest_ms of a Backoff must be from 1 to 31536000000, got "
+                "34560000000"
             )
         ],
     ),
@@ -372,7 +408,7 @@ def test_all_mistakes_of_all_files_are_found_at_once(folder: Path) -> None:
 
     reading = read(folder, f"{mistaken}\n---\n{mistaken}\n", mistaken)
 
-    text = "'port' should be a valid integer, got 'x'"
+    text = "'port' should be a valid integer, got 'x': write a whole number, without quotes"
     assert errors(reading) == [f"1.yaml:2: {text}", f"1.yaml:5: {text}", f"2.yaml:2: {text}"]
 
 
@@ -387,7 +423,10 @@ def test_a_file_that_cannot_be_read_is_a_problem_like_another(folder: Path) -> N
             "latin.yaml: is not UTF-8: 'utf-8' codec can't decode byte 0xe9 in position 6: "
             "unexpected end of data; save it as UTF-8"
         ),
-        "missing.yaml: cannot be read: No such file or directory; check the path",
+        (
+            "missing.yaml: cannot be read: No such file or directory; check the path and its "
+            "permissions"
+        ),
     ]
 
 
@@ -403,11 +442,11 @@ extra: 1
 UNKNOWN = [
     (
         "1.yaml:5: unknown key 'transports': did you mean 'transport'? known keys: functions, "
-        "urlPathTemplate, maxNumBatchRequests, transport, failureMode"
+        "urlPathTemplate, maxNumBatchRequests, transport, failureMode, retry"
     ),
     (
         "1.yaml:6: unknown key 'timeouts': write it inside 'transport'; known keys: functions, "
-        "urlPathTemplate, maxNumBatchRequests, transport, failureMode"
+        "urlPathTemplate, maxNumBatchRequests, transport, failureMode, retry"
     ),
     "1.yaml:9: unknown key 'pool_size': it has no effect; known keys: type, timeouts",
     "1.yaml:10: unknown key 'cal': did you mean 'call'? known keys: call, connect, read, write",
@@ -423,6 +462,20 @@ def test_an_unknown_key_is_a_warning(folder: Path) -> None:
     assert [spec.options() for spec in reading.module.endpoints] == [
         HttpOptions(60_000, 10_000, 10_000)
     ]
+
+
+def test_a_key_of_the_other_endpoint_is_told_where_it_belongs(folder: Path) -> None:
+    """The older kind has none of what the newer one has."""
+    older = dedent(ENDPOINT).replace("v2", "v1")
+
+    reading = read(folder, f"{older}  retry: {{attempts: 3}}\n  failureMode: park\n")
+
+    known = "known keys: functions, urlPathTemplate, maxNumBatchRequests, timeouts"
+    hint = f"only 'io.statefun.endpoints.v2/http' has it; {known}"
+    assert (errors(reading), warnings(reading)) == (
+        [],
+        [f"1.yaml:5: unknown key 'retry': {hint}", f"1.yaml:6: unknown key 'failureMode': {hint}"],
+    )
 
 
 def test_a_file_in_which_nothing_stands_is_a_warning(folder: Path) -> None:

@@ -1,0 +1,134 @@
+"""The commands about a data directory: what they print, and what they say to nonsense."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from statefun import Context, IntType, Message, StatefulFunctions, ValueSpec, message_builder
+from statefun.errors import ConfigurationError
+from statefun.runtime import Backoff, FailurePolicy, Runtime, edits
+from statefun.runtime.control import make_edit
+from tests.cli.process import Outcome, Server, statefun
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+HUGE = str(1 << 63)
+
+
+async def fail(_: Context, message: Message) -> None:
+    raise ValueError(f"\x1b[31m{message.as_string()}\n  is \t bad")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Where a function failed once on a message, with an error of two lines."""
+    functions = StatefulFunctions()
+    functions.register("t/fail", fail, specs=[ValueSpec("count", IntType)])
+    failure = FailurePolicy(retry=Backoff(attempts=1))
+
+    async def send() -> None:
+        async with Runtime(functions, data=tmp_path / ".statefun", failure=failure) as runtime:
+            await runtime.send(message_builder("t/fail", "1", str_value="it"))
+            await runtime.idle()
+
+    asyncio.run(send())
+    return tmp_path
+
+
+def test_a_list_has_one_line_for_each_thing_whatever_is_in_it(folder: Path) -> None:
+    """An error may have lines and control characters, which a terminal would obey."""
+    [letter] = json.loads(statefun("dead-letters", "list", "--json", cwd=folder).out)
+
+    listed = statefun("dead-letters", "list", cwd=folder).out
+    shown = statefun("dead-letters", "show", str(letter["id"]), cwd=folder).out
+
+    error = (
+        "t/fail '1' failed on message 1 of 1 (type 'io.statefun.types/string'): ValueError: "
+        "\\x1b[31mit is bad"
+    )
+    what = "to t/fail '1': 'it' (io.statefun.types/string), 1 attempt"
+    assert listed == f"{letter['id']}  {letter['last_failed']}  {what}: {error}\n"
+    assert f"\nerror: {error}\n" in shown
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("dead-letters", "show", HUGE),
+        ("dead-letters", "replay", HUGE),
+        ("dead-letters", "drop", "1" * 5000),
+        ("timers", "cancel", HUGE),
+    ],
+    ids=lambda arguments: arguments[1],
+)
+def test_a_number_beyond_all_ids_is_no_id(arguments: tuple[str, ...], folder: Path) -> None:
+    """It is refused as what it is, before anybody is asked."""
+    outcome = statefun(*arguments, cwd=folder)
+
+    command = f"statefun {arguments[0]} {arguments[1]}"
+    assert (outcome.code, outcome.out) == (2, "")
+    assert outcome.err.startswith(f"{command}: argument ID: ")
+    assert "is no id: write a number that 'list' shows" in outcome.err
+
+
+def test_a_value_without_a_name_is_not_set(folder: Path) -> None:
+    """No function could read it."""
+    outcome = statefun("state", "set", "t/fail", "1", "", "5", cwd=folder)
+
+    assert (outcome.code, outcome.out) == (2, "")
+    assert outcome.err.startswith("statefun state set: argument NAME: it is empty")
+
+
+def test_names_and_ids_that_are_no_plain_words_are_quoted(folder: Path) -> None:
+    """They can be told from what stands around them."""
+    name, plain = "a, b\x1b", "café"
+    for each in (name, plain):
+        assert statefun("state", "set", "t/fail", "1", each, "5", cwd=folder).code == 0
+
+    got = statefun("state", "get", "t/fail", "1", cwd=folder)
+    deleted = statefun("state", "delete", "t/fail", "1", cwd=folder)
+
+    kind = "'5' (io.statefun.types/string)"
+    assert got == Outcome(0, f"'a, b\\x1b': {kind}\ncafé: {kind}\n", "")
+    assert deleted == Outcome(0, "deleted 'a, b\\x1b', café\n", "")
+
+
+def test_an_edit_that_cannot_be_done_is_answered_by_a_runtime_that_runs(folder: Path) -> None:
+    """Also one that no command would send: nobody waits for an answer in vain."""
+    (folder / "program.py").write_text(
+        "from statefun import StatefulFunctions\nfunctions = StatefulFunctions()\n"
+    )
+    (folder / "module.yaml").write_text(
+        "kind: io.statefun.playground.v1/ingress\nspec: {port: 0}\n"
+    )
+    with (
+        Server("run", "module.yaml", "--functions", "program:functions", cwd=folder),
+        pytest.raises(ConfigurationError, match="incomplete"),
+    ):
+        make_edit(folder / ".statefun", edits.drop([1 << 70]), 0)
+
+
+def test_a_directory_that_was_removed_is_named(tmp_path: Path) -> None:
+    """A shell may stand in a directory that is gone."""
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    command = f'cd {gone} && rmdir {gone} && exec "{{}}" -m statefun {{}} a:b'
+
+    for arguments in ("serve", "run --functions"):
+        done = subprocess.run(
+            ["sh", "-c", command.format(sys.executable, arguments)],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        gone.mkdir()
+
+        assert (done.returncode, done.stdout) == (1, "")
+        assert "the current directory is gone" in done.stderr
