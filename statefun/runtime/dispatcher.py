@@ -20,6 +20,7 @@ from statefun.connectors.ports import OutgoingRecord
 from statefun.errors import (
     AddressBusyError,
     GivenUpError,
+    InvalidMessageError,
     InvocationError,
     RuntimeStoppedError,
     StoreError,
@@ -291,10 +292,16 @@ class Dispatcher:
             while line and self._engine.has_room(target):
                 argument, ticket = line.popleft()
                 if not ticket.done():
-                    self._engine.deliver(target, argument, ticket)
-                    self._wake.set()
+                    self._admit_one(target, argument, ticket)
             if not line:
                 del self._in_line[target]
+
+    def _admit_one(self, target: Address, argument: bytes, ticket: asyncio.Future[None]) -> None:
+        try:
+            self._engine.deliver(target, argument, ticket)
+        except InvalidMessageError as error:  # its sender's fault, and nobody else's
+            ticket.set_exception(error)
+        self._wake.set()
 
     def _make_calls(self, now_ms: int) -> None:
         loads = True

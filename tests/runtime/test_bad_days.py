@@ -15,6 +15,7 @@ import pytest
 from statefun.errors import (
     ConfigurationError,
     GivenUpError,
+    MessageTooLargeError,
     RuntimeStoppedError,
     StoreError,
     TransportError,
@@ -196,6 +197,27 @@ async def test_a_send_of_this_process_waits_for_room(most: int) -> None:
 
     assert taken == most + 1
     assert [name for name in program.seen if name != "other"] == names
+
+
+async def test_who_waits_for_room_learns_that_its_message_is_too_long() -> None:
+    """The runtime goes on, and so do those who wait behind it."""
+    program = Program()
+    program.open.clear()
+    limits = Limits(max_waiting=1, max_message_bytes=100)
+    async with Runtime(program.functions, data=None, limits=limits) as runtime:
+        sends = [asyncio.create_task(runtime.send(to(name))) for name in ("1", "2", "3" * 200, "4")]
+        await until(lambda: sends[0].done())
+        program.open.set()
+        outcomes = await asyncio.gather(*sends, return_exceptions=True)
+        await runtime.idle()
+
+    assert [type(each) for each in outcomes] == [
+        type(None),
+        type(None),
+        MessageTooLargeError,
+        type(None),
+    ]
+    assert program.seen == ["1", "2", "4"]
 
 
 async def test_who_waits_for_room_learns_that_the_runtime_stops() -> None:
