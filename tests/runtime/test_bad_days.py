@@ -206,7 +206,7 @@ async def test_who_waits_for_room_learns_that_its_message_is_too_long() -> None:
     limits = Limits(max_waiting=1, max_message_bytes=100)
     async with Runtime(program.functions, data=None, limits=limits) as runtime:
         sends = [asyncio.create_task(runtime.send(to(name))) for name in ("1", "2", "3" * 200, "4")]
-        await until(lambda: sends[0].done())
+        await until(sends[0].done)
         program.open.set()
         outcomes = await asyncio.gather(*sends, return_exceptions=True)
         await runtime.idle()
