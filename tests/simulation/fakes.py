@@ -342,6 +342,13 @@ class Witness:
         if self._process.is_alive:
             self._simulation.delivered(ids)
 
+    @property
+    def has_changes(self) -> bool:
+        has_changes = self._engine.has_changes
+        if self._process.is_alive and self._engine.is_idle and not has_changes:
+            self._simulation.is_idle(self._process)
+        return has_changes
+
     def begin_commit(self) -> Delta | None:
         if self._process.is_alive:
             self._simulation.point("before a commit begins")

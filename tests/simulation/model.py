@@ -81,11 +81,18 @@ class Delivered(NamedTuple):
 
 
 class GivenUp(NamedTuple):
-    """The next message of an address, which has a number, was given up."""
+    """The next message of an address was given up, after so many attempts.
+
+    Attributes:
+        number: The number of the message.
+        first_ms: When the first attempt failed.
+    """
 
     address: Address
     fate: str
     number: int
+    attempts: int
+    first_ms: int
     now_ms: int
 
 
@@ -173,6 +180,8 @@ class Letter(NamedTuple):
     number: int
     target: Address
     caller: Address | None
+    attempts: int
+    first_ms: int
     failed_ms: int
 
 
@@ -204,7 +213,7 @@ class World:
         done: The messages that were worked on, in order.
         dropped: Those that were given up and forgotten.
         letters: Those that were given up and kept; those that go first come first.
-        parked: The addresses that are held.
+        parked: The addresses that are held, with attempts, first and last failure.
         receipts: The keys of messages from outside, oldest first.
     """
 
@@ -217,7 +226,7 @@ class World:
     done: list[str] = field(default_factory=list)
     dropped: list[str] = field(default_factory=list)
     letters: dict[str, Letter] = field(default_factory=dict)
-    parked: set[Address] = field(default_factory=set)
+    parked: dict[Address, tuple[int, int, int]] = field(default_factory=dict)
     receipts: dict[tuple[Address, str], Receipt] = field(default_factory=dict)
     count: int = 0
 
@@ -233,8 +242,8 @@ class World:
                     self._enqueue(alarm.target, alarm.message, alarm.sender)
             case Read(address, specs, now_ms):
                 self._read(address, specs, now_ms)
-            case GivenUp(address, fate, number, now_ms):
-                self._give_up(address, fate, number, now_ms)
+            case GivenUp():
+                self._give_up(event)
             case Aged(now_ms):
                 self._forget_letters(now_ms)
             case Restarted():
@@ -256,7 +265,7 @@ class World:
             case Delivered(record):
                 self.records.pop(record, None)
             case Released(address):
-                self.parked.discard(address)
+                self.parked.pop(address, None)
             case Replayed(message):
                 letter = self.letters.pop(message)
                 self._enqueue(letter.target, message, letter.caller)
@@ -317,16 +326,17 @@ class World:
     def _enqueue(self, target: Address, message: str, caller: Address | None) -> None:
         self.queues.setdefault(target, deque()).append(Waiting(message, caller))
 
-    def _give_up(self, address: Address, fate: str, number: int, now_ms: int) -> None:
-        if fate == "park":
-            self.parked.add(address)
+    def _give_up(self, lost: GivenUp) -> None:
+        address, facts = lost.address, (lost.attempts, lost.first_ms, lost.now_ms)
+        if lost.fate == "park":
+            self.parked[address] = facts
             return
         message, caller = self.queues[address].popleft()
-        if fate == "drop":
+        if lost.fate == "drop":
             self.dropped.append(message)
         else:
-            self.letters[message] = Letter(number, address, caller, now_ms)
-            self._forget_letters(now_ms)
+            self.letters[message] = Letter(lost.number, address, caller, *facts)
+            self._forget_letters(lost.now_ms)
 
     def _forget_letters(self, now_ms: int) -> None:
         while len(self.letters) > self.letters_kept.max_count or self.has_old_letters(now_ms):

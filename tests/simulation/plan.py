@@ -77,7 +77,7 @@ _FUNCTIONS = ("s/a", "s/b", "s/c")
 _TOKENS = ("", "", "x", "y")
 _VALUES = ("plain", "written", "used")
 _MOST_MESSAGES = 60
-_OUTCOMES: tuple[Outcome, ...] = (*(("dead-letter",) * 3), "drop", "park", "fail")
+_OUTCOMES: tuple[Outcome, ...] = (*("dead-letter", "park") * 2, "drop", "fail")
 _HEAVY = 40
 """Bytes that are added to what is to be too long for some limits."""
 
@@ -309,9 +309,7 @@ def plan_of(seed: int) -> Plan:
     writer = _Writer(chance, addresses, functions, then)
     keyed = chance.choice((0, 0, 0.5, 1))
     targets = [chance.choice(addresses)] if chance.random() < 0.15 else addresses
-    arrivals = tuple(
-        _arrival(chance, targets, writer, keyed) for _ in range(chance.randint(2, 14))
-    )
+    arrivals = tuple(_arrival(chance, targets, writer, keyed) for _ in range(chance.randint(2, 14)))
     is_blocking = chance.random() < 0.85
     outages = _outages(chance) if is_blocking else ()
     return Plan(
@@ -362,7 +360,7 @@ class _Writer:
         self._addresses = addresses
         self._functions = functions
         self._token = chance.random() * 0.8
-        self._poison = chance.random() * 0.15 if chance.random() < 0.4 else 0
+        self._poison = chance.random() * 0.3 if chance.random() < 0.5 else 0
         self._careless = 0.3 if chance.random() < 0.2 else 0
         self._wrong = chance.choice((0, 0, 0, 0.1))
         self._heavy = chance.choice((0, 0, 0.1, 0.4))
@@ -435,10 +433,10 @@ def _arrival(chance: Random, addresses: list[Address], writer: _Writer, keyed: f
 def _limits(chance: Random) -> Limits:
     return Limits(
         max_batch=chance.choice((1, 2, 3, 1000, 1000)),
-        max_batch_bytes=chance.choice((30, 50, 100, 1 << 20, 1 << 20)),
+        max_batch_bytes=chance.choice((30, 36, 54, 100, 1 << 20, 1 << 20)),
         max_waiting=chance.choice((2, 10_000, 10_000)),
-        max_waiting_bytes=chance.choice((50, 100, 1 << 20, 1 << 20)),
-        max_message_bytes=chance.choice((50, 1 << 20, 1 << 20)),
+        max_waiting_bytes=chance.choice((36, 100, 1 << 20, 1 << 20)),
+        max_message_bytes=chance.choice((57, 58, 1 << 20, 1 << 20)),
         max_value_bytes=chance.choice((40, 1 << 20)),
     )
 
@@ -508,7 +506,7 @@ def _jumps(chance: Random) -> tuple[Jump, ...]:
 def _outages(chance: Random) -> tuple[Outage, ...]:
     begins = sorted(chance.randrange(60) * 10 for _ in range(chance.choice((0, 0, 1, 2))))
     return tuple(
-        Outage(begin, begin + chance.choice((10, 50, 1500)), chance.random() < 0.5)
+        Outage(begin, begin + chance.choice((10, 50, 1500, 2500)), chance.random() < 0.5)
         for begin in begins
     )
 

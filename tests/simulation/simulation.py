@@ -137,6 +137,7 @@ class Trouble:
         left: How many messages are left of one that was taken apart; 0 if it was not.
         not_before_ms: When it may be tried again, by the uptime.
         by_ms: When it is tried again at the latest.
+        first_ms: When the first attempt failed, by the clock; None if none has that counts.
     """
 
     attempts: int = 0
@@ -144,6 +145,7 @@ class Trouble:
     left: int = 0
     not_before_ms: int = 0
     by_ms: int = 0
+    first_ms: int | None = None
 
 
 class Process:
@@ -159,6 +161,7 @@ class Process:
         trouble: What an address that failed has behind it.
         lines: The messages of this process that wait for room, in order.
         is_failing: Whether its policy is to stop now.
+        idle_ms: When it had nothing to do last, by the uptime.
         deployment: What it knows of the functions.
         declared: The values that are known of a function, as its replies named them.
         batches: The latest batch with a request.
@@ -177,6 +180,7 @@ class Process:
         self.trouble: dict[Address, Trouble] = {}
         self.lines: dict[Address, list[str]] = {}
         self.is_failing = False
+        self.idle_ms = -1
         self.declared: dict[str, dict[str, Spec]] = {}
         self.batches: dict[bytes, Batch] = {}
         self.handed: list[int] = []
@@ -257,7 +261,7 @@ class Process:
         try:
             if edit.kind == "wait":
                 await self._dispatcher.idle()
-                simulation.idle()
+                simulation.idle(self)
                 return
             wanted = simulation.wanted(edit)
             if wanted is None:
@@ -644,13 +648,19 @@ class Simulation:
         if later.at_ms < _LAST_LOOK_MS:
             self._later(_LOOK_AGAIN_MS, self._edit, later)
 
-    def idle(self) -> None:
-        """Somebody was told that nothing waits and all is durable."""
-        self.note("nothing is to do")
+    def is_idle(self, process: Process) -> None:
+        """The engine says that nothing waits and all is durable."""
         world = self.model.world
         waiting = [at for at, queue in world.queues.items() if queue and at not in world.parked]
         if waiting or self.model.durable < len(self.model.log):
             self._fail("idle means that all is done and durable", f"waiting: {waiting}")
+        process.idle_ms = process.loop.now_ms
+
+    def idle(self, process: Process) -> None:
+        """Somebody was told that nothing is to do."""
+        self.note("nothing is to do")
+        if process.is_alive and process.idle_ms != process.loop.now_ms:
+            self._fail("idle means that all is done and durable", "there was something to do")
 
     def bothered(self, functions: str) -> None:
         """A call was made though it was known to be in vain."""
@@ -888,6 +898,8 @@ class Simulation:
         address, fate = batch.address, setback.verdict.then
         trouble = process.trouble.setdefault(address, Trouble())
         expected = self._fate(trouble, setback, len(batch.messages), worth)
+        if trouble.first_ms is None and trouble.attempts:
+            trouble.first_ms = now_ms
         if fate != expected:
             self._fail("failures have the consequence that was chosen", f"{fate}, not {expected}")
         if fate == "retry":
@@ -903,9 +915,10 @@ class Simulation:
         else:
             message = self.model.world.queues[address][0].message
             self.note("%s: %s", fate, message)
+            facts = trouble.attempts, trouble.first_ms or now_ms, now_ms
             if fate != "park":
                 self._go_on(process, address, 1)
-            self.model.happen(GivenUp(address, fate, batch.messages[0], now_ms))
+            self.model.happen(GivenUp(address, fate, batch.messages[0], *facts))
 
     def _fate(self, trouble: Trouble, setback: Setback, size: int, worth: int | None) -> str:
         """What has to become of a batch that failed."""
@@ -952,6 +965,7 @@ class Simulation:
         trouble = process.trouble.get(address)
         if is_released and trouble is not None:
             trouble.attempts = trouble.before = trouble.not_before_ms = trouble.by_ms = 0
+            trouble.first_ms = None
         self.point("after an edit")
 
     def ticked(self, now_ms: int) -> None:
@@ -1117,15 +1131,22 @@ class Simulation:
             for address in self.kept.addresses(typename)
         }
         letters = {
-            name_of(each.argument): (each.id, each.target, each.caller, each.last_failed_ms)
+            name_of(each.argument): (
+                *(each.id, each.target, each.caller),
+                *(each.attempts, each.first_failed_ms, each.last_failed_ms),
+            )
             for each in self.kept.dead_letters()
+        }
+        parked = {
+            each.address: (each.attempts, each.first_failed_ms, each.last_failed_ms)
+            for each in recovered.parked
         }
         receipts = {key: each.taken_ms for key, each in recovered.receipts.items()}
         for what, stored, expected in (
             ("messages", queues, {at: list(queue) for at, queue in world.queues.items() if queue}),
             ("timers", alarms, [(each[0], *each[2:]) for each in sorted(world.alarms)]),
             ("records", [name_of(each.argument) for each in recovered.egress], [*world.records]),
-            ("parked addresses", {each.address for each in recovered.parked}, world.parked),
+            ("parked addresses", parked, world.parked),
             ("dead letters", letters, world.letters),
             (
                 "idempotency keys",
