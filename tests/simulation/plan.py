@@ -74,7 +74,7 @@ _AFTER_COMMITS = (
 T = TypeVar("T")
 
 _FUNCTIONS = ("s/a", "s/b", "s/c")
-_TOKENS = ("", "", "x", "y")
+_TOKENS = ("", "x", "x", "y")
 _VALUES = ("plain", "written", "used")
 _MOST_MESSAGES = 60
 _OUTCOMES: tuple[Outcome, ...] = (*("dead-letter", "park") * 2, "drop", "fail")
@@ -361,7 +361,7 @@ class _Writer:
         self._functions = functions
         self._token = chance.random() * 0.8
         self._poison = chance.random() * 0.3 if chance.random() < 0.5 else 0
-        self._careless = 0.3 if chance.random() < 0.2 else 0
+        self._careless = 0.7 if chance.random() < 0.4 else 0
         self._wrong = chance.choice((0, 0, 0, 0.1))
         self._heavy = chance.choice((0, 0, 0.1, 0.4))
         self._hopeless = [each for each, fate in then.items() if fate in ("dead-letter", "drop")]
