@@ -266,7 +266,7 @@ class Witness:
             self._engine.deliver(target, argument, ticket, key=key, now_ms=now_ms)
         except StatefunError as error:
             if process.is_alive:
-                self._simulation.turned_away(target, argument, answer, error)
+                self._simulation.turned_away(process, target, argument, answer, error)
             raise
         if process.is_alive:
             self._simulation.came(process, target, argument, key, now_ms, answer)

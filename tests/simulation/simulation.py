@@ -579,9 +579,14 @@ class Simulation:
             self.model.happen(Came(target, name, key, now_ms))
         self.point("after a message came")
 
-    def turned_away(self, target: Address, argument: bytes, answer: str, error: Exception) -> None:
+    def turned_away(
+        self, process: Process, target: Address, argument: bytes, answer: str, error: Exception
+    ) -> None:
         """The engine did not take a message in."""
         name = name_of(argument)
+        line = process.lines.get(target, [])
+        if name in line and answer != "busy":  # then it goes on waiting
+            line.remove(name)
         self.note("%s is not taken in for %s: %s", name, target, answer)
         if not isinstance(error, _ANSWERS.get(answer, ())):
             self._fail("only what cannot be taken in is refused", f"{name} ({answer}): {error}")
