@@ -17,7 +17,7 @@ test: $(VENV)/.test .venv-upstream/.done ## all tests
 simulate: $(VENV)/.test ## the runtime in simulated worlds: SEEDS=N of them, or SEED=n and what happens in it
 	$(BIN)/python -m tests.simulation --first $(FIRST) $(if $(SEED),--seed $(SEED),--seeds $(SEEDS))
 
-crashes: $(VENV)/.test ## real processes killed, KILLS=N times each: in process, by HTTP, with a remote endpoint
+crashes: $(VENV)/.test ## real processes killed, KILLS=N times each: in process, edited, by HTTP, with a remote endpoint
 	KILLS=$(KILLS) $(BIN)/python -m pytest -q tests/runtime/test_crashes.py tests/cli/test_run_survives_kills.py
 
 engines: $(VENV)/.test ## the scenarios on the real engines, and what only they can show; needs Java and Maven

@@ -6,11 +6,17 @@ planted. A bug whose place is no longer there cannot be planted, which is an err
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from statefun.runtime import engine as engine_module
+from statefun.runtime import receipts as receipts_module
+from statefun.runtime import replies as replies_module
+from statefun.runtime import setbacks as setbacks_module
+from statefun.runtime.breaker import Breaker
+from statefun.runtime.directory import FunctionDirectory
 from statefun.runtime.dispatcher import Dispatcher
 from statefun.runtime.engine import Engine
 from statefun.runtime.expiry import Declaration
@@ -192,6 +198,9 @@ def _forgets(part: str) -> Any:
 
 _bug("a failed commit loses its messages", Ledger, "failed")(_forgets("messages"))
 _bug("a failed commit loses its values", Ledger, "failed")(_forgets("values"))
+_bug("a failed commit loses parked addresses", Ledger, "failed")(_forgets("parked"))
+_bug("a failed commit loses idempotency keys", Ledger, "failed")(_forgets("receipts"))
+_bug("a failed commit loses dead letters", Ledger, "failed")(_forgets("dead_letters"))
 
 
 @_bug("a failed commit that was stored after all is not made up for", Ledger, "failed")
@@ -326,3 +335,153 @@ def _apart(original: Any) -> Any:
 @_bug("a message with a known idempotency key is delivered again", Receipts, "is_repeat")
 def _key_dropped(original: Any) -> Any:
     return lambda *_: False
+
+
+# --- limits and retention -------------------------------------------------------------------------
+
+
+@_bug("an address that is full takes more", Mailbox, "is_full")
+def _never_full(_original: Any) -> Any:
+    return property(lambda _: False)
+
+
+@_bug("a batch has all that waits", Mailbox, "_next_batch")
+def _all_that_waits(_original: Any) -> Any:
+    def next_batch(self: Any) -> Any:
+        waiting, self.waiting = self.waiting, None
+        return list(waiting) if waiting else None
+
+    return next_batch
+
+
+@_bug("a batch has one message too many", Mailbox, "_next_batch")
+def _one_too_many(original: Any) -> Any:
+    def next_batch(self: Any) -> Any:
+        batch = original(self)
+        if self.waiting:
+            batch.append(self.waiting.popleft())
+            self.waiting = self.waiting or None
+        return batch
+
+    return next_batch
+
+
+_bug("what is too long is sent and stored", replies_module, "_check_sizes")(_nothing)
+_bug("dead letters are kept for ever", Engine, "_expire_dead_letters")(_nothing)
+
+
+@_bug("idempotency keys are kept for ever", Receipts, "expire")
+def _kept_for_ever(_original: Any) -> Any:
+    return lambda *_: []
+
+
+@_bug("an idempotency key stands for any message", receipts_module, "_digest")
+def _any_message(_original: Any) -> Any:
+    return lambda _: b""
+
+
+@_bug("an idempotency key never gets old", Receipts, "_is_old")
+def _never_old(_original: Any) -> Any:
+    return lambda *_: False
+
+
+@_bug("a message that waits for room and is too long stops the runtime", Dispatcher, "send")
+def _stops_the_runtime(original: Any) -> Any:
+    async def send(self: Any, target: Any, argument: bytes) -> None:
+        line = self._in_line.get(target)
+        if line is None:
+            await original(self, target, argument)
+            return
+        ticket: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        line.append((argument, ticket))
+        await ticket
+
+    return send
+
+
+@_bug("messages that wait for room overtake one another", Dispatcher, "_admit")
+def _overtaken(original: Any) -> Any:
+    def admit(self: Any) -> None:
+        for line in self._in_line.values():
+            line.rotate()
+        original(self)
+
+    return admit
+
+
+# --- policies, endpoints and the clock ------------------------------------------------------------
+
+
+_bug("the runtime goes on though the policy is to stop", Dispatcher, "_take_note")(_nothing)
+_bug("a clock that is set holds up retries", Engine, "clock_set")(_nothing)
+
+
+@_bug("what cannot get better is tried again", engine_module, "judge")
+def _tried_again(original: Any) -> Any:
+    return lambda policy, trouble, size, most, random: original(
+        policy, trouble, size, most and most + 1, random
+    )
+
+
+@_bug("an attempt without a connection counts", setbacks_module, "is_counted")
+def _counts(_original: Any) -> Any:
+    return lambda _: True
+
+
+@_bug("what is out of reach is called all the time", Breaker, "lets_through")
+def _all_the_time(_original: Any) -> Any:
+    return lambda *_: True
+
+
+@_bug("an endpoint for one function does not go first", FunctionDirectory, "_find_endpoint")
+def _not_first(_original: Any) -> Any:
+    return lambda self, typename: next(
+        (each for each in reversed(self._endpoints) if each.matches(typename)), None
+    )
+
+
+# --- edits ----------------------------------------------------------------------------------------
+
+
+@_bug("an edit is answered before it is durable", Dispatcher, "edit")
+def _early_answer(_original: Any) -> Any:
+    async def make_edit(self: Any, change: Any) -> Any:
+        self._wake.set()
+        return change(self._engine)
+
+    return make_edit
+
+
+@_bug("an edit is lost when the values are loaded", Engine, "loaded")
+def _loaded_over(original: Any) -> Any:
+    def loaded(self: Any, address: Any, values: Any) -> None:
+        self._mailboxes[address].changed_in = 0
+        original(self, address, values)
+
+    return loaded
+
+
+@_bug("a timer that was cancelled by hand fires after a restart", Engine, "cancel_timer")
+def _cancelled_by_hand(_original: Any) -> Any:
+    return lambda self, seq: self._timers.remove(seq) is not None
+
+
+@_bug("an address that was released is held after a restart", Ledger, "parking")
+def _held_again(original: Any) -> Any:
+    return lambda self, at, parking: parking and original(self, at, parking)
+
+
+@_bug("a dead letter comes back after a restart", Ledger, "dead_letter")
+def _comes_back(original: Any) -> Any:
+    return lambda self, letter_id, letter: letter and original(self, letter_id, letter)
+
+
+@_bug("somebody is told too early that all is done", Dispatcher, "_tell_idlers")
+def _told_too_early(_original: Any) -> Any:
+    def tell_idlers(self: Any) -> None:
+        for idler in self._idlers:
+            if not idler.done():
+                idler.set_result(None)
+        self._idlers = []
+
+    return tell_idlers

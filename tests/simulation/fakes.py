@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
-from statefun.errors import InvocationError, StoreError, TransportError
+from statefun.errors import InvocationError, StatefunError, StoreError, TransportError
 from tests.simulation.language import EGRESS, read_request, run, will_fail
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from statefun.runtime.engine import Engine
     from statefun.runtime.mailbox import Batch
     from statefun.runtime.records import DeadLetter, Delta, Released, StoredEntry
+    from statefun.runtime.setbacks import Setback
     from statefun.runtime.store import Store
     from statefun.sdk.address import Address
     from tests.simulation.language import Request
@@ -30,6 +31,10 @@ if TYPE_CHECKING:
 __all__ = ["FakeClock", "FakeEgress", "FakeEndpoint", "FakeStore", "Witness"]
 
 _LONGEST_SLEEP_MS = 30_000
+_MISSES = 5
+_PAUSE_MS = 1000
+"""After so many calls in a row without a connection there is one only now and then."""
+
 _FAULTY_CALLS = 3
 """So many calls about one message may go wrong; then they go well."""
 
@@ -130,16 +135,23 @@ class FakeEgress:
 
 
 class FakeEndpoint:
-    """Where all functions are, and the transport that leads there."""
+    """Where functions are, and the transport that leads there.
 
-    functions = "s/*"
-    is_specific = False
+    Args:
+        process: Who calls.
+        functions: Which: one typename, or `s/*` for all that the process knows.
+    """
 
-    def __init__(self, process: Process) -> None:
+    def __init__(self, process: Process, functions: str) -> None:
+        self.functions = functions
+        self.is_specific = functions != "s/*"
         self._process = process
+        self._misses = 0  # calls in a row without a connection
+        self._missed_ms = 0
 
     def matches(self, typename: str) -> bool:
-        return typename.startswith("s/")
+        is_meant = typename == self.functions or not self.is_specific
+        return is_meant and typename in self._process.deployment.functions
 
     def transport(self, _typename: str) -> FakeEndpoint:
         return self
@@ -150,14 +162,33 @@ class FakeEndpoint:
         """Make a call; the weather decides how it goes."""
         simulation = self._process.simulation
         batch, request = self._process.batches[body], read_request(body)
+        simulation.called(self._process, request.target, self.functions)
         fate = _Fate(simulation.plan, simulation.call_key(request))
-        if fate.happens("unreachable"):
+        self._look(fate)
+        try:
+            return await self._connected(batch, request, fate)
+        finally:
+            self._misses = 0
+
+    def _look(self, fate: _Fate) -> None:
+        """Be out of reach, if that is so."""
+        simulation, now_ms = self._process.simulation, self._process.loop.now_ms
+        if self._misses >= _MISSES and now_ms < self._missed_ms + _PAUSE_MS:
+            simulation.bothered(self.functions)
+        blackouts = simulation.plan.blackouts
+        is_dark = any(each.from_ms <= now_ms < each.to_ms for each in blackouts)
+        if is_dark or fate.happens("unreachable"):
+            self._misses += 1
+            self._missed_ms = now_ms
             raise TransportError("connection refused", connected=False)
+
+    async def _connected(self, batch: Batch, request: Request, fate: _Fate) -> bytes:
+        simulation = self._process.simulation
         latency_ms = fate.pick(3000 if fate.happens("slow") else 30, "latency")
         if latency_ms:
             await asyncio.sleep(latency_ms / 1000)
         self._fail(request, fate)
-        function = simulation.plan.functions[request.target.typename]
+        function = self._process.deployment.functions[request.target.typename]
         reply, effects = run(function, simulation.plan.programs, request)
         simulation.replies[reply] = effects
         return self._answer(batch, reply, fate)
@@ -222,6 +253,7 @@ class Witness:
         self._engine = engine
         self._process = process
         self._simulation = process.simulation
+        self._setbacks: list[Setback] = []
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._engine, name)
@@ -229,23 +261,40 @@ class Witness:
     def deliver(
         self, target: Address, argument: bytes, ticket: object, *, key: str = "", now_ms: int = 0
     ) -> None:
-        self._engine.deliver(target, argument, ticket, key=key, now_ms=now_ms)
-        if self._process.is_alive:
-            self._simulation.came(target, argument, key)
+        process = self._process
+        answer = self._simulation.answer(process, target, argument, key, now_ms)
+        try:
+            self._engine.deliver(target, argument, ticket, key=key, now_ms=now_ms)
+        except StatefunError as error:
+            if process.is_alive:
+                self._simulation.turned_away(process, target, argument, answer, error)
+            raise
+        if process.is_alive:
+            self._simulation.came(process, target, argument, key, now_ms, answer)
 
     def replied(self, batch: Batch, reply: bytes, now_ms: int) -> None:
         if self._process.is_alive:
             self._simulation.point("before a reply is applied")
-        before = self._given_up()
         self._engine.replied(batch, reply, now_ms)
+        setbacks = self._told()
         if self._process.is_alive:
-            self._simulation.replied(self._process, batch, reply, now_ms, self._fate(before))
+            self._simulation.replied(self._process, batch, reply, now_ms, setbacks)
 
     def failed(self, batch: Batch, error: Exception, now_ms: int) -> None:
-        before = self._given_up()
         self._engine.failed(batch, error, now_ms)
+        setbacks = self._told()
         if self._process.is_alive:
-            self._simulation.failed(self._process, batch, error, now_ms, self._fate(before))
+            self._simulation.failed(self._process, batch, now_ms, setbacks)
+
+    def _told(self) -> list[Setback]:
+        """What the engine says about failures, kept for the dispatcher."""
+        setbacks = self._engine.take_setbacks()
+        self._setbacks += setbacks
+        return setbacks
+
+    def take_setbacks(self) -> list[Setback]:
+        setbacks, self._setbacks = self._setbacks, []
+        return setbacks + self._engine.take_setbacks()
 
     def replay(self, letters: Iterable[DeadLetter]) -> None:
         letters = tuple(letters)
@@ -256,18 +305,25 @@ class Witness:
     def release(self, address: Address) -> bool:
         is_released = self._engine.release(address)
         if self._process.is_alive:
-            self._simulation.released(address, is_released=is_released)
+            self._simulation.released(self._process, address, is_released=is_released)
         return is_released
 
-    def _given_up(self) -> tuple[int, ...]:
-        counters = self._engine.counters
-        return counters.dead_letters, counters.dropped_messages, counters.parkings
+    def forget_dead_letter(self, letter_id: int) -> bool:
+        is_forgotten = self._engine.forget_dead_letter(letter_id)
+        if self._process.is_alive:
+            self._simulation.letter_dropped(letter_id, is_forgotten=is_forgotten)
+        return is_forgotten
 
-    def _fate(self, before: tuple[int, ...]) -> str:
-        """What the engine did to the message of a batch that failed; empty for nothing."""
-        fates = ("dead-letter", "drop", "park")
-        changes = zip(fates, before, self._given_up(), strict=True)
-        return next((fate for fate, old, new in changes if old != new), "")
+    def cancel_timer(self, seq: int) -> bool:
+        is_cancelled = self._engine.cancel_timer(seq)
+        if self._process.is_alive:
+            self._simulation.timer_cancelled(seq, is_cancelled=is_cancelled)
+        return is_cancelled
+
+    def edit_value(self, address: Address, name: str, entry: StoredEntry | None) -> None:
+        self._engine.edit_value(address, name, entry)
+        if self._process.is_alive:
+            self._simulation.changed(address, name, entry)
 
     def tick(self, now_ms: int) -> None:
         self._engine.tick(now_ms)
@@ -286,6 +342,13 @@ class Witness:
         self._engine.egress_delivered(ids)
         if self._process.is_alive:
             self._simulation.delivered(ids)
+
+    @property
+    def has_changes(self) -> bool:
+        has_changes = self._engine.has_changes
+        if self._process.is_alive and self._engine.is_idle and not has_changes:
+            self._simulation.is_idle(self._process)
+        return has_changes
 
     def begin_commit(self) -> Delta | None:
         if self._process.is_alive:

@@ -75,9 +75,14 @@ class Emit(NamedTuple):
 
 
 class Note(NamedTuple):
-    """Write into a value that this message came, after all that came before."""
+    """Write into a value that this message came, after all that came before.
+
+    Attributes:
+        padding: So many bytes are added.
+    """
 
     value: str
+    padding: int = 0
 
 
 class Forget(NamedTuple):
@@ -115,10 +120,12 @@ class Function:
     Attributes:
         specs: The values it declares.
         asks_one_by_one: Whether it asks for one missing value at a time.
+        asks_in_vain: Whether it asks for values that it has got.
     """
 
     specs: tuple[Spec, ...]
     asks_one_by_one: bool = False
+    asks_in_vain: bool = False
 
 
 class Request(NamedTuple):
@@ -191,6 +198,8 @@ def run(function: Function, programs: Programs, request: Request) -> tuple[bytes
     missing = [spec for spec in function.specs if spec.name not in request.state]
     if missing:
         effects = Effects(missing=missing[:1] if function.asks_one_by_one else missing)
+    elif function.asks_in_vain and function.specs:
+        effects = Effects(missing=list(function.specs))
     else:
         effects = _turn(programs, request)
     return _encode(effects), effects
@@ -200,6 +209,8 @@ def _turn(programs: Programs, request: Request) -> Effects:
     effects, state = Effects(), dict(request.state)
     for name, _ in request.messages:
         for number, step in enumerate(programs[name]):
+            if isinstance(step, Note | Forget) and step.value not in state:
+                continue  # this version of the function declares no such value
             match step:
                 case Send(target, message, if_there):
                     if not if_there or state.get(if_there) is not None:
@@ -209,9 +220,9 @@ def _turn(programs: Programs, request: Request) -> Effects:
                 case Emit(value):
                     content = (state.get(value) or b"").decode()
                     effects.egress.append(f"{name}#{number}={content}")
-                case Note(value):
+                case Note(value, padding):
                     before = state.get(value) or b""
-                    after = b"%08x" % crc32(before + name.encode())
+                    after = b"%08x" % crc32(before + name.encode()) + b"." * padding
                     state[value] = effects.changes[value] = after
                 case Forget(value):
                     state[value] = effects.changes[value] = None

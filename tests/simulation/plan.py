@@ -11,6 +11,7 @@ from random import Random
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 from zlib import crc32
 
+from statefun.runtime.policy import Limits, Outcome, Retention
 from statefun.sdk.address import Address
 from tests.simulation.language import (
     Cancel,
@@ -27,10 +28,22 @@ from tests.simulation.language import (
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from statefun.runtime.policy import Outcome
     from tests.simulation.language import Step
 
-__all__ = ["POINTS", "Arrival", "Crash", "Jump", "Outage", "Plan", "Weather", "plan_of"]
+__all__ = [
+    "EDITS",
+    "POINTS",
+    "Arrival",
+    "Blackout",
+    "Crash",
+    "Deployment",
+    "Edit",
+    "Jump",
+    "Outage",
+    "Plan",
+    "Weather",
+    "plan_of",
+]
 
 POINTS = (
     "before a commit begins",
@@ -46,6 +59,7 @@ POINTS = (
     "after a reply was applied",
     "after timers fired",
     "after a message came",
+    "after an edit",
     "after recovery",
 )
 """Where a process can end."""
@@ -60,10 +74,17 @@ _AFTER_COMMITS = (
 T = TypeVar("T")
 
 _FUNCTIONS = ("s/a", "s/b", "s/c")
-_TOKENS = ("", "", "x", "y")
+_TOKENS = ("", "x", "x", "y")
 _VALUES = ("plain", "written", "used")
 _MOST_MESSAGES = 60
-_OUTCOMES: tuple[Outcome, ...] = ("dead-letter", "dead-letter", "drop", "park")
+_OUTCOMES: tuple[Outcome, ...] = (*("dead-letter", "park") * 2, "drop", "fail")
+_HEAVY = 40
+"""Bytes that are added to what is to be too long for some limits."""
+
+EDITS = ("set", "set", "delete", "cancel", "replay", "drop", "release", "wait")
+"""What an operator does; `wait` until nothing is to do."""
+
+_A_DAY_MS = 24 * 3_600_000
 
 
 class Arrival(NamedTuple):
@@ -93,6 +114,42 @@ class Jump(NamedTuple):
 
     at_ms: int
     by_ms: int
+
+
+class Edit(NamedTuple):
+    """Somebody looks at what is stored, and changes it by hand a moment later.
+
+    Attributes:
+        kind: One of `EDITS`.
+        which: From 0 up to 1: which of the things that are there; all of them from 0.8 on.
+        hesitates_ms: How long after the look.
+    """
+
+    at_ms: int
+    kind: str
+    which: float
+    hesitates_ms: int
+
+
+class Deployment(NamedTuple):
+    """What one process, and each before it, knows of the functions; the last knows all of them.
+
+    Attributes:
+        functions: Those that are there, which may declare other values than later.
+        apart: Those that have an endpoint of their own.
+        has_egress: Whether the egress is there.
+    """
+
+    functions: Mapping[str, Function]
+    apart: tuple[str, ...] = ()
+    has_egress: bool = True
+
+
+class Blackout(NamedTuple):
+    """A time in which no connection can be made."""
+
+    from_ms: int
+    to_ms: int
 
 
 class Outage(NamedTuple):
@@ -141,14 +198,19 @@ class Plan:
         stops: When a process is stopped in an orderly way.
         jumps: How the clock is set.
         outages: When the store fails.
+        blackouts: When no function can be reached.
         weather: How calls go.
         max_resident: So many addresses an engine keeps in memory.
         commit_ms: How long a commit takes, at most.
-        then: What becomes of a message that used up its attempts.
-        isolate_after: After so many failures a batch is taken apart.
-        max_batch: The most messages in one request.
-        max_waiting: So many messages wait at an address before it takes no more from outside.
         is_blocking: Whether commits happen beside the event loop.
+        then: What becomes of a message that used up its attempts, by function.
+        isolate_after: After so many failures a batch is taken apart.
+        limits: How much there may be of anything.
+        letters: How long dead letters are kept.
+        receipts: How long idempotency keys are known.
+        edits: What is changed by hand.
+        deployments: What the processes know of the functions, one after another; those after them
+            know what `functions` says.
     """
 
     seed: int
@@ -159,14 +221,18 @@ class Plan:
     stops: tuple[int, ...]
     jumps: tuple[Jump, ...]
     outages: tuple[Outage, ...]
+    blackouts: tuple[Blackout, ...]
     weather: Weather
     max_resident: int
     commit_ms: int
     is_blocking: bool
-    then: Outcome
+    then: Mapping[str, Outcome]
     isolate_after: int
-    max_batch: int
-    max_waiting: int
+    limits: Limits
+    letters: Retention
+    receipts: Retention
+    edits: tuple[Edit, ...]
+    deployments: tuple[Deployment, ...]
 
     def draw(self, *key: object) -> float:
         """A number from 0 up to 1 for a key; always the same."""
@@ -177,6 +243,12 @@ class Plan:
     def pick(self, most_ms: int, *key: object) -> int:
         """A duration for a key, in steps of 10 ms so that things coincide; often none."""
         return max(0, int((self.draw(*key) * 2 - 1) * (most_ms // 10 + 1))) * 10
+
+    def deployment(self, number: int) -> Deployment:
+        """What a process knows of the functions; the first is 0."""
+        if number < len(self.deployments):
+            return self.deployments[number]
+        return Deployment(self.functions)
 
     @property
     def end_ms(self) -> int:
@@ -196,10 +268,9 @@ class Plan:
 
     def cuts(self) -> list[tuple[str, object]]:
         """What can be taken out, bigger things first; for `without`."""
+        happenings = "arrivals crashes stops jumps outages blackouts edits deployments"
         cuts: list[tuple[str, object]] = [
-            (name, each)
-            for name in ("arrivals", "crashes", "stops", "jumps", "outages")
-            for each in getattr(self, name)
+            (name, each) for name in happenings.split() for each in getattr(self, name)
         ]
         cuts += [("weather", kind) for kind, chance in vars(self.weather).items() if chance]
         cuts += [("commit_ms", 0)] if self.commit_ms else []
@@ -234,12 +305,11 @@ def plan_of(seed: int) -> Plan:
     functions = {typename: _function(chance) for typename in _FUNCTIONS}
     ids = ("1", "2", "ü")[: chance.randint(1, 3)]
     addresses = [Address(typename, each) for typename in _FUNCTIONS for each in ids]
-    then = chance.choice(_OUTCOMES)
-    writer = _Writer(chance, addresses, functions, is_careless=then != "park")
+    then = _policies(chance)
+    writer = _Writer(chance, addresses, functions, then)
     keyed = chance.choice((0, 0, 0.5, 1))
-    arrivals = tuple(
-        _arrival(chance, addresses, writer, keyed) for _ in range(chance.randint(2, 14))
-    )
+    targets = [chance.choice(addresses)] if chance.random() < 0.15 else addresses
+    arrivals = tuple(_arrival(chance, targets, writer, keyed) for _ in range(chance.randint(2, 14)))
     is_blocking = chance.random() < 0.85
     outages = _outages(chance) if is_blocking else ()
     return Plan(
@@ -251,15 +321,28 @@ def plan_of(seed: int) -> Plan:
         tuple(chance.randrange(60) * 10 for _ in range(chance.random() < 0.2)),
         _jumps(chance),
         outages,
+        _blackouts(chance),
         _weather(chance),
         chance.choice((1, 2, 100, 100)),
         chance.choice((0, 10, 50)),
         is_blocking,
         then,
         chance.choice((1, 2, 4)),
-        chance.choice((1, 2, 1000, 1000)),
-        chance.choice((2, 10_000, 10_000)),
+        _limits(chance),
+        Retention(
+            chance.choice((1, 2, 10_000, 10_000)), chance.choice((100, 1000, _A_DAY_MS * 30))
+        ),
+        Retention(chance.choice((1, 3, 100_000)), chance.choice((50, 500, _A_DAY_MS, _A_DAY_MS))),
+        _edits(chance),
+        _deployments(chance, functions),
     )
+
+
+def _policies(chance: Random) -> dict[str, Outcome]:
+    """One for all functions, or each its own."""
+    if chance.random() < 0.5:
+        return dict.fromkeys(_FUNCTIONS, chance.choice(_OUTCOMES))
+    return {typename: chance.choice(_OUTCOMES) for typename in _FUNCTIONS}
 
 
 class _Writer:
@@ -270,30 +353,39 @@ class _Writer:
         chance: Random,
         addresses: list[Address],
         functions: Mapping[str, Function],
-        *,
-        is_careless: bool,
+        then: Mapping[str, Outcome],
     ) -> None:
         self.programs: dict[str, tuple[Step, ...]] = {}
         self._chance = chance
         self._addresses = addresses
         self._functions = functions
         self._token = chance.random() * 0.8
-        self._poison = chance.random() * 0.15 if chance.random() < 0.4 else 0
-        self._careless = 0.3 if is_careless and chance.random() < 0.2 else 0
+        self._poison = chance.random() * 0.3 if chance.random() < 0.5 else 0
+        self._careless = 0.7 if chance.random() < 0.4 else 0
+        self._wrong = chance.choice((0, 0, 0, 0.1))
+        self._heavy = chance.choice((0, 0, 0.1, 0.4))
+        self._hopeless = [each for each, fate in then.items() if fate in ("dead-letter", "drop")]
         self._count = 0
 
-    def write(self, target: Address, depth: int = 0) -> str:
+    def write(self, target: Address, depth: int = 0, sender: Address | None = None) -> str:
         """The name of a new message for `target`."""
         self._count += 1
         name = f"m{self._count}"
+        may_be_heavy = sender is None or self._may_fail(sender)
+        if may_be_heavy and self._may_fail(target) and self._chance.random() < self._heavy:
+            name += "." * _HEAVY
         steps: list[Step] = []
         values = [spec.name for spec in self._functions[target.typename].specs]
         for _ in range(self._chance.choice((1, 1, 2, 3))):
             step = self._step(target, values, depth)
-            if isinstance(step, Delay) and step.token and self._chance.random() >= self._careless:
+            is_careless = self._may_fail(target) and self._chance.random() < self._careless
+            if isinstance(step, Delay) and step.token and not is_careless:
                 steps.append(Cancel(step.token))  # a pending token would make the reply invalid
             if step is not None:
                 steps.append(step)
+        if self._may_fail(target) and self._chance.random() < self._wrong:
+            wrong = Cancel(""), Delay(-1, target, self.write(target, 99, target))
+            steps.append(self._chance.choice(wrong))
         if self._chance.random() < self._poison:
             steps.append(Fail(self._chance.random() < 0.5))
         self.programs[name] = tuple(steps)
@@ -302,11 +394,11 @@ class _Writer:
     def _step(self, sender: Address, values: list[str], depth: int) -> Step | None:
         chance, drawn = self._chance, self._chance.random()
         if drawn < 0.5:
-            return self._step_here(values, drawn)
+            return self._step_here(sender, values, drawn)
         if depth > 2 or self._count > _MOST_MESSAGES:
             return None
         target = sender if chance.random() < 0.25 else chance.choice(self._addresses)
-        message = self.write(target, depth + 1)
+        message = self.write(target, depth + 1, sender)
         if drawn < 0.75:
             condition = chance.choice(values) if values and chance.random() < 0.2 else ""
             return Send(target, message, condition)
@@ -314,11 +406,16 @@ class _Writer:
         token = chance.choice(_TOKENS) if chance.random() < self._token else ""
         return Delay(delay_ms, target, message, token)
 
-    def _step_here(self, values: list[str], drawn: float) -> Step:
+    def _may_fail(self, address: Address) -> bool:
+        """Whether what can never succeed comes to an end here."""
+        return address.typename in self._hopeless
+
+    def _step_here(self, sender: Address, values: list[str], drawn: float) -> Step:
         """A step that sends to no function."""
         value = self._chance.choice(values) if values else ""
         if value and drawn < 0.3:
-            return Note(value)
+            is_heavy = self._may_fail(sender) and self._chance.random() < self._heavy
+            return Note(value, _HEAVY * is_heavy)
         if value and drawn < 0.34:
             return Forget(value)
         return Emit(value) if drawn < 0.45 else Cancel(self._chance.choice(_TOKENS[2:]))
@@ -328,7 +425,49 @@ def _arrival(chance: Random, addresses: list[Address], writer: _Writer, keyed: f
     target = chance.choice(addresses)
     message = writer.write(target)
     key = f"key of {message}" if chance.random() < keyed else ""
+    if key and chance.random() < 0.2:
+        key = "a key that others use"
     return Arrival(chance.randrange(40) * 10, target, message, key)
+
+
+def _limits(chance: Random) -> Limits:
+    return Limits(
+        max_batch=chance.choice((1, 2, 3, 1000, 1000)),
+        max_batch_bytes=chance.choice((30, 36, 54, 100, 1 << 20, 1 << 20)),
+        max_waiting=chance.choice((2, 10_000, 10_000)),
+        max_waiting_bytes=chance.choice((36, 100, 1 << 20, 1 << 20)),
+        max_message_bytes=chance.choice((57, 58, 1 << 20, 1 << 20)),
+        max_value_bytes=chance.choice((40, 1 << 20)),
+    )
+
+
+def _edits(chance: Random) -> tuple[Edit, ...]:
+    count = chance.choice((0, 0, 1, 3, 8))
+    edits = (
+        Edit(
+            chance.randrange(100) * 10,
+            chance.choice(EDITS),
+            chance.random(),
+            chance.choice((0, 0, 10, 50)),
+        )
+        for _ in range(count)
+    )
+    return tuple(sorted(edits))
+
+
+def _deployments(chance: Random, functions: Mapping[str, Function]) -> tuple[Deployment, ...]:
+    return tuple(
+        Deployment(
+            {
+                typename: function if chance.random() < 0.5 else _other_function(chance)
+                for typename, function in functions.items()
+                if chance.random() < 0.8
+            },
+            tuple(each for each in _FUNCTIONS if chance.random() < 0.3),
+            chance.random() < 0.8,
+        )
+        for _ in range(chance.choice((0, 0, 0, 1, 2)))
+    )
 
 
 def _function(chance: Random) -> Function:
@@ -339,6 +478,11 @@ def _function(chance: Random) -> Function:
     }
     names = chance.sample(_VALUES, chance.choice((0, 1, 2, 3)))
     return Function(tuple(specs[name] for name in names), chance.random() < 0.3)
+
+
+def _other_function(chance: Random) -> Function:
+    """An older version of a function."""
+    return replace(_function(chance), asks_in_vain=chance.random() < 0.1)
 
 
 def _crashes(chance: Random, outages: tuple[Outage, ...]) -> tuple[Crash, ...]:
@@ -362,9 +506,14 @@ def _jumps(chance: Random) -> tuple[Jump, ...]:
 def _outages(chance: Random) -> tuple[Outage, ...]:
     begins = sorted(chance.randrange(60) * 10 for _ in range(chance.choice((0, 0, 1, 2))))
     return tuple(
-        Outage(begin, begin + chance.choice((10, 50, 1500)), chance.random() < 0.5)
+        Outage(begin, begin + chance.choice((10, 50, 1500, 2500)), chance.random() < 0.5)
         for begin in begins
     )
+
+
+def _blackouts(chance: Random) -> tuple[Blackout, ...]:
+    begins = sorted(chance.randrange(60) * 10 for _ in range(chance.choice((0, 0, 0, 0, 1, 2))))
+    return tuple(Blackout(begin, begin + chance.choice((50, 500, 4000))) for begin in begins)
 
 
 def _weather(chance: Random) -> Weather:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from base64 import b64decode
 from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -19,29 +20,42 @@ from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 from statefun.errors import (
     AddressBusyError,
+    ConfigurationError,
+    GivenUpError,
+    IdempotencyConflictError,
+    MessageTooLargeError,
     RemoteProtocolError,
     RuntimeStoppedError,
+    StatefunError,
     StoreError,
+    TransportError,
+    UnknownEgressError,
+    UnknownFunctionError,
 )
+from statefun.runtime import edits
 from statefun.runtime.directory import FunctionDirectory
 from statefun.runtime.dispatcher import Dispatcher
 from statefun.runtime.engine import Engine
 from statefun.runtime.memory import MemoryStore
-from statefun.runtime.policy import FailurePolicy, Limits, Rules
+from statefun.runtime.policy import FailurePolicy, Rules
 from statefun.runtime.retry import Backoff
+from statefun.sdk.address import Address
 from tests.simulation.fakes import FakeClock, FakeEgress, FakeEndpoint, FakeStore, Witness
 from tests.simulation.language import (
     EGRESS,
     Effects,
-    Fail,
     argument_of,
     name_of,
     read_request,
 )
 from tests.simulation.loop import Halted, RestlessError, SimulatedLoop
 from tests.simulation.model import (
+    Aged,
     Came,
+    Cancelled,
+    Changed,
     Delivered,
+    Dropped,
     Fired,
     GivenUp,
     Model,
@@ -49,17 +63,22 @@ from tests.simulation.model import (
     Released,
     Replayed,
     Turn,
+    mistake,
+    size_of,
 )
+from tests.simulation.plan import EDITS, Edit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from statefun.connectors.ports import OutgoingRecord
+    from statefun.runtime.edits import Edit as WantedEdit
     from statefun.runtime.mailbox import Batch
-    from statefun.runtime.records import DeadLetter, Delta
+    from statefun.runtime.records import DeadLetter, Delta, StoredEntry
+    from statefun.runtime.setbacks import Setback
     from statefun.runtime.store import Store
-    from statefun.sdk.address import Address
     from tests.simulation.language import Request, Spec
+    from tests.simulation.model import Event, World
     from tests.simulation.plan import Arrival, Outage, Plan
 
 __all__ = ["Process", "Simulation", "Violation", "simulate"]
@@ -69,7 +88,30 @@ _POLICY = Backoff(first_ms=20, longest_ms=400)
 _LATE_MS = 30_000
 """After the clock was set forwards, alarms may be late by so much."""
 
+_UNSEEN_JUMP_MS = 100
+"""A clock that was set by so much goes unnoticed."""
+
 _MOST_PROCESSES = 500
+_STOPS_BEFORE_MENDING = 2
+_ANSWERS: dict[str, type[Exception]] = {
+    "unknown": UnknownFunctionError,
+    "conflict": IdempotencyConflictError,
+    "too long": MessageTooLargeError,
+    "busy": AddressBusyError,
+}
+"""What a message from outside meets, unless it is new or a repeat."""
+
+
+_ALL = 0.8
+_OFFLINE = 0.2
+_LOOK_AGAIN_MS = 100
+_LAST_LOOK_MS = 1500
+_EDITS: dict[str, Callable[[Any], WantedEdit]] = {
+    "cancel": edits.cancel_timers,
+    "replay": edits.replay,
+    "drop": edits.drop,
+    "release": edits.release,
+}
 
 
 @dataclass(frozen=True)
@@ -85,6 +127,27 @@ class Violation:
     what: str
 
 
+@dataclass
+class Trouble:
+    """What a batch that failed has behind it.
+
+    Attributes:
+        attempts: How many attempts failed, of those that count.
+        before: How many had when it was taken apart.
+        left: How many messages are left of one that was taken apart; 0 if it was not.
+        not_before_ms: When it may be tried again, by the uptime.
+        by_ms: When it is tried again at the latest.
+        first_ms: When the first attempt failed, by the clock; None if none has that counts.
+    """
+
+    attempts: int = 0
+    before: int = 0
+    left: int = 0
+    not_before_ms: int = 0
+    by_ms: int = 0
+    first_ms: int | None = None
+
+
 class Process:
     """One process of the runtime, from its start to its end.
 
@@ -95,7 +158,12 @@ class Process:
         is_mending: Whether somebody replays and releases what was given up.
         is_full: Whether its last commit failed; then functions wait.
         flying: The attempt that is in flight for an address.
-        retry_by: When, by the clock, an address that failed is tried again at the latest.
+        next_batch: The messages that the next request of an address has, if that is known.
+        trouble: What an address that failed has behind it.
+        lines: The messages of this process that wait for room, in order.
+        is_failing: Whether its policy is to stop now.
+        idle_ms: When it had nothing to do last, by the uptime.
+        deployment: What it knows of the functions.
         declared: The values that are known of a function, as its replies named them.
         batches: The latest batch with a request.
         handed: The ids of records handed over, in order.
@@ -110,7 +178,11 @@ class Process:
         self.is_mending = False
         self.is_full = False
         self.flying: dict[Address, Batch] = {}
-        self.retry_by: dict[Address, int] = {}
+        self.next_batch: dict[Address, list[str]] = {}
+        self.trouble: dict[Address, Trouble] = {}
+        self.lines: dict[Address, list[str]] = {}
+        self.is_failing = False
+        self.idle_ms = -1
         self.declared: dict[str, dict[str, Spec]] = {}
         self.batches: dict[bytes, Batch] = {}
         self.handed: list[int] = []
@@ -119,6 +191,7 @@ class Process:
         self._writing: asyncio.Future[Any] | None = None
         self._tasks: list[asyncio.Task[Any]] = []
         number = len(simulation.processes)
+        self.deployment = simulation.plan.deployment(number)
         self.loop = SimulatedLoop(now_ms, Random(simulation.plan.seed + number), self._write)
         self._egress = FakeEgress(self)
         self._clock = FakeClock(self)
@@ -127,16 +200,18 @@ class Process:
         """Begin where the last process ended."""
         simulation = self.simulation
         store = FakeStore(simulation.kept, self)
-        directory = FunctionDirectory((), [FakeEndpoint(self)])
+        endpoints = [FakeEndpoint(self, each) for each in ("s/*", *self.deployment.apart)]
+        directory = FunctionDirectory((), endpoints)
         recovered = store.recover()
         engine = Engine(
             directory,
-            {EGRESS: self._egress.accept},
+            {EGRESS: self._egress.accept} if self.deployment.has_egress else {},
             recovered=recovered,
             rules=simulation.rules,
             random=Random(simulation.plan.seed).random,
             max_resident=simulation.plan.max_resident,
         )
+        self.engine = engine
         self._witness = Witness(engine, self)
         self._dispatcher = Dispatcher(
             cast("Engine", self._witness), cast("Store", store), directory, self._clock
@@ -146,8 +221,9 @@ class Process:
         self.loop.call_soon(self._open, recovered.egress)
 
     def _open(self, records: Any) -> None:
-        self._task(self._egress.start(self._dispatcher.delivered))
-        self._dispatcher.add_egress(self._egress)
+        if self.deployment.has_egress:
+            self._task(self._egress.start(self._dispatcher.delivered))
+            self._dispatcher.add_egress(self._egress)
         self._dispatcher.hand_over(records)
         self.simulation.point("after recovery")
 
@@ -157,20 +233,57 @@ class Process:
         self._task(self._send(arrival))
 
     async def _send(self, arrival: Arrival) -> None:
-        argument = argument_of(arrival.message)
+        simulation, argument = self.simulation, argument_of(arrival.message)
         try:
             if arrival.key:
+                if simulation.is_forgotten(arrival):
+                    return
                 await self._dispatcher.deliver(arrival.target, argument, arrival.key)
-            elif self.simulation.plan.draw("local", arrival.message) < 0.5:
+            elif simulation.plan.draw("local", arrival.message) < 0.5:
+                self.lines.setdefault(arrival.target, []).append(arrival.message)
                 await self._dispatcher.send(arrival.target, argument)
             else:
                 await self._dispatcher.deliver(arrival.target, argument)
-        except (RuntimeStoppedError, StoreError, AddressBusyError) as error:
+        except StatefunError as error:
             if self.is_alive:
-                self.simulation.refused(arrival, error)
+                self.simulation.refused(self, arrival, error)
         else:
             if self.is_alive:
                 self.simulation.acknowledged(arrival)
+        finally:
+            self.clients -= 1
+
+    def edit(self, edit: Edit) -> None:
+        """Let an operator change something."""
+        self.clients += 1
+        self._task(self._edit(edit))
+
+    async def _edit(self, edit: Edit) -> None:
+        simulation, at = self.simulation, [0]
+        try:
+            if edit.kind == "wait":
+                await self._dispatcher.idle()
+                simulation.idle(self)
+                return
+            wanted = simulation.wanted(edit)
+            if wanted is None:
+                simulation.look_again(edit)
+                return
+            if edit.hesitates_ms:
+                await asyncio.sleep(edit.hesitates_ms / 1000)
+
+            def change(engine: Engine) -> list[Any]:
+                changed = edits.apply(wanted, engine, simulation.kept, simulation.now_ms())
+                at[0] = len(simulation.model.log)
+                return changed
+
+            changed = await self._dispatcher.edit(change)
+        except (RuntimeStoppedError, StoreError, ConfigurationError, UnknownFunctionError) as error:
+            if self.is_alive:
+                simulation.note("the edit fails: %s", error)
+        else:
+            if self.is_alive:
+                simulation.edited(changed, at[0])
         finally:
             self.clients -= 1
 
@@ -271,10 +384,15 @@ class Simulation:
     def __post_init__(self) -> None:
         plan = self.plan
         self.rules = Rules(
-            FailurePolicy(plan.then, _POLICY, plan.isolate_after),
-            Limits(max_batch=plan.max_batch, max_waiting=plan.max_waiting),
+            {
+                typename: FailurePolicy(then, _POLICY, plan.isolate_after)
+                for typename, then in plan.then.items()
+            },
+            plan.limits,
+            plan.letters,
+            plan.receipts,
         )
-        self.model = Model(self.plan.functions)
+        self.model = Model(plan.letters, plan.receipts)
         self._trace: list[tuple[int, str, tuple[object, ...]]] = []
         self._skew_ms = 0
         self._jumped_ms = -_LATE_MS
@@ -288,6 +406,7 @@ class Simulation:
                 *((each.at_ms, self._arrive, (each,)) for each in self.plan.arrivals),
                 *((each.at_ms, self._jump, (each.by_ms,)) for each in self.plan.jumps),
                 *((at_ms, self._stop, ()) for at_ms in self.plan.stops),
+                *((each.at_ms, self._edit, (each,)) for each in self.plan.edits),
             ],
             key=lambda each: each[0],
         )
@@ -297,6 +416,8 @@ class Simulation:
         self._down_ms = 0
         self._is_finished = False
         self._is_restarted = False
+        self._is_replayed = False
+        self._failures = 0  # how many processes ended because of their policy
 
     # --- life -------------------------------------------------------------------------------------
 
@@ -322,7 +443,7 @@ class Simulation:
                 self._break("everything comes to an end", "one process follows another")
             now_ms = process.loop.now_ms + self._down_ms
             self._down_ms = 0
-            waiting = {arguments[0] for _, _, arguments in self._agenda if arguments}
+            waiting = [arguments[0] for _, _, arguments in self._agenda if arguments]
             self._agenda += [
                 (now_ms + 100, self._arrive, (arrival,))
                 for arrival in self._owed.values()
@@ -341,7 +462,9 @@ class Simulation:
             self._break("everything comes to an end", self._unfinished(process))
             return
         self.model.crash()
-        self._compare()
+        self._compare(self.model.world)
+        if not self._is_finished:
+            self._edit_offline()
         if self._is_finished:
             world = self.model.world
             held = {each.message for at in world.parked for each in world.queues.get(at, ())}
@@ -355,12 +478,17 @@ class Simulation:
         if isinstance(error, StoreError) and process.may_end:
             self._down_ms = 100
             return
+        if isinstance(error, GivenUpError) and process.is_failing:
+            self._failures += 1
+            self.is_mended |= self._failures >= _STOPS_BEFORE_MENDING
+            self._down_ms = 100
+            return
         if error is not None or not process.is_stopping:
             self._break("a runtime does not end by itself", repr(error))
         elif self.model.durable < len(self.model.log):
             lost = self.model.log[self.model.durable :]
             self._break("an orderly stop makes everything durable", f"not durable: {lost}")
-        elif self._is_done() and not self._is_to_mend():
+        elif self._is_final() and self._is_done() and not self._is_to_mend():
             self._is_finished = True
 
     def now_ms(self) -> int:
@@ -409,6 +537,9 @@ class Simulation:
         self._skew_ms += by_ms
         self._jumped_ms = self.processes[-1].loop.now_ms
 
+    def _edit(self, edit: Edit) -> None:
+        self.processes[-1].edit(edit)
+
     def _stop(self) -> None:
         self.processes[-1].stop()
 
@@ -424,15 +555,53 @@ class Simulation:
         self._calls[name] += 1
         return name, self._calls[name]
 
-    def came(self, target: Address, argument: bytes, key: str) -> None:
+    def answer(
+        self, process: Process, target: Address, argument: bytes, key: str, now_ms: int
+    ) -> str:
+        """What has to be said to a message from outside."""
+        if target.typename not in process.deployment.functions:
+            return "unknown"
+        world, limits = self.model.world, self.plan.limits
+        return world.answer(target, name_of(argument), key, now_ms, limits)
+
+    def came(
+        self, process: Process, target: Address, argument: bytes, key: str, now_ms: int, answer: str
+    ) -> None:
         """The engine took a message in."""
         name = name_of(argument)
-        if key and (target, key) in self.model.world.receipts:
+        if answer in _ANSWERS:
+            self._fail("what cannot be taken in is refused", f"{name} is not, though {answer}")
+        line = process.lines.get(target, [])
+        if name in line and line.pop(0) != name:
+            self._fail("messages of this process come in order", f"{name} comes before others")
+        if answer == "repeat":
             self.note("%s comes again for %s", name, target)
         else:
             self.note("%s comes for %s", name, target)
-            self.model.happen(Came(target, name, key))
+            self.model.happen(Came(target, name, key, now_ms))
         self.point("after a message came")
+
+    def turned_away(
+        self, process: Process, target: Address, argument: bytes, answer: str, error: Exception
+    ) -> None:
+        """The engine did not take a message in."""
+        name = name_of(argument)
+        line = process.lines.get(target, [])
+        if name in line and answer != "busy":  # then it goes on waiting
+            line.remove(name)
+        self.note("%s is not taken in for %s: %s", name, target, answer)
+        if not isinstance(error, _ANSWERS.get(answer, ())):
+            self._fail("only what cannot be taken in is refused", f"{name} ({answer}): {error}")
+
+    def is_forgotten(self, arrival: Arrival) -> bool:
+        """Whether a message came before and its key is known no more; then nobody sends it."""
+        key, now_ms, world = arrival.key, self.now_ms(), self.model.world
+        answer = world.answer(arrival.target, arrival.message, key, now_ms, self.plan.limits)
+        is_forgotten = arrival.message in self.model.origin and answer not in ("repeat", "conflict")
+        if is_forgotten:
+            self.note("the key of %s is forgotten", arrival.message)
+            self._owed.pop(arrival.message, None)
+        return is_forgotten
 
     def acknowledged(self, arrival: Arrival) -> None:
         """A client was told that its message is durable."""
@@ -447,11 +616,151 @@ class Simulation:
             self._later(self.plan.pick(500, "repeat after", name), self._arrive, arrival)
         self.point("after a message was acknowledged")
 
-    def refused(self, arrival: Arrival, error: Exception) -> None:
+    def refused(self, process: Process, arrival: Arrival, error: Exception) -> None:
         """A client was told that its message may not be durable."""
         self.note("%s is refused: %s", arrival.message, error)
-        if arrival.key:
-            self._later(100, self._arrive, arrival)
+        line = process.lines.get(arrival.target, [])
+        if arrival.message in line:
+            line.remove(arrival.message)
+        if isinstance(error, RuntimeStoppedError | StoreError | AddressBusyError):
+            if arrival.key:
+                self._later(100, self._arrive, arrival)
+        else:
+            self._owed.pop(arrival.message, None)
+
+    # --- edits ------------------------------------------------------------------------------------
+
+    def wanted(self, edit: Edit) -> WantedEdit | None:
+        """What an operator wants to do after a look at the store; None if there is nothing."""
+        self.note("somebody looks what there is to %s", edit.kind)
+        if edit.kind in ("set", "delete"):
+            return self._wanted_value(edit)
+        kept, make = self.kept, _EDITS[edit.kind]
+        there: list[Any]
+        if edit.kind == "cancel":
+            there = [each.seq for each in kept.timers()]
+        elif edit.kind == "release":
+            there = [each.address for each in kept.parked()]
+        else:
+            there = [each.id for each in kept.dead_letters()]
+        if not there:
+            return None
+        if edit.which >= _ALL:
+            return make(None)
+        return make([there[int(edit.which / _ALL * len(there))]])
+
+    def look_again(self, edit: Edit) -> None:
+        """There was nothing to edit; perhaps there is a little later."""
+        later = edit._replace(at_ms=edit.at_ms + _LOOK_AGAIN_MS)
+        if later.at_ms < _LAST_LOOK_MS:
+            self._later(_LOOK_AGAIN_MS, self._edit, later)
+
+    def is_idle(self, process: Process) -> None:
+        """The engine says that nothing waits and all is durable."""
+        world = self.model.world
+        waiting = [at for at, queue in world.queues.items() if queue and at not in world.parked]
+        if waiting or self.model.durable < len(self.model.log):
+            self._fail("idle means that all is done and durable", f"waiting: {waiting}")
+        process.idle_ms = process.loop.now_ms
+
+    def idle(self, process: Process) -> None:
+        """Somebody was told that nothing is to do."""
+        self.note("nothing is to do")
+        if process.is_alive and process.idle_ms != process.loop.now_ms:
+            self._fail("idle means that all is done and durable", "there was something to do")
+
+    def bothered(self, functions: str) -> None:
+        """A call was made though it was known to be in vain."""
+        self._fail("what is out of reach is called now and then", f"{functions} is called again")
+
+    def _edit_offline(self) -> None:
+        """Let somebody change something while no process has the store."""
+        number = len(self.processes)
+        kind = EDITS[int(self.plan.draw("offline", number) * len(EDITS))]
+        if kind == "wait" or self.plan.draw("is offline", number) > _OFFLINE:
+            return
+        which = self.plan.draw("which offline", number)
+        wanted = self.wanted(Edit(0, kind, which, 0))
+        if wanted is None:
+            return
+        changed = edits.apply_to_store(wanted, self.kept, self.now_ms())
+        self.note("the edit is done while nothing runs: %s", changed)
+        for each in changed:
+            self.model.happen(self._event(wanted, each))
+        self.model.durable = self.model.covered = len(self.model.log)
+        self._compare(self.model.stored())
+
+    def _event(self, wanted: WantedEdit, changed: Any) -> Event:
+        """What an edit has done to one of the things it changed."""
+        match wanted["edit"]:
+            case "set-value" | "delete-values":
+                data = b64decode(wanted.get("data", "")) or None
+                return Changed(Address(*wanted["address"]), changed, data, self.now_ms())
+            case "cancel-timers":
+                return Cancelled(name_of(cast("Any", self._numbers[changed]).argument))
+            case "release":
+                return Released(Address(*changed))
+        letters = self.model.world.letters.items()
+        name = next(name for name, letter in letters if letter.number == changed)
+        return Replayed(name) if wanted["edit"] == "replay" else Dropped(name)
+
+    def _wanted_value(self, edit: Edit) -> WantedEdit | None:
+        where = sorted(
+            (arrival.target, spec.name)
+            for arrival in self.plan.arrivals
+            for spec in self.plan.functions[arrival.target.typename].specs
+            if edit.kind == "set" or spec.name in self.kept.load(arrival.target)
+        )
+        if not where:
+            return None
+        address, name = where[int(edit.which * len(where))]
+        if edit.kind == "set":
+            return edits.set_value(address, name, "s/value", b"by hand at %d" % edit.at_ms)
+        return edits.delete_values(address, [name] if edit.which < _ALL else None)
+
+    def edited(self, changed: list[Any], at: int) -> None:
+        """An operator was told that a change is durable."""
+        self.note("the edit is done: %s", changed)
+        if self.model.durable < at:
+            self._fail("an edit is durable when it is answered", f"the one of {changed} is not")
+
+    def changed(self, address: Address, name: str, entry: StoredEntry | None) -> None:
+        """The engine was told to set or delete a value."""
+        self.note("value %s of %s is changed by hand", name, address)
+        data = None if entry is None else entry.data
+        self.model.happen(Changed(address, name, data, self.now_ms()))
+        self.point("after an edit")
+
+    def timer_cancelled(self, seq: int, *, is_cancelled: bool) -> None:
+        """The engine was told to cancel a delayed message."""
+        name = name_of(cast("Any", self._numbers[seq]).argument)
+        self.note("%s is cancelled by hand", name)
+        waits = any(alarm.message == name for alarm in self.model.world.alarms)
+        if is_cancelled != waits:
+            self._fail("what waits can be cancelled", f"{name}: {is_cancelled}")
+        if is_cancelled:
+            self.model.happen(Cancelled(name))
+        self.point("after an edit")
+
+    def letter_dropped(self, letter_id: int, *, is_forgotten: bool) -> None:
+        """The engine was told to forget a dead letter."""
+        letters = self.model.world.letters.items()
+        names = [name for name, letter in letters if letter.number == letter_id]
+        self.note("dead letters are dropped: %s", names)
+        if is_forgotten != bool(names):
+            self._fail("a dead letter can be dropped", f"{letter_id}: {is_forgotten}")
+        for name in names:
+            self.model.happen(Dropped(name))
+        self.point("after an edit")
+
+    # --- turns ------------------------------------------------------------------------------------
+
+    def called(self, process: Process, address: Address, functions: str) -> None:
+        """A call reached an endpoint."""
+        apart = process.deployment.apart
+        right = address.typename if address.typename in apart else "s/*"
+        if functions != right:
+            self._fail("a function is called where it is", f"{address} was at {functions}")
 
     def requested(self, process: Process, batch: Batch, now_ms: int) -> None:
         """The engine built a request."""
@@ -465,8 +774,9 @@ class Simulation:
         expected = tuple(islice(queue, len(request.messages)))
         if not request.messages or expected != request.messages:
             self._fail(*self._explain(request))
+        self._check_batch(process, batch, [name for name, _ in request.messages])
         declared = process.declared.get(address.typename, {})
-        seen = world.seen(address, declared, now_ms)
+        seen = world.seen(address, declared.values(), now_ms)
         if request.state != seen:
             self._fail(
                 "a function sees the values that its turns left, unless they expired",
@@ -489,15 +799,50 @@ class Simulation:
             return "no timer is early", what
         return "messages come in order, every one of them, and no others", what
 
-    def replied(self, process: Process, batch: Batch, reply: bytes, now_ms: int, fate: str) -> None:
+    def _check_batch(self, process: Process, batch: Batch, names: list[str]) -> None:
+        """Check which messages a request has, and when it comes."""
+        address, limits = batch.address, self.plan.limits
+        size = sum(map(size_of, names))
+        if len(names) > limits.max_batch or (len(names) > 1 and size > limits.max_batch_bytes):
+            self._fail("a batch keeps to its limits", f"{len(names)} messages, {size} bytes")
+        expected = process.next_batch.setdefault(address, names)
+        if names != expected:
+            self._fail(
+                "a batch has what fits, and is tried again as it was",
+                f"{address} is asked about {names} instead of {expected}",
+            )
+        trouble = process.trouble.get(address, Trouble())
+        if batch.attempt != trouble.attempts + 1:
+            self._fail(
+                "attempts are counted", f"{trouble.attempts} failed, this is {batch.attempt}"
+            )
+        slack_ms = _UNSEEN_JUMP_MS if self.plan.jumps else 0
+        if process.loop.now_ms < trouble.not_before_ms - slack_ms:
+            self._fail("a retry waits as long as was said", f"{address} is asked again too early")
+
+    def replied(
+        self,
+        process: Process,
+        batch: Batch,
+        reply: bytes,
+        now_ms: int,
+        setbacks: Sequence[Setback],
+    ) -> None:
         """The engine was given a reply."""
         if process.flying.get(batch.address) is not batch:
             self.note("%s has answered again", batch.address)
+            if setbacks:
+                self._fail("a reply to an attempt that is over changes nothing", str(setbacks))
             return
         effects = self.replies.get(reply)
-        if effects is None or self.model.world.collides(batch.address, effects):
-            self.failed(process, batch, RemoteProtocolError("an invalid reply"), now_ms, fate)
+        mistaken = self._mistake(process, batch.address, effects)
+        if bool(mistaken) != bool(setbacks):
+            self._fail("a reply is refused if something in it cannot be", mistaken or "nothing")
+        if mistaken:
+            is_bytes = effects is None
+            self.failed(process, batch, now_ms, setbacks, worth=3 if is_bytes else None)
             return
+        assert effects is not None
         del process.flying[batch.address]
         if effects.missing:
             self.note("%s asks for %s", batch.address, [spec.name for spec in effects.missing])
@@ -505,46 +850,136 @@ class Simulation:
             declared.update((spec.name, spec) for spec in effects.missing)
             return
         self.note("%s has answered: %s", batch.address, effects)
+        self._go_on(process, batch.address, len(batch.messages))
         self.model.happen(Turn(batch.address, len(batch.messages), effects, now_ms))
         self.point("after a reply was applied")
 
+    def _mistake(self, process: Process, address: Address, effects: Effects | None) -> str:
+        """What cannot be of a reply; empty if there is nothing."""
+        if effects is None:
+            return "it is none"
+        if self.model.world.collides(address, effects):
+            return "a token that waits"
+        if effects.egress and not process.deployment.has_egress:
+            return "an egress that is not there"
+        sent = read_request(process.flying[address].request).state
+        if effects.missing and all(spec.name in sent for spec in effects.missing):
+            return "values that were sent"
+        return mistake(effects, process.deployment.functions, self.plan.limits)
+
+    def _go_on(self, process: Process, address: Address, done: int) -> None:
+        """So many messages of an address end: work out what the next request has."""
+        process.next_batch.pop(address, None)
+        trouble = process.trouble.get(address)
+        if trouble is not None and trouble.left > done:
+            trouble.left -= done
+            trouble.attempts, trouble.not_before_ms, trouble.by_ms = trouble.before, 0, 0
+            return
+        process.trouble.pop(address, None)
+        limits, size = self.plan.limits, 0
+        names: list[str] = []
+        for waiting in islice(self.model.world.queues[address], done, None):
+            size += size_of(waiting.message)
+            if names and (len(names) == limits.max_batch or size > limits.max_batch_bytes):
+                break
+            names.append(waiting.message)
+        if names:
+            process.next_batch[address] = names
+
     def failed(
-        self, process: Process, batch: Batch, error: Exception, now_ms: int, fate: str
+        self,
+        process: Process,
+        batch: Batch,
+        now_ms: int,
+        setbacks: Sequence[Setback],
+        worth: int | None = None,
     ) -> None:
-        """An attempt failed."""
-        self.note("%s fails: %s", batch.address, error)
+        """An attempt failed; so many are worth while, None for what the error says."""
         if process.flying.get(batch.address) is not batch:
             return
         del process.flying[batch.address]
-        process.retry_by[batch.address] = now_ms + _POLICY.longest_ms
-        if not fate:
-            return
-        message = self.model.world.queues[batch.address][0].message
-        self.note("%s: %s", fate, message)
-        is_to_blame = any(isinstance(step, Fail) for step in self.plan.programs[message])
-        is_to_blame |= isinstance(error, RemoteProtocolError)
-        if len(batch.messages) != 1 or not is_to_blame:
-            self._fail("only what fails by itself is given up", f"{message} does not")
-        self.model.happen(GivenUp(batch.address, fate))
+        if len(setbacks) != 1:
+            self._fail("a failure is told once", f"{batch.address}: {setbacks}")
+        setback = setbacks[0]
+        self.note("%s fails: %s", batch.address, setback.error)
+        address, fate = batch.address, setback.verdict.then
+        trouble = process.trouble.setdefault(address, Trouble())
+        expected = self._fate(trouble, setback, len(batch.messages), worth)
+        if trouble.first_ms is None and trouble.attempts:
+            trouble.first_ms = now_ms
+        if fate != expected:
+            self._fail("failures have the consequence that was chosen", f"{fate}, not {expected}")
+        if fate == "retry":
+            self._put_off(process, trouble, setback)
+        elif fate == "isolate":
+            trouble.attempts -= 1
+            trouble.before = trouble.attempts
+            trouble.left = trouble.left or len(batch.messages)
+            del process.next_batch[address]
+        elif fate == "fail":
+            self.note("the process is to stop")
+            process.is_failing = True
+        else:
+            message = self.model.world.queues[address][0].message
+            self.note("%s: %s", fate, message)
+            facts = trouble.attempts, trouble.first_ms or now_ms, now_ms
+            if fate != "park":
+                self._go_on(process, address, 1)
+            self.model.happen(GivenUp(address, fate, batch.messages[0], *facts))
+
+    def _fate(self, trouble: Trouble, setback: Setback, size: int, worth: int | None) -> str:
+        """What has to become of a batch that failed."""
+        error = setback.error
+        if isinstance(error, TransportError) and not error.connected:
+            return "retry"
+        trouble.attempts += 1
+        is_final = isinstance(error, UnknownFunctionError | RemoteProtocolError)
+        if worth is None:
+            may_begin_to_exist = isinstance(error, UnknownEgressError)
+            worth = 1 if is_final and not may_begin_to_exist else _POLICY.attempts
+        then = self.plan.then[setback.address.typename]
+        is_over = trouble.attempts >= worth
+        if size == 1 or then == "fail":
+            return then if is_over else "retry"
+        return "isolate" if is_over or trouble.attempts >= self.plan.isolate_after else "retry"
+
+    def _put_off(self, process: Process, trouble: Trouble, setback: Setback) -> None:
+        """A batch is to be tried again later."""
+        now_ms, delay_ms = process.loop.now_ms, setback.verdict.delay_ms
+        slack_ms = _UNSEEN_JUMP_MS if self.plan.jumps else 0
+        if not 0 < delay_ms <= _POLICY.longest_ms:
+            self._fail("a retry waits as long as the policy says", f"{delay_ms} ms")
+        trouble.not_before_ms = now_ms + delay_ms if setback.verdict.is_counted else 0
+        trouble.by_ms = now_ms + delay_ms + slack_ms
 
     def replayed(self, letters: Sequence[DeadLetter]) -> None:
         """The engine was told to send dead letters again."""
         for letter in letters:
             name = name_of(letter.argument)
-            self.note("%s is replayed", name)
-            if name in self.model.world.letters:
+            known = self.model.world.letters.get(name)
+            if known is not None and known.number == letter.id:
+                self.note("%s is replayed", name)
                 self.model.happen(Replayed(name))
+        self.point("after an edit")
 
-    def released(self, address: Address, *, is_released: bool) -> None:
+    def released(self, process: Process, address: Address, *, is_released: bool) -> None:
         """The engine was told to hold an address no more."""
         self.note("%s is released", address)
         if is_released != (address in self.model.world.parked):
             self._fail("what is parked can be released", f"{address}: {is_released}")
         if is_released:
             self.model.happen(Released(address))
+        trouble = process.trouble.get(address)
+        if is_released and trouble is not None:
+            trouble.attempts = trouble.before = trouble.not_before_ms = trouble.by_ms = 0
+            trouble.first_ms = None
+        self.point("after an edit")
 
     def ticked(self, now_ms: int) -> None:
         """The engine was told the time."""
+        if self.model.world.has_old_letters(now_ms):
+            self.note("dead letters are too old")
+            self.model.happen(Aged(now_ms))
         due = self.model.world.due(now_ms)
         if due:
             self.note("timers fire: %s", [alarm.message for alarm in due])
@@ -595,6 +1030,7 @@ class Simulation:
             if self._numbers.setdefault(number, each) != each or number >= delta.next_seq:
                 known = self._numbers[number]
                 self._fail("no number is given twice", f"{number} was {known} and is {each}")
+        self._compare(self.model.stored())
 
     def committed(self) -> None:
         """The engine is told that its delta is durable."""
@@ -607,23 +1043,41 @@ class Simulation:
     def _quiet(self) -> None:
         """Check what must be so whenever nothing happens before time goes on."""
         process = self.processes[-1]
-        if not process.is_alive or process.may_end:
+        if not process.is_alive or process.may_end or process.is_failing:
             return
-        now_ms = self.now_ms()
-        if process.loop.now_ms > self._jumped_ms + _LATE_MS:
-            world = self.model.world
-            if due := world.due(now_ms):
-                self._break("no timer is late", f"{due[0]} is")
-            for address, queue in world.queues.items() if not process.is_full else ():
-                held = queue and address not in process.flying and address not in world.parked
-                if held and process.retry_by.get(address, 0) < now_ms:
-                    self._break("no address is held up by others", f"{address} has {queue}")
+        now_ms, uptime_ms = self.now_ms(), process.loop.now_ms
+        world = self.model.world
+        if uptime_ms > self._jumped_ms + _LATE_MS and (due := world.due(now_ms)):
+            self._break("no timer is late", f"{due[0]} is")
+        for address, queue in world.queues.items() if not process.is_full else ():
+            held = queue and address not in process.flying and address not in world.parked
+            if held and process.trouble.get(address, Trouble()).by_ms < uptime_ms:
+                self._break("no address is held up by others", f"{address} has {queue}")
+        self._count(process)
         if self._is_settled():
             self._operate(process)
 
+    def _count(self, process: Process) -> None:
+        """Compare what the engine has in memory."""
+        engine, world = process.engine, self.model.world
+        busy = [at for at, queue in world.queues.items() if queue and at not in world.parked]
+        known = [engine.waiting_timers, engine.dead_letters, engine.parked_addresses]
+        known += [engine.busy_addresses, engine.is_idle]
+        expected = [len(world.alarms), len(world.letters), len(world.parked), len(busy), not busy]
+        if known != expected:
+            self._break("the engine knows what there is", f"{known} instead of {expected}")
+        for address, values in world.values.items():
+            known_values = engine.values_of(address, self.kept.load(address))
+            if {
+                name: (each.data, each.touched_ms) for name, each in known_values.items()
+            } != values:
+                self._break("the engine knows all values", f"{known_values} instead of {values}")
+
     def _operate(self, process: Process) -> None:
         """Do what people do once nothing goes on by itself: mend what is broken, and stop."""
-        if not self._is_to_mend():
+        if not self._is_final():
+            process.stop()
+        elif not self._is_to_mend():
             if self._is_done() and not process.clients:
                 process.stop()
         elif not self._is_restarted and self.plan.draw("restart before mending") < 0.5:
@@ -631,21 +1085,26 @@ class Simulation:
             process.stop()
         elif not process.is_mending:
             self.note("the functions are mended")
-            letters = () if self.is_mended else tuple(self.kept.dead_letters())
-            self.is_mended = True
+            letters = () if self._is_replayed else tuple(self.kept.dead_letters())
+            self.is_mended = self._is_replayed = True
             process.mend(letters, sorted(self.model.world.parked))
 
     def _is_to_mend(self) -> bool:
         """Whether something was given up and can be saved."""
         world = self.model.world
-        return bool(world.parked or (world.letters and not self.is_mended))
+        return bool(world.parked or (world.letters and not self._is_replayed))
+
+    def _is_final(self) -> bool:
+        """Whether the last deployment is there."""
+        return len(self.processes) > len(self.plan.deployments)
 
     def _is_settled(self) -> bool:
         """Whether all messages of the plan have come, and only held ones wait."""
         world = self.model.world
         waiting = any(queue and at not in world.parked for at, queue in world.queues.items())
         have_come = len(self._arrived) == len(self.plan.arrivals)
-        return have_come and not (waiting or world.alarms or world.records)
+        records = world.records and self.processes[-1].deployment.has_egress
+        return have_come and not (waiting or world.alarms or records)
 
     def _is_done(self) -> bool:
         """Whether besides that nobody waits for an answer, or will ask again."""
@@ -659,9 +1118,9 @@ class Simulation:
             f"clients without an answer: {process.clients}"
         )
 
-    def _compare(self) -> None:
+    def _compare(self, world: World) -> None:
         """Compare what is stored with what a replay of the durable log gives."""
-        world, recovered = self.model.world, self.kept.recover()
+        recovered = self.kept.recover()
         queues: dict[Address, list[tuple[str, Address | None]]] = {}
         for each in recovered.messages:
             waiting = queues.setdefault(each.target, [])
@@ -679,15 +1138,28 @@ class Simulation:
             for address in self.kept.addresses(typename)
         }
         letters = {
-            name_of(each.argument): (each.target, each.caller) for each in self.kept.dead_letters()
+            name_of(each.argument): (
+                *(each.id, each.target, each.caller),
+                *(each.attempts, each.first_failed_ms, each.last_failed_ms),
+            )
+            for each in self.kept.dead_letters()
         }
+        parked = {
+            each.address: (each.attempts, each.first_failed_ms, each.last_failed_ms)
+            for each in recovered.parked
+        }
+        receipts = {key: each.taken_ms for key, each in recovered.receipts.items()}
         for what, stored, expected in (
             ("messages", queues, {at: list(queue) for at, queue in world.queues.items() if queue}),
             ("timers", alarms, [(each[0], *each[2:]) for each in sorted(world.alarms)]),
             ("records", [name_of(each.argument) for each in recovered.egress], [*world.records]),
-            ("parked addresses", {each.address for each in recovered.parked}, world.parked),
+            ("parked addresses", parked, world.parked),
             ("dead letters", letters, world.letters),
-            ("idempotency keys", set(recovered.receipts), world.receipts),
+            (
+                "idempotency keys",
+                receipts,
+                {key: each.taken_ms for key, each in world.receipts.items()},
+            ),
             ("values", values, {at: each for at, each in world.values.items() if each}),
         ):
             if stored != expected:
