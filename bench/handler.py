@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
 import sys
 from contextlib import ExitStack
 from functools import partial
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING
 
-from bench.environment import PROGRAMS, upstream_python
+from bench.environment import upstream_python
 from bench.figure import compared, in_turns
+from bench.told_process import ToldProcess
 from bench.workloads import CALLED_GREETER, FIVE_VALUES, GREETER
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from types import TracebackType
 
     from bench.figure import Row
     from bench.workloads import Workload
@@ -43,8 +41,8 @@ class HandlerFigure:
         peer = upstream_python()
         for workload, goals in CASES:
             with ExitStack() as stack:
-                ours = stack.enter_context(HandlerProcess(sys.executable, workload))
-                theirs = stack.enter_context(HandlerProcess(peer, workload))
+                ours = stack.enter_context(_worker(sys.executable, workload))
+                theirs = stack.enter_context(_worker(peer, workload))
                 for batch_size, goal in goals.items():
                     yield _row(rounds, workload, batch_size, (ours, theirs), goal)
 
@@ -53,7 +51,7 @@ def _row(
     rounds: int,
     workload: Workload,
     batch_size: int,
-    sides: tuple[HandlerProcess, HandlerProcess],
+    sides: tuple[ToldProcess, ToldProcess],
     goal: float | None,
 ) -> Row:
     request = workload.request(batch_size).hex()
@@ -62,7 +60,7 @@ def _row(
     if not theirs.do("equal", *replies):
         raise AssertionError(f"{workload.name}: the two sides do not reply the same")
 
-    def measuring(side: HandlerProcess) -> Callable[[], float]:
+    def measuring(side: ToldProcess) -> Callable[[], float]:
         def seconds_each(count: int) -> float:
             return float(side.do("time", request, count)) / (count * batch_size)
 
@@ -79,39 +77,9 @@ def _row(
     )
 
 
-class HandlerProcess:
-    """A process that runs one side's handler; a context manager.
-
-    Args:
-        python: The interpreter, which has the side's SDK.
-        workload: Whose program it runs.
-    """
-
-    def __init__(self, python: str, workload: Workload) -> None:
-        command = [python, str(PROGRAMS / "handler_worker.py"), workload.program]
-        self._process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-        )
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._process.communicate()
-
-    def do(self, *verb_and_arguments: object) -> Any:
-        """Have the process do something, and wait for what comes of it."""
-        stdin, stdout = self._process.stdin, self._process.stdout
-        if stdin is None or stdout is None:
-            raise AssertionError("the process was started without pipes")
-        stdin.write(json.dumps(verb_and_arguments) + "\n")
-        stdin.flush()
-        return json.loads(stdout.readline())
+def _worker(python: str, workload: Workload) -> ToldProcess:
+    """A process that runs one side's handler."""
+    return ToldProcess(python, "handler_worker.py", workload.program)
 
 
 FIGURE = HandlerFigure()

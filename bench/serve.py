@@ -13,7 +13,13 @@ from typing import TYPE_CHECKING
 
 from bench.environment import PROGRAMS, Unavailable, upstream_python
 from bench.figure import Row, compared, in_turns
-from bench.server_process import Load, ServerProcess, free_port
+from bench.server_process import (
+    Load,
+    ServerProcess,
+    aiohttp_endpoint,
+    free_port,
+    statefun_serve,
+)
 from bench.workloads import GREETER
 
 if TYPE_CHECKING:
@@ -36,8 +42,8 @@ class ServeFigure:
         """Against the old SDK behind aiohttp, then as a share of the least there could be."""
         peer = upstream_python()
         with ExitStack() as stack:
-            ours = stack.enter_context(_ours())
-            theirs = stack.enter_context(_aiohttp(peer))
+            ours = stack.enter_context(statefun_serve(GREETER.program))
+            theirs = stack.enter_context(aiohttp_endpoint(peer, GREETER.program))
             for batch_size, goal in GOALS.items():
                 sides = (ours, theirs)
                 yield _row(rounds, batch_size, sides, "flink-statefun + aiohttp", goal)
@@ -63,19 +69,6 @@ def _row(
         peer=peer,
         goal=goal,
     )
-
-
-def _ours() -> ServerProcess:
-    port = free_port()
-    target = f"{GREETER.program}:functions"
-    command = [sys.executable, "-m", "statefun", "serve", target, "--port", str(port)]
-    return ServerProcess(command, port)
-
-
-def _aiohttp(python: str) -> ServerProcess:
-    port = free_port()
-    script = str(PROGRAMS / "aiohttp_endpoint.py")
-    return ServerProcess([python, script, GREETER.program, str(port)], port)
 
 
 def _echo(folder: Path, batch_size: int) -> ServerProcess:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
@@ -14,7 +15,14 @@ from bench.environment import PROGRAMS, Unavailable
 if TYPE_CHECKING:
     from types import TracebackType
 
-__all__ = ["Load", "ServerProcess", "free_port"]
+__all__ = [
+    "Load",
+    "ServerProcess",
+    "aiohttp_endpoint",
+    "cpu_seconds",
+    "free_port",
+    "statefun_serve",
+]
 
 _CONNECTIONS = 64
 _PATIENCE_SECONDS = 15.0
@@ -64,11 +72,34 @@ class ServerProcess:
         Raises:
             Unavailable: If the system does not tell.
         """
-        try:
-            ticks = sum(_ticks(pid) for pid in _with_children(self._process.pid))
-        except OSError as error:
-            raise Unavailable("the CPU time of a process is read from Linux's /proc") from error
-        return ticks / os.sysconf("SC_CLK_TCK")
+        return cpu_seconds(self._process.pid)
+
+
+def statefun_serve(program: str) -> ServerProcess:
+    """`statefun serve` with a program of the benches, with one worker."""
+    port = free_port()
+    command = [sys.executable, "-m", "statefun", "serve", f"{program}:functions"]
+    return ServerProcess([*command, "--port", str(port)], port)
+
+
+def aiohttp_endpoint(python: str, program: str) -> ServerProcess:
+    """The same program behind aiohttp, in an interpreter that has the old SDK."""
+    port = free_port()
+    script = str(PROGRAMS / "aiohttp_endpoint.py")
+    return ServerProcess([python, script, program, str(port)], port)
+
+
+def cpu_seconds(pid: int) -> float:
+    """The CPU time that a process and its children have taken, native threads and kernel included.
+
+    Raises:
+        Unavailable: If the system does not tell.
+    """
+    try:
+        ticks = sum(_ticks(each) for each in _with_children(pid))
+    except OSError as error:
+        raise Unavailable("the CPU time of a process is read from Linux's /proc") from error
+    return ticks / os.sysconf("SC_CLK_TCK")
 
 
 def _with_children(pid: int) -> list[int]:
