@@ -1,0 +1,29 @@
+"""The cluster and the broker of docker-compose.yml, as the lab starts them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.engines import compose
+from tests.engines.lab import Flink, Kafka
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+@pytest.fixture(scope="session")
+def deployed_flink(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flink]:
+    """A manager and a worker; one job at a time."""
+    folder = tmp_path_factory.mktemp("deployed-flink")
+    with Flink(folder, mode="cluster", configuration=compose.flink_template()) as flink:
+        yield flink
+
+
+@pytest.fixture
+def deployed_kafka(tmp_path: Path) -> Iterator[Kafka]:
+    """A broker without topics."""
+    with Kafka(tmp_path / "kafka", properties=compose.broker_template()) as kafka:
+        yield kafka
