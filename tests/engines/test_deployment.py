@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from tests.engines.lab import Flink, Job, Kafka
 
-pytestmark = [pytest.mark.engines, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.engines, pytest.mark.timeout(300)]
 
 PEOPLE = 20
 VISITS = 25
