@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.engines import compose
-from tests.engines.lab import Flink, Kafka
+from tests.engines.lab import SHORT_LIVED, Flink, Kafka
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,12 +18,16 @@ if TYPE_CHECKING:
 def deployed_flink(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flink]:
     """A manager and a worker; one job at a time."""
     folder = tmp_path_factory.mktemp("deployed-flink")
-    with Flink(folder, mode="cluster", configuration=compose.flink_template()) as flink:
+    configuration = compose.flink_template()
+    with Flink(
+        folder, mode="cluster", configuration=configuration, java_flags=SHORT_LIVED
+    ) as flink:
         yield flink
 
 
 @pytest.fixture
 def deployed_kafka(tmp_path: Path) -> Iterator[Kafka]:
     """A broker without topics."""
-    with Kafka(tmp_path / "kafka", properties=compose.broker_template()) as kafka:
+    properties = compose.broker_template()
+    with Kafka(tmp_path / "kafka", properties=properties, java_flags=SHORT_LIVED) as kafka:
         yield kafka
