@@ -13,9 +13,9 @@ What the images do with that configuration was looked up where they are made:
   `/opt/statefun/modules` on its class path and loads every `module.yaml` that it finds there
   (`StatefulFunctionsJobGraphRetriever`, `JsonServiceLoader`), each of them several documents. The
   lab gives it one file with the documents of all.
-- `apache/kafka:3.9.1` (repository `apache/kafka`, `KafkaDockerWrapper`): with any `KAFKA_…` in the
-  environment, these are the broker's whole configuration; the image's own file is used only when
-  there is none.
+- `apache/kafka:3.9.1` (repository `apache/kafka`: `KafkaDockerWrapper`, `docker/resources`): with
+  any `KAFKA_…` in the environment, these are the broker's whole configuration; the image's own file
+  is used only when there is none. All that it adds is the id of the cluster.
 """
 
 from __future__ import annotations
@@ -37,8 +37,6 @@ COMPOSE = ROOT / "docker-compose.yml"
 FLINK_CONF = "/opt/flink/conf/flink-conf.yaml"
 MODULES = "/opt/statefun/modules/"
 TOPICS_TOOL = "/opt/kafka/bin/kafka-topics.sh"
-# What is in the environment of the broker's image, and is no property of the broker.
-NOT_PROPERTIES = {"KAFKA_OPTS", "KAFKA_HEAP_OPTS", "KAFKA_JMX_OPTS", "KAFKA_LOG4J_OPTS"}
 
 
 class Change(NamedTuple):
@@ -121,7 +119,7 @@ def broker_properties() -> dict[str, str]:
     return {
         _property(name): str(value)
         for name, value in environment.items()
-        if name.startswith("KAFKA_") and name not in NOT_PROPERTIES
+        if name.startswith("KAFKA_")
     }
 
 
