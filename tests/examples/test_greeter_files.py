@@ -80,9 +80,18 @@ def test_manager_and_worker_see_the_same_modules_and_configuration(
 
 
 def test_the_worker_finds_the_endpoint_at_localhost(services: dict[str, Any]) -> None:
-    """The worker makes the calls, so it shares the network of the endpoint."""
-    assert services["statefun-worker"]["network_mode"] == "service:endpoint"
+    """The worker makes the calls, so it shares a network with the endpoint."""
+    networks = {services[name]["network_mode"] for name in ("statefun-worker", "endpoint")}
+
+    assert networks == {"service:pod"}
     assert "//localhost:8000/" in components("module.yaml")["http"]["urlPathTemplate"]
+
+
+def test_a_crash_of_worker_or_endpoint_leaves_the_network_of_the_other(
+    services: dict[str, Any],
+) -> None:
+    """The shared network belongs to a service that does nothing."""
+    assert services["pod"]["entrypoint"] == ["sleep", "infinity"]
 
 
 def test_the_cluster_takes_checkpoints_that_both_processes_can_read(

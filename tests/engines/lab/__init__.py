@@ -3,5 +3,6 @@
 from tests.engines.lab.errors import LabError
 from tests.engines.lab.flink import Flink, Job
 from tests.engines.lab.kafka import Kafka
+from tests.engines.lab.software import SHORT_LIVED
 
-__all__ = ["Flink", "Job", "Kafka", "LabError"]
+__all__ = ["SHORT_LIVED", "Flink", "Job", "Kafka", "LabError"]

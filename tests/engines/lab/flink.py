@@ -14,7 +14,7 @@ from tests.engines.lab.server import PATIENCE_S, Server, filled, free_port
 from tests.engines.lab.software import Software, java_program
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
 Mode: TypeAlias = Literal["single", "cluster"]
@@ -52,6 +52,7 @@ class Flink(Server):
         configuration: Flink's configuration, in which `$rpc_port`, `$rest_port`, `$workdir` and
             `$slots` are filled in; None for that of the lab.
         settings: Further lines for it; the last of two with one key counts.
+        java_flags: Further flags for each JVM.
     """
 
     def __init__(
@@ -63,6 +64,7 @@ class Flink(Server):
         slots: int = 1,
         configuration: str | None = None,
         settings: Mapping[str, str] | None = None,
+        java_flags: Sequence[str] = (),
     ) -> None:
         super().__init__(folder)
         self.software = Software.load(software)
@@ -70,6 +72,7 @@ class Flink(Server):
         self._slots = slots
         self._configuration = configuration or self.software.files[CONF]
         self._settings = dict(settings or {})
+        self._java_flags = java_flags
         self._rest_port = free_port()
         self._java: list[str] = []
         self._jar = ""
@@ -88,7 +91,7 @@ class Flink(Server):
         }
         self.write(f"conf/{CONF}", filled(text, values))
         logging = self.write(f"conf/{LOGGING}", self.software.files[LOGGING].lstrip())
-        self._java = [java_program("java", self.software), *FLAGS]
+        self._java = [java_program("java", self.software), *FLAGS, *self._java_flags]
         self._java += [f"-Dlog4j.configurationFile={logging.as_uri()}"]
         self._java += ["-cp", f"{classes}:{jars}/*"]
         self._core = next(jars.glob(self.software.job_jar))

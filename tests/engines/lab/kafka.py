@@ -11,6 +11,7 @@ from tests.engines.lab.server import Server, filled, free_port
 from tests.engines.lab.software import Software, java_program
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
 SOFTWARE = "kafka"
@@ -25,13 +26,22 @@ class Kafka(Server):
         properties: Its configuration, in which `$port`, `$controller_port`, `$workdir` and
             `$partitions` are filled in; None for that of the lab.
         partitions: How many a new topic has.
+        java_flags: Further flags for each JVM.
     """
 
-    def __init__(self, folder: Path, *, properties: str | None = None, partitions: int = 1) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        properties: str | None = None,
+        partitions: int = 1,
+        java_flags: Sequence[str] = (),
+    ) -> None:
         super().__init__(folder)
         self.port = free_port()
         self._properties = properties
         self._partitions = partitions
+        self._java_flags = java_flags
         self._command: list[str] = []
 
     @property
@@ -52,6 +62,7 @@ class Kafka(Server):
             "-Dorg.slf4j.simpleLogger.log.kafka.server.KafkaRaftServer=info",
         ]
         java = [java_program("java", software), "-Xmx384m", "-XX:+UseSerialGC", *logging]
+        java += self._java_flags
         java += ["-cp", f"{software.fetched()}/*"]
         formatting = ["kafka.tools.StorageTool", "format", "-t", uuid.uuid4().hex[:22], "-c", conf]
         done = subprocess.run([*java, *formatting], capture_output=True, text=True, check=False)
