@@ -6,7 +6,6 @@ planted. A bug whose place is no longer there cannot be planted, which is an err
 
 from __future__ import annotations
 
-import asyncio
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -383,20 +382,6 @@ def _any_message(_original: Any) -> Any:
 @_bug("an idempotency key never gets old", Receipts, "_is_old")
 def _never_old(_original: Any) -> Any:
     return lambda *_: False
-
-
-@_bug("a message that waits for room and is too long stops the runtime", Dispatcher, "send")
-def _stops_the_runtime(original: Any) -> Any:
-    async def send(self: Any, target: Any, argument: bytes) -> None:
-        line = self._in_line.get(target)
-        if line is None:
-            await original(self, target, argument)
-            return
-        ticket: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        line.append((argument, ticket))
-        await ticket
-
-    return send
 
 
 @_bug("messages that wait for room overtake one another", Dispatcher, "_admit")
