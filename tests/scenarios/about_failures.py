@@ -191,8 +191,8 @@ def emitting_nowhere() -> StatefulFunctions:
     @functions.bind("s/emit")
     async def emit(context: Context, message: Message) -> None:
         egress = message.as_string() or ""
-        tell(context, "emit", egress)
         context.send_egress(egress_message_builder(egress, value="x", value_type=StringType))
+        tell(context, "emit", egress)
 
     return functions
 

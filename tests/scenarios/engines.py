@@ -18,7 +18,7 @@ from statefun.sdk.address import Address
 from statefun.sdk.functions import StatefulFunctions
 from statefun.sdk.messages import Message, message_builder
 from statefun.sdk.valuetypes import simple_type
-from tests.engines.lab import Flink
+from tests.engines.lab import SHORT_LIVED, Flink
 from tests.engines.lab.errors import LabError, causes
 from tests.engines.lab.server import free_port
 from tests.scenarios.function_server import FunctionServer
@@ -258,7 +258,7 @@ async def job(flink: Flink, scenario: Scenario, directory: Path) -> AsyncIterato
 @asynccontextmanager
 async def session(directory: Path, *, mode: Mode) -> AsyncIterator[Place]:
     """A session of the engine, in one JVM or as a manager and a worker."""
-    flink = Flink(directory, mode=mode, slots=AT_ONCE, settings=AT_ONCE_OUT)
+    flink = Flink(directory, mode=mode, slots=AT_ONCE, settings=AT_ONCE_OUT, java_flags=SHORT_LIVED)
     await asyncio.to_thread(flink.__enter__)
     try:
         yield partial(job, flink)

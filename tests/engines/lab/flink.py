@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -75,6 +76,8 @@ class Flink(Server):
         self._java_flags = java_flags
         self._rest_port = free_port()
         self._java: list[str] = []
+        # Of two programs that Flink begins at the same moment, one may come to nothing.
+        self._one_at_a_time = threading.Lock()
         self._jar = ""
 
     def prepare(self) -> None:
@@ -134,7 +137,8 @@ class Flink(Server):
         }
         if savepoint:
             order["savepointPath"] = savepoint
-        answer = self.rest(f"/jars/{self._jar}/run", json.dumps(order).encode())
+        with self._one_at_a_time:
+            answer = self.rest(f"/jars/{self._jar}/run", json.dumps(order).encode())
         job = Job(self, answer["jobid"])
         self.wait_for(f"the job {name}", job.runs_or_keeps_failing)
         return job
