@@ -99,7 +99,7 @@ def apply(edit: Edit, engine: Engine, reader: Reader, now_ms: int) -> list[Any]:
         )
     try:
         return do(edit, engine, reader, now_ms)
-    except (KeyError, TypeError, ValueError, OverflowError) as error:
+    except (KeyError, TypeError, ValueError) as error:
         if isinstance(error, StatefunError):
             raise
         raise ConfigurationError(f"the edit {edit!r} is incomplete: {error!r}") from error

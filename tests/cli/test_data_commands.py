@@ -110,7 +110,7 @@ def test_an_edit_that_cannot_be_done_is_answered_by_a_runtime_that_runs(folder: 
     )
     with (
         Server("run", "module.yaml", "--functions", "program:functions", cwd=folder),
-        pytest.raises(ConfigurationError, match="incomplete"),
+        pytest.raises(ConfigurationError, match="there is no dead letter 1180591620717411303424"),
     ):
         make_edit(folder / ".statefun", edits.drop([1 << 70]), 0)
 
