@@ -20,7 +20,7 @@ simulate: $(VENV)/.test ## the runtime in simulated worlds: SEEDS=N of them, or 
 crashes: $(VENV)/.test ## real processes killed, KILLS=N times each: in process, edited, by HTTP, with a remote endpoint
 	KILLS=$(KILLS) $(BIN)/python -m pytest -q tests/runtime/test_crashes.py tests/cli/test_run_survives_kills.py
 
-engines: $(VENV)/.test ## the scenarios on the real engines, and what only they can show; needs Java and Maven
+engines: $(VENV)/.engines ## the scenarios on the real engines, and what only they can show; needs Java and Maven
 	$(BIN)/python -m tests.engines.lab
 	$(BIN)/python -m pytest -v -m engines
 
