@@ -22,6 +22,7 @@ __all__ = [
     "add_address",
     "add_data",
     "add_dialect",
+    "note",
     "parse_port",
     "parse_seconds",
     "parse_target",
@@ -150,6 +151,11 @@ def say(line: str) -> None:
     """Print a line of what was asked for, at once."""
     sys.stdout.write(f"{line}\n")
     sys.stdout.flush()
+
+
+def note(command: str, sentence: str) -> None:
+    """Tell a reader what is no part of what was asked for; on stderr."""
+    sys.stderr.write(f"statefun {command}: {sentence}\n")
 
 
 def say_json(content: Any) -> None:
