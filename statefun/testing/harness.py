@@ -7,7 +7,7 @@ in a running process; only time passes by hand, and nothing is kept on disk.
 from __future__ import annotations
 
 from asyncio import CancelledError
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict, Unpack, cast
 
 from statefun.errors import MessageArgumentsError
 from statefun.runtime.clock import ManualClock
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from statefun.runtime.records import DeadLetter
     from statefun.runtime.setbacks import Setback
     from statefun.runtime.values import Value
+    from statefun.sdk.messages import Headers
+    from statefun.sdk.valuetypes import Type
 
 __all__ = ["Harness"]
 
@@ -44,6 +46,20 @@ class _Egresses:
     def get(self, typename: str, /) -> Callable[[bytes], object] | None:
         known = self._typenames is None or typename in self._typenames
         return len if known else None  # any bytes will do
+
+
+class _OneValue(TypedDict, total=False):
+    """The keywords of `message_builder`, of which there is one, or `value` with `value_type`."""
+
+    str_value: str
+    int_value: int
+    long_value: int
+    float_value: float
+    double_value: float
+    bool_value: bool
+    value: Any
+    value_type: Type[Any]
+    headers: Headers | None
 
 
 class Harness:
@@ -95,14 +111,15 @@ class Harness:
         )
         self._egress: list[tuple[str, EgressValue]] = []
 
-    def send(self, target: Message | str, target_id: str = "", **value: Any) -> None:
+    def send(self, target: Message | str, target_id: str = "", **value: Unpack[_OneValue]) -> None:
         """Send a message as an ingress would. Nothing runs before `run` or `advance`.
 
         Args:
             target: A message; or the typename of a function, followed by what else
-                `message_builder` takes: an id and for example `str_value="hello"`.
+                `message_builder` takes.
             target_id: The id, if `target` is a typename.
-            value: The value, if `target` is a typename.
+            value: The value, if `target` is a typename: `str_value="hello"` and its like, or
+                `value` with `value_type`; and `headers`.
 
         Raises:
             UnknownFunctionError: If no function is registered under the typename.
@@ -116,7 +133,7 @@ class Harness:
                 )
             message = target
         else:
-            message = message_builder(target, target_id, **value)
+            message = message_builder(target, target_id, **cast("dict[str, Any]", value))
         address = Address(message.target_typename, message.target_id)
         self._engine.deliver(address, message.argument())
 
