@@ -251,8 +251,7 @@ def utf8(text: object, what: str) -> bytes:
     except UnicodeError as error:
         raise SerializationError(f"{what} is not valid Unicode: {error}") from error
     raise SerializationError(
-        f"{what} must be str or UTF-8 bytes, got {type(text).__name__}: convert it, or give it a "
-        "type of its own"
+        f"{what} must be str or UTF-8 bytes, got {type(text).__name__}: convert it first"
     )
 
 
@@ -267,7 +266,11 @@ def _index(value: object, bits: int, typename: str) -> int:
             f"{typename} takes an integer, got {type(value).__name__} {value!r}: convert it first"
         ) from error
     if not -(1 << bits - 1) <= number < 1 << bits - 1:
-        raise SerializationError(f"{number} does not fit {typename} ({bits} bits, signed)")
+        wider = "use io.statefun.types/long"
+        advice = wider if bits < 64 else "write it as text, or in a type of your own"
+        raise SerializationError(
+            f"{number} does not fit {typename} ({bits} bits, signed): {advice}"
+        )
     return int(number)
 
 

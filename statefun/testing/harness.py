@@ -7,9 +7,16 @@ in a running process; only time passes by hand, and nothing is kept on disk.
 from __future__ import annotations
 
 from asyncio import CancelledError
+from collections.abc import Iterable
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack, cast
 
-from statefun.errors import MessageArgumentsError
+from statefun.errors import (
+    ConfigurationError,
+    DefinitionError,
+    MessageArgumentsError,
+    UnknownFunctionError,
+)
 from statefun.runtime.clock import ManualClock
 from statefun.runtime.directory import FunctionDirectory
 from statefun.runtime.engine import Engine
@@ -23,8 +30,7 @@ from statefun.sdk.handler import RequestReplyHandler
 from statefun.sdk.messages import Message, message_builder
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
-    from datetime import timedelta
+    from collections.abc import Callable, Mapping
 
     from statefun.runtime.mailbox import Batch
     from statefun.runtime.policy import FailurePolicy
@@ -62,6 +68,20 @@ class _OneValue(TypedDict, total=False):
     headers: Headers | None
 
 
+def _registries(
+    functions: StatefulFunctions | Iterable[StatefulFunctions],
+) -> tuple[StatefulFunctions, ...]:
+    given = (functions,) if isinstance(functions, StatefulFunctions) else functions
+    registries = tuple(given) if isinstance(given, Iterable) else (given,)
+    for each in registries:
+        if not isinstance(each, StatefulFunctions):
+            raise DefinitionError(
+                f"a harness needs the StatefulFunctions to test, got {type(each).__name__}: pass "
+                "what the functions are bound to"
+            )
+    return registries
+
+
 class Harness:
     """Runs functions in a test: send messages, run, look at state and egress, let time pass.
 
@@ -96,7 +116,7 @@ class Harness:
         egresses: Iterable[str] | None = None,
         failure: FailurePolicy | Mapping[str, FailurePolicy] | None = None,
     ) -> None:
-        registries = (functions,) if isinstance(functions, StatefulFunctions) else tuple(functions)
+        registries = _registries(functions)
         self.clock = clock or ManualClock()
         self.failures: list[Setback] = []
         self._raise_failures = raise_failures
@@ -156,7 +176,13 @@ class Harness:
 
         Raises:
             InvocationError: See `run`; the clock then stands where the function failed.
+            ConfigurationError: If `by` is negative, or no `timedelta`.
         """
+        if not isinstance(by, timedelta):
+            raise ConfigurationError(
+                f"advance takes a timedelta, got {type(by).__name__} {by!r}: write for example "
+                "timedelta(seconds=5)"
+            )
         goal = ManualClock(self.clock.now_ms())
         goal.advance(by)
         self.run()
@@ -170,7 +196,13 @@ class Harness:
         self.run()
 
     def state(self, typename: str, target_id: str) -> dict[str, Value]:
-        """The values of an address by name, without those that were deleted or have expired."""
+        """The values of an address by name, without those that were deleted or have expired.
+
+        Raises:
+            UnknownFunctionError: If no function is registered under the typename.
+        """
+        if typename not in self._handlers:
+            raise UnknownFunctionError(typename, tuple(self._handlers))
         address = Address(typename, target_id)
         values = self._engine.values_of(address, self._store.load(address))
         return visible_values(values, self.clock.now_ms())

@@ -95,7 +95,10 @@ def test_wrong_usage_is_one_line_and_exit_code_2(
         (
             ["send", "a/b", "1", "2147483648", "--type", "io.statefun.types/int"],
             2,
-            "statefun send: 2147483648 does not fit io.statefun.types/int (32 bits, signed)",
+            (
+                "statefun send: 2147483648 does not fit io.statefun.types/int (32 bits, signed): "
+                "use io.statefun.types/long"
+            ),
         ),
         (
             ["send", "a/b", "1", "x", "--to", "localhost:8090"],

@@ -135,12 +135,29 @@ def test_what_protobuf_takes_is_taken_and_normalised(
 @pytest.mark.parametrize(
     ("value_type", "value", "sentence"),
     [
-        (IntType, 2**31, "2147483648 does not fit io.statefun.types/int (32 bits, signed)"),
-        (IntType, -(2**31) - 1, "-2147483649 does not fit io.statefun.types/int (32 bits, signed)"),
+        (
+            IntType,
+            2**31,
+            (
+                "2147483648 does not fit io.statefun.types/int (32 bits, signed): "
+                "use io.statefun.types/long"
+            ),
+        ),
+        (
+            IntType,
+            -(2**31) - 1,
+            (
+                "-2147483649 does not fit io.statefun.types/int (32 bits, signed): "
+                "use io.statefun.types/long"
+            ),
+        ),
         (
             LongType,
             2**63,
-            "9223372036854775808 does not fit io.statefun.types/long (64 bits, signed)",
+            (
+                "9223372036854775808 does not fit io.statefun.types/long (64 bits, signed): "
+                "write it as text, or in a type of your own"
+            ),
         ),
         (IntType, 1.0, "io.statefun.types/int takes an integer, got float 1.0: convert it first"),
         (LongType, "1", "io.statefun.types/long takes an integer, got str '1': convert it first"),
@@ -154,10 +171,7 @@ def test_what_protobuf_takes_is_taken_and_normalised(
         (
             StringType,
             5,
-            (
-                "an io.statefun.types/string must be str or UTF-8 bytes, got int: "
-                "convert it, or give it a type of its own"
-            ),
+            ("an io.statefun.types/string must be str or UTF-8 bytes, got int: convert it first"),
         ),
         (
             StringType,
