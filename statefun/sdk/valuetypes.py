@@ -353,8 +353,12 @@ def _parse(wrapper: type[Any], data: bytes) -> Any:
     try:
         return wrapper.FromString(data).value
     except (DecodeError, ValueError, TypeError, RecursionError) as error:
-        name = wrapper.DESCRIPTOR.name
-        raise SerializationError(f"{len(data)} bytes are no {name}: {error}") from error
+        built_in = (BoolType, IntType, FloatType, LongType, DoubleType, StringType)
+        typename = next(each.typename for each in built_in if each.wrapper is wrapper)
+        raise SerializationError(
+            f"{len(data)} bytes are no {typename}, which is a protobuf message, not bare text: "
+            f"make it by message_builder, or by 'statefun send' ({error})"
+        ) from error
 
 
 def _fixed(layout: struct.Struct, tag: int, wrapper: type[Any]) -> Callable[[bytes], Any]:

@@ -55,6 +55,20 @@ FORM = "is not of the form 'namespace/name': write for example 'com.example/gree
             ["send", "a/b", "\udcff", "x"],
             "statefun send: argument ID: '\\udcff' is not valid UTF-8",
         ),
+        (
+            ["serve", "greeter.py:functions"],
+            (
+                "statefun serve: argument MODULE:ATTR: 'greeter.py' is a file, not a module: write "
+                "'greeter:functions'"
+            ),
+        ),
+        (
+            ["run", "greeter:functions"],
+            (
+                "statefun run: argument FILE: 'greeter:functions' is no module file: write "
+                "--functions greeter:functions"
+            ),
+        ),
         (["state"], "statefun state: the following arguments are required: ACTION"),
         (["state", "get", "a/b"], "statefun state get: the following arguments are required: ID"),
     ],

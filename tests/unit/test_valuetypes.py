@@ -379,3 +379,19 @@ def test_every_read_gives_a_fresh_object() -> None:
     json_type.serializer().deserialize(data).append(2)
 
     assert json_type.serializer().deserialize(data) == [1]
+
+
+@pytest.mark.parametrize(
+    ("value_type", "name"), [(StringType, "string"), (LongType, "long"), (BoolType, "bool")]
+)
+def test_text_in_place_of_a_built_in_value_is_told_what_makes_one(
+    value_type: Type[Any], name: str
+) -> None:
+    """`curl -d hello` sends it, and the ingress does not look into values."""
+    with pytest.raises(SerializationError) as caught:
+        value_type.serializer().deserialize(b"hello")
+
+    assert str(caught.value).startswith(
+        f"5 bytes are no io.statefun.types/{name}, which is a protobuf message, not bare text: "
+        "make it by message_builder, or by 'statefun send' ("
+    )
