@@ -40,6 +40,12 @@ def port_for(wanted: int) -> int:
     raise AssertionError("no port is free")
 
 
+def is_open(port: int) -> bool:
+    """Whether somebody listens there."""
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
 class Greeter:
     """The processes of the example, and a client of theirs."""
 
@@ -56,9 +62,9 @@ class Greeter:
 
     def start(self, *arguments: str) -> subprocess.Popen[bytes]:
         """Start `statefun ...`; what it prints goes to a log file."""
-        log = (self.work / f"{arguments[0]}.log").open("ab")
         command = [sys.executable, "-m", "statefun", *arguments]
-        return subprocess.Popen(command, cwd=HERE, stdout=log, stderr=log)
+        with (self.work / f"{arguments[0]}.log").open("ab") as log:
+            return subprocess.Popen(command, cwd=HERE, stdout=log, stderr=log)
 
     def start_runtime(self) -> subprocess.Popen[bytes]:
         """Start the runtime, and wait until it takes visits."""
@@ -66,7 +72,7 @@ class Greeter:
         process = self.start("run", *files, "--data", str(self.work / "data"))
         deadline = time.monotonic() + 60
         for port in (self.endpoint, self.ingress, self.egress):
-            while socket.socket().connect_ex(("127.0.0.1", port)):
+            while not is_open(port):
                 if time.monotonic() > deadline or process.poll() is not None:
                     raise SystemExit(self.logs() + "\nthe greeter did not start")
                 time.sleep(0.05)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from argparse import ArgumentTypeError
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from statefun.errors import InvalidTypenameError, StatefunError
@@ -22,6 +24,8 @@ __all__ = [
     "add_address",
     "add_data",
     "add_dialect",
+    "note",
+    "parse_module_file",
     "parse_port",
     "parse_seconds",
     "parse_target",
@@ -69,6 +73,16 @@ def parse_target(text: str) -> str:
         raise ArgumentTypeError(
             f"{text!r} is not of the form MODULE:ATTR: write for example 'greeter:functions'"
         )
+    if module.endswith(".py"):
+        right = f"{module.removesuffix('.py').replace('/', '.')}:{attribute}"
+        raise ArgumentTypeError(f"{module!r} is a file, not a module: write {right!r}")
+    return text
+
+
+def parse_module_file(text: str) -> str:
+    """The path of a module file; what looks like functions, and is no file, are functions."""
+    if re.fullmatch(r"[\w.]+:[\w.]+", text) and not Path(text).exists():
+        raise ArgumentTypeError(f"{text!r} is no module file: write --functions {text}")
     return text
 
 
@@ -150,6 +164,11 @@ def say(line: str) -> None:
     """Print a line of what was asked for, at once."""
     sys.stdout.write(f"{line}\n")
     sys.stdout.flush()
+
+
+def note(command: str, sentence: str) -> None:
+    """Tell a reader what is no part of what was asked for; on stderr."""
+    sys.stderr.write(f"statefun {command}: {sentence}\n")
 
 
 def say_json(content: Any) -> None:

@@ -16,6 +16,7 @@ from statefun.cli.arguments import (
     UsageError,
     add_data,
     add_dialect,
+    parse_module_file,
     parse_port,
     parse_seconds,
     parse_target,
@@ -47,7 +48,13 @@ def add(commands: Any, *parents: ArgumentParser) -> None:
     """Add the command."""
     text = "run the embedded durable runtime from module files, from functions, or from both"
     parser = commands.add_parser("run", parents=parents, help=text, description=text)
-    parser.add_argument("files", nargs="*", metavar="FILE", help="module files; all are one module")
+    parser.add_argument(
+        "files",
+        nargs="*",
+        type=parse_module_file,
+        metavar="FILE",
+        help="module files; all are one module",
+    )
     parser.add_argument(
         "--functions",
         action="append",

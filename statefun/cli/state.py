@@ -10,6 +10,7 @@ from statefun.cli.arguments import (
     Actions,
     CommandError,
     add_address,
+    note,
     parse_text,
     parse_type,
     say,
@@ -79,9 +80,11 @@ def run_list(arguments: Namespace) -> int:
         ]
     if arguments.json:
         say_json(ids)
-    else:
-        for each in ids:
-            say(show_name(each))
+        return 0
+    if not ids:
+        _note_absence(f"no id of {arguments.typename} has values", arguments.data)
+    for each in ids:
+        say(show_name(each))
     return 0
 
 
@@ -97,10 +100,16 @@ def run_get(arguments: Namespace) -> int:
         values = {arguments.name: values[arguments.name]}
     if arguments.json:
         say_json({"values": {name: describe(values[name]) for name in sorted(values)}})
-    else:
-        for name in sorted(values):
-            say(f"{show_name(name)}: {show(values[name])} ({values[name].typename})")
+        return 0
+    if not values:
+        _note_absence(f"{address} has no values", arguments.data)
+    for name in sorted(values):
+        say(f"{show_name(name)}: {show(values[name])} ({values[name].typename})")
     return 0
+
+
+def _note_absence(what: str, directory: str) -> None:
+    note("state", f"{what} in {directory}. Check the spelling, and the name of the data directory")
 
 
 def run_set(arguments: Namespace) -> int:

@@ -251,8 +251,7 @@ def utf8(text: object, what: str) -> bytes:
     except UnicodeError as error:
         raise SerializationError(f"{what} is not valid Unicode: {error}") from error
     raise SerializationError(
-        f"{what} must be str or UTF-8 bytes, got {type(text).__name__}: convert it, or give it a "
-        "type of its own"
+        f"{what} must be str or UTF-8 bytes, got {type(text).__name__}: convert it first"
     )
 
 
@@ -267,7 +266,11 @@ def _index(value: object, bits: int, typename: str) -> int:
             f"{typename} takes an integer, got {type(value).__name__} {value!r}: convert it first"
         ) from error
     if not -(1 << bits - 1) <= number < 1 << bits - 1:
-        raise SerializationError(f"{number} does not fit {typename} ({bits} bits, signed)")
+        wider = "use io.statefun.types/long"
+        advice = wider if bits < 64 else "write it as text, or in a type of your own"
+        raise SerializationError(
+            f"{number} does not fit {typename} ({bits} bits, signed): {advice}"
+        )
     return int(number)
 
 
@@ -350,8 +353,12 @@ def _parse(wrapper: type[Any], data: bytes) -> Any:
     try:
         return wrapper.FromString(data).value
     except (DecodeError, ValueError, TypeError, RecursionError) as error:
-        name = wrapper.DESCRIPTOR.name
-        raise SerializationError(f"{len(data)} bytes are no {name}: {error}") from error
+        built_in = (BoolType, IntType, FloatType, LongType, DoubleType, StringType)
+        typename = next(each.typename for each in built_in if each.wrapper is wrapper)
+        raise SerializationError(
+            f"{len(data)} bytes are no {typename}, which is a protobuf message, not bare text: "
+            f"make it by message_builder, or by 'statefun send' ({error})"
+        ) from error
 
 
 def _fixed(layout: struct.Struct, tag: int, wrapper: type[Any]) -> Callable[[bytes], Any]:

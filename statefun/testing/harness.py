@@ -7,9 +7,16 @@ in a running process; only time passes by hand, and nothing is kept on disk.
 from __future__ import annotations
 
 from asyncio import CancelledError
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, TypedDict, Unpack, cast
 
-from statefun.errors import MessageArgumentsError
+from statefun.errors import (
+    ConfigurationError,
+    DefinitionError,
+    MessageArgumentsError,
+    UnknownFunctionError,
+)
 from statefun.runtime.clock import ManualClock
 from statefun.runtime.directory import FunctionDirectory
 from statefun.runtime.engine import Engine
@@ -23,14 +30,15 @@ from statefun.sdk.handler import RequestReplyHandler
 from statefun.sdk.messages import Message, message_builder
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
-    from datetime import timedelta
+    from collections.abc import Callable, Mapping
 
     from statefun.runtime.mailbox import Batch
     from statefun.runtime.policy import FailurePolicy
     from statefun.runtime.records import DeadLetter
     from statefun.runtime.setbacks import Setback
     from statefun.runtime.values import Value
+    from statefun.sdk.messages import Headers
+    from statefun.sdk.valuetypes import Type
 
 __all__ = ["Harness"]
 
@@ -44,6 +52,34 @@ class _Egresses:
     def get(self, typename: str, /) -> Callable[[bytes], object] | None:
         known = self._typenames is None or typename in self._typenames
         return len if known else None  # any bytes will do
+
+
+class _OneValue(TypedDict, total=False):
+    """The keywords of `message_builder`, of which there is one, or `value` with `value_type`."""
+
+    str_value: str
+    int_value: int
+    long_value: int
+    float_value: float
+    double_value: float
+    bool_value: bool
+    value: Any
+    value_type: Type[Any]
+    headers: Headers | None
+
+
+def _registries(
+    functions: StatefulFunctions | Iterable[StatefulFunctions],
+) -> tuple[StatefulFunctions, ...]:
+    given = (functions,) if isinstance(functions, StatefulFunctions) else functions
+    registries = tuple(given) if isinstance(given, Iterable) else (given,)
+    for each in registries:
+        if not isinstance(each, StatefulFunctions):
+            raise DefinitionError(
+                f"a harness needs the StatefulFunctions to test, got {type(each).__name__}: pass "
+                "what the functions are bound to"
+            )
+    return registries
 
 
 class Harness:
@@ -80,7 +116,7 @@ class Harness:
         egresses: Iterable[str] | None = None,
         failure: FailurePolicy | Mapping[str, FailurePolicy] | None = None,
     ) -> None:
-        registries = (functions,) if isinstance(functions, StatefulFunctions) else tuple(functions)
+        registries = _registries(functions)
         self.clock = clock or ManualClock()
         self.failures: list[Setback] = []
         self._raise_failures = raise_failures
@@ -95,14 +131,15 @@ class Harness:
         )
         self._egress: list[tuple[str, EgressValue]] = []
 
-    def send(self, target: Message | str, target_id: str = "", **value: Any) -> None:
+    def send(self, target: Message | str, target_id: str = "", **value: Unpack[_OneValue]) -> None:
         """Send a message as an ingress would. Nothing runs before `run` or `advance`.
 
         Args:
             target: A message; or the typename of a function, followed by what else
-                `message_builder` takes: an id and for example `str_value="hello"`.
+                `message_builder` takes.
             target_id: The id, if `target` is a typename.
-            value: The value, if `target` is a typename.
+            value: The value, if `target` is a typename: `str_value="hello"` and its like, or
+                `value` with `value_type`; and `headers`.
 
         Raises:
             UnknownFunctionError: If no function is registered under the typename.
@@ -116,7 +153,7 @@ class Harness:
                 )
             message = target
         else:
-            message = message_builder(target, target_id, **value)
+            message = message_builder(target, target_id, **cast("dict[str, Any]", value))
         address = Address(message.target_typename, message.target_id)
         self._engine.deliver(address, message.argument())
 
@@ -139,7 +176,13 @@ class Harness:
 
         Raises:
             InvocationError: See `run`; the clock then stands where the function failed.
+            ConfigurationError: If `by` is negative, or no `timedelta`.
         """
+        if not isinstance(by, timedelta):
+            raise ConfigurationError(
+                f"advance takes a timedelta, got {type(by).__name__} {by!r}: write for example "
+                "timedelta(seconds=5)"
+            )
         goal = ManualClock(self.clock.now_ms())
         goal.advance(by)
         self.run()
@@ -153,7 +196,13 @@ class Harness:
         self.run()
 
     def state(self, typename: str, target_id: str) -> dict[str, Value]:
-        """The values of an address by name, without those that were deleted or have expired."""
+        """The values of an address by name, without those that were deleted or have expired.
+
+        Raises:
+            UnknownFunctionError: If no function is registered under the typename.
+        """
+        if typename not in self._handlers:
+            raise UnknownFunctionError(typename, tuple(self._handlers))
         address = Address(typename, target_id)
         values = self._engine.values_of(address, self._store.load(address))
         return visible_values(values, self.clock.now_ms())

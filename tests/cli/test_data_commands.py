@@ -100,6 +100,25 @@ def test_names_and_ids_that_are_no_plain_words_are_quoted(folder: Path) -> None:
     assert deleted == Outcome(0, "deleted 'a, b\\x1b', café\n", "")
 
 
+def test_where_there_are_no_values_a_reader_is_told_so(folder: Path) -> None:
+    """Nothing on stdout is right for a script, and no answer for a reader."""
+    known, unknown = ("t/fail", "1"), ("t/fial", "1")
+
+    got = [statefun("state", "get", *address, cwd=folder) for address in (known, unknown)]
+    listed = statefun("state", "list", unknown[0], cwd=folder)
+    as_json = statefun("state", "get", *unknown, "--json", cwd=folder)
+
+    spelling = "Check the spelling, and the name of the data directory\n"
+    assert got == [
+        Outcome(0, "", f"statefun state: {typename} '1' has no values in .statefun. {spelling}")
+        for typename in (known[0], unknown[0])
+    ]
+    assert listed == Outcome(
+        0, "", f"statefun state: no id of t/fial has values in .statefun. {spelling}"
+    )
+    assert as_json == Outcome(0, '{\n  "values": {}\n}\n', "")
+
+
 def test_an_edit_that_cannot_be_done_is_answered_by_a_runtime_that_runs(folder: Path) -> None:
     """Also one that no command would send: nobody waits for an answer in vain."""
     (folder / "program.py").write_text(

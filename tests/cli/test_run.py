@@ -161,7 +161,11 @@ def test_expired_values_are_not_shown(runtime: tuple[Server, Path]) -> None:
 
     listed = statefun("state", "list", "com.example/short", cwd=folder)
 
-    assert listed == Outcome(0, "", "")
+    absence = (
+        "statefun state: no id of com.example/short has values in .statefun. Check the spelling, "
+        "and the name of the data directory\n"
+    )
+    assert listed == Outcome(0, "", absence)
     assert state(folder, "com.example/short", "1") == {}
 
 

@@ -55,6 +55,20 @@ FORM = "is not of the form 'namespace/name': write for example 'com.example/gree
             ["send", "a/b", "\udcff", "x"],
             "statefun send: argument ID: '\\udcff' is not valid UTF-8",
         ),
+        (
+            ["serve", "greeter.py:functions"],
+            (
+                "statefun serve: argument MODULE:ATTR: 'greeter.py' is a file, not a module: write "
+                "'greeter:functions'"
+            ),
+        ),
+        (
+            ["run", "greeter:functions"],
+            (
+                "statefun run: argument FILE: 'greeter:functions' is no module file: write "
+                "--functions greeter:functions"
+            ),
+        ),
         (["state"], "statefun state: the following arguments are required: ACTION"),
         (["state", "get", "a/b"], "statefun state get: the following arguments are required: ID"),
     ],
@@ -95,7 +109,10 @@ def test_wrong_usage_is_one_line_and_exit_code_2(
         (
             ["send", "a/b", "1", "2147483648", "--type", "io.statefun.types/int"],
             2,
-            "statefun send: 2147483648 does not fit io.statefun.types/int (32 bits, signed)",
+            (
+                "statefun send: 2147483648 does not fit io.statefun.types/int (32 bits, signed): "
+                "use io.statefun.types/long"
+            ),
         ),
         (
             ["send", "a/b", "1", "x", "--to", "localhost:8090"],

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import re
+import runpy
 import shlex
+import shutil
 import subprocess
 import sys
+import time
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import metadata
 from pathlib import Path
@@ -62,6 +66,40 @@ def run_console(block: Block) -> None:
         assert done.stdout.splitlines() == expected.splitlines(), block
 
 
+def run_by_hand(block: Block, work: Path) -> None:
+    """What a reader types while the greeter runs, which here has other ports and another folder."""
+    if shutil.which("curl") is None:
+        return
+    with running_greeter(work) as greeter:
+        ports = {"localhost:8090": greeter.ingress, "localhost:8091": greeter.egress}
+        for session in re.split(r"^\$ ", block.text, flags=re.MULTILINE)[1:]:
+            command, _, expected = session.partition("\n")
+            for written, port in ports.items():
+                command = command.replace(written, f"localhost:{port}")
+            words = shlex.split(command)
+            if words[0] == "statefun":
+                words = [*STATEFUN, *words[1:], "--data", str(work / "data")]
+            deadline = time.monotonic() + 20
+            while (shown := output_of(words)).splitlines() != expected.splitlines():
+                # a greeting comes after the answer to its visit
+                assert time.monotonic() < deadline, f"{block}: {shown}"
+
+
+def output_of(words: list[str]) -> str:
+    done = subprocess.run(words, capture_output=True, text=True, timeout=30, check=True)
+    return done.stdout
+
+
+@contextmanager
+def running_greeter(work: Path) -> Iterator[Any]:
+    """The example, as `make greeter` starts it."""
+    greeter = runpy.run_path(str(ROOT / "examples/greeter/demo.py"))["Greeter"](work)
+    try:
+        yield greeter
+    finally:
+        greeter.stop()
+
+
 def run_shell(block: Block) -> None:
     """An install line: the index cannot be asked here, but the extras can be looked up."""
     for line in block.text.splitlines():
@@ -94,6 +132,8 @@ def test_every_code_block_does_what_the_page_says(
         match block.language:
             case "python":
                 run_python(block, names)
+            case "console" if "$ curl" in block.text:
+                run_by_hand(block, tmp_path)
             case "console":
                 run_console(block)
             case "sh":

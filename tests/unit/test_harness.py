@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from statefun.errors import (
+    ConfigurationError,
+    DefinitionError,
     InvocationError,
     MessageArgumentsError,
     RemoteProtocolError,
@@ -226,6 +228,24 @@ def test_sending_to_an_unknown_function_is_an_error(harness: Harness) -> None:
     """At once."""
     with pytest.raises(UnknownFunctionError):
         harness.send("t/nowhere", "a", str_value="x")
+
+
+def test_the_state_of_an_unknown_function_is_an_error(harness: Harness) -> None:
+    """A mistyped name would have no values, and a test that expects none would pass."""
+    with pytest.raises(UnknownFunctionError, match="no function is registered as 't/conut'"):
+        harness.state("t/conut", "1")
+
+
+def test_what_is_neither_functions_nor_time_is_told_what_to_pass(harness: Harness) -> None:
+    """It is said where it was passed."""
+    with pytest.raises(
+        DefinitionError, match="a harness needs the StatefulFunctions to test, got int"
+    ):
+        Harness(5)  # type: ignore[arg-type]
+    with pytest.raises(
+        ConfigurationError, match="advance takes a timedelta, got int 5: write for example"
+    ):
+        harness.advance(5)  # type: ignore[arg-type]
 
 
 def test_a_whole_message_takes_no_further_parts(harness: Harness) -> None:

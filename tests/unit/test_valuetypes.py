@@ -135,12 +135,29 @@ def test_what_protobuf_takes_is_taken_and_normalised(
 @pytest.mark.parametrize(
     ("value_type", "value", "sentence"),
     [
-        (IntType, 2**31, "2147483648 does not fit io.statefun.types/int (32 bits, signed)"),
-        (IntType, -(2**31) - 1, "-2147483649 does not fit io.statefun.types/int (32 bits, signed)"),
+        (
+            IntType,
+            2**31,
+            (
+                "2147483648 does not fit io.statefun.types/int (32 bits, signed): "
+                "use io.statefun.types/long"
+            ),
+        ),
+        (
+            IntType,
+            -(2**31) - 1,
+            (
+                "-2147483649 does not fit io.statefun.types/int (32 bits, signed): "
+                "use io.statefun.types/long"
+            ),
+        ),
         (
             LongType,
             2**63,
-            "9223372036854775808 does not fit io.statefun.types/long (64 bits, signed)",
+            (
+                "9223372036854775808 does not fit io.statefun.types/long (64 bits, signed): "
+                "write it as text, or in a type of your own"
+            ),
         ),
         (IntType, 1.0, "io.statefun.types/int takes an integer, got float 1.0: convert it first"),
         (LongType, "1", "io.statefun.types/long takes an integer, got str '1': convert it first"),
@@ -154,10 +171,7 @@ def test_what_protobuf_takes_is_taken_and_normalised(
         (
             StringType,
             5,
-            (
-                "an io.statefun.types/string must be str or UTF-8 bytes, got int: "
-                "convert it, or give it a type of its own"
-            ),
+            ("an io.statefun.types/string must be str or UTF-8 bytes, got int: convert it first"),
         ),
         (
             StringType,
@@ -365,3 +379,19 @@ def test_every_read_gives_a_fresh_object() -> None:
     json_type.serializer().deserialize(data).append(2)
 
     assert json_type.serializer().deserialize(data) == [1]
+
+
+@pytest.mark.parametrize(
+    ("value_type", "name"), [(StringType, "string"), (LongType, "long"), (BoolType, "bool")]
+)
+def test_text_in_place_of_a_built_in_value_is_told_what_makes_one(
+    value_type: Type[Any], name: str
+) -> None:
+    """`curl -d hello` sends it, and the ingress does not look into values."""
+    with pytest.raises(SerializationError) as caught:
+        value_type.serializer().deserialize(b"hello")
+
+    assert str(caught.value).startswith(
+        f"5 bytes are no io.statefun.types/{name}, which is a protobuf message, not bare text: "
+        "make it by message_builder, or by 'statefun send' ("
+    )
