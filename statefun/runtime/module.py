@@ -254,9 +254,10 @@ class _Reader:
                 f"the dialect {self._reading.dialect.name} has no {kind!r}: use one of {proposed}"
             )
         if self._reading.runs_here and kind not in KINDS_HERE:
+            like = tuple(each for each in KINDS_HERE if each.endswith(kind.rpartition("/")[2]))
             return (
-                f"{kind!r} is not available in the embedded runtime yet: run this file on a "
-                f"cluster, or use one of {proposed}"
+                f"{kind!r} is not available in the embedded runtime yet: use {_list(like)}, or run "
+                "this file on a cluster, and check it with --dialect apache"
             )
         return ""
 

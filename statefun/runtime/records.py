@@ -110,7 +110,7 @@ class DeadLetter:
         id: The number that the message had.
         target: Whom it was for.
         caller: Who sent it; None for an ingress.
-        argument: A serialized `TypedValue`.
+        argument: A serialized `TypedValue`; `statefun.runtime.Value.decode` reads it.
         error: Why the last attempt failed.
         attempts: How many attempts were made with it, not counting those without a connection and
             those by which it was told apart from its batch.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from statefun.sdk import valuetypes
 from statefun.sdk.egress import decode_kafka_record
@@ -36,6 +36,12 @@ _BUILT_IN: Mapping[str, Type[Any]] = {
 @dataclass(frozen=True, slots=True)
 class Value(StoredValue):
     """A value outside of any function."""
+
+    @classmethod
+    def decode(cls, argument: bytes) -> Self:
+        """The value of a serialized `TypedValue`, for example of a dead letter's `argument`."""
+        value = decode_typed_value(argument)
+        return cls(value.typename, value.data)
 
     @property
     def is_built_in(self) -> bool:
@@ -73,7 +79,7 @@ class EgressValue(Value):
         return decode_kafka_record(self.data)
 
     @classmethod
-    def decode(cls, argument: bytes, record_id: int = 0) -> EgressValue:
+    def decode(cls, argument: bytes, record_id: int = 0) -> Self:
         """The record whose serialized `TypedValue` this is."""
         value = decode_typed_value(argument)
         return cls(value.typename, value.data, record_id)

@@ -289,10 +289,9 @@ kind: io.statefun.endpoints.v2/http
 spec: {functions: com.example/*, urlPathTemplate: "http://localhost:8000", failureMode: drop}
 """
 NOT_HERE = (
-    "m.yaml:1: 'io.statefun.kafka.v1/ingress' is not available in the embedded runtime yet: run "
-    "this file on a cluster, or use one of io.statefun.endpoints.v1/http, "
-    "io.statefun.endpoints.v2/http, io.statefun.playground.v1/ingress, "
-    "io.statefun.playground.v1/egress\n"
+    "m.yaml:1: 'io.statefun.kafka.v1/ingress' is not available in the embedded runtime yet: use "
+    "io.statefun.playground.v1/ingress, or run this file on a cluster, and check it with "
+    "--dialect apache\n"
 )
 FOREIGN = (
     "m.yaml:9: unknown key 'failureMode': the dialect %s has none, it has no effect; fransking has "

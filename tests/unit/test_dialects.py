@@ -1199,9 +1199,8 @@ def test_a_kind_without_a_connector_here_is_named(folder: Path, dialect: str) ->
         [
             (
                 "m.yaml:6: 'io.statefun.kafka.v1/ingress' is not available in the embedded runtime "
-                "yet: run this file on a cluster, or use one of io.statefun.endpoints.v1/http, "
-                "io.statefun.endpoints.v2/http, io.statefun.playground.v1/ingress, "
-                "io.statefun.playground.v1/egress"
+                "yet: use io.statefun.playground.v1/ingress, or run this file on a cluster, and "
+                "check it with --dialect apache"
             )
         ],
         [],
