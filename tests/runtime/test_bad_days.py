@@ -145,6 +145,35 @@ async def test_dead_letters_that_are_forgotten_are_logged_once_a_minute(
     assert said == [lines[:1], lines[:1], lines[:1], lines[:1], lines[:2], lines]
 
 
+async def test_what_a_function_says_is_one_line_of_the_log(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Characters that a terminal would obey are escaped; so is what stops the runtime."""
+    functions = StatefulFunctions()
+
+    @functions.bind("t/a")
+    async def loud(context: Context, message: Message) -> None:
+        raise ValueError("first\nsecond\r\x1b[2J\x85")
+
+    runtime = Runtime(functions, data=None, failure=FailurePolicy("fail", NO_RETRY))
+    await runtime.start()
+    await runtime.send(to("x", "1\n2"))
+    with pytest.raises(GivenUpError) as stopped:
+        await runtime.watch()
+    with pytest.raises(GivenUpError):
+        await runtime.stop()
+
+    reason = (
+        "t/a '1\\n2' failed on message 1 of 1 (type 'io.statefun.types/string'): "
+        r"ValueError: first\nsecond\r\x1b[2J\x85"
+    )
+    assert caplog.messages == [f"attempt 1 at t/a '1\\n2' failed, the runtime stops: {reason}"]
+    assert str(stopped.value) == (
+        f"t/a '1\\n2' failed 1 times, and its policy is to stop: {reason}. Mend the function and "
+        "start again; the message is kept"
+    )
+
+
 async def test_the_policy_fail_stops_the_runtime_and_keeps_the_message(tmp_path: Path) -> None:
     """Whoever watches gets the error; after mending, the message is delivered."""
     program = Program()
