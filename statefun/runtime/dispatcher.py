@@ -485,7 +485,14 @@ class Dispatcher:
         delta = self._engine.begin_commit()
         if delta is not None:
             loop = asyncio.get_running_loop()
-            await loop.run_in_executor(self._writer, self._store.commit, delta)
+            try:
+                await loop.run_in_executor(self._writer, self._store.commit, delta)
+            except StoreError as error:
+                raise StoreError(
+                    "not everything could be stored at the end; what was answered for is kept, and "
+                    "what functions have done since the last commit is done again after a start: "
+                    f"{error}"
+                ) from error
             self._release(self._engine.committed())
 
     async def _settle_commit(self) -> None:

@@ -566,6 +566,8 @@ class Line:
 
     def __init__(self) -> None:
         self.is_up = False
+        self.open = asyncio.Event()
+        self.open.set()
         self.calls = 0
 
     def matches(self, typename: str) -> bool:
@@ -576,6 +578,7 @@ class Line:
 
     async def invoke(self, request: bytes) -> bytes:  # noqa: ARG002 - the same for all
         self.calls += 1
+        await self.open.wait()
         if not self.is_up:
             raise TransportError("nobody there", connected=False)
         return b""
@@ -608,6 +611,29 @@ async def test_an_endpoint_out_of_reach_is_called_now_and_then_and_all_go_on_whe
         assert in_a_minute <= 60
         assert runtime.metrics().counters.invocations == 50
         assert await runtime.dead_letters() == []
+
+
+async def test_one_call_tries_an_endpoint_for_a_thousand_addresses() -> None:
+    """However long it is under way within its second; all go on when it finds a connection."""
+    line, clock, addresses = Line(), ManualClock(), 1000
+    async with Runtime(endpoints=[line], data=None, clock=clock, random=lambda: 0.0) as runtime:
+        for number in range(addresses):
+            await runtime.send(message_builder("far/a", str(number), str_value="x"))
+        await until(lambda: runtime.metrics().counters.failed_attempts == addresses)
+        line.open.clear()
+        line.is_up = True
+        before = line.calls
+        clock.advance(timedelta(minutes=1))
+        await until(lambda: line.calls > before)
+        for _ in range(100):
+            await asyncio.sleep(0)
+        probes = line.calls - before, runtime.metrics().calls_in_flight
+        line.open.set()
+        await runtime.idle()
+
+        assert probes == (1, 1)
+        assert runtime.metrics().counters.invocations == addresses
+        assert line.calls - before == addresses
 
 
 def test_a_breaker_opens_after_some_misses_and_lets_one_through_after_each_pause() -> None:

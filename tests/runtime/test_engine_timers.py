@@ -181,3 +181,19 @@ def test_many_cancelled_timers_take_no_room() -> None:
 
     assert len(driver.engine._timers._heap) < 200
     assert driver.engine.next_wake_ms() is None
+
+
+def test_a_delayed_message_is_cancelled_by_its_number_once() -> None:
+    """One that has fired meanwhile, or was cancelled, waits no more; that is said and counted."""
+    driver = Driver()
+    driver.turn(A, Effects().delay(10, B, "cancelled").delay(20, B, "fired"))
+    cancelled, fired = (timer.seq for timer in driver.delta().timers)
+    engine = driver.engine
+
+    first = engine.cancel_timer(cancelled), engine.cancel_timer(cancelled)
+    driver.wait(20)
+    second = engine.cancel_timer(fired)
+
+    assert (first, second) == ((True, False), False)
+    assert engine.counters.timers_cancelled == 1
+    assert [seen.messages for seen in driver.take()] == [["fired"]]
