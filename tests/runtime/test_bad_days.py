@@ -636,6 +636,27 @@ async def test_one_call_tries_an_endpoint_for_a_thousand_addresses() -> None:
         assert line.calls - before == addresses
 
 
+async def test_that_a_function_cannot_be_reached_is_one_line_and_that_it_can_another(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """However many addresses wait for it, and however often they try."""
+    line, clock = Line(), ManualClock()
+    async with Runtime(endpoints=[line], data=None, clock=clock, random=lambda: 0.0) as runtime:
+        for number in range(10):
+            await runtime.send(message_builder("far/a", str(number), str_value="x"))
+        await until(lambda: runtime.metrics().counters.failed_attempts == 10)
+        clock.advance(SECOND)
+        await until(lambda: runtime.metrics().counters.failed_attempts == 20)
+        line.is_up = True
+        clock.advance(timedelta(seconds=10))
+        await runtime.idle()
+
+    assert caplog.messages == [
+        "far/a cannot be reached, trying again until it can: nobody there",
+        "far/a can be reached again",
+    ]
+
+
 def test_a_breaker_opens_after_some_misses_and_lets_one_through_after_each_pause() -> None:
     """Any connection closes it."""
     breaker = Breaker(threshold=2, pause_ms=100)
