@@ -407,6 +407,26 @@ async def test_who_waits_for_room_learns_that_the_runtime_stops() -> None:
         await waiting
 
 
+async def test_room_that_comes_while_the_runtime_stops_is_for_nobody() -> None:
+    """It takes in no more, though the last call made room."""
+    program = Program()
+    program.open.clear()
+    runtime = Runtime(program.functions, data=None, limits=Limits(max_waiting=1))
+    await runtime.start()
+    await runtime.send(to("0"))
+    await until(lambda: runtime.metrics().calls_in_flight)
+    waiting = asyncio.create_task(runtime.send(to("1")))
+    stopping = asyncio.create_task(runtime.stop())
+    await until(lambda: not runtime.is_healthy)
+
+    program.open.set()
+    await stopping
+
+    with pytest.raises(RuntimeStoppedError):
+        await waiting
+    assert program.seen == ["0"]
+
+
 # --- the disk -------------------------------------------------------------------------------------
 
 
