@@ -197,3 +197,21 @@ def test_a_delayed_message_is_cancelled_by_its_number_once() -> None:
     assert (first, second) == ((True, False), False)
     assert engine.counters.timers_cancelled == 1
     assert [seen.messages for seen in driver.take()] == [["fired"]]
+
+
+def test_those_that_are_left_of_many_fire_in_their_order() -> None:
+    """However many were cancelled, and in whatever order they were set."""
+    driver, effects = Driver(), Effects()
+    delays = [number * 7919 % 1009 for number in range(1, 1009)]
+    for delay in delays:
+        effects.delay(delay, B, str(delay))
+    driver.turn(A, effects)
+    timers = driver.delta().timers
+    left = timers[::9]
+    for timer in set(timers) - set(left):
+        driver.engine.cancel_timer(timer.seq)
+
+    driver.wait(2000)
+
+    fired = [int(message) for seen in driver.drain() for message in seen.messages]
+    assert fired == sorted(timer.due_ms - left[0].due_ms + delays[0] for timer in left)
