@@ -26,6 +26,7 @@
     ├── AddressBusyError                               too much waits for an address
     ├── GivenUpError                                   the policy `fail` stopped the runtime
     ├── StoreError                                     the data directory cannot be used
+    │   ├── StoreDamagedError                          its file is damaged
     │   ├── StoreLockedError                           another process has it
     │   └── SchemaTooNewError                          a newer version wrote it
     ├── ConfigurationError (ValueError)                a module file, an option or a target is wrong
@@ -64,6 +65,7 @@ __all__ = [
     "SchemaTooNewError",
     "SerializationError",
     "StatefunError",
+    "StoreDamagedError",
     "StoreError",
     "StoreLockedError",
     "TransportError",
@@ -293,6 +295,10 @@ class GivenUpError(_SentenceError):
 
 class StoreError(_SentenceError):
     """The data directory cannot be used as it is."""
+
+
+class StoreDamagedError(StoreError):
+    """The file in the data directory is damaged, or none of SQLite; trying again is no use."""
 
 
 class StoreLockedError(StoreError):

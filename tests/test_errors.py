@@ -268,6 +268,10 @@ EXAMPLES: dict[str, Example] = {
         "there is no nowhere/statefun.db: no runtime has used this directory yet. "
         "Check the name of the data directory",
     ),
+    "StoreDamagedError": Example(
+        lambda: errors.StoreDamagedError("data/statefun.db cannot be used: it is damaged"),
+        "data/statefun.db cannot be used: it is damaged",
+    ),
     "StoreLockedError": Example(
         lambda: errors.StoreLockedError("the data directory data is in use"),
         "the data directory data is in use",

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from statefun.errors import SerializationError
-from statefun.runtime.values import Value
+from statefun.runtime.values import Value, escaped
 from statefun.sdk.protocol import decode_typed_value
 
 if TYPE_CHECKING:
@@ -60,11 +60,7 @@ def show_name(name: str) -> str:
 
 def show_error(error: str) -> str:
     """An error on one line, without characters that a terminal would obey."""
-    words = (
-        "".join(each if each.isprintable() else repr(each)[1:-1] for each in word)
-        for word in error.split()
-    )
-    return " ".join(words)
+    return " ".join(map(escaped, error.split()))
 
 
 def show_attempts(number: int) -> str:

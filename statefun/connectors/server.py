@@ -132,7 +132,7 @@ class HttpServer:
         except ConnectionError:
             raise  # nobody is left to be answered
         except Exception:
-            logger.exception("%s %s could not be answered", request.method, request.path)
+            logger.exception("%s %s could not be answered", request.method, request.raw_path)
             return answer(500, "an unexpected error, see the log of the runtime")
 
 

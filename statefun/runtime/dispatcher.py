@@ -23,11 +23,13 @@ from statefun.errors import (
     GivenUpError,
     InvocationError,
     RuntimeStoppedError,
+    StoreDamagedError,
     StoreError,
     TransportError,
 )
 from statefun.runtime.setbacks import is_counted
 from statefun.runtime.transport import cancelled
+from statefun.runtime.values import escaped
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterable, Sequence
@@ -238,7 +240,8 @@ class Dispatcher:
             if late:
                 _, stuck = await asyncio.wait(late, timeout=_CANCELLED_S)
                 for call in stuck:
-                    logger.error("%s goes on though it was cancelled; left behind", call.get_name())
+                    name = escaped(call.get_name())
+                    logger.error("%s goes on though it was cancelled; left behind", name)
 
     def close(self) -> None:
         """Let `run` commit what is left, once, and end."""
@@ -253,7 +256,8 @@ class Dispatcher:
         """Drive the engine until `close`.
 
         Raises:
-            StoreError: If the last commit failed, or stored values could not be loaded.
+            StoreError: If the last commit failed, the data is damaged, or stored values could not
+                be loaded.
             Exception: Whatever should not happen.
         """
         try:
@@ -422,13 +426,19 @@ class Dispatcher:
         self._commit.add_done_callback(lambda _: self._wake.set())
 
     def _finish_commit(self) -> None:
-        """Take note of a delta that has been written, or could not be."""
+        """Take note of a delta that has been written, or could not be.
+
+        Raises:
+            StoreDamagedError: If it never can be.
+        """
         commit = self._commit
         if commit is None or not commit.done():
             return
         self._commit = None
         try:
             commit.result()
+        except StoreDamagedError:
+            raise
         except StoreError as error:
             self._pause_commits(error)
             return
@@ -475,7 +485,14 @@ class Dispatcher:
         delta = self._engine.begin_commit()
         if delta is not None:
             loop = asyncio.get_running_loop()
-            await loop.run_in_executor(self._writer, self._store.commit, delta)
+            try:
+                await loop.run_in_executor(self._writer, self._store.commit, delta)
+            except StoreError as error:
+                raise StoreError(
+                    "not everything could be stored at the end; what was answered for is kept, and "
+                    "what functions have done since the last commit is done again after a start: "
+                    f"{error}"
+                ) from error
             self._release(self._engine.committed())
 
     async def _settle_commit(self) -> None:
@@ -523,22 +540,24 @@ class Dispatcher:
         """
         self._log_setback(setback)
         if setback.verdict.then == "fail":
-            raise GivenUpError(
+            sentence = (
                 f"{setback.address} failed {setback.attempts} times, and its policy is to stop: "
                 f"{setback.error}. Mend the function and start again; the message is kept"
-            ) from setback.error
+            )
+            raise GivenUpError(escaped(sentence)) from setback.error
 
     def _log_setback(self, setback: Setback) -> None:
         """One line for each failed attempt; one for each function that cannot be reached."""
         address, verdict = setback.address, setback.verdict
+        reason = escaped(str(setback.error))
         facts = {"statefun_typename": address.typename, "statefun_id": address.id}
         if not verdict.is_counted:
             if address.typename not in self._unreachable:
                 self._unreachable.add(address.typename)
                 logger.warning(
                     "%s cannot be reached, trying again until it can: %s",
-                    address.typename,
-                    setback.error,
+                    escaped(address.typename),
+                    reason,
                     extra=facts,
                 )
             return
@@ -549,9 +568,9 @@ class Dispatcher:
             logging.WARNING if verdict.then in ("retry", "isolate") else logging.ERROR,
             "attempt %d at %s failed, %s: %s",
             setback.attempts,
-            address,
+            escaped(str(address)),
             next_step,
-            setback.error,
+            reason,
             exc_info=setback.error if _has_trace(setback) else None,
             extra=facts,
         )
@@ -570,7 +589,7 @@ class Dispatcher:
     def _log_reachable(self, typename: str) -> None:
         if typename in self._unreachable:
             self._unreachable.discard(typename)
-            logger.warning("%s can be reached again", typename)
+            logger.warning("%s can be reached again", escaped(typename))
 
 
 def _has_trace(setback: Setback) -> bool:

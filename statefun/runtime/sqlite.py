@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias
 from urllib.parse import quote
 
-from statefun.errors import StoreError, StoreLockedError
+from statefun.errors import StoreDamagedError, StoreError, StoreLockedError
 from statefun.runtime.records import (
     DeadLetter,
     OutboxRecord,
@@ -46,10 +46,16 @@ LOCK_NAME = "lock"
 _SHORTEST_FILE = 512
 _LARGEST_INTEGER = (1 << 63) - 1  # of SQLite
 
+_RESCUE = (
+    "Put a backup in its place, or save what can be saved: docs/embedded-runtime.md, "
+    "'A damaged file', says how"
+)
+_DAMAGES = {
+    "SQLITE_NOTADB": f"it is no SQLite database, or its beginning is damaged. {_RESCUE}",
+    "SQLITE_CORRUPT": f"it is damaged. {_RESCUE}",
+}
 _HINTS = {
-    "SQLITE_NOTADB": "it is no SQLite database. Move it away, or choose another data directory",
-    "SQLITE_CORRUPT": "it is damaged. Put a backup in its place, or save what the program sqlite3 "
-    "can by '.recover'",
+    **_DAMAGES,
     "SQLITE_READONLY": (
         "it or its directory may not be written to, which looking into it takes too. Check the "
         "permissions of both"
@@ -66,7 +72,8 @@ def store_error(path: Path, error: sqlite3.Error) -> StoreError:
     """What SQLite says about a file, as a sentence with a way out."""
     name = getattr(error, "sqlite_errorname", "") or ""
     hint = next((text for start, text in _HINTS.items() if name.startswith(start)), "")
-    return StoreError(f"{path} cannot be used: {hint} ({error})" if hint else f"{path}: {error}")
+    kind = StoreDamagedError if name.startswith(tuple(_DAMAGES)) else StoreError
+    return kind(f"{path} cannot be used: {hint} ({error})" if hint else f"{path}: {error}")
 
 
 class SqliteReader:
@@ -87,7 +94,7 @@ class SqliteReader:
                 f"there is no {self._path}: no runtime has used this directory yet. "
                 "Check the name of the data directory"
             )
-        _check_not_empty(self._path)
+        _check_file(self._path)
         try:
             self._connection = sqlite3.connect(
                 f"file:{quote(str(self._path.absolute()))}?mode=ro",
@@ -272,8 +279,14 @@ class SqliteStore:
         self._opened.close()
 
 
-def _check_not_empty(path: Path) -> None:
+def _check_file(path: Path) -> None:
     """What SQLite takes for new is the rest of a file: a new one gets its name when complete."""
+    if not path.is_file():
+        kind = "a directory" if path.is_dir() else "no file"
+        raise StoreError(
+            f"{path} is {kind}, and the runtime keeps its data in a file of this name: move it "
+            "away, or choose another data directory"
+        )
     size = path.stat().st_size
     if size < _SHORTEST_FILE:
         raise StoreError(
@@ -295,7 +308,7 @@ def _open(path: Path, durability: DiskDurability) -> sqlite3.Connection:
     try:
         if not path.exists():
             _make(path)
-        _check_not_empty(path)
+        _check_file(path)
         connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         try:
             _use_wal(connection, path)

@@ -82,6 +82,7 @@ class Store(Reader, Protocol):
         Called from one thread at a time, while `load` may be called from another.
 
         Raises:
+            StoreDamagedError: If it cannot be stored, however often it is tried.
             StoreError: If it was not stored, or nobody knows; the next delta contains this one.
         """
         ...

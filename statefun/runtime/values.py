@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from statefun.sdk.egress import KafkaRecord
     from statefun.sdk.valuetypes import Type
 
-__all__ = ["EgressValue", "Value", "visible_values"]
+__all__ = ["EgressValue", "Value", "escaped", "visible_values"]
 
 T = TypeVar("T")
 
@@ -83,6 +83,13 @@ class EgressValue(Value):
         """The record whose serialized `TypedValue` this is."""
         value = decode_typed_value(argument)
         return cls(value.typename, value.data, record_id)
+
+
+def escaped(text: str) -> str:
+    """A text on one line, without characters that a terminal would obey."""
+    if text.isprintable():
+        return text
+    return "".join(each if each.isprintable() else repr(each)[1:-1] for each in text)
 
 
 def visible_values(values: Mapping[str, StoredEntry], now_ms: int) -> dict[str, Value]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import resource
 import select
 import signal
 import subprocess
@@ -88,6 +89,11 @@ class Server:
 
     def send_signal(self, number: signal.Signals) -> None:
         self._process.send_signal(number)
+
+    def limit_files(self, size: int) -> None:
+        """Let it write no file beyond so many bytes from now on, -1 for any number; on Linux."""
+        limits = size, resource.RLIM_INFINITY
+        resource.prlimit(self._process.pid, resource.RLIMIT_FSIZE, limits)
 
     def wait(self) -> int:
         """The exit code."""

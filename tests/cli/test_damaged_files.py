@@ -5,12 +5,16 @@ from __future__ import annotations
 import asyncio
 import shutil
 import subprocess
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
 
 from statefun import Context, Message, StatefulFunctions, StringType, ValueSpec, message_builder
 from statefun.runtime import Runtime
+from statefun.runtime.records import Delta, StoredEntry
+from statefun.runtime.sqlite import FILE_NAME, SqliteStore
+from statefun.sdk.address import Address
 from tests.cli.process import Server, statefun
 
 if TYPE_CHECKING:
@@ -28,7 +32,10 @@ functions = StatefulFunctions()
 async def keep(context, message):
     context.storage.text = message.as_string()
 """
-DAMAGED = "it is damaged. Put a backup in its place, or save what the program sqlite3 can"
+DAMAGED = (
+    "it is damaged. Put a backup in its place, or save what can be saved: "
+    "docs/embedded-runtime.md, 'A damaged file', says how"
+)
 
 
 async def keep(context: Context, message: Message) -> None:
@@ -52,11 +59,22 @@ def folder(tmp_path: Path) -> Path:
     content = file.read_bytes()
     page = content.index(b"id100textio.statefun") // PAGE * PAGE
     file.write_bytes(content[:page] + b"\xa5" * 3000 + content[page + 3000 :])
-    (tmp_path / "program.py").write_text(PROGRAM)
-    (tmp_path / "module.yaml").write_text(
-        "kind: io.statefun.playground.v1/ingress\nspec: {port: 0}\n"
-    )
+    write_program(tmp_path)
     return tmp_path
+
+
+def write_program(folder: Path) -> None:
+    (folder / "program.py").write_text(PROGRAM)
+    module = "kind: io.statefun.playground.v1/ingress\nspec: {port: 0}\n"
+    (folder / "module.yaml").write_text(module)
+
+
+def damage_free_pages(path: Path) -> None:
+    """Write over the page that lists the free ones, which is read when something is stored."""
+    content = path.read_bytes()
+    page = int.from_bytes(content[32:36]) - 1
+    assert page > 0, "there is no free page"
+    path.write_bytes(content[: page * PAGE] + b"\xa5" * PAGE + content[(page + 1) * PAGE :])
 
 
 def run(folder: Path, data: str) -> Server:
@@ -80,6 +98,35 @@ def test_a_runtime_that_meets_the_damage_acknowledges_nothing_more(folder: Path)
     assert DAMAGED in listed.err
     assert DAMAGED in errors
     assert refused == IDS[IDS.index(refused[0]) :]
+
+
+def test_a_commit_that_meets_the_damage_stops_the_runtime(tmp_path: Path) -> None:
+    """Nothing of it is acknowledged, nothing is tried again, and the process says where to look."""
+    write_program(tmp_path)
+    data = tmp_path / ".statefun"
+    with closing(SqliteStore(data)) as store:
+        entry = StoredEntry(StringType.typename, b"x" * 2000, 0)
+        values = {(Address("t/gone", each), "n"): entry for each in IDS}
+        store.commit(Delta(2, values=values))
+        store.commit(Delta(2, values=dict.fromkeys(values)))
+    damage_free_pages(data / FILE_NAME)
+
+    codes = []
+    with run(tmp_path, ".statefun") as server:
+        to = ("--to", server.url("ingress"))
+        for each in IDS:
+            codes.append(statefun("send", "t/keep", each, "y" * 4000, *to, cwd=tmp_path).code)
+            if codes[-1]:
+                break
+        code = server.wait()
+        errors = server.errors().splitlines()
+    kept = statefun("state", "list", "t/keep", cwd=tmp_path).out.splitlines()
+
+    assert (code, codes[-1]) == (1, 1)
+    assert DAMAGED in errors[-1]
+    assert errors[-1].startswith("statefun run: ")
+    assert [line for line in errors if "trying again" in line] == []
+    assert set(kept) <= set(IDS[: len(codes) - 1])
 
 
 @pytest.mark.skipif(shutil.which("sqlite3") is None, reason="needs the program sqlite3")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import subprocess
 import sys
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from statefun.errors import SchemaTooNewError, StoreError, StoreLockedError
+from statefun.errors import SchemaTooNewError, StoreDamagedError, StoreError, StoreLockedError
 from statefun.runtime.memory import MemoryStore
 from statefun.runtime.records import (
     DeadLetter,
@@ -29,7 +30,7 @@ from statefun.runtime.sqlite import FILE_NAME, DiskDurability, SqliteReader, Sql
 from statefun.sdk.address import Address
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from statefun.runtime.store import Store
@@ -330,26 +331,40 @@ def test_a_file_that_is_no_database_is_refused(directory: Path) -> None:
     directory.mkdir()
     (directory / FILE_NAME).write_bytes(b"not a database, but long enough to look at" * 100)
 
-    with pytest.raises(StoreError) as refusal:
+    with pytest.raises(StoreDamagedError) as refusal:
         SqliteStore(directory)
 
     assert str(refusal.value) == (
-        f"{directory / FILE_NAME} cannot be used: it is no SQLite database. Move it away, or "
-        "choose another data directory (file is not a database)"
+        f"{directory / FILE_NAME} cannot be used: it is no SQLite database, or its beginning is "
+        "damaged. Put a backup in its place, or save what can be saved: docs/embedded-runtime.md, "
+        "'A damaged file', says how (file is not a database)"
     )
 
 
-def test_a_file_that_cannot_be_opened_is_refused(directory: Path) -> None:
-    """Whatever is in its place."""
+@pytest.mark.parametrize("look", [SqliteStore, SqliteReader])
+def test_a_directory_in_the_place_of_the_file_is_refused(
+    directory: Path, look: Callable[[Path], object]
+) -> None:
+    """With a sentence that says so, and what to do; it is left alone."""
     (directory / FILE_NAME).mkdir(parents=True)
 
     with pytest.raises(StoreError) as refusal:
-        SqliteStore(directory)
+        look(directory)
 
     assert str(refusal.value) == (
-        f"{directory / FILE_NAME} cannot be used: it cannot be opened. Check its permissions and "
-        "those of its directory (unable to open database file)"
+        f"{directory / FILE_NAME} is a directory, and the runtime keeps its data in a file of this "
+        "name: move it away, or choose another data directory"
     )
+    assert list((directory / FILE_NAME).iterdir()) == []
+
+
+def test_what_is_no_file_is_refused(directory: Path) -> None:
+    """It is not waited for."""
+    directory.mkdir()
+    os.mkfifo(directory / FILE_NAME)
+
+    with pytest.raises(StoreError, match=r"statefun.db is no file, and the runtime keeps"):
+        SqliteStore(directory)
 
 
 def test_closing_a_store_again_does_nothing(kept: Kept) -> None:

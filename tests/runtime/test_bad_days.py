@@ -145,6 +145,35 @@ async def test_dead_letters_that_are_forgotten_are_logged_once_a_minute(
     assert said == [lines[:1], lines[:1], lines[:1], lines[:1], lines[:2], lines]
 
 
+async def test_what_a_function_says_is_one_line_of_the_log(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Characters that a terminal would obey are escaped; so is what stops the runtime."""
+    functions = StatefulFunctions()
+
+    @functions.bind("t/a")
+    async def loud(context: Context, message: Message) -> None:
+        raise ValueError("first\nsecond\r\x1b[2J\x85")
+
+    runtime = Runtime(functions, data=None, failure=FailurePolicy("fail", NO_RETRY))
+    await runtime.start()
+    await runtime.send(to("x", "1\n2"))
+    with pytest.raises(GivenUpError) as stopped:
+        await runtime.watch()
+    with pytest.raises(GivenUpError):
+        await runtime.stop()
+
+    reason = (
+        "t/a '1\\n2' failed on message 1 of 1 (type 'io.statefun.types/string'): "
+        r"ValueError: first\nsecond\r\x1b[2J\x85"
+    )
+    assert caplog.messages == [f"attempt 1 at t/a '1\\n2' failed, the runtime stops: {reason}"]
+    assert str(stopped.value) == (
+        f"t/a '1\\n2' failed 1 times, and its policy is to stop: {reason}. Mend the function and "
+        "start again; the message is kept"
+    )
+
+
 async def test_the_policy_fail_stops_the_runtime_and_keeps_the_message(tmp_path: Path) -> None:
     """Whoever watches gets the error; after mending, the message is delivered."""
     program = Program()
@@ -378,6 +407,26 @@ async def test_who_waits_for_room_learns_that_the_runtime_stops() -> None:
         await waiting
 
 
+async def test_room_that_comes_while_the_runtime_stops_is_for_nobody() -> None:
+    """It takes in no more, though the last call made room."""
+    program = Program()
+    program.open.clear()
+    runtime = Runtime(program.functions, data=None, limits=Limits(max_waiting=1))
+    await runtime.start()
+    await runtime.send(to("0"))
+    await until(lambda: runtime.metrics().calls_in_flight)
+    waiting = asyncio.create_task(runtime.send(to("1")))
+    stopping = asyncio.create_task(runtime.stop())
+    await until(lambda: not runtime.is_healthy)
+
+    program.open.set()
+    await stopping
+
+    with pytest.raises(RuntimeStoppedError):
+        await waiting
+    assert program.seen == ["0"]
+
+
 # --- the disk -------------------------------------------------------------------------------------
 
 
@@ -537,6 +586,8 @@ class Line:
 
     def __init__(self) -> None:
         self.is_up = False
+        self.open = asyncio.Event()
+        self.open.set()
         self.calls = 0
 
     def matches(self, typename: str) -> bool:
@@ -547,6 +598,7 @@ class Line:
 
     async def invoke(self, request: bytes) -> bytes:  # noqa: ARG002 - the same for all
         self.calls += 1
+        await self.open.wait()
         if not self.is_up:
             raise TransportError("nobody there", connected=False)
         return b""
@@ -579,6 +631,50 @@ async def test_an_endpoint_out_of_reach_is_called_now_and_then_and_all_go_on_whe
         assert in_a_minute <= 60
         assert runtime.metrics().counters.invocations == 50
         assert await runtime.dead_letters() == []
+
+
+async def test_one_call_tries_an_endpoint_for_a_thousand_addresses() -> None:
+    """However long it is under way within its second; all go on when it finds a connection."""
+    line, clock, addresses = Line(), ManualClock(), 1000
+    async with Runtime(endpoints=[line], data=None, clock=clock, random=lambda: 0.0) as runtime:
+        for number in range(addresses):
+            await runtime.send(message_builder("far/a", str(number), str_value="x"))
+        await until(lambda: runtime.metrics().counters.failed_attempts == addresses)
+        line.open.clear()
+        line.is_up = True
+        before = line.calls
+        clock.advance(timedelta(minutes=1))
+        await until(lambda: line.calls > before)
+        for _ in range(100):
+            await asyncio.sleep(0)
+        probes = line.calls - before, runtime.metrics().calls_in_flight
+        line.open.set()
+        await runtime.idle()
+
+        assert probes == (1, 1)
+        assert runtime.metrics().counters.invocations == addresses
+        assert line.calls - before == addresses
+
+
+async def test_that_a_function_cannot_be_reached_is_one_line_and_that_it_can_another(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """However many addresses wait for it, and however often they try."""
+    line, clock = Line(), ManualClock()
+    async with Runtime(endpoints=[line], data=None, clock=clock, random=lambda: 0.0) as runtime:
+        for number in range(10):
+            await runtime.send(message_builder("far/a", str(number), str_value="x"))
+        await until(lambda: runtime.metrics().counters.failed_attempts == 10)
+        clock.advance(SECOND)
+        await until(lambda: runtime.metrics().counters.failed_attempts == 20)
+        line.is_up = True
+        clock.advance(timedelta(seconds=10))
+        await runtime.idle()
+
+    assert caplog.messages == [
+        "far/a cannot be reached, trying again until it can: nobody there",
+        "far/a can be reached again",
+    ]
 
 
 def test_a_breaker_opens_after_some_misses_and_lets_one_through_after_each_pause() -> None:

@@ -210,13 +210,14 @@ def test_the_key_is_stored_in_the_commit_of_its_message() -> None:
 
 
 def test_a_key_whose_commit_failed_is_in_the_next() -> None:
-    """With its message."""
+    """With its message; the repeat is counted."""
     driver = Driver()
     keyed(driver, A, "x", "K")
     driver.delta()
     driver.engine.commit_failed()
     keyed(driver, A, "x", "K")
 
+    assert driver.engine.counters.repeats == 1
     driver.commit()
     driver = driver.restarted()
     keyed(driver, A, "x", "K")

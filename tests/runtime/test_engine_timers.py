@@ -181,3 +181,37 @@ def test_many_cancelled_timers_take_no_room() -> None:
 
     assert len(driver.engine._timers._heap) < 200
     assert driver.engine.next_wake_ms() is None
+
+
+def test_a_delayed_message_is_cancelled_by_its_number_once() -> None:
+    """One that has fired meanwhile, or was cancelled, waits no more; that is said and counted."""
+    driver = Driver()
+    driver.turn(A, Effects().delay(10, B, "cancelled").delay(20, B, "fired"))
+    cancelled, fired = (timer.seq for timer in driver.delta().timers)
+    engine = driver.engine
+
+    first = engine.cancel_timer(cancelled), engine.cancel_timer(cancelled)
+    driver.wait(20)
+    second = engine.cancel_timer(fired)
+
+    assert (first, second) == ((True, False), False)
+    assert engine.counters.timers_cancelled == 1
+    assert [seen.messages for seen in driver.take()] == [["fired"]]
+
+
+def test_those_that_are_left_of_many_fire_in_their_order() -> None:
+    """However many were cancelled, and in whatever order they were set."""
+    driver, effects = Driver(), Effects()
+    delays = [number * 7919 % 1009 for number in range(1, 1009)]
+    for delay in delays:
+        effects.delay(delay, B, str(delay))
+    driver.turn(A, effects)
+    timers = driver.delta().timers
+    left = timers[::9]
+    for timer in set(timers) - set(left):
+        driver.engine.cancel_timer(timer.seq)
+
+    driver.wait(2000)
+
+    fired = [int(message) for seen in driver.drain() for message in seen.messages]
+    assert fired == sorted(timer.due_ms - left[0].due_ms + delays[0] for timer in left)

@@ -424,6 +424,21 @@ async def test_what_could_not_be_stored_is_not_acknowledged_at_the_end_either() 
         await sending
 
 
+async def test_what_is_stored_at_the_end_only_is_acknowledged() -> None:
+    """There is room again when the runtime stops, before the next commit would have been tried."""
+    store = FullStore()
+    runtime = RuntimeOn(store, counting(), clock=ManualClock())
+    await runtime.start()
+    store.is_full = True
+    sending = asyncio.create_task(runtime.send(to("t/count")))
+    await until(lambda: runtime.metrics().failed_commits)
+    store.is_full = False
+
+    await runtime.stop()
+
+    await sending
+
+
 # --- going on after a stop ------------------------------------------------------------------------
 
 

@@ -283,11 +283,11 @@ class World:
 
     def answer(self, target: Address, message: str, key: str, now_ms: int, limits: Limits) -> str:
         """What is to be said to a message from outside for a function that exists."""
+        if size_of(message) > limits.max_message_bytes:
+            return "too long"
         receipt = self.receipts.get((target, key)) if key else None
         if receipt is not None and now_ms - receipt.taken_ms < self.receipts_kept.max_age_ms:
             return "repeat" if receipt.message == message else "conflict"
-        if size_of(message) > limits.max_message_bytes:
-            return "too long"
         sizes = [size_of(each.message) for each in self.queues.get(target, ())]
         is_full = len(sizes) >= limits.max_waiting or sum(sizes) >= limits.max_waiting_bytes
         return "busy" if is_full else "new"
