@@ -80,7 +80,9 @@ class Probe:
         for typename in functions.typenames:
             function = functions.for_typename(typename)
             specs = list(function.storage_spec.specs)
-            probed.register(typename, partial(self._call, function.fun, specs), specs)
+            call = self._call_blocking if function.is_blocking else self._call
+            probe = partial(call, function.fun, specs)
+            probed.register(typename, probe, specs, blocking=function.is_blocking)
         return probed
 
     def message(self, address: Address) -> Message:
@@ -95,14 +97,22 @@ class Probe:
         context: Context,
         message: Message,
     ) -> None:
-        if message.is_type(self.LOOK):
-            self.seen[Address(context.address.typename, context.address.id)] = _present(
-                context, specs
-            )
-            return
-        done: Any = fun(context, message)
+        done: Any = self._call_blocking(fun, specs, context, message)
         if isawaitable(done):
             await done
+
+    def _call_blocking(
+        self,
+        fun: Callable[[Context, Message], object],
+        specs: list[ValueSpec],
+        context: Context,
+        message: Message,
+    ) -> object:
+        if not message.is_type(self.LOOK):
+            return fun(context, message)
+        address = Address(context.address.typename, context.address.id)
+        self.seen[address] = _present(context, specs)
+        return None
 
 
 def _present(context: Context, specs: list[ValueSpec]) -> dict[str, Value]:
