@@ -269,8 +269,8 @@ async def job(flink: Flink, scenario: Scenario, directory: Path) -> AsyncIterato
 async def session(directory: Path, *, mode: Mode) -> AsyncIterator[Place]:
     """A session of the engine, in one JVM or as a manager and a worker."""
     flink = Flink(directory, mode=mode, slots=AT_ONCE, settings=AT_ONCE_OUT, java_flags=SHORT_LIVED)
-    await asyncio.to_thread(flink.__enter__)
     try:
+        await asyncio.to_thread(flink.__enter__)
         yield partial(job, flink)
     finally:
         await asyncio.to_thread(flink.stop)

@@ -96,7 +96,9 @@ async def _play_all(
     progress: Callable[[str], None],
 ) -> Results:
     turn = asyncio.Semaphore(engines.AT_ONCE if name in ENGINES else AT_ONCE)
-    async with HOUSES[name](folders.mktemp(name)) as place:
+    folder = folders.mktemp(name)
+    progress(f"{name}: the logs are in {folder}")
+    async with HOUSES[name](folder) as place:
 
         async def play_one(scenario: Scenario) -> Outcome:
             async with turn:
