@@ -134,7 +134,7 @@ class EngineStage:
         self._port = free_port()
         self._probe = Probe()
         self._server = FunctionServer()
-        self._session = aiohttp.ClientSession()
+        self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(PATIENCE_S))
         self._heard: dict[str, list[Heard]] = {TOLD: [], RAW: []}
         self._failed = False
 

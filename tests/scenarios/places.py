@@ -110,21 +110,25 @@ async def play(scenario: Scenario, name: str, place: Place, directory: Path) -> 
         StuckError: If what a step waits for does not happen.
     """
     heard: list[Heard] = []
+    steps: list[Step] = []
     try:
         async with asyncio.timeout(LONGEST_S), place(scenario, directory) as stage:
             try:
-                return await _play(scenario, name, stage)
+                return await _play(scenario, name, stage, steps)
             finally:
                 heard = stage.heard
     except (LabError, TimeoutError) as error:
         why = str(error) or "it took too long"
-        raise StuckError(f"{why}; told until then: {by_channel(heard)}") from error
+        last = f"after {steps[-1]}" if steps else "at the start"
+        raise StuckError(f"{last}: {why}; told until then: {by_channel(heard)}") from error
 
 
-async def _play(scenario: Scenario, name: str, stage: Stage) -> Outcome:
+async def _play(scenario: Scenario, name: str, stage: Stage, begun: list[Step]) -> Outcome:
+    """Take the steps; each is added to `begun` before it is taken."""
     expected = Outcome.expected(scenario, name)
     began_ms = stage.now_ms()
     for step in scenario.steps:
+        begun.append(step)
         await _take(step, scenario, stage)
     await stage.hear(expected.told)
     await stage.fails(scenario.failures_at(name))

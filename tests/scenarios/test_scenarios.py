@@ -194,6 +194,6 @@ async def test_a_play_that_does_not_go_on_says_what_was_told(
             await play(more, "memory", place, tmp_path)
 
     assert str(caught.value) == (
-        "4 records were not told in 0.2 s; told until then: "
+        "after Await(records=4): 4 records were not told in 0.2 s; told until then: "
         "{'front': ('nobody', 's/back b'), 'back': ('s/front f',)}"
     )
