@@ -205,9 +205,11 @@ class EngineStage:
         return []
 
     async def fails(self, times: int) -> None:
-        await asyncio.to_thread(
-            self._job.wait_until, "its failures", lambda: len(self._job.failures()) >= times
-        )
+        deadline = time.monotonic() + PATIENCE_S
+        while (known := len(await asyncio.to_thread(self._job.failures))) < times:
+            if time.monotonic() > deadline:
+                raise LabError(f"the job failed {known} times in {PATIENCE_S} s, not {times}")
+            await asyncio.sleep(GLANCE_S * 10)
 
     async def failed(self) -> bool:
         return self._failed or bool(await asyncio.to_thread(self._job.failures))
