@@ -89,9 +89,9 @@ def waiting() -> StatefulFunctions:
     return functions
 
 
-async def _until(is_so: Callable[[], bool]) -> None:
+async def _until(is_so: Callable[[], bool], glances: int = 200) -> None:
     """Wait until something is so; not for ever, since it may never be where one waits for all."""
-    for _ in range(200):
+    for _ in range(glances):
         if is_so():
             break
         await asyncio.sleep(0.01)
@@ -247,7 +247,7 @@ def overwriting() -> StatefulFunctions:
 
 def gathering() -> StatefulFunctions:
     """What waits together delays a message first, and then sends one."""
-    functions, marks = StatefulFunctions(), list[bool]()
+    functions, marks, seen = StatefulFunctions(), list[bool](), list[bool]()
 
     @functions.bind("s/gather", specs=[ValueSpec("texts", StringType)])
     async def gather(context: Context, message: Message) -> None:
@@ -260,6 +260,8 @@ def gathering() -> StatefulFunctions:
             context.send_after(timedelta(0), gathered)
         elif text == "direct":
             context.send(gathered)
+            await _until(lambda: bool(seen), 30)
+            tell(context, "seen before its end", bool(seen))
         tell(context, "order", text)
 
     @functions.bind("s/mark")
@@ -268,6 +270,7 @@ def gathering() -> StatefulFunctions:
 
     @functions.bind("s/gathered")
     async def gathered(context: Context, message: Message) -> None:
+        seen.append(True)
         tell(context, "gathered", message.as_string())
 
     return functions
@@ -310,7 +313,8 @@ SCENARIOS = (
     ),
     Scenario(
         "one turn for all that waits",
-        "what waits for a busy address is one turn: the messages of all of it go before its delays",
+        "what waits for a busy address is one turn: nothing of it is seen before its end, and then "
+        "messages come before delayed ones",
         gathering,
         (
             Send("s/gather", "a", "first"),
@@ -320,6 +324,7 @@ SCENARIOS = (
         ),
         {
             "order": ("first", "hold", "delayed", "direct"),
+            "seen before its end": ("False",),
             "gathered": ("direct", "delayed"),
         },
         {("s/gather", "a"): {"texts": " first hold delayed direct"}},
