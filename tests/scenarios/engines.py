@@ -246,13 +246,18 @@ class EngineStage:
     def _listen(self) -> None:
         """Read on; a job that went back to a checkpoint has taken back what it told since."""
         for egress, file in FILES.items():
-            lines = (self._folder / file).read_text().splitlines()
+            lines = whole_lines((self._folder / file).read_text())
             heard = self._heard[egress]
             del heard[len(lines) :]
             for line in lines[len(heard) :]:
                 typename, _, value = line.partition(" ")
                 record = EgressValue(typename, bytes.fromhex(value))
                 heard.append(Heard.of(egress, record, self.now_ms()))
+
+
+def whole_lines(text: str) -> list[str]:
+    """The lines of a file to which somebody may just be writing."""
+    return text.split("\n")[:-1]
 
 
 @asynccontextmanager

@@ -197,3 +197,9 @@ async def test_a_play_that_does_not_go_on_says_what_was_told(
         "after Await(records=4): 4 records were not told in 0.2 s; told until then: "
         "{'front': ('nobody', 's/back b'), 'back': ('s/front f',)}"
     )
+
+
+def test_a_record_counts_when_its_line_is_whole() -> None:
+    """An engine may be in the middle of a long one when its file is read."""
+    assert engines.whole_lines("a 00\nb 0") == ["a 00"]
+    assert engines.whole_lines("") == []
