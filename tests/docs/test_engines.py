@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 from tests.scenarios.catalogue import CATALOGUE
 from tests.scenarios.page import PAGE, rendered
 
+ROOT = Path(__file__).parents[2]
 SENTENCES = ("## What the engine guarantees", "## What it does not")
 
 
@@ -28,3 +30,20 @@ def test_every_sentence_about_the_engine_names_a_scenario() -> None:
         named = [re.findall("`([^`]+)`", row.rstrip("| ").rpartition(" | ")[2]) for row in rows]
         assert [row for row, names in zip(rows, named, strict=True) if not names] == []
         assert {name for names in named for name in names} <= known
+
+
+def test_a_page_about_an_engine_that_was_not_run_says_so() -> None:
+    """What we know of the forks is from their documentation, on every page that speaks of them."""
+    pages = [path for path in ROOT.rglob("*.md") if not _is_foreign(path)]
+    about = [page for page in pages if re.search("kzm|fransking|sbbsystems", page.read_text())]
+
+    assert PAGE in about
+    silent = [
+        page for page in about if "not run by us" not in re.sub(r"\s+", " ", page.read_text())
+    ]
+    assert silent == []
+
+
+def _is_foreign(path: Path) -> bool:
+    """Whether a page lies in an environment or a cache."""
+    return any(part.startswith(".") for part in path.relative_to(ROOT).parts)

@@ -8,6 +8,7 @@ import pytest
 
 from tests.engines.lab.__main__ import main
 from tests.engines.lab.errors import LabError, causes
+from tests.engines.lab.server import Server
 from tests.engines.lab.software import HERE, Software, java_program
 
 if TYPE_CHECKING:
@@ -106,6 +107,20 @@ def test_what_is_missing_is_said_once_and_without_a_traceback(
     assert said.out == "Apache Stateful Functions 3.3.0 on Flink 1.16.2: not ready\n"
     assert said.err.startswith(f"make engines: asking {tmp_path}/bin/java for its version failed")
     assert said.err.count("\n") == 1
+
+
+def test_a_server_that_has_stopped_starts_nothing_more(tmp_path: Path) -> None:
+    """Who interrupts a start leaves no process behind, though the start goes on in its thread."""
+    server = Server(tmp_path)
+    first = server.spawn("first", ["sleep", "600"])
+    server.stop()
+
+    with pytest.raises(LabError) as caught:
+        server.spawn("second", ["sleep", "600"])
+
+    assert str(caught.value) == "second is not started: its server has stopped"
+    assert list(server.processes.values()) == [first]
+    assert not first.alive
 
 
 def test_of_a_stack_trace_the_causes_are_shown() -> None:

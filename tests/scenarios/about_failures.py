@@ -14,15 +14,17 @@ from statefun.sdk.messages import egress_message_builder, message_builder
 from statefun.sdk.specs import ValueSpec
 from statefun.sdk.valuetypes import IntType, StringType
 from tests.scenarios.scenario import (
+    CONCURRENT,
     ENGINES,
-    EVERYWHERE,
     LASTING,
+    LEAVING,
     RAW,
     REMOTE,
     Await,
     Difference,
     Down,
     Keep,
+    NotBefore,
     Pause,
     Restart,
     Scenario,
@@ -130,10 +132,10 @@ def holding() -> StatefulFunctions:
                 if others:
                     break
                 await asyncio.sleep(0.01)
-            tell(context, "order", "held")
+            tell(context, "held", "until the other was called" if others else "for long")
         elif message.as_string() == "other":
             others.append(context.address.id)
-            tell(context, "order", "other")
+            tell(context, "other", "called")
 
     functions.register("s/first", hold)
     functions.register("s/hold", hold, [ValueSpec("declared", IntType)])
@@ -261,6 +263,59 @@ def keeping(**expiration: timedelta) -> Callable[[], StatefulFunctions]:
     return make
 
 
+def reminding_once() -> StatefulFunctions:
+    """Sends delayed messages under tokens, and cancels them."""
+    functions = StatefulFunctions()
+
+    @functions.bind("s/set")
+    async def set_(context: Context, message: Message) -> None:
+        command, _, delay_ms = (message.as_string() or "").partition(" ")
+        if delay_ms:
+            later = message_builder("s/came", context.address.id, str_value=command)
+            context.send_after(timedelta(milliseconds=int(delay_ms)), later, command)
+        else:
+            context.cancel_delayed_message(command)
+        tell(context, "set", message.as_string())
+
+    @functions.bind("s/came")
+    async def came(context: Context, message: Message) -> None:
+        assert context.caller is not None
+        tell(context, "came", f"{message.as_string()} by {context.caller.id}")
+
+    return functions
+
+
+def working(*, ends: bool) -> Callable[[], StatefulFunctions]:
+    """Functions whose work ends, or goes on until it is cut off."""
+
+    def make() -> StatefulFunctions:
+        functions = StatefulFunctions()
+
+        @functions.bind("s/work", specs=[ValueSpec("done", StringType)])
+        async def work(context: Context, message: Message) -> None:
+            text = message.as_string() or ""
+            if text == "long" and not ends:
+                await asyncio.sleep(60)
+            context.storage.done = f"{context.storage.done or ''} {text}"
+            tell(context, "done", context.storage.done)
+
+        return functions
+
+    return make
+
+
+def sending_nowhere_later() -> StatefulFunctions:
+    functions = counting()
+
+    @functions.bind("s/later")
+    async def later(context: Context, message: Message) -> None:
+        target = message_builder(message.as_string() or "", "a", str_value="x")
+        context.send_after(timedelta(seconds=5), target)
+        tell(context, "later", message.as_string())
+
+    return functions
+
+
 def with_headers() -> StatefulFunctions:
     functions = StatefulFunctions()
 
@@ -282,8 +337,7 @@ KAFKA_RECORD = (
     "12001801"  # one that is empty
     "22090a076e6f7468696e67"  # one that is nothing
 )
-CONCURRENT = tuple(place for place in EVERYWHERE if place != "harness")
-"""Places where functions of several addresses run at the same time."""
+UNTIL_THE_OTHER = {"held": ("until the other was called",), "other": ("called",)}
 A_SECOND = timedelta(seconds=1)
 A_WHILE = timedelta(minutes=10)
 
@@ -321,7 +375,7 @@ SCENARIOS = (
         ),
         {"done": ("slow 1", "quick 2")},
         {("s/work", "w"): {"done": 2}},
-        places=LASTING,
+        places=LEAVING,
     ),
     Scenario(
         "a late answer",
@@ -439,6 +493,51 @@ SCENARIOS = (
         ),
     ),
     Scenario(
+        "an unknown function, later",
+        "a delayed message for a function that nobody serves makes its turn fail, and no other",
+        sending_nowhere_later,
+        (Send("s/count", "c", "other"), Await(1), Send("s/later", "l", "nobody/there"), Keep()),
+        {"c": ("other is number 1",)},
+        {("s/count", "c"): {"count": 1}},
+        given_up=(("s/later", "l"),),
+        differs_on=on_engines(
+            Difference(
+                "A delayed message for a function that no endpoint serves stops the job when it "
+                "is due, again and again.",
+                records={"c": ("other is number 1",), "later": ("nobody/there",)},
+                state={},
+                given_up=(),
+                failures=2,
+            )
+        ),
+    ),
+    Scenario(
+        "a function that its endpoint does not know",
+        "a message for a function that its endpoint does not know is given up; others go on",
+        counting,
+        (
+            Send("s/count", "c", "one"),
+            Await(1),
+            Keep(),
+            Send("s/nobody", "n"),
+            Send("s/count", "c", "two"),
+        ),
+        {"c": ("one is number 1", "two is number 2")},
+        {("s/count", "c"): {"count": 2}},
+        given_up=(("s/nobody", "n"),),
+        options=SHORT,
+        places=REMOTE,
+        differs_on=on_engines(
+            Difference(
+                "A function that its endpoint does not know stops the job, again and again.",
+                records={"c": ("one is number 1",)},
+                state={},
+                given_up=(),
+                failures=2,
+            )
+        ),
+    ),
+    Scenario(
         "an answer that is too large",
         "where the answers to a batch are too large together, each is had by itself",
         talking_much,
@@ -461,7 +560,7 @@ SCENARIOS = (
         "an address that is busy holds up no other",
         holding,
         (Send("s/hold", "hot", "hold"), Send("s/hold", "cold", "other")),
-        {"order": ("other", "held")},
+        UNTIL_THE_OTHER,
         places=CONCURRENT,
     ),
     Scenario(
@@ -469,13 +568,13 @@ SCENARIOS = (
         "the first call of a function holds up no other",
         holding,
         (Send("s/first", "f", "hold"), Send("s/hold", "cold", "other")),
-        {"order": ("other", "held")},
+        UNTIL_THE_OTHER,
         places=CONCURRENT,
         differs_on=on_engines(
             Difference(
                 "Until the first call of a function has been answered, nothing else is called, "
                 "unless that answer asks for values.",
-                records={"order": ("held", "other")},
+                records={"held": ("for long",), "other": ("called",)},
             )
         ),
     ),
@@ -484,14 +583,14 @@ SCENARIOS = (
         "an address for which too much waits holds up no other",
         holding,
         (Send("s/flood", "hot"), Pause(500), Send("s/hold", "cold", "other")),
-        {"order": ("other", "held")},
+        UNTIL_THE_OTHER,
         max_waiting=2,
         places=CONCURRENT,
         differs_on=on_engines(
             Difference(
                 "From `maxNumBatchRequests` messages waiting for one address on, nothing comes in "
                 "for any address until its call has been answered.",
-                records={"order": ("held", "other")},
+                records={"held": ("for long",), "other": ("called",)},
             )
         ),
     ),
@@ -516,7 +615,27 @@ SCENARIOS = (
             "added a": ("11", "32"),
         },
         {("s/added", "a"): {"sum": 32}},
-        places=LASTING,
+        places=LEAVING,
+    ),
+    Scenario(
+        "what waited for the next version",
+        "what came while the functions were away is worked on, in order, by those that come back",
+        counting,
+        (
+            Send("s/count", "a", "one"),
+            Await(1),
+            Down(),
+            *(Send("s/count", each, text) for text in ("two", "three") for each in "ab"),
+            Up(counting_otherwise),
+        ),
+        {
+            "a": ("one is number 1", "two after None is 11", "three after two is 21"),
+            "b": ("two after None is 10", "three after two is 20"),
+            "added a": ("11", "32"),
+            "added b": ("10", "30"),
+        },
+        {("s/count", "b"): {"count": 20, "last": "three"}},
+        places=REMOTE,
     ),
     Scenario(
         "a value out of use",
@@ -535,7 +654,7 @@ SCENARIOS = (
         ),
         {"a": ("one is number 1", "forgotten", "two is number 2")},
         {("s/count", "a"): {"count": 2}},
-        places=LASTING,
+        places=LEAVING,
     ),
     Scenario(
         "another type",
@@ -603,6 +722,51 @@ SCENARIOS = (
         ),
         {"reminded": ("10 by r", "700 by r", "900 by r"), "text": ("it",)},
         {("s/remember", "r"): {"text": "it"}},
+        places=LASTING,
+    ),
+    Scenario(
+        "due while nobody is there",
+        "a delayed message that is due while the functions are away comes when they are back",
+        reminding_once,
+        (
+            Send("s/set", "r", "late 500"),
+            Send("s/set", "r", "early 300"),
+            Await(2),
+            Down(),
+            Pause(1000),
+            Up(),
+        ),
+        {"set": ("late 500", "early 300"), "came": ("early by r", "late by r")},
+        timing=(NotBefore("came", 500),),
+        places=LEAVING,
+    ),
+    Scenario(
+        "a token after a restart",
+        "a delayed message can be cancelled after a restart, and no other one is",
+        reminding_once,
+        (
+            Send("s/set", "r", "cancelled 4000"),
+            Send("s/set", "r", "kept 4300"),
+            Await(2),
+            Restart(),
+            Send("s/set", "r", "cancelled"),
+        ),
+        {"set": ("cancelled 4000", "kept 4300", "cancelled"), "came": ("kept by r",)},
+        timing=(NotBefore("came", 4300),),
+        places=LASTING,
+    ),
+    Scenario(
+        "work under way at a restart",
+        "what is under way at a restart is done again, then what waited behind it, in order",
+        working(ends=False),
+        (
+            Send("s/work", "w", "short"),
+            Await(1),
+            *(Send("s/work", "w", text) for text in ("long", "x", "y")),
+            Restart(functions=working(ends=True)),
+        ),
+        {"done": (" short", " short long", " short long x", " short long x y")},
+        {("s/work", "w"): {"done": " short long x y"}},
         places=LASTING,
     ),
     Scenario(

@@ -46,6 +46,16 @@ EXTREMES = {
     "some_json": {"ä": [1, None]},
     "some_bytes": b"\x00\xff",
 }
+OTHER_EXTREMES = {
+    "a_bool": True,
+    "an_int": 2**31 - 1,
+    "a_long": -(2**63),
+    "a_float": -0.0,
+    "a_double": 5e-324,
+    "a_string": "\x7f\u2028'\"\\",
+    "some_json": [[[]], "", 0.1],
+    "some_bytes": bytes(range(256)),
+}
 ZEROS = {
     "a_bool": False,
     "an_int": 0,
@@ -58,6 +68,13 @@ ZEROS = {
 }
 
 
+SETS: dict[str, dict[str, object]] = {
+    "extremes": EXTREMES,
+    "other extremes": OTHER_EXTREMES,
+    "zeros": ZEROS,
+}
+
+
 def every_type() -> StatefulFunctions:
     functions = StatefulFunctions()
 
@@ -65,12 +82,8 @@ def every_type() -> StatefulFunctions:
     async def values(context: Context, message: Message) -> None:
         for name in EXTREMES:
             tell(context, name, repr(getattr(context.storage, name)))
-        if message.as_string() == "extremes":
-            for name, value in EXTREMES.items():
-                setattr(context.storage, name, value)
-        elif message.as_string() == "zeros":
-            for name, value in ZEROS.items():
-                setattr(context.storage, name, value)
+        for name, value in SETS.get(message.as_string() or "", {}).items():
+            setattr(context.storage, name, value)
 
     return functions
 
@@ -133,19 +146,43 @@ def late_values() -> StatefulFunctions:
     return functions
 
 
+def asked_for() -> StatefulFunctions:
+    functions, calls = StatefulFunctions(), list[str]()
+    specs = [ValueSpec("n", IntType), ValueSpec("last", StringType)]
+
+    @functions.bind("s/asked", specs=specs)
+    async def asked(context: Context, message: Message) -> None:
+        calls.append(context.address.id)
+        storage = context.storage
+        storage.n = (storage.n or 0) + 1
+        tell(context, context.address.id, f"call {calls.count(context.address.id)} {storage.last}")
+        storage.last = message.as_string()
+
+    return functions
+
+
 SCENARIOS = (
     Scenario(
         "every type",
         "a value of any type comes back as it was set; zero and empty are values",
         every_type,
         (
-            Send("s/values", "a", "extremes"),
-            Send("s/values", "a", "zeros"),
-            Send("s/values", "a", "look"),
-            Await(24),
+            *(Send("s/values", "a", command) for command in (*SETS, "look")),
+            Await(32),
             Send("s/values", "b", "look"),
         ),
-        {name: ("None", repr(EXTREMES[name]), repr(ZEROS[name]), "None") for name in EXTREMES},
+        {
+            name: ("None", *(repr(values[name]) for values in SETS.values()), "None")
+            for name in EXTREMES
+        },
+    ),
+    Scenario(
+        "values before the call",
+        "a function is called when its values are there: once for a message, the first one too",
+        asked_for,
+        tuple(Send("s/asked", each, text) for text in ("x", "y") for each in "ab"),
+        dict.fromkeys("ab", ("call 1 None", "call 2 x")),
+        {("s/asked", each): {"n": 2, "last": "y"} for each in "ab"},
     ),
     Scenario(
         "deleted values",

@@ -165,6 +165,8 @@ def mixing_tokens() -> StatefulFunctions:
         after(context, 150, "kept", "A")
         after(context, 150, "cancelled", "B")
         context.cancel_delayed_message("B")
+        after(context, 0, "cancelled before its turn", "C")
+        context.cancel_delayed_message("C")
         after(context, 150, "also without")
         tell(context, "began", "now")
 
@@ -213,7 +215,7 @@ def refreshing() -> StatefulFunctions:
 
 def expiring_and_back() -> StatefulFunctions:
     functions = StatefulFunctions()
-    spec = ValueSpec("value", StringType, expire_after_write=timedelta(milliseconds=700))
+    spec = ValueSpec("value", StringType, expire_after_write=timedelta(milliseconds=1500))
 
     @functions.bind("s/back_again", specs=[spec])
     async def back_again(context: Context, message: Message) -> None:
@@ -274,7 +276,8 @@ SCENARIOS = (
     ),
     Scenario(
         "with and without a token",
-        "messages without a token cannot be cancelled; those of one moment come as they were sent",
+        "only a token's message is cancelled, one without a delay too; others of one moment come "
+        "as they were sent",
         mixing_tokens,
         (Send("s/mix", "m"),),
         {
@@ -314,7 +317,7 @@ SCENARIOS = (
         (
             Send("s/back_again", "a", "one"),
             Await(1),
-            Pause(1200),
+            Pause(2000),
             Send("s/back_again", "a", "two"),
             Await(2),
             Send("s/back_again", "a", "three"),

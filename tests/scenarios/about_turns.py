@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections import Counter
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -20,7 +21,7 @@ from statefun.sdk.valuetypes import (
     make_json_type,
     simple_type,
 )
-from tests.scenarios.scenario import Await, Pause, Scenario, Send, tell
+from tests.scenarios.scenario import CONCURRENT, Await, Pause, Scenario, Send, tell
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -88,9 +89,9 @@ def waiting() -> StatefulFunctions:
     return functions
 
 
-async def _until(is_so: Callable[[], bool]) -> None:
+async def _until(is_so: Callable[[], bool], glances: int = 200) -> None:
     """Wait until something is so; not for ever, since it may never be where one waits for all."""
-    for _ in range(200):
+    for _ in range(glances):
         if is_so():
             break
         await asyncio.sleep(0.01)
@@ -244,6 +245,52 @@ def overwriting() -> StatefulFunctions:
     return functions
 
 
+def gathering() -> StatefulFunctions:
+    """What waits together delays a message first, and then sends one."""
+    functions, marks, seen = StatefulFunctions(), list[bool](), list[bool]()
+
+    @functions.bind("s/gather", specs=[ValueSpec("texts", StringType)])
+    async def gather(context: Context, message: Message) -> None:
+        text = message.as_string() or ""
+        context.storage.texts = f"{context.storage.texts or ''} {text}"
+        gathered = message_builder("s/gathered", "g", str_value=text)
+        if text == "hold":
+            await _until(lambda: bool(marks))
+        elif text == "delayed":
+            context.send_after(timedelta(0), gathered)
+        elif text == "direct":
+            context.send(gathered)
+            await _until(lambda: bool(seen), 30)
+            tell(context, "seen before its end", bool(seen))
+        tell(context, "order", text)
+
+    @functions.bind("s/mark")
+    async def mark(context: Context, message: Message) -> None:
+        marks.append(True)
+
+    @functions.bind("s/gathered")
+    async def gathered(context: Context, message: Message) -> None:
+        seen.append(True)
+        tell(context, "gathered", message.as_string())
+
+    return functions
+
+
+def blocking() -> StatefulFunctions:
+    """One address blocks a thread until another one is called."""
+    functions, other = StatefulFunctions(), threading.Event()
+
+    @functions.bind("s/block", specs=[ValueSpec("calls", IntType)], blocking=True)
+    def block(context: Context, message: Message) -> None:
+        context.storage.calls = (context.storage.calls or 0) + 1
+        if message.as_string() == "hold":
+            tell(context, "the other was called", other.wait(2))
+        else:
+            other.set()
+
+    return functions
+
+
 SCENARIOS = (
     Scenario(
         "every type of message",
@@ -263,6 +310,33 @@ SCENARIOS = (
             Send("s/mark", "m"),
         ),
         {"order": ("before", "first", "x", "y", "to itself")},
+    ),
+    Scenario(
+        "one turn for all that waits",
+        "what waits for a busy address is one turn: nothing of it is seen before its end, and then "
+        "messages come before delayed ones",
+        gathering,
+        (
+            Send("s/gather", "a", "first"),
+            Await(1),
+            *(Send("s/gather", "a", text) for text in ("hold", "delayed", "direct")),
+            Send("s/mark", "m"),
+        ),
+        {
+            "order": ("first", "hold", "delayed", "direct"),
+            "seen before its end": ("False",),
+            "gathered": ("direct", "delayed"),
+        },
+        {("s/gather", "a"): {"texts": " first hold delayed direct"}},
+    ),
+    Scenario(
+        "a blocking function",
+        "a function that blocks a thread of its own holds up no other address",
+        blocking,
+        (Send("s/block", "a", "hold"), Send("s/block", "b", "other")),
+        {"the other was called": ("True",)},
+        {("s/block", "a"): {"calls": 1}, ("s/block", "b"): {"calls": 1}},
+        places=CONCURRENT,
     ),
     Scenario(
         "all or nothing",

@@ -80,7 +80,9 @@ class Probe:
         for typename in functions.typenames:
             function = functions.for_typename(typename)
             specs = list(function.storage_spec.specs)
-            probed.register(typename, partial(self._call, function.fun, specs), specs)
+            call = self._call_blocking if function.is_blocking else self._call
+            probe = partial(call, function.fun, specs)
+            probed.register(typename, probe, specs, blocking=function.is_blocking)
         return probed
 
     def message(self, address: Address) -> Message:
@@ -95,14 +97,22 @@ class Probe:
         context: Context,
         message: Message,
     ) -> None:
-        if message.is_type(self.LOOK):
-            self.seen[Address(context.address.typename, context.address.id)] = _present(
-                context, specs
-            )
-            return
-        done: Any = fun(context, message)
+        done: Any = self._call_blocking(fun, specs, context, message)
         if isawaitable(done):
             await done
+
+    def _call_blocking(
+        self,
+        fun: Callable[[Context, Message], object],
+        specs: list[ValueSpec],
+        context: Context,
+        message: Message,
+    ) -> object:
+        if not message.is_type(self.LOOK):
+            return fun(context, message)
+        address = Address(context.address.typename, context.address.id)
+        self.seen[address] = _present(context, specs)
+        return None
 
 
 def _present(context: Context, specs: list[ValueSpec]) -> dict[str, Value]:
@@ -124,7 +134,7 @@ class EngineStage:
         self._port = free_port()
         self._probe = Probe()
         self._server = FunctionServer()
-        self._session = aiohttp.ClientSession()
+        self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(PATIENCE_S))
         self._heard: dict[str, list[Heard]] = {TOLD: [], RAW: []}
         self._failed = False
 
@@ -195,9 +205,11 @@ class EngineStage:
         return []
 
     async def fails(self, times: int) -> None:
-        await asyncio.to_thread(
-            self._job.wait_until, "its failures", lambda: len(self._job.failures()) >= times
-        )
+        deadline = time.monotonic() + PATIENCE_S
+        while (known := len(await asyncio.to_thread(self._job.failures))) < times:
+            if time.monotonic() > deadline:
+                raise LabError(f"the job failed {known} times in {PATIENCE_S} s, not {times}")
+            await asyncio.sleep(GLANCE_S * 10)
 
     async def failed(self) -> bool:
         return self._failed or bool(await asyncio.to_thread(self._job.failures))
@@ -234,13 +246,18 @@ class EngineStage:
     def _listen(self) -> None:
         """Read on; a job that went back to a checkpoint has taken back what it told since."""
         for egress, file in FILES.items():
-            lines = (self._folder / file).read_text().splitlines()
+            lines = whole_lines((self._folder / file).read_text())
             heard = self._heard[egress]
             del heard[len(lines) :]
             for line in lines[len(heard) :]:
                 typename, _, value = line.partition(" ")
                 record = EgressValue(typename, bytes.fromhex(value))
                 heard.append(Heard.of(egress, record, self.now_ms()))
+
+
+def whole_lines(text: str) -> list[str]:
+    """The lines of a file to which somebody may just be writing."""
+    return text.split("\n")[:-1]
 
 
 @asynccontextmanager
@@ -259,8 +276,8 @@ async def job(flink: Flink, scenario: Scenario, directory: Path) -> AsyncIterato
 async def session(directory: Path, *, mode: Mode) -> AsyncIterator[Place]:
     """A session of the engine, in one JVM or as a manager and a worker."""
     flink = Flink(directory, mode=mode, slots=AT_ONCE, settings=AT_ONCE_OUT, java_flags=SHORT_LIVED)
-    await asyncio.to_thread(flink.__enter__)
     try:
+        await asyncio.to_thread(flink.__enter__)
         yield partial(job, flink)
     finally:
         await asyncio.to_thread(flink.stop)

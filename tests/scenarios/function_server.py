@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from statefun.sdk.functions import StatefulFunctions
 
 
+AT_ONCE_S = 0.01
+"""To aiohttp, 0 is to wait for ever."""
+
+
 class FunctionServer:
     """Serves functions on one port, which stays the same when it stops and starts again."""
 
@@ -40,7 +44,7 @@ class FunctionServer:
 
     async def start(self, functions: StatefulFunctions) -> None:
         app = aiohttp_app(functions)
-        runner = web.AppRunner(app, access_log=None, shutdown_timeout=0)
+        runner = web.AppRunner(app, access_log=None, shutdown_timeout=AT_ONCE_S)
         await runner.setup()
         await web.TCPSite(runner, "127.0.0.1", self.port).start()
         self._runner = runner

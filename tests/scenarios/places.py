@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 from statefun.runtime import Backoff, FailurePolicy, Limits, Runtime
 from statefun.runtime.remote import Endpoint
 from statefun.testing import Harness
+from tests.engines.lab.errors import LabError
 from tests.scenarios.function_server import FunctionServer
 from tests.scenarios.scenario import (
     RAW,
@@ -38,9 +39,14 @@ if TYPE_CHECKING:
     from statefun.runtime.values import Value
     from statefun.sdk.address import Address
     from statefun.sdk.functions import StatefulFunctions
+    from tests.scenarios.scenario import Step
 
 PATIENCE_S = 30
+LONGEST_S = 120
+"""No play takes so long; others go on when one does."""
 TICK = timedelta(milliseconds=10)
+CUT_OFF = timedelta(0)
+"""How long a call goes on while its runtime stops."""
 GIVES_UP = FailurePolicy(retry=Backoff(first_ms=50, longest_ms=100, attempts=4), isolate_after=2)
 
 
@@ -93,41 +99,69 @@ House: TypeAlias = "Callable[[Path], AbstractAsyncContextManager[Place]]"
 """What is started once for all plays at a place, in a folder of its own."""
 
 
+class StuckError(Exception):
+    """A play did not go on; says what it waited for, and what was told until then."""
+
+
 async def play(scenario: Scenario, name: str, place: Place, directory: Path) -> Outcome:
-    """Take the steps of a scenario at a place."""
+    """Take the steps of a scenario at a place.
+
+    Raises:
+        StuckError: If what a step waits for does not happen.
+    """
+    heard: list[Heard] = []
+    steps: list[Step] = []
+    try:
+        async with asyncio.timeout(LONGEST_S), place(scenario, directory) as stage:
+            try:
+                return await _play(scenario, name, stage, steps)
+            finally:
+                heard = stage.heard
+    except (LabError, TimeoutError) as error:
+        why = str(error) or "it took too long"
+        last = f"after {steps[-1]}" if steps else "at the start"
+        raise StuckError(f"{last}: {why}; told until then: {by_channel(heard)}") from error
+
+
+async def _play(scenario: Scenario, name: str, stage: Stage, begun: list[Step]) -> Outcome:
+    """Take the steps; each is added to `begun` before it is taken."""
     expected = Outcome.expected(scenario, name)
-    async with place(scenario, directory) as stage:
-        began_ms = stage.now_ms()
-        for step in scenario.steps:
-            match step:
-                case Send():
-                    await stage.send(step)
-                case Await(records):
-                    await stage.hear(records)
-                case Pause(milliseconds):
-                    await stage.pause(milliseconds)
-                case Keep():
-                    await stage.keep()
-                case Down():
-                    await stage.down()
-                case Up(functions):
-                    await stage.up((functions or scenario.functions)())
-                case Restart(away_ms, functions):
-                    await stage.restart(away_ms, functions)
-        await stage.hear(expected.told)
-        await stage.fails(scenario.failures_at(name))
-        await stage.settle()
-        state: dict[tuple[str, str], dict[str, Any]] = {}
-        for address in expected.state:
-            values = await stage.state(*address)
-            state[address] = {name: value.value for name, value in values.items()}
-        return Outcome(
-            by_channel(stage.heard),
-            state,
-            tuple((each.typename, each.id) for each in await stage.given_up()),
-            await stage.failed(),
-            too_early(scenario, stage.heard, began_ms),
-        )
+    began_ms = stage.now_ms()
+    for step in scenario.steps:
+        begun.append(step)
+        await _take(step, scenario, stage)
+    await stage.hear(expected.told)
+    await stage.fails(scenario.failures_at(name))
+    await stage.settle()
+    state: dict[tuple[str, str], dict[str, Any]] = {}
+    for address in expected.state:
+        values = await stage.state(*address)
+        state[address] = {name: value.value for name, value in values.items()}
+    return Outcome(
+        by_channel(stage.heard),
+        state,
+        tuple((each.typename, each.id) for each in await stage.given_up()),
+        await stage.failed(),
+        too_early(scenario, stage.heard, began_ms),
+    )
+
+
+async def _take(step: Step, scenario: Scenario, stage: Stage) -> None:
+    match step:
+        case Send():
+            await stage.send(step)
+        case Await(records):
+            await stage.hear(records)
+        case Pause(milliseconds):
+            await stage.pause(milliseconds)
+        case Keep():
+            await stage.keep()
+        case Down():
+            await stage.down()
+        case Up(functions):
+            await stage.up((functions or scenario.functions)())
+        case Restart(away_ms, functions):
+            await stage.restart(away_ms, functions)
 
 
 class HarnessStage:
@@ -213,8 +247,11 @@ class RuntimeStage:
         await self._runtime.send(step.message())
 
     async def hear(self, records: int) -> None:
-        async with asyncio.timeout(PATIENCE_S), self._news:
-            await self._news.wait_for(lambda: len(self.heard) >= records)
+        try:
+            async with asyncio.timeout(PATIENCE_S), self._news:
+                await self._news.wait_for(lambda: len(self.heard) >= records)
+        except TimeoutError as error:
+            raise TimeoutError(f"{records} records were not told in {PATIENCE_S} s") from error
 
     async def pause(self, milliseconds: int) -> None:
         await asyncio.sleep(milliseconds / 1000)
@@ -228,6 +265,7 @@ class RuntimeStage:
                 egresses=[TOLD, RAW],
                 failure=GIVES_UP,
                 limits=limits,
+                drain=CUT_OFF,
             )
         )
 
@@ -286,7 +324,7 @@ class RuntimeStage:
 class RemoteStage(RuntimeStage):
     """An embedded runtime; a server runs the functions."""
 
-    def __init__(self, scenario: Scenario, data: Path) -> None:
+    def __init__(self, scenario: Scenario, data: Path | None) -> None:
         super().__init__(scenario, data)
         self._server = FunctionServer()
 
@@ -299,7 +337,13 @@ class RemoteStage(RuntimeStage):
             max_batch=self._scenario.max_waiting,
         )
         await self._start(
-            Runtime(data=self._data, endpoints=[endpoint], egresses=[TOLD, RAW], failure=GIVES_UP)
+            Runtime(
+                data=self._data,
+                endpoints=[endpoint],
+                egresses=[TOLD, RAW],
+                failure=GIVES_UP,
+                drain=CUT_OFF,
+            )
         )
 
     async def close(self) -> None:
@@ -329,7 +373,7 @@ async def embedded(
     scenario: Scenario,
     directory: Path,
     *,
-    stage: Callable[[Scenario, Any], RuntimeStage] = RuntimeStage,
+    stage: type[RuntimeStage] = RuntimeStage,
     keeps: bool = True,
 ) -> AsyncIterator[Stage]:
     """The embedded runtime in memory, or on disk."""
@@ -355,5 +399,6 @@ PLACES: Mapping[str, House] = {
     "harness": house(harness),
     "memory": house(partial(embedded, keeps=False)),
     "sqlite": house(embedded),
-    "remote": house(partial(embedded, stage=RemoteStage)),
+    "memory-remote": house(partial(embedded, stage=RemoteStage, keeps=False)),
+    "sqlite-remote": house(partial(embedded, stage=RemoteStage)),
 }

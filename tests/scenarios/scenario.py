@@ -23,10 +23,14 @@ if TYPE_CHECKING:
 
 IN_PROCESS = ("harness", "memory", "sqlite")
 ENGINES = ("single", "cluster")
-REMOTE = ("remote", *ENGINES)
+REMOTE = ("memory-remote", "sqlite-remote", *ENGINES)
 """Places where a process of its own runs the functions."""
-LASTING = ("sqlite", *REMOTE)
+LEAVING = ("sqlite", *REMOTE)
 """Places where the functions can go away and come back."""
+LASTING = tuple(place for place in LEAVING if place != "memory-remote")
+"""Places where the runtime can do so."""
+CONCURRENT = ("memory", "sqlite", *REMOTE)
+"""Places where functions of several addresses run at the same time."""
 EVERYWHERE = (*IN_PROCESS, *REMOTE)
 
 DEFAULTS = HttpOptions(call_ms=60_000, connect_ms=1000)
@@ -156,6 +160,11 @@ class Scenario:
     max_waiting: int = 1000
     places: tuple[str, ...] = EVERYWHERE
     differs_on: Mapping[str, Difference] = field(default_factory=dict)
+
+    def rule_at(self, place: str) -> str:
+        """What holds there, in a sentence."""
+        difference = self.differs_on.get(place)
+        return f"here it differs: {difference.reason}" if difference else self.law
 
     def failures_at(self, place: str) -> int:
         """How often the job should fail there at least."""

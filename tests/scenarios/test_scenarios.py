@@ -7,17 +7,27 @@ most of their time is spent waiting.
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import TYPE_CHECKING, TypeAlias
 
+import aiohttp
 import pytest
 
+from statefun.sdk.address import Address
+from statefun.sdk.functions import StatefulFunctions
+from statefun.sdk.protocol import Invocation, encode_request
 from tests.scenarios import engines, places
 from tests.scenarios.catalogue import CATALOGUE
-from tests.scenarios.places import play
-from tests.scenarios.scenario import ENGINES, EVERYWHERE, Outcome, Scenario
+from tests.scenarios.function_server import FunctionServer
+from tests.scenarios.places import StuckError, play
+from tests.scenarios.scenario import ENGINES, EVERYWHERE, Await, Outcome, Scenario
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
+
+    from statefun.sdk.context import Context
+    from statefun.sdk.messages import Message
 
     Results: TypeAlias = dict[str, Outcome | BaseException]
 
@@ -86,7 +96,9 @@ async def _play_all(
     progress: Callable[[str], None],
 ) -> Results:
     turn = asyncio.Semaphore(engines.AT_ONCE if name in ENGINES else AT_ONCE)
-    async with HOUSES[name](folders.mktemp(name)) as place:
+    folder = folders.mktemp(name)
+    progress(f"{name}: the logs are in {folder}")
+    async with HOUSES[name](folder) as place:
 
         async def play_one(scenario: Scenario) -> Outcome:
             async with turn:
@@ -104,9 +116,11 @@ def test_a_scenario_has_the_same_outcome_at_every_place(
     """The same records in the same order per channel, the same state, nothing too early."""
     outcome = results(place)[scenario.name]
 
+    if isinstance(outcome, StuckError):
+        pytest.fail(f"{scenario.rule_at(place)}\n{outcome}", pytrace=False)
     if isinstance(outcome, BaseException):
         raise outcome
-    assert outcome == Outcome.expected(scenario, place), scenario.law
+    assert outcome == Outcome.expected(scenario, place), scenario.rule_at(place)
 
 
 def test_scenarios_have_names_of_their_own() -> None:
@@ -133,3 +147,59 @@ def test_a_difference_is_one() -> None:
     ]
 
     assert same == []
+
+
+def test_of_a_difference_its_reason_is_the_rule() -> None:
+    """When an engine does not differ any more, the test that fails says what was believed."""
+    scenario = next(each for each in CATALOGUE if each.name == "a pending token")
+
+    assert scenario.rule_at("memory") == scenario.law
+    assert scenario.rule_at("single") == (
+        "here it differs: A token that is used while it is pending stops the job, again and again "
+        "until the delayed message has come; then the token is free."
+    )
+
+
+async def test_a_server_that_stops_cuts_off_what_is_under_way() -> None:
+    """Else a scenario in which the functions go away would show nothing."""
+    functions, began = StatefulFunctions(), asyncio.Event()
+    call = encode_request(Address("s/long", "a"), {}, [Invocation(None, b"")])
+
+    @functions.bind("s/long")
+    async def long(context: Context, message: Message) -> None:
+        began.set()
+        await asyncio.Event().wait()
+
+    async with FunctionServer() as server, aiohttp.ClientSession() as client:
+        await server.start(functions)
+        under_way = asyncio.create_task(client.post(server.url, data=call))
+        await began.wait()
+        async with asyncio.timeout(5):
+            await server.stop()
+
+        with pytest.raises(aiohttp.ServerDisconnectedError):
+            await under_way
+
+
+async def test_a_play_that_does_not_go_on_says_what_was_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The others go on meanwhile, and nobody has to look for what is missing."""
+    monkeypatch.setattr(places, "PATIENCE_S", 0.2)
+    scenario = next(each for each in CATALOGUE if each.name == "callers")
+    more = replace(scenario, steps=(*scenario.steps, Await(4)))
+
+    async with HOUSES["memory"](tmp_path) as place:
+        with pytest.raises(StuckError) as caught:
+            await play(more, "memory", place, tmp_path)
+
+    assert str(caught.value) == (
+        "after Await(records=4): 4 records were not told in 0.2 s; told until then: "
+        "{'front': ('nobody', 's/back b'), 'back': ('s/front f',)}"
+    )
+
+
+def test_a_record_counts_when_its_line_is_whole() -> None:
+    """An engine may be in the middle of a long one when its file is read."""
+    assert engines.whole_lines("a 00\nb 0") == ["a 00"]
+    assert engines.whole_lines("") == []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import subprocess
+import threading
 import time
 from string import Template
 from typing import TYPE_CHECKING, Self
@@ -79,6 +80,8 @@ class Server:
         self.processes: dict[str, Process] = {}
         self.ready_s = 0.0
         """How long it took from the first process until it was ready."""
+        self._has_stopped = False
+        self._processes_change = threading.Lock()
 
     def __enter__(self) -> Self:
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -109,11 +112,17 @@ class Server:
         raise NotImplementedError
 
     def stop(self) -> None:
+        """End all processes; from then on none is started, whatever another thread is about."""
+        with self._processes_change:
+            self._has_stopped = True
         for process in reversed(self.processes.values()):
             process.stop()
 
     def spawn(self, name: str, command: Sequence[str]) -> Process:
-        self.processes[name] = process = Process(name, command, self.folder)
+        with self._processes_change:
+            if self._has_stopped:
+                raise LabError(f"{name} is not started: its server has stopped")
+            self.processes[name] = process = Process(name, command, self.folder)
         return process
 
     def write(self, name: str, text: str) -> Path:
