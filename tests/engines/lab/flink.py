@@ -216,9 +216,7 @@ class Job:
     def cancel(self) -> None:
         """End it; returns when it has ended."""
         self._flink.rest(f"/jobs/{self.id}?mode=cancel", verb="PATCH")
-        self._flink.wait_for(
-            "the job's end", lambda: self._flink.rest(f"/jobs/{self.id}")["state"] in ENDED
-        )
+        self._wait_for_end()
 
     def cancel_with_savepoint(self) -> str:
         """End it with a savepoint, and return where that is.
@@ -234,6 +232,12 @@ class Job:
             if answer["status"]["id"] == "COMPLETED":
                 if "location" not in answer["operation"]:
                     raise LabError(causes(str(answer["operation"].get("failure-cause"))))
+                self._wait_for_end()  # it still has its ports until then
                 return str(answer["operation"]["location"])
             time.sleep(0.1)
         raise LabError(f"the savepoint of job {self.id} is not complete after {PATIENCE_S:.0f} s")
+
+    def _wait_for_end(self) -> None:
+        self._flink.wait_for(
+            "the job's end", lambda: self._flink.rest(f"/jobs/{self.id}")["state"] in ENDED
+        )
