@@ -9,6 +9,7 @@ import signal
 import threading
 import time
 from contextlib import contextmanager
+from multiprocessing import resource_tracker
 from multiprocessing.connection import wait
 from typing import TYPE_CHECKING
 
@@ -74,6 +75,7 @@ class Workers:
         process = self._spawn.Process(
             target=_work, args=(self._worker, self._listener), name="statefun-serve"
         )
+        resource_tracker.ensure_running()  # the first start would, and let interrupts through
         with _interrupts_held_back():
             process.start()
         return process

@@ -184,6 +184,25 @@ def test_a_function_that_never_gives_the_process_back_is_cut_off(tmp_path: Path)
     assert "holds up the end of this process" in served.errors.get(timeout=PATIENCE_SECONDS)
 
 
+def never_sees_interrupts(pid: str) -> bool:
+    """Whether SIGINT is held back from a process, or ignored by it."""
+    status = dict(
+        line.split(":", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines()
+    )
+    masks = int(status["SigBlk"], 16) | int(status["SigIgn"], 16)
+    return bool(masks >> (signal.SIGINT - 1) & 1)
+
+
+def test_no_worker_ever_sees_an_interrupt() -> None:
+    """From its first moment on: one that has just begun would die of it with a traceback."""
+    with serving(2) as served:
+        pid = served.process.pid
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+
+        assert [never_sees_interrupts(child) for child in children] == [True] * len(children)
+        assert len(children) >= 2
+
+
 @pytest.mark.parametrize("workers", [1, 2])
 def test_an_interrupt_from_the_terminal_stops_it_without_a_word(workers: int) -> None:
     """A terminal sends it to all processes at once, also to those that are still starting."""
