@@ -10,15 +10,15 @@ from statefun.cli.editing import add_choice, chosen, make, parse_id
 from statefun.cli.wording import (
     describe,
     describe_address,
-    rfc3339,
+    describe_failure,
     show,
     show_attempts,
     show_error,
     show_time,
-    value_of,
 )
 from statefun.runtime import edits
 from statefun.runtime.sqlite import SqliteReader
+from statefun.runtime.values import Value
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
@@ -47,7 +47,7 @@ def run_list(arguments: Namespace) -> int:
         say_json([_describe(letter) for letter in letters])
     else:
         for letter in letters:
-            value = value_of(letter.argument)
+            value = Value.decode(letter.argument)
             say(
                 f"{letter.id}  {show_time(letter.last_failed_ms)}  to {letter.target}: "
                 f"{show(value)} ({value.typename}), {show_attempts(letter.attempts)}: "
@@ -68,7 +68,7 @@ def run_show(arguments: Namespace) -> int:
     if arguments.json:
         say_json(_describe(letter))
         return 0
-    value = value_of(letter.argument)
+    value = Value.decode(letter.argument)
     for name, content in (
         ("id", letter.id),
         ("address", letter.target),
@@ -99,10 +99,7 @@ def _describe(letter: DeadLetter) -> dict[str, Any]:
     return {
         "id": letter.id,
         "address": describe_address(letter.target),
-        "message": describe(value_of(letter.argument)),
+        "message": describe(Value.decode(letter.argument)),
         "caller": describe_address(letter.caller),
-        "error": letter.error,
-        "attempts": letter.attempts,
-        "first_failed": rfc3339(letter.first_failed_ms),
-        "last_failed": rfc3339(letter.last_failed_ms),
+        **describe_failure(letter),
     }

@@ -6,9 +6,10 @@ from argparse import ArgumentTypeError
 from typing import TYPE_CHECKING, Any
 
 from statefun.cli.arguments import UsageError, say, say_json
-from statefun.cli.wording import show_name
+from statefun.cli.wording import describe_address, show_name
 from statefun.runtime.clock import SystemClock
 from statefun.runtime.control import make_edit
+from statefun.sdk.address import Address
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
@@ -64,8 +65,7 @@ def make(arguments: Namespace, edit: Edit, done: str) -> list[Any]:
 
 def _describe(changed: Any) -> Any:
     if isinstance(changed, list):
-        typename, address_id = changed
-        return {"typename": typename, "id": address_id}
+        return describe_address(Address(*changed))
     return changed
 
 

@@ -10,15 +10,15 @@ from statefun.cli.editing import make
 from statefun.cli.wording import (
     describe,
     describe_address,
-    rfc3339,
+    describe_failure,
     show,
     show_attempts,
     show_error,
     show_time,
-    value_of,
 )
 from statefun.runtime import edits
 from statefun.runtime.sqlite import SqliteReader
+from statefun.runtime.values import Value
 from statefun.sdk.address import Address
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def run_list(arguments: Namespace) -> int:
         say_json([_describe(parking, messages) for parking, messages in parked])
     else:
         for parking, messages in parked:
-            value = value_of(messages[0].argument) if messages else None
+            value = Value.decode(messages[0].argument) if messages else None
             failed = f" on {show(value)} ({value.typename})" if value else ""
             say(
                 f"{parking.address}  {show_time(parking.last_failed_ms)}  {len(messages)} waiting, "
@@ -59,10 +59,10 @@ def run_list(arguments: Namespace) -> int:
 
 def run_release(arguments: Namespace) -> int:
     """Go on with one or all of them."""
-    has_address = arguments.typename is not None and arguments.id is not None
-    if has_address == arguments.all or (arguments.id is None and arguments.typename is not None):
+    named = [each for each in (arguments.typename, arguments.id) if each is not None]
+    if len(named) != (0 if arguments.all else len(Address._fields)):
         raise UsageError("name one address as NS/TYPE ID, or pass --all, and not both")
-    addresses = None if arguments.all else [Address(arguments.typename, arguments.id)]
+    addresses = None if arguments.all else [Address(*named)]
     make(arguments, edits.release(addresses), "released")
     return 0
 
@@ -71,11 +71,8 @@ def _describe(parking: Parking, messages: list[PendingMessage]) -> dict[str, Any
     first = messages[0] if messages else None
     return {
         "address": describe_address(parking.address),
-        "message": None if first is None else describe(value_of(first.argument)),
+        "message": None if first is None else describe(Value.decode(first.argument)),
         "caller": None if first is None else describe_address(first.caller),
         "waiting": len(messages),
-        "error": parking.error,
-        "attempts": parking.attempts,
-        "first_failed": rfc3339(parking.first_failed_ms),
-        "last_failed": rfc3339(parking.last_failed_ms),
+        **describe_failure(parking),
     }

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from statefun.cli.arguments import Actions, say, say_json
 from statefun.cli.editing import add_choice, chosen, make
-from statefun.cli.wording import describe, rfc3339, show, show_time, value_of
+from statefun.cli.wording import describe, describe_address, rfc3339, show, show_time
 from statefun.runtime import edits
 from statefun.runtime.sqlite import SqliteReader
+from statefun.runtime.values import Value
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
@@ -51,15 +52,15 @@ def _describe(timer: Timer) -> dict[str, Any]:
         "id": timer.seq,
         "due": rfc3339(timer.due_ms),
         "due_ms": timer.due_ms,
-        "target": timer.target._asdict(),
-        "sender": timer.sender._asdict(),
+        "target": describe_address(timer.target),
+        "sender": describe_address(timer.sender),
         "token": timer.token or None,
-        "message": describe(value_of(timer.argument)),
+        "message": describe(Value.decode(timer.argument)),
     }
 
 
 def _line(timer: Timer) -> str:
-    value = value_of(timer.argument)
+    value = Value.decode(timer.argument)
     token = f", token {timer.token!r}" if timer.token else ""
     due = show_time(timer.due_ms)
     return (

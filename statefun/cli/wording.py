@@ -8,22 +8,23 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from statefun.errors import SerializationError
-from statefun.runtime.values import Value, escaped
-from statefun.sdk.protocol import decode_typed_value
+from statefun.runtime.values import escaped
 
 if TYPE_CHECKING:
+    from statefun.runtime.records import DeadLetter, Parking
+    from statefun.runtime.values import Value
     from statefun.sdk.address import Address
 
 __all__ = [
     "describe",
     "describe_address",
+    "describe_failure",
     "rfc3339",
     "show",
     "show_attempts",
     "show_error",
     "show_name",
     "show_time",
-    "value_of",
 ]
 
 
@@ -73,10 +74,14 @@ def describe_address(address: Address | None) -> dict[str, str] | None:
     return None if address is None else address._asdict()
 
 
-def value_of(argument: bytes) -> Value:
-    """The value in a serialized `TypedValue`."""
-    stored = decode_typed_value(argument)
-    return Value(stored.typename, stored.data)
+def describe_failure(failed: DeadLetter | Parking) -> dict[str, Any]:
+    """What failed how often, and when, for JSON."""
+    return {
+        "error": failed.error,
+        "attempts": failed.attempts,
+        "first_failed": rfc3339(failed.first_failed_ms),
+        "last_failed": rfc3339(failed.last_failed_ms),
+    }
 
 
 def rfc3339(millis: int) -> str | None:
