@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import socket
 from typing import TYPE_CHECKING, Self
 
 from aiohttp import web
 
 from statefun.serve import aiohttp_app
+from tests.engines.lab.server import free_port
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -23,8 +23,7 @@ class FunctionServer:
     """Serves functions on one port, which stays the same when it stops and starts again."""
 
     def __init__(self) -> None:
-        with socket.create_server(("127.0.0.1", 0)) as probe:
-            self.port: int = probe.getsockname()[1]
+        self.port = free_port()
         self._runner: web.AppRunner | None = None
 
     @property

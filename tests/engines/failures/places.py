@@ -50,10 +50,8 @@ kind: io.statefun.kafka.v1/egress
 spec:
   id: bank/out
   address: {kafka}
-  deliverySemantic: {delivery}
+  deliverySemantic: {{type: exactly-once, transactionTimeout: 15min}}
 """
-EXACTLY_ONCE = "{type: exactly-once, transactionTimeout: 15min}"
-AT_LEAST_ONCE = "{type: at-least-once}"
 HTTP = """\
 ---
 kind: io.statefun.playground.v1/ingress
@@ -220,13 +218,11 @@ def embedded(folder: Path) -> Iterator[Embedded]:
 
 
 @contextmanager
-def on_flink(
-    folder: Path, flink: Flink, bootstrap: str, delivery: str = EXACTLY_ONCE
-) -> Iterator[OnFlink]:
+def on_flink(folder: Path, flink: Flink, bootstrap: str) -> Iterator[OnFlink]:
     """A job of a running cluster, and the endpoint."""
     port = free_port()
     make_topics(bootstrap, {"orders": 2, "entries": 2})
-    module = (ENDPOINT + KAFKA).format(endpoint=port, kafka=bootstrap, delivery=delivery)
+    module = (ENDPOINT + KAFKA).format(endpoint=port, kafka=bootstrap)
     with serve_bank(folder, port) as endpoint:
         job = flink.submit("bank", module)
         try:

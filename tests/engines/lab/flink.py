@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 import threading
-import time
 import urllib.error
 import urllib.request
 import uuid
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from tests.engines.lab.errors import LabError, causes
-from tests.engines.lab.server import PATIENCE_S, Server, filled, free_port
+from tests.engines.lab.server import Server, filled, free_port
 from tests.engines.lab.software import Software, java_program
 
 if TYPE_CHECKING:
@@ -226,16 +225,15 @@ class Job:
         """
         order = json.dumps({"cancel-job": True}).encode()
         trigger = self._flink.rest(f"/jobs/{self.id}/savepoints", order)["request-id"]
-        deadline = time.monotonic() + PATIENCE_S
-        while time.monotonic() < deadline:
-            answer = self._flink.rest(f"/jobs/{self.id}/savepoints/{trigger}")
-            if answer["status"]["id"] == "COMPLETED":
-                if "location" not in answer["operation"]:
-                    raise LabError(causes(str(answer["operation"].get("failure-cause"))))
-                self._wait_for_end()  # it still has its ports until then
-                return str(answer["operation"]["location"])
-            time.sleep(0.1)
-        raise LabError(f"the savepoint of job {self.id} is not complete after {PATIENCE_S:.0f} s")
+        path = f"/jobs/{self.id}/savepoints/{trigger}"
+        self._flink.wait_for(
+            "the savepoint", lambda: self._flink.rest(path)["status"]["id"] == "COMPLETED"
+        )
+        operation = self._flink.rest(path)["operation"]
+        if "location" not in operation:
+            raise LabError(causes(str(operation.get("failure-cause"))))
+        self._wait_for_end()  # it still has its ports until then
+        return str(operation["location"])
 
     def _wait_for_end(self) -> None:
         self._flink.wait_for(

@@ -78,21 +78,17 @@ class Server:
     def __init__(self, folder: Path) -> None:
         self.folder = folder.resolve()
         self.processes: dict[str, Process] = {}
-        self.ready_s = 0.0
-        """How long it took from the first process until it was ready."""
         self._has_stopped = False
         self._processes_change = threading.Lock()
 
     def __enter__(self) -> Self:
         self.folder.mkdir(parents=True, exist_ok=True)
         self.prepare()
-        began = time.monotonic()
         try:
             self.launch()
         except BaseException:
             self.stop()
             raise
-        self.ready_s = time.monotonic() - began
         return self
 
     def __exit__(
