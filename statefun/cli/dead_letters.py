@@ -11,6 +11,7 @@ from statefun.cli.wording import (
     describe,
     describe_address,
     describe_failure,
+    describe_source,
     show,
     show_attempts,
     show_error,
@@ -73,6 +74,7 @@ def run_show(arguments: Namespace) -> int:
         ("id", letter.id),
         ("address", letter.target),
         ("caller", letter.caller or "an ingress"),
+        ("topic", letter.topic or "none"),
         ("message", f"{show(value)} ({value.typename})"),
         ("error", show_error(letter.error)),
         ("attempts", letter.attempts),
@@ -100,6 +102,6 @@ def _describe(letter: DeadLetter) -> dict[str, Any]:
         "id": letter.id,
         "address": describe_address(letter.target),
         "message": describe(Value.decode(letter.argument)),
-        "caller": describe_address(letter.caller),
+        **describe_source(letter),
         **describe_failure(letter),
     }

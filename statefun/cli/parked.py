@@ -11,6 +11,7 @@ from statefun.cli.wording import (
     describe,
     describe_address,
     describe_failure,
+    describe_source,
     show,
     show_attempts,
     show_error,
@@ -72,7 +73,7 @@ def _describe(parking: Parking, messages: list[PendingMessage]) -> dict[str, Any
     return {
         "address": describe_address(parking.address),
         "message": None if first is None else describe(Value.decode(first.argument)),
-        "caller": None if first is None else describe_address(first.caller),
+        **({"caller": None} if first is None else describe_source(first)),
         "waiting": len(messages),
         **describe_failure(parking),
     }

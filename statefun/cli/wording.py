@@ -11,7 +11,7 @@ from statefun.errors import SerializationError
 from statefun.runtime.values import escaped
 
 if TYPE_CHECKING:
-    from statefun.runtime.records import DeadLetter, Parking
+    from statefun.runtime.records import DeadLetter, Parking, PendingMessage
     from statefun.runtime.values import Value
     from statefun.sdk.address import Address
 
@@ -19,6 +19,7 @@ __all__ = [
     "describe",
     "describe_address",
     "describe_failure",
+    "describe_source",
     "rfc3339",
     "show",
     "show_attempts",
@@ -72,6 +73,12 @@ def show_attempts(number: int) -> str:
 def describe_address(address: Address | None) -> dict[str, str] | None:
     """An address for JSON; None for an ingress."""
     return None if address is None else address._asdict()
+
+
+def describe_source(message: DeadLetter | PendingMessage) -> dict[str, Any]:
+    """Where a message is from, for JSON; the topic only if there is one."""
+    topic = {"topic": message.topic} if message.topic else {}
+    return {"caller": describe_address(message.caller), **topic}
 
 
 def describe_failure(failed: DeadLetter | Parking) -> dict[str, Any]:

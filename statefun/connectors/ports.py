@@ -34,7 +34,9 @@ class OutgoingRecord:
 class Delivery(Protocol):
     """The way into a runtime; given to every ingress when it starts."""
 
-    async def __call__(self, target: Address, argument: bytes, key: str = "") -> None:
+    async def __call__(
+        self, target: Address, argument: bytes, key: str = "", topic: str = ""
+    ) -> None:
         """Hand over one message and wait until it is durable.
 
         Cancelling the call does not take the message back: it may or may not be kept.
@@ -44,6 +46,8 @@ class Delivery(Protocol):
             argument: A serialized `TypedValue`.
             key: An idempotency key, empty for none: a message that comes again with the same key
                 to the same target returns once the first is durable, and is not kept again.
+            topic: The topic it came from, empty for none. It stays with the message: a topic may
+                have a failure policy of its own, and a dead letter tells it.
 
         Raises:
             UnknownFunctionError: If no function serves the target's typename; nothing is kept.

@@ -131,7 +131,9 @@ class Dispatcher:
         """How many requests have been made and not answered."""
         return len(self._calls)
 
-    async def deliver(self, target: Address, argument: bytes, key: str = "") -> None:
+    async def deliver(
+        self, target: Address, argument: bytes, key: str = "", topic: str = ""
+    ) -> None:
         """Take in a message of an ingress; returns when it is durable. See `Delivery`."""
         self._check_running()
         if self._is_store_failing:
@@ -140,7 +142,8 @@ class Dispatcher:
                 "send it again later"
             )
         ticket: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._engine.deliver(target, argument, ticket, key=key, now_ms=self._clock.now_ms())
+        now_ms = self._clock.now_ms()
+        self._engine.deliver(target, argument, ticket, key=key, topic=topic, now_ms=now_ms)
         await self._stored(ticket)
 
     async def send(self, target: Address, argument: bytes) -> None:

@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections import OrderedDict, deque
 from functools import lru_cache
 from heapq import heappop, heappush
-from itertools import islice
+from itertools import islice, takewhile
 from typing import TYPE_CHECKING, Any
 
 from statefun.errors import (
@@ -50,6 +50,7 @@ from statefun.sdk.protocol import Cancellation, Incomplete, decode_reply, encode
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
+    from statefun.runtime.policy import FailurePolicy
     from statefun.runtime.records import Delta, Released, StoredEntry
     from statefun.runtime.replies import EgressChecks, KnownFunctions
     from statefun.sdk.address import Address
@@ -132,6 +133,7 @@ class Engine:
         ticket: object | None = None,
         *,
         key: str = "",
+        topic: str = "",
         now_ms: int = 0,
     ) -> None:
         """Take in a message from an ingress.
@@ -142,6 +144,7 @@ class Engine:
             ticket: Comes out of `committed` once the message is durable; None for nobody waits.
             key: The idempotency key, empty for none. A repeat is not taken in again; its ticket
                 comes out once the first one is durable.
+            topic: The topic of the ingress that it came from, empty for none.
             now_ms: The time, if there is a key.
 
         Raises:
@@ -152,13 +155,13 @@ class Engine:
         """
         self.check(target, argument)
         if not (key and self._receipts.is_repeat((target, key), argument, now_ms)):
-            self._take_in(target, argument, key, now_ms)
+            self._take_in(target, argument, key, topic, now_ms)
         else:
             self.counters.repeats += 1
         if ticket is not None:
             self._ledger.ticket(ticket)
 
-    def _take_in(self, target: Address, argument: bytes, key: str, now_ms: int) -> None:
+    def _take_in(self, target: Address, argument: bytes, key: str, topic: str, now_ms: int) -> None:
         mailbox = self._mailboxes.get(target)
         if self.is_full:
             self.counters.refused_messages += 1
@@ -178,7 +181,7 @@ class Engine:
             self._ledger.receipt((target, key), receipt)
             for old in self._receipts.expire(now_ms):
                 self._ledger.receipt(old, None)
-        self._enqueue(target, None, argument)
+        self._enqueue(target, None, argument, topic)
 
     def check(self, target: Address, argument: bytes) -> None:
         """Refuse a message from an ingress that could never be taken in; see `deliver`."""
@@ -409,8 +412,10 @@ class Engine:
 
     # --- messages ---------------------------------------------------------------------------------
 
-    def _enqueue(self, target: Address, caller: Address | None, argument: bytes) -> None:
-        message = PendingMessage(caller, argument, target, self._next_seq)
+    def _enqueue(
+        self, target: Address, caller: Address | None, argument: bytes, topic: str = ""
+    ) -> None:
+        message = PendingMessage(caller, argument, target, self._next_seq, topic)
         self._next_seq += 1
         self._ledger.message_came(message)
         self._put(message)
@@ -474,9 +479,9 @@ class Engine:
         if trouble is None:
             trouble = mailbox.trouble = Trouble()
         trouble.count(error, now_ms)
+        policy, alike = self._policy(mailbox)
         size = len(mailbox.taken or ())
-        policy = self._rules.failure_of(mailbox.address.typename)
-        verdict = judge(policy, trouble, size, most, self._random)
+        verdict = judge(policy, trouble, size, alike, most, self._random)
         self.counters.failed_attempts += 1
         self._setbacks.append(Setback(mailbox.address, error, trouble.attempts, verdict))
         match verdict.then:
@@ -486,7 +491,7 @@ class Engine:
             case "isolate":
                 trouble.attempts -= 1  # whose failure it was is not known
                 trouble.attempts_before = trouble.attempts
-                mailbox.take_apart(cut(error, size))
+                mailbox.take_apart(cut(error, size, alike))
                 self._ready.append(mailbox)
             case "park":
                 self._park(mailbox, trouble, error, now_ms)
@@ -494,6 +499,14 @@ class Engine:
                 self._give_up(mailbox, trouble, error, now_ms, is_kept=verdict.then != "drop")
             case "fail":
                 pass  # nothing more is done for this address; whoever reads the setback stops
+
+    def _policy(self, mailbox: Mailbox) -> tuple[FailurePolicy, int]:
+        """The policy of the first message of a batch, and how many from it on have the same."""
+        messages, of = mailbox.taken or [], self._rules.failure_of
+        typename, topic = mailbox.address.typename, messages[0].topic
+        policy = of(typename, topic)
+        alike = takewhile(lambda m: m.topic == topic or of(typename, m.topic) == policy, messages)
+        return policy, sum(1 for _ in alike)
 
     def _give_up(
         self, mailbox: Mailbox, trouble: Trouble, error: Exception, now_ms: int, *, is_kept: bool
@@ -515,6 +528,7 @@ class Engine:
             attempts,
             now_ms if first_failed_ms is None else first_failed_ms,
             now_ms,
+            message.topic,
         )
         self._ledger.dead_letter(message.seq, letter)
         self._expire_dead_letters(now_ms)
@@ -563,7 +577,7 @@ class Engine:
                 raise UnknownFunctionError(letter.target.typename, self._functions.typenames)
         replayed = [letter for letter in letters if self.forget_dead_letter(letter.id)]
         for letter in replayed:
-            self._enqueue(letter.target, letter.caller, letter.argument)
+            self._enqueue(letter.target, letter.caller, letter.argument, letter.topic)
         return [letter.id for letter in replayed]
 
     def forget_dead_letter(self, letter_id: int) -> bool:

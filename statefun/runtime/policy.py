@@ -158,6 +158,8 @@ class Rules:
             taken in from ingresses; each message counts with its length and `WAITING_BYTES`.
         endpoint_failure: What the endpoint of a function says, if `failure` says nothing about it.
         endpoint_limits: The same for limits.
+        topic_failure: Topic of an ingress → the policy for messages from it, which goes before that
+            of their function.
     """
 
     failure: FailurePolicy | Mapping[str, FailurePolicy] | None = None
@@ -167,16 +169,22 @@ class Rules:
     max_waiting_bytes: int = 1 << 30
     endpoint_failure: Callable[[str], FailurePolicy | None] = _nothing
     endpoint_limits: Callable[[str], Limits | None] = _nothing
+    topic_failure: Mapping[str, FailurePolicy] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.max_waiting_bytes < 1:
             raise ConfigurationError(
                 f"max_waiting_bytes is {self.max_waiting_bytes}: write 1 or more"
             )
+        if "" in self.topic_failure:
+            raise ConfigurationError(
+                "topic_failure names an empty topic: give the policy of messages without a topic "
+                "as failure={'*': ...}"
+            )
 
-    def failure_of(self, typename: str) -> FailurePolicy:
-        """The policy of a function."""
-        given = choose(typename, self.failure)
+    def failure_of(self, typename: str, topic: str = "") -> FailurePolicy:
+        """The policy for a message to a function, from a topic if there is one."""
+        given = self.topic_failure.get(topic) or choose(typename, self.failure)
         return given or self.endpoint_failure(typename) or FailurePolicy()
 
     def limits_of(self, typename: str) -> Limits:

@@ -60,10 +60,12 @@ class PendingMessage(Invocation):
     Attributes:
         target: Whom it is for.
         seq: Its number; messages to one address are delivered in this order.
+        topic: The topic of the ingress that it came from, empty for none.
     """
 
     target: Address
     seq: int
+    topic: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +118,7 @@ class DeadLetter:
             those by which it was told apart from its batch.
         first_failed_ms: When it, or the batch it was in, failed first.
         last_failed_ms: When it failed last.
+        topic: The topic of the ingress that it came from, empty for none.
     """
 
     id: int
@@ -126,6 +129,7 @@ class DeadLetter:
     attempts: int
     first_failed_ms: int
     last_failed_ms: int
+    topic: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -92,6 +92,7 @@ class Runtime:
         clock: What time it is.
         failure: What becomes of messages that functions fail on; for all functions, or by
             `namespace/name`, `namespace/*` and `*`. It goes before what endpoints say.
+        topic_failure: Topic of an ingress → the same for messages from it; goes before `failure`.
         limits: How much an address may have, likewise.
         max_waiting_bytes: From so many bytes of messages waiting for all addresses together on,
             ingresses are refused: they are all in memory. Each counts with 1,000 besides its value.
@@ -123,6 +124,7 @@ class Runtime:
         egresses: Sequence[Egress | str] = (),
         clock: Clock | None = None,
         failure: FailurePolicy | Mapping[str, FailurePolicy] | None = None,
+        topic_failure: Mapping[str, FailurePolicy] | None = None,
         limits: Limits | Mapping[str, Limits] | None = None,
         max_waiting_bytes: int = 1 << 30,
         dead_letters: Retention | None = None,
@@ -152,6 +154,7 @@ class Runtime:
             max_waiting_bytes,
             self._directory.failure,
             self._directory.limits,
+            topic_failure or {},
         )
         self._random = random
         self._drain = drain

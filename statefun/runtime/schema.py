@@ -91,6 +91,11 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             PRIMARY KEY (typename, id, key)
         ) WITHOUT ROWID""",
     ),
+    (
+        # topic: of the ingress that it came from, empty for none.
+        "ALTER TABLE message ADD COLUMN topic TEXT NOT NULL DEFAULT ''",
+        "ALTER TABLE dead_letter ADD COLUMN topic TEXT NOT NULL DEFAULT ''",
+    ),
 )
 
 

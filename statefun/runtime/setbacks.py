@@ -1,8 +1,8 @@
 """Setbacks: what becomes of a batch that failed.
 
 Law: the decision is made in `judge` and nowhere else. A message is given up only when it failed
-alone; whatever failed in company is tried in smaller company first, in the same order. What was
-tried without a connection was not tried.
+alone; whatever failed in company is tried in smaller company first, in the same order, and
+never in company of messages with another policy. What was tried without a connection was not tried.
 """
 
 from __future__ import annotations
@@ -123,15 +123,17 @@ def judge(
     policy: FailurePolicy,
     trouble: Trouble,
     size: int,
+    alike: int,
     most: int | None,
     random: Callable[[], float],
 ) -> Verdict:
     """Decide about a batch that failed.
 
     Args:
-        policy: The policy of the function.
+        policy: The policy of its first message.
         trouble: The failures, with the last one counted.
         size: How many messages the batch has.
+        alike: How many of them, from the first on, have that policy.
         most: How many attempts are worth while after this error, None for any number.
         random: Gives a number from 0 up to 1.
     """
@@ -139,6 +141,8 @@ def judge(
         delay_ms = policy.retry.delay_ms(trouble.misses, random)
         waits_ms = policy.retry.longest_ms if delay_ms is None else delay_ms
         return Verdict("retry", waits_ms, is_counted=False)
+    if alike < size:
+        return Verdict("isolate")
     is_hopeless = most is not None and trouble.attempts >= most
     delay_ms = None if is_hopeless else policy.retry.delay_ms(trouble.attempts, random)
     if size > 1 and policy.then != "fail":
@@ -149,11 +153,12 @@ def judge(
     return Verdict("retry", delay_ms or 0)
 
 
-def cut(error: Exception, size: int) -> int:
+def cut(error: Exception, size: int, alike: int) -> int:
     """How many messages of a batch of `size` to try first, to find the one that fails.
 
-    All before it, if the error says which one it is; half of them if it does not.
+    All before it, if the error says which one it is; half of them if it does not. At most those
+    that are `alike` in their policy.
     """
     if isinstance(error, InvocationError) and error.batch_size == size:
-        return max(1, error.position - 1)
-    return size // 2
+        return min(alike, max(1, error.position - 1))
+    return min(alike, size // 2)

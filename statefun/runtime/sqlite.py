@@ -45,6 +45,7 @@ FILE_NAME = "statefun.db"
 LOCK_NAME = "lock"
 _SHORTEST_FILE = 512
 _LARGEST_INTEGER = (1 << 63) - 1  # of SQLite
+_TOPICS_SINCE = 3  # the schema version
 
 _RESCUE = (
     "Put a backup in its place, or save what can be saved: docs/embedded-runtime.md, "
@@ -190,20 +191,23 @@ class SqliteReader:
     def _messages(
         self, condition: str = "", parameters: tuple[Any, ...] = ()
     ) -> Iterator[PendingMessage]:
-        columns = "seq, target_typename, target_id, caller_typename, caller_id, argument"
+        columns = (
+            "seq, target_typename, target_id, caller_typename, caller_id, argument, "
+            f"{self._topic_column}"
+        )
         statement = f"SELECT {columns} FROM message {condition} ORDER BY seq"  # noqa: S608 - ours
-        for seq, typename, target_id, caller_typename, caller_id, argument in self._rows(
+        for seq, typename, target_id, caller_typename, caller_id, argument, topic in self._rows(
             statement, parameters
         ):
             caller = _caller(caller_typename, caller_id)
-            yield PendingMessage(caller, argument, Address(typename, target_id), seq)
+            yield PendingMessage(caller, argument, Address(typename, target_id), seq, topic)
 
     def _dead_letters(
         self, condition: str, parameters: tuple[Any, ...] = ()
     ) -> Iterator[DeadLetter]:
         columns = (
             "id, target_typename, target_id, caller_typename, caller_id, argument, error, attempts,"
-            " first_failed_ms, last_failed_ms"
+            f" first_failed_ms, last_failed_ms, {self._topic_column}"
         )
         statement = f"SELECT {columns} FROM dead_letter {condition}"  # noqa: S608 - ours
         for letter_id, typename, target_id, caller_typename, caller_id, *rest in self._rows_since(
@@ -211,6 +215,10 @@ class SqliteReader:
         ):
             caller = _caller(caller_typename, caller_id)
             yield DeadLetter(letter_id, Address(typename, target_id), caller, *rest)
+
+    @property
+    def _topic_column(self) -> str:
+        return "topic" if self._version >= _TOPICS_SINCE else "''"
 
     def _rows_since(
         self, version: int, statement: str, parameters: tuple[Any, ...] = ()
@@ -382,10 +390,10 @@ def _write(connection: sqlite3.Connection, delta: Delta) -> None:
         ((*address, name) for (address, name), entry in values if entry is None),
     )
     write(
-        "INSERT OR REPLACE INTO message VALUES (?, ?, ?, ?, ?, ?)",
+        "INSERT OR REPLACE INTO message VALUES (?, ?, ?, ?, ?, ?, ?)",
         (
-            (message.seq, *message.target, *(message.caller or (None, None)), message.argument)
-            for message in delta.messages
+            (each.seq, *each.target, *(each.caller or (None, None)), each.argument, each.topic)
+            for each in delta.messages
         ),
     )
     write(
@@ -410,11 +418,12 @@ def _write_failures(connection: sqlite3.Connection, delta: Delta) -> None:
     """Dead letters, parked addresses and receipts."""
     write = connection.executemany
     write(
-        "INSERT OR REPLACE INTO dead_letter VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT OR REPLACE INTO dead_letter VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             (
                 *(each.id, *each.target, *(each.caller or (None, None)), each.argument),
                 *(each.error, each.attempts, each.first_failed_ms, each.last_failed_ms),
+                each.topic,
             )
             for each in delta.dead_letters.values()
             if each is not None

@@ -71,7 +71,13 @@ class Ingress:
         self.taken: list[tuple[Address, bytes, str]] = []
         self._writers: list[asyncio.StreamWriter] = []
 
-    async def deliver(self, target: Address, argument: bytes, key: str = "") -> None:
+    async def deliver(
+        self,
+        target: Address,
+        argument: bytes,
+        key: str = "",
+        topic: str = "",  # noqa: ARG002 - as the port has it
+    ) -> None:
         self.taken.append((target, argument, key))
 
     async def connect(self) -> Connection:

@@ -44,7 +44,13 @@ class Runtime:
         self.error: Exception | None = None
         self.keys: list[str] = []
 
-    async def deliver(self, target: Address, argument: bytes, key: str = "") -> None:
+    async def deliver(
+        self,
+        target: Address,
+        argument: bytes,
+        key: str = "",
+        topic: str = "",  # noqa: ARG002 - as the port has it
+    ) -> None:
         if self.error is not None:
             raise self.error
         if self.is_stopped:

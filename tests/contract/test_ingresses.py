@@ -40,7 +40,13 @@ class Runtime:
         self.is_durable = asyncio.Event()
         self.error: StatefunError | None = None
 
-    async def deliver(self, target: Address, argument: bytes, key: str = "") -> None:
+    async def deliver(
+        self,
+        target: Address,
+        argument: bytes,
+        key: str = "",
+        topic: str = "",  # noqa: ARG002 - as the port has it
+    ) -> None:
         if self.error is not None:
             raise self.error
         self.messages.append((target, argument))

@@ -7,7 +7,7 @@ import sqlite3
 import subprocess
 import sys
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -568,6 +568,19 @@ def test_the_durability_decides_when_the_disk_is_waited_for(
     store.close()
 
 
+def test_the_topics_of_messages_and_dead_letters_are_kept(kept: Kept) -> None:
+    """Whatever their text; an empty one is none."""
+    waiting = replace(message(3), topic="Grüße\n\0🌍")
+    lost = replace(letter(1), topic="orders")
+    kept.store.commit(Delta(9, messages=(waiting, message(4)), dead_letters={1: lost}))
+
+    store = kept.reopened()
+
+    assert store.recover().messages == (waiting, message(4))
+    assert list(store.messages(A)) == [waiting, message(4)]
+    assert (store.dead_letter(1), list(store.dead_letters())) == (lost, [lost])
+
+
 def test_a_file_of_the_first_schema_is_brought_up_to_date(directory: Path) -> None:
     """What it holds stays; until then a reader finds nothing of what came later."""
     directory.mkdir()
@@ -578,9 +591,34 @@ def test_a_file_of_the_first_schema_is_brought_up_to_date(directory: Path) -> No
         connection.execute("PRAGMA user_version = 1")
     with closing(SqliteReader(directory)) as reader:
         before = [*reader.dead_letters(), *reader.parked()], reader.dead_letter(1)
+        waiting = list(reader.messages(A))
 
     with closing(SqliteStore(directory)) as store:
         store.commit(Delta(9, dead_letters={1: letter(1)}))
         after = store.recover().messages, list(store.dead_letters())
 
-    assert (before, after) == (([], None), ((message(5),), [letter(1)]))
+    assert (before, waiting) == (([], None), [message(5)])
+    assert after == ((message(5),), [letter(1)])
+
+
+def test_a_file_from_before_there_were_topics_is_read_and_brought_up_to_date(
+    directory: Path,
+) -> None:
+    """Its messages and dead letters have none."""
+    directory.mkdir()
+    with closing(sqlite3.connect(directory / FILE_NAME)) as connection, connection:
+        for statement in (*MIGRATIONS[0], *MIGRATIONS[1]):
+            connection.execute(statement)
+        connection.execute("INSERT INTO message VALUES (5, 't/a', '1', NULL, NULL, x'6d35')")
+        connection.execute(
+            "INSERT INTO dead_letter VALUES (1, ?, ?, NULL, NULL, x'6c31', ?, 8, 3, 9)",
+            (*B, letter(1).error),
+        )
+        connection.execute("PRAGMA user_version = 2")
+
+    with closing(SqliteReader(directory)) as reader:
+        before = list(reader.messages(A)), list(reader.dead_letters())
+    with closing(SqliteStore(directory)) as store:
+        after = list(store.recover().messages), list(store.dead_letters())
+
+    assert before == after == ([message(5)], [letter(1)])

@@ -149,8 +149,8 @@ class Driver:
 
     # --- going in ---
 
-    def send(self, target: Address, value: str, ticket: object = None) -> None:
-        self.engine.deliver(target, text(value), ticket)
+    def send(self, target: Address, value: str, ticket: object = None, *, topic: str = "") -> None:
+        self.engine.deliver(target, text(value), ticket, topic=topic)
 
     def answer(self, batch: Batch, reply: bytes | Effects | None = None) -> None:
         self.engine.replied(batch, b"" if reply is None else bytes(reply), self.now_ms)

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from statefun.errors import (
+    ConfigurationError,
     InvocationError,
     ReplyTooLargeError,
     TransportError,
@@ -431,6 +432,96 @@ def test_a_policy_is_chosen_by_the_name_of_the_function() -> None:
 
     assert found == [*by_name.values(), FailurePolicy("drop", isolate_after=2)]
     assert Rules({"x/y": FailurePolicy("drop")}).failure_of("t/a") == FailurePolicy()
+
+
+# --- topics ---------------------------------------------------------------------------------------
+
+
+def test_the_policy_of_a_topic_goes_before_that_of_the_function() -> None:
+    """For messages that came from it; and with its own attempts."""
+    once = FailurePolicy("drop", Backoff(attempts=1))
+    driver = Driver(rules=rules("dead-letter", topic_failure={"clicks": once}))
+    for topic in ("clicks", "orders", ""):
+        driver.send(A, f"{BAD} from {topic or 'nowhere'}", topic=topic)
+        run(driver)
+    driver.commit()
+
+    kept = [(letter.argument, letter.topic, letter.attempts) for letter in letters(driver)]
+    assert kept == [(text("bad from orders"), "orders", 8), (text("bad from nowhere"), "", 8)]
+    assert driver.engine.counters.dropped_messages == 1
+    assert driver.engine.counters.failed_attempts == 1 + 2 * 8
+
+
+def test_messages_that_a_function_sends_are_of_no_topic() -> None:
+    """Whatever it was called for."""
+    driver = Driver(rules=rules("dead-letter", topic_failure={"clicks": FailurePolicy("drop")}))
+    driver.send(B, "go", topic="clicks")
+    driver.answer(driver.batch(), Effects().send(A, BAD))
+
+    run(driver)
+    driver.commit()
+
+    assert [(each.caller, each.topic) for each in letters(driver)] == [(B, "")]
+
+
+@pytest.mark.parametrize("error", [None, InvocationError(A, "t/text", 5, 6, "no")])
+def test_a_batch_that_fails_is_taken_apart_where_the_policy_changes(
+    error: Exception | None,
+) -> None:
+    """So that each message meets its own; the good ones are applied in order, once."""
+    topics = {"clicks": FailurePolicy("drop"), "orders": FailurePolicy("fail")}
+    driver = Driver(rules=rules("park", topic_failure=topics))
+    driver.send(A, "first")
+    batch = driver.batch()
+    for number, topic in enumerate(("orders", "orders", "clicks", "clicks", "clicks", "")):
+        driver.send(A, BAD if number == 4 else str(number), topic=topic)
+    driver.answer(batch)
+
+    requests = run(driver, error)
+
+    assert requests[:3] == [["0", "1", "2", "3", BAD, "5"], ["0", "1"], ["2", "3", BAD, "5"]]
+    assert applied(driver) == ["0", "1", "2", "3", "5"]
+    assert driver.engine.counters.dropped_messages == 1
+    assert driver.engine.is_idle
+
+
+def test_topics_of_the_same_policy_stay_together() -> None:
+    """As messages of none do."""
+    topics = {"clicks": FailurePolicy("drop"), "views": FailurePolicy("drop")}
+    driver = Driver(rules=rules(topic_failure=topics))
+    driver.send(A, "first")
+    batch = driver.batch()
+    for topic in ("clicks", "views"):
+        driver.send(A, topic, topic=topic)
+    driver.answer(batch)
+
+    driver.fail(driver.batch())
+    driver.wait(1000)
+
+    assert [seen.messages for seen in driver.take()] == [["clicks", "views"]]
+
+
+def test_a_message_keeps_its_topic_over_a_restart_and_a_replay() -> None:
+    """And so its policy."""
+    driver = Driver()
+    driver.send(A, BAD, topic="orders")
+    driver.commit()
+
+    successor = driver.restarted()
+    run(successor)
+    successor.commit()
+    [letter] = letters(successor)
+    successor.engine.replay([letter])
+    successor.commit()
+
+    assert letter.topic == "orders"
+    assert [each.topic for each in successor.store.recover().messages] == ["orders"]
+
+
+def test_a_policy_for_an_empty_topic_is_refused() -> None:
+    """It would be one for all messages that have none, and that is said in another way."""
+    with pytest.raises(ConfigurationError, match="topic_failure names an empty topic: give the"):
+        Rules(topic_failure={"": FailurePolicy("drop")})
 
 
 # --- outages --------------------------------------------------------------------------------------

@@ -21,7 +21,7 @@ from statefun.errors import (
     StoreLockedError,
     UnknownFunctionError,
 )
-from statefun.runtime import ManualClock, Runtime
+from statefun.runtime import Backoff, FailurePolicy, ManualClock, Runtime
 from statefun.runtime.memory import MemoryStore
 from statefun.runtime.transport import InProcessTransport
 from statefun.sdk.address import Address
@@ -904,6 +904,35 @@ async def test_an_ingress_delivers_like_send() -> None:
         await runtime.idle()
 
         assert await count_of(runtime, "") == 1
+
+
+async def test_an_ingress_may_say_the_topic_of_a_message(tmp_path: Path) -> None:
+    """The topic's policy is that of the message, and a dead letter tells the topic."""
+    functions = StatefulFunctions()
+
+    @functions.bind("t/fails")
+    async def fail(context: Context, message: Message) -> None:
+        raise ValueError("no")
+
+    ingress, at_once = ListIngress(), Backoff(attempts=1)
+    async with Runtime(
+        functions,
+        data=tmp_path,
+        ingresses=[ingress],
+        failure=FailurePolicy("fail", at_once),
+        topic_failure={
+            "clicks": FailurePolicy("drop", at_once),
+            "orders": FailurePolicy("dead-letter", at_once),
+        },
+    ) as runtime:
+        assert ingress.deliver is not None
+        for topic in ("clicks", "orders"):
+            await ingress.deliver(
+                Address("t/fails", "1"), to("t/fails").argument(), f"key of {topic}", topic
+            )
+        await runtime.idle()
+
+        assert [letter.topic for letter in await runtime.dead_letters()] == ["orders"]
 
 
 async def test_endpoints_are_called_and_closed_in_the_end() -> None:

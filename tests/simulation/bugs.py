@@ -21,6 +21,7 @@ from statefun.runtime.engine import Engine
 from statefun.runtime.expiry import Declaration
 from statefun.runtime.ledger import Ledger
 from statefun.runtime.mailbox import Mailbox
+from statefun.runtime.policy import Rules
 from statefun.runtime.receipts import Receipts
 from statefun.runtime.timers import Timers
 from statefun.sdk.protocol import Result
@@ -403,9 +404,40 @@ _bug("a clock that is set holds up retries", Engine, "clock_set")(_nothing)
 
 @_bug("what cannot get better is tried again", engine_module, "judge")
 def _tried_again(original: Any) -> Any:
-    return lambda policy, trouble, size, most, random: original(
-        policy, trouble, size, most and most + 1, random
+    return lambda policy, trouble, size, alike, most, random: original(
+        policy, trouble, size, alike, most and most + 1, random
     )
+
+
+@_bug("the topic of a message has no say", Rules, "failure_of")
+def _no_say(original: Any) -> Any:
+    return lambda self, typename, _: original(self, typename)
+
+
+@_bug("the first message of a batch decides for all", Engine, "_policy")
+def _decides_for_all(original: Any) -> Any:
+    return lambda self, mailbox: (original(self, mailbox)[0], len(mailbox.taken))
+
+
+@_bug("the topic of a message is forgotten by a restart", Engine, "_recover")
+def _forgotten_topic(original: Any) -> Any:
+    def recover(self: Any, recovered: Any) -> None:
+        messages = tuple(replace(each, topic="") for each in recovered.messages)
+        original(self, replace(recovered, messages=messages))
+
+    return recover
+
+
+@_bug("a dead letter does not say its topic", Ledger, "dead_letter")
+def _topicless(original: Any) -> Any:
+    return lambda self, letter_id, letter: original(
+        self, letter_id, letter and replace(letter, topic="")
+    )
+
+
+@_bug("a dead letter that is sent again has lost its topic", Engine, "replay")
+def _lost_topic(original: Any) -> Any:
+    return lambda self, letters: original(self, [replace(each, topic="") for each in letters])
 
 
 @_bug("an attempt without a connection counts", setbacks_module, "is_counted")

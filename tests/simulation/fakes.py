@@ -259,12 +259,19 @@ class Witness:
         return getattr(self._engine, name)
 
     def deliver(
-        self, target: Address, argument: bytes, ticket: object, *, key: str = "", now_ms: int = 0
+        self,
+        target: Address,
+        argument: bytes,
+        ticket: object,
+        *,
+        key: str = "",
+        topic: str = "",
+        now_ms: int = 0,
     ) -> None:
         process = self._process
         answer = self._simulation.answer(process, target, argument, key, now_ms)
         try:
-            self._engine.deliver(target, argument, ticket, key=key, now_ms=now_ms)
+            self._engine.deliver(target, argument, ticket, key=key, topic=topic, now_ms=now_ms)
         except StatefunError as error:
             if process.is_alive:
                 self._simulation.turned_away(process, target, argument, answer, error)

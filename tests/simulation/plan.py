@@ -6,7 +6,7 @@ the same seed, so taking one thing out of a plan leaves the rest as it was.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from random import Random
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 from zlib import crc32
@@ -78,6 +78,9 @@ _TOKENS = ("", "x", "x", "y")
 _VALUES = ("plain", "written", "used")
 _MOST_MESSAGES = 60
 _OUTCOMES: tuple[Outcome, ...] = (*("dead-letter", "park") * 2, "drop", "fail")
+_ENDING: tuple[Outcome, ...] = ("dead-letter", "drop")
+"""These let an address go on without the message."""
+_TOPICS = ("p", "q", "r")
 _HEAVY = 40
 """Bytes that are added to what is to be too long for some limits."""
 
@@ -204,6 +207,8 @@ class Plan:
         commit_ms: How long a commit takes, at most.
         is_blocking: Whether commits happen beside the event loop.
         then: What becomes of a message that used up its attempts, by function.
+        topics: The topics of ingresses, and what becomes of such a message from there.
+        origins: The topics of those messages from outside that have one.
         isolate_after: After so many failures a batch is taken apart.
         limits: How much there may be of anything.
         letters: How long dead letters are kept.
@@ -233,6 +238,8 @@ class Plan:
     receipts: Retention
     edits: tuple[Edit, ...]
     deployments: tuple[Deployment, ...]
+    topics: Mapping[str, Outcome] = field(default_factory=dict)
+    origins: Mapping[str, str] = field(default_factory=dict)
 
     def draw(self, *key: object) -> float:
         """A number from 0 up to 1 for a key; always the same."""
@@ -243,6 +250,18 @@ class Plan:
     def pick(self, most_ms: int, *key: object) -> int:
         """A duration for a key, in steps of 10 ms so that things coincide; often none."""
         return max(0, int((self.draw(*key) * 2 - 1) * (most_ms // 10 + 1))) * 10
+
+    def is_local(self, arrival: Arrival) -> bool:
+        """Whether a message is sent from the process itself."""
+        return not arrival.key and self.draw("local", arrival.message) < 0.5
+
+    def origin(self, message: str) -> str:
+        """The topic that a message came from, empty for none."""
+        return self.origins.get(message, "")
+
+    def fate(self, typename: str, message: str) -> Outcome:
+        """What becomes of a message to a function that used up its attempts."""
+        return self.topics.get(self.origin(message)) or self.then[typename]
 
     def deployment(self, number: int) -> Deployment:
         """What a process knows of the functions; the first is 0."""
@@ -312,7 +331,7 @@ def plan_of(seed: int) -> Plan:
     arrivals = tuple(_arrival(chance, targets, writer, keyed) for _ in range(chance.randint(2, 14)))
     is_blocking = chance.random() < 0.85
     outages = _outages(chance) if is_blocking else ()
-    return Plan(
+    plan = Plan(
         seed,
         functions,
         writer.programs,
@@ -336,6 +355,20 @@ def plan_of(seed: int) -> Plan:
         _edits(chance),
         _deployments(chance, functions),
     )
+    return _with_topics(plan) if chance.random() < 0.4 else plan
+
+
+def _with_topics(plan: Plan) -> Plan:
+    """Let most messages from outside come from topics; none that can never succeed for ever."""
+    chance = Random(plan.seed)
+    topics = {topic: chance.choice(_OUTCOMES) for topic in _TOPICS}
+    ending = [topic for topic, fate in topics.items() if fate in _ENDING]
+    origins = {}
+    for arrival in plan.arrivals:
+        possible = ending if plan.then[arrival.target.typename] in _ENDING else _TOPICS
+        if possible and not plan.is_local(arrival) and chance.random() < 0.8:
+            origins[arrival.message] = chance.choice(possible)
+    return replace(plan, topics=topics, origins=origins)
 
 
 def _policies(chance: Random) -> dict[str, Outcome]:
@@ -364,7 +397,7 @@ class _Writer:
         self._careless = 0.7 if chance.random() < 0.4 else 0
         self._wrong = chance.choice((0, 0, 0, 0.1))
         self._heavy = chance.choice((0, 0, 0.1, 0.4))
-        self._hopeless = [each for each, fate in then.items() if fate in ("dead-letter", "drop")]
+        self._hopeless = [each for each, fate in then.items() if fate in _ENDING]
         self._count = 0
 
     def write(self, target: Address, depth: int = 0, sender: Address | None = None) -> str:

@@ -235,15 +235,14 @@ class Process:
     async def _send(self, arrival: Arrival) -> None:
         simulation, argument = self.simulation, argument_of(arrival.message)
         try:
-            if arrival.key:
-                if simulation.is_forgotten(arrival):
-                    return
-                await self._dispatcher.deliver(arrival.target, argument, arrival.key)
-            elif simulation.plan.draw("local", arrival.message) < 0.5:
+            if arrival.key and simulation.is_forgotten(arrival):
+                return
+            if simulation.plan.is_local(arrival):
                 self.lines.setdefault(arrival.target, []).append(arrival.message)
                 await self._dispatcher.send(arrival.target, argument)
             else:
-                await self._dispatcher.deliver(arrival.target, argument)
+                topic = simulation.plan.origin(arrival.message)
+                await self._dispatcher.deliver(arrival.target, argument, arrival.key, topic)
         except StatefunError as error:
             if self.is_alive:
                 self.simulation.refused(self, arrival, error)
@@ -391,6 +390,10 @@ class Simulation:
             plan.limits,
             plan.letters,
             plan.receipts,
+            topic_failure={
+                topic: FailurePolicy(then, _POLICY, plan.isolate_after)
+                for topic, then in plan.topics.items()
+            },
         )
         self.model = Model(plan.letters, plan.receipts)
         self._trace: list[tuple[int, str, tuple[object, ...]]] = []
@@ -904,7 +907,8 @@ class Simulation:
         self.note("%s fails: %s", batch.address, setback.error)
         address, fate = batch.address, setback.verdict.then
         trouble = process.trouble.setdefault(address, Trouble())
-        expected = self._fate(trouble, setback, len(batch.messages), worth)
+        names = [name for name, _ in read_request(batch.request).messages]
+        expected = self._fate(trouble, setback, names, worth)
         if trouble.first_ms is None and trouble.attempts:
             trouble.first_ms = now_ms
         if fate != expected:
@@ -927,7 +931,9 @@ class Simulation:
                 self._go_on(process, address, 1)
             self.model.happen(GivenUp(address, fate, batch.messages[0], *facts))
 
-    def _fate(self, trouble: Trouble, setback: Setback, size: int, worth: int | None) -> str:
+    def _fate(
+        self, trouble: Trouble, setback: Setback, names: Sequence[str], worth: int | None
+    ) -> str:
         """What has to become of a batch that failed."""
         error = setback.error
         if isinstance(error, TransportError) and not error.connected:
@@ -937,9 +943,11 @@ class Simulation:
         if worth is None:
             may_begin_to_exist = isinstance(error, UnknownEgressError)
             worth = 1 if is_final and not may_begin_to_exist else _POLICY.attempts
-        then = self.plan.then[setback.address.typename]
+        then, *others = {self.plan.fate(setback.address.typename, name) for name in names}
+        if others:
+            return "isolate"
         is_over = trouble.attempts >= worth
-        if size == 1 or then == "fail":
+        if len(names) == 1 or then == "fail":
             return then if is_over else "retry"
         return "isolate" if is_over or trouble.attempts >= self.plan.isolate_after else "retry"
 
@@ -1149,12 +1157,15 @@ class Simulation:
             for each in recovered.parked
         }
         receipts = {key: each.taken_ms for key, each in recovered.receipts.items()}
+        topics = {name_of(each.argument): each.topic for each in recovered.messages}
+        topics |= {name_of(each.argument): each.topic for each in self.kept.dead_letters()}
         for what, stored, expected in (
             ("messages", queues, {at: list(queue) for at, queue in world.queues.items() if queue}),
             ("timers", alarms, [(each[0], *each[2:]) for each in sorted(world.alarms)]),
             ("records", [name_of(each.argument) for each in recovered.egress], [*world.records]),
             ("parked addresses", parked, world.parked),
             ("dead letters", letters, world.letters),
+            ("topics", topics, {name: self.plan.origin(name) for name in topics}),
             (
                 "idempotency keys",
                 receipts,
