@@ -6,6 +6,7 @@ import asyncio
 import json
 import subprocess
 import sys
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,6 +15,10 @@ from statefun import Context, IntType, Message, StatefulFunctions, ValueSpec, me
 from statefun.errors import ConfigurationError
 from statefun.runtime import Backoff, FailurePolicy, Runtime, edits
 from statefun.runtime.control import make_edit
+from statefun.runtime.records import DeadLetter, Delta, Parking, PendingMessage
+from statefun.runtime.sqlite import SqliteStore
+from statefun.sdk.address import Address
+from statefun.sdk.messages import encode_typed_value
 from tests.cli.process import Outcome, Server, statefun
 
 if TYPE_CHECKING:
@@ -76,6 +81,29 @@ def test_a_number_beyond_all_ids_is_no_id(arguments: tuple[str, ...], folder: Pa
     assert (outcome.code, outcome.out) == (2, "")
     assert outcome.err.startswith(f"{command}: argument ID: ")
     assert "is no id: write a number that 'list' shows" in outcome.err
+
+
+def test_the_topic_of_a_message_is_shown_if_it_has_one(folder: Path) -> None:
+    """With a dead letter, and with the message for which an address is parked."""
+    target, argument = Address("t/fail", "2"), encode_typed_value("t/text", b"it")
+    letter = DeadLetter(50, target, None, argument, "no", 1, 5, 5, "orders")
+    with closing(SqliteStore(folder / ".statefun")) as store:
+        store.commit(
+            Delta(
+                60,
+                messages=(PendingMessage(None, argument, target, 51, "orders"),),
+                dead_letters={50: letter},
+                parked={target: Parking(target, "no", 1, 5, 5)},
+            )
+        )
+
+    without, letter_shown = json.loads(statefun("dead-letters", "list", "--json", cwd=folder).out)
+    [parked] = json.loads(statefun("parked", "list", "--json", cwd=folder).out)
+    lines = statefun("dead-letters", "show", "50", cwd=folder).out.splitlines()
+
+    assert "topic" not in without
+    assert (letter_shown["topic"], parked["topic"]) == ("orders", "orders")
+    assert "topic: orders" in lines
 
 
 def test_a_value_without_a_name_is_not_set(folder: Path) -> None:
