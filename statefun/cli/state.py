@@ -36,8 +36,9 @@ def add(commands: Any, *parents: ArgumentParser) -> None:
     """Add the command."""
     text = "look at state and edit it, whether the runtime is running or not"
     actions = Actions(commands, "state", text, parents)
-    list_parser = actions.add("list", run_list, "the ids of a function that have state")
-    list_parser.add_argument("typename", type=parse_type, metavar="NS/TYPE")
+    text = "the ids of a function that have state, or the functions that have any"
+    list_parser = actions.add("list", run_list, text)
+    list_parser.add_argument("typename", nargs="?", type=parse_type, metavar="NS/TYPE")
     get_parser = actions.add("get", run_get, "the values of an address")
     add_address(get_parser)
     get_parser.add_argument(
@@ -70,22 +71,28 @@ def _parse_name(text: str) -> str:
 
 
 def run_list(arguments: Namespace) -> int:
-    """Print the ids, ordered."""
-    now_ms = SystemClock().now_ms()
+    """Print the ids of a function, or the functions, ordered."""
     with closing(SqliteReader(arguments.data)) as reader:
-        ids = [
-            address.id
-            for address in reader.addresses(arguments.typename)
-            if visible_values(reader.load(address), now_ms)
-        ]
+        if arguments.typename is None:
+            found, absence = list(reader.typenames()), "no function has values"
+        else:
+            found = _ids(reader, arguments.typename)
+            absence = f"no id of {arguments.typename} has values"
     if arguments.json:
-        say_json(ids)
+        say_json(found)
         return 0
-    if not ids:
-        _note_absence(f"no id of {arguments.typename} has values", arguments.data)
-    for each in ids:
+    if not found:
+        _note_absence(absence, arguments.data)
+    for each in found:
         say(show_name(each))
     return 0
+
+
+def _ids(reader: SqliteReader, typename: str) -> list[str]:
+    """The ids of a function that have values which have not expired."""
+    now_ms = SystemClock().now_ms()
+    addresses = reader.addresses(typename)
+    return [each.id for each in addresses if visible_values(reader.load(each), now_ms)]
 
 
 def run_get(arguments: Namespace) -> int:

@@ -80,6 +80,10 @@ class MemoryStore:
         ids = sorted(address.id for address in self._values if address.typename == typename)
         return (Address(typename, each) for each in ids)
 
+    def typenames(self) -> Iterator[str]:
+        """The functions that have a value at some address, ordered."""
+        return iter(sorted({address.typename for address in self._values}))
+
     def timers(self) -> Iterator[Timer]:
         """The delayed messages waiting, in the order in which they fire."""
         return iter(sorted(self._timers.values(), key=lambda timer: (timer.due_ms, timer.seq)))

@@ -127,6 +127,14 @@ class SqliteReader:
         )
         return (Address(typename, row[0]) for row in rows)
 
+    def typenames(self) -> Iterator[str]:
+        """The functions that have a value at some address, ordered."""
+        following = "SELECT typename FROM state WHERE typename > ? ORDER BY typename LIMIT 1"
+        latest = ""
+        while row := next(self._rows(following, (latest,)), None):
+            latest = row[0]
+            yield latest
+
     def timers(self) -> Iterator[Timer]:
         """The delayed messages waiting, in the order in which they fire."""
         for seq, due_ms, sender, sender_id, target, target_id, argument, token in self._rows(
@@ -260,6 +268,7 @@ class SqliteStore:
             self._opened = opened.pop_all()
         self.load = reader.load
         self.addresses = reader.addresses
+        self.typenames = reader.typenames
         self.timers = reader.timers
         self.dead_letters = reader.dead_letters
         self.dead_letter = reader.dead_letter

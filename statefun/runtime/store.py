@@ -39,6 +39,10 @@ class Reader(Protocol):
         """The addresses of a function that have a value, ordered by id."""
         ...
 
+    def typenames(self) -> Iterator[str]:
+        """The functions that have a value at some address, ordered."""
+        ...
+
     def timers(self) -> Iterator[Timer]:
         """The delayed messages waiting, in the order in which they fire."""
         ...

@@ -128,6 +128,17 @@ def test_names_and_ids_that_are_no_plain_words_are_quoted(folder: Path) -> None:
     assert deleted == Outcome(0, "deleted 'a, b\\x1b', café\n", "")
 
 
+def test_the_functions_that_have_values_are_listed(folder: Path) -> None:
+    """Without knowing the name of any."""
+    before = statefun("state", "list", cwd=folder)
+    assert statefun("state", "set", "t/fail", "1", "count", "5", cwd=folder).code == 0
+
+    assert statefun("state", "list", cwd=folder) == Outcome(0, "t/fail\n", "")
+    assert json.loads(statefun("state", "list", "--json", cwd=folder).out) == ["t/fail"]
+    assert (before.code, before.out) == (0, "")
+    assert before.err.startswith("statefun state: no function has values in .statefun. Check the")
+
+
 def test_where_there_are_no_values_a_reader_is_told_so(folder: Path) -> None:
     """Nothing on stdout is right for a script, and no answer for a reader."""
     known, unknown = ("t/fail", "1"), ("t/fial", "1")

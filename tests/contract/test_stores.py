@@ -177,6 +177,16 @@ def test_the_messages_of_an_address_are_those_that_wait_for_it(kept: Kept) -> No
     assert list(kept.reopened().messages(A)) == [message(2, A, B), message(3)]
 
 
+def test_the_functions_with_values_are_listed_in_the_order_of_their_names(kept: Kept) -> None:
+    """Each once; not those whose values were removed."""
+    names = ("t/b", "ä/\0🌍", "t/a", "t/gone")
+    values = {(Address(each, number), "n"): ENTRY for each in names for number in "12"}
+    kept.store.commit(Delta(1, values))
+    kept.store.commit(Delta(1, {key: None for key in values if key[0].typename == "t/gone"}))
+
+    assert list(kept.reopened().typenames()) == ["t/a", "t/b", "ä/\0🌍"]
+
+
 def test_what_is_gone_is_gone_after_reopening(kept: Kept) -> None:
     """Removing is part of a delta like adding."""
     kept.store.commit(

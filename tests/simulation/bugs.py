@@ -366,6 +366,17 @@ def _one_too_many(original: Any) -> Any:
     return next_batch
 
 
+@_bug("what is done counts as waiting for ever", Engine, "_finish")
+def _counts_for_ever(original: Any) -> Any:
+    def finish(self: Any, mailbox: Any) -> Any:
+        waiting = self._waiting_bytes
+        finished = original(self, mailbox)
+        self._waiting_bytes = waiting
+        return finished
+
+    return finish
+
+
 _bug("what is too long is sent and stored", replies_module, "_check_sizes")(_nothing)
 _bug("dead letters are kept for ever", Engine, "_expire_dead_letters")(_nothing)
 

@@ -37,7 +37,7 @@ from statefun.runtime.directory import FunctionDirectory
 from statefun.runtime.dispatcher import Dispatcher
 from statefun.runtime.engine import Engine
 from statefun.runtime.memory import MemoryStore
-from statefun.runtime.policy import FailurePolicy, Rules
+from statefun.runtime.policy import WAITING_BYTES, FailurePolicy, Rules
 from statefun.runtime.retry import Backoff
 from statefun.sdk.address import Address
 from tests.simulation.fakes import FakeClock, FakeEgress, FakeEndpoint, FakeStore, Witness
@@ -1070,8 +1070,11 @@ class Simulation:
         engine, world = process.engine, self.model.world
         busy = [at for at, queue in world.queues.items() if queue and at not in world.parked]
         known = [engine.waiting_timers, engine.dead_letters, engine.parked_addresses]
-        known += [engine.busy_addresses, engine.is_idle]
-        expected = [len(world.alarms), len(world.letters), len(world.parked), len(busy), not busy]
+        known += [engine.busy_addresses, engine.is_idle, engine._waiting_bytes]
+        waiting = [each.message for queue in world.queues.values() for each in queue]
+        size = sum(WAITING_BYTES + size_of(each) for each in waiting)
+        expected = [len(world.alarms), len(world.letters), len(world.parked)]
+        expected += [len(busy), not busy, size]
         if known != expected:
             self._break("the engine knows what there is", f"{known} instead of {expected}")
         for address, values in world.values.items():
