@@ -65,11 +65,15 @@ class Server:
         )
         self.ready = ""
 
-    def wait_until_ready(self) -> Self:
+    def has_said_ready(self) -> bool:
+        """Wait until it says that it is ready, or ends without having said it."""
         assert self._process.stdout is not None
         readable, _, _ = select.select([self._process.stdout], [], [], PATIENCE_S)
         self.ready = self._process.stdout.readline().decode().rstrip() if readable else ""
-        if not self.ready:
+        return bool(self.ready)
+
+    def wait_until_ready(self) -> Self:
+        if not self.has_said_ready():
             errors = self.errors()
             self.close()
             raise AssertionError(f"it did not get ready; stderr: {errors}")

@@ -360,14 +360,13 @@ def test_memory_leaves_nothing_behind(folder: Path) -> None:
 
 def test_functions_alone_need_no_module_file(folder: Path) -> None:
     """Without a file there is an ingress on the port that `send` uses, if that port is free."""
-    arguments = ("run", "--functions", "ledger:functions")
-    if can_connect(8090):
-        assert "cannot listen on 127.0.0.1:8090" in statefun(*arguments, cwd=folder).err
-        return
-
-    with Server(*arguments, cwd=folder) as server:
+    server = Server("run", "--functions", "ledger:functions", cwd=folder)
+    if server.has_said_ready():
         assert statefun("send", "com.example/account", "a", "x", cwd=folder).code == 0
         assert server.stop() == 0
+    else:
+        assert "cannot listen on 127.0.0.1:8090" in server.errors()
+    server.close()
 
 
 def test_a_remote_endpoint_is_called_and_waited_for(folder: Path) -> None:
