@@ -47,7 +47,10 @@ spec:
   id: k/out
   awsRegion: {{type: custom-endpoint, endpoint: "{cloud}", id: us-east-1}}
   awsCredentials: {{type: basic, accessKeyId: test, secretAccessKey: test}}
-  clientConfigProperties: [{{VerifyCertificate: "false"}}, {{MetricsLevel: none}}]
+  clientConfigProperties:
+    - {{VerifyCertificate: "false"}}
+    - {{MetricsLevel: none}}
+    - {{AggregationEnabled: "false"}}  # or records that go out together may become one
 """
 
 
