@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections import OrderedDict, deque
 from functools import lru_cache
 from heapq import heappop, heappush
-from itertools import islice, takewhile
+from itertools import count, islice
 from typing import TYPE_CHECKING, Any
 
 from statefun.errors import (
@@ -50,7 +50,6 @@ from statefun.sdk.protocol import Cancellation, Incomplete, decode_reply, encode
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from statefun.runtime.policy import FailurePolicy
     from statefun.runtime.records import Delta, Released, StoredEntry
     from statefun.runtime.replies import EgressChecks, KnownFunctions
     from statefun.sdk.address import Address
@@ -105,6 +104,7 @@ class Engine:
         self._ready: deque[Mailbox] = deque()  # those whose batch is to be sent
         self._loads: list[Address] = []
         self._retries: list[tuple[int, int, Mailbox]] = []  # heap of (ready at, tie break, whose)
+        self._ties = count()
         self._setbacks: list[Setback] = []
         self._timers = Timers()
         self._ledger = Ledger()
@@ -149,11 +149,14 @@ class Engine:
 
         Raises:
             UnknownFunctionError: If there is no such function; nothing is kept.
-            InvalidMessageError: If the id cannot be written as UTF-8, the message is too long, or
-                the key was used for another message; nothing is kept.
+            InvalidMessageError: If the id, the key or the topic cannot be written as UTF-8, the
+                message is too long, or the key was used for another message; nothing is kept.
             AddressBusyError: If too much waits for the address, or for all; nothing is kept.
         """
         self.check(target, argument)
+        for what, text in (("key", key), ("topic", topic)):
+            if text:
+                _check_text(f"the {what}", text, target)
         if not (key and self._receipts.is_repeat((target, key), argument, now_ms)):
             self._take_in(target, argument, key, topic, now_ms)
         else:
@@ -187,12 +190,7 @@ class Engine:
         """Refuse a message from an ingress that could never be taken in; see `deliver`."""
         if not self._functions.knows(target.typename):
             raise UnknownFunctionError(target.typename, self._functions.typenames)
-        try:
-            target.id.encode()
-        except UnicodeEncodeError as error:
-            raise InvalidMessageError(
-                f"the id {target.id!r} of {target.typename} cannot be written as UTF-8: {error}"
-            ) from error
+        _check_text("the id", target.id, target)
         longest = self._limits_of(target.typename).max_message_bytes
         if len(argument) > longest:
             raise MessageTooLargeError(
@@ -436,7 +434,7 @@ class Engine:
 
     def _batch(self, mailbox: Mailbox, declared: Declarations, now_ms: int) -> Batch:
         """The next attempt of a mailbox's messages."""
-        messages = mailbox.taken or []
+        messages = mailbox.messages
         state = self._read(mailbox, declared, now_ms)
         batch = mailbox.batch = Batch(
             mailbox.address,
@@ -479,19 +477,20 @@ class Engine:
         if trouble is None:
             trouble = mailbox.trouble = Trouble()
         trouble.count(error, now_ms)
-        policy, alike = self._policy(mailbox)
-        size = len(mailbox.taken or ())
-        verdict = judge(policy, trouble, size, alike, most, self._random)
+        rules, typename, size = self._rules, mailbox.address.typename, len(mailbox.messages)
+        topics = list(dict.fromkeys(message.topic for message in mailbox.messages))
+        policy, *others = [rules.failure_of(typename, topic) for topic in topics]
+        is_mixed = any(other != policy for other in others)
+        verdict = judge(policy, trouble, size, most, self._random, is_mixed=is_mixed)
+        topic = topics[0] if topics[0] in rules.topic_failure else ""
         self.counters.failed_attempts += 1
-        self._setbacks.append(Setback(mailbox.address, error, trouble.attempts, verdict))
+        self._setbacks.append(Setback(mailbox.address, error, trouble.attempts, verdict, topic))
         match verdict.then:
             case "retry":
-                entry = (now_ms + verdict.delay_ms, self.counters.failed_attempts, mailbox)
+                entry = (now_ms + verdict.delay_ms, next(self._ties), mailbox)
                 heappush(self._retries, entry)
             case "isolate":
-                trouble.attempts -= 1  # whose failure it was is not known
-                trouble.attempts_before = trouble.attempts
-                mailbox.take_apart(cut(error, size, alike))
+                mailbox.take_apart(cut(error, size))
                 self._ready.append(mailbox)
             case "park":
                 self._park(mailbox, trouble, error, now_ms)
@@ -500,19 +499,11 @@ class Engine:
             case "fail":
                 pass  # nothing more is done for this address; whoever reads the setback stops
 
-    def _policy(self, mailbox: Mailbox) -> tuple[FailurePolicy, int]:
-        """The policy of the first message of a batch, and how many from it on have the same."""
-        messages, of = mailbox.taken or [], self._rules.failure_of
-        typename, topic = mailbox.address.typename, messages[0].topic
-        policy = of(typename, topic)
-        alike = takewhile(lambda m: m.topic == topic or of(typename, m.topic) == policy, messages)
-        return policy, sum(1 for _ in alike)
-
     def _give_up(
         self, mailbox: Mailbox, trouble: Trouble, error: Exception, now_ms: int, *, is_kept: bool
     ) -> None:
         """Go on without the only message of the batch."""
-        first_failed_ms, attempts = trouble.first_failed_ms, trouble.attempts
+        failure = _failure(trouble, error, now_ms)
         [message] = self._finish(mailbox)
         if not is_kept:
             self.counters.dropped_messages += 1
@@ -520,14 +511,8 @@ class Engine:
         self.counters.dead_letters += 1
         self._dead_letters[message.seq] = now_ms
         letter = DeadLetter(
-            message.seq,
-            message.target,
-            message.caller,
-            message.argument,
-            _reason(error),
-            attempts,
-            now_ms if first_failed_ms is None else first_failed_ms,
-            now_ms,
+            *(message.seq, message.target, message.caller, message.argument),
+            *failure,
             message.topic,
         )
         self._ledger.dead_letter(message.seq, letter)
@@ -535,9 +520,7 @@ class Engine:
 
     def _park(self, mailbox: Mailbox, trouble: Trouble, error: Exception, now_ms: int) -> None:
         """Hold an address with everything that waits for it."""
-        first_failed_ms = now_ms if trouble.first_failed_ms is None else trouble.first_failed_ms
-        reason = _reason(error)
-        parking = Parking(mailbox.address, reason, trouble.attempts, first_failed_ms, now_ms)
+        parking = Parking(mailbox.address, *_failure(trouble, error, now_ms))
         trouble.parking = parking
         self.counters.parkings += 1
         self._parked += 1
@@ -747,7 +730,18 @@ class Engine:
             self._ledger.timer_went(timer.seq)
 
 
-def _reason(error: Exception) -> str:
-    """What is kept of an error."""
+def _check_text(what: str, text: str, target: Address) -> None:
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise InvalidMessageError(
+            f"{what} {text!r} of a message to {target.typename} cannot be written as UTF-8: {error}"
+        ) from error
+
+
+def _failure(trouble: Trouble, error: Exception, now_ms: int) -> tuple[str, int, int, int]:
+    """What is kept of a failure: why, after how many attempts, when it was first, and last."""
+    assert trouble.first_failed_ms is not None, "no attempt failed"  # noqa: S101 - our invariant
     sentence = (str(error) or type(error).__name__)[:_REASON_LENGTH]
-    return sentence.encode(errors="backslashreplace").decode()
+    reason = sentence.encode(errors="backslashreplace").decode()
+    return reason, trouble.attempts, trouble.first_failed_ms, now_ms

@@ -89,6 +89,12 @@ class Mailbox:
         return self.trouble is not None and self.trouble.parking is not None
 
     @property
+    def messages(self) -> list[PendingMessage]:
+        """The messages of the current batch, of which there must be one."""
+        assert self.taken is not None, "there is no batch"  # noqa: S101 - our own invariant
+        return self.taken
+
+    @property
     def is_full(self) -> bool:
         """Whether it takes no more from outside."""
         limits = self.limits
@@ -109,10 +115,9 @@ class Mailbox:
 
     def take_apart(self, size: int) -> None:
         """Let the current batch be its first `size` messages, and the rest follow as a part."""
-        assert self.taken is not None, "there is no batch"  # noqa: S101 - our own invariant
-        assert self.trouble is not None, "nothing failed"  # noqa: S101 - the same
-        self.taken, rest = self.taken[:size], self.taken[size:]
-        self.trouble.parts.appendleft(rest)
+        assert self.trouble is not None, "nothing failed"  # noqa: S101 - our own invariant
+        self.taken, rest = self.messages[:size], self.messages[size:]
+        self.trouble.set_aside(rest)
         self.asked = 0
 
     def advance(self) -> list[PendingMessage]:
@@ -121,14 +126,13 @@ class Mailbox:
         The next one is the next part of a batch that was taken apart, or else all that waits, as
         far as the limits go.
         """
-        finished = self.taken or []
+        finished = self.messages
         self.batch = None
         self.asked = 0
         self.count -= len(finished)
         self.size -= sum(len(message.argument) for message in finished)
         if self.trouble is not None and self.trouble.parts:
-            self.taken = self.trouble.parts.popleft()
-            self.trouble.begin_part()
+            self.taken = self.trouble.next_part()
         else:
             self.trouble = None
             self.taken = self._next_batch()

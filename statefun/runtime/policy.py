@@ -6,6 +6,7 @@ by the typename of the function that a message is for.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias, TypeVar
 
@@ -13,7 +14,7 @@ from statefun.errors import ConfigurationError
 from statefun.runtime.retry import Backoff, RetryPolicy
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
 __all__ = [
     "OUTCOMES",
@@ -131,14 +132,32 @@ def choose(typename: str, given: T | Mapping[str, T] | None) -> T | None:
     Returns:
         None if there is none.
     """
-    if given is None or not hasattr(given, "get"):
-        return given  # a mapping has `get`, and no rule has
+    if not isinstance(given, Mapping):
+        return given
     namespace = typename.rpartition("/")[0]
     for pattern in (typename, f"{namespace}/*", "*"):
         found: T | None = given.get(pattern)
         if found is not None:
             return found
     return None
+
+
+def _check_rules(name: str, given: object, kind: type) -> None:
+    """Refuse what is neither a rule, nor rules by functions, nor None."""
+    if isinstance(given, Mapping):
+        for pattern, rule in given.items():
+            if pattern != "*" and "/" not in pattern:
+                raise ConfigurationError(
+                    f"{name} names {pattern!r}: write 'namespace/name', 'namespace/*' or '*'"
+                )
+            _check_rule(f"{name}[{pattern!r}]", rule, kind)
+    elif given is not None:
+        _check_rule(name, given, kind)
+
+
+def _check_rule(name: str, rule: object, kind: type) -> None:
+    if not isinstance(rule, kind):
+        raise ConfigurationError(f"{name} is {rule!r}: give a {kind.__name__}(...)")
 
 
 def _nothing(typename: str) -> None:
@@ -176,11 +195,20 @@ class Rules:
             raise ConfigurationError(
                 f"max_waiting_bytes is {self.max_waiting_bytes}: write 1 or more"
             )
-        if "" in self.topic_failure:
+        _check_rules("failure", self.failure, FailurePolicy)
+        _check_rules("limits", self.limits, Limits)
+        if not isinstance(self.topic_failure, Mapping):
             raise ConfigurationError(
-                "topic_failure names an empty topic: give the policy of messages without a topic "
-                "as failure={'*': ...}"
+                f"topic_failure is {self.topic_failure!r}: give a FailurePolicy for each topic, "
+                "{'orders': FailurePolicy(...)}"
             )
+        for topic, policy in self.topic_failure.items():
+            if topic in ("", "*"):
+                raise ConfigurationError(
+                    f"topic_failure names the topic {topic!r}: name each topic; the policy of "
+                    "all other messages is failure={'*': ...}"
+                )
+            _check_rule(f"topic_failure[{topic!r}]", policy, FailurePolicy)
 
     def failure_of(self, typename: str, topic: str = "") -> FailurePolicy:
         """The policy for a message to a function, from a topic if there is one."""

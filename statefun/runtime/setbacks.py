@@ -1,8 +1,8 @@
 """Setbacks: what becomes of a batch that failed.
 
 Law: the decision is made in `judge` and nowhere else. A message is given up only when it failed
-alone; whatever failed in company is tried in smaller company first, in the same order, and
-never in company of messages with another policy. What was tried without a connection was not tried.
+alone; whatever failed in company is tried in smaller company first, in the same order, and at once
+if the company has several policies. What was tried without a connection was not tried.
 """
 
 from __future__ import annotations
@@ -43,16 +43,15 @@ class Trouble:
     Attributes:
         attempts: How many attempts with the current batch have failed.
         misses: How often in a row since then no connection could be made.
-        attempts_before: How many had failed when the batch was taken apart; each part begins there.
-        parts: The parts that follow the current batch, before anything else that waits.
+        parts: The parts that follow the current batch, before anything else that waits; each with
+            the attempts that had failed when it was set aside.
         first_failed_ms: When the first counted attempt failed, None if none has.
         parking: Why the address is held, None if it is not.
     """
 
     attempts: int = 0
     misses: int = 0
-    attempts_before: int = 0
-    parts: deque[list[PendingMessage]] = field(default_factory=deque)
+    parts: deque[tuple[list[PendingMessage], int]] = field(default_factory=deque)
     first_failed_ms: int | None = None
     parking: Parking | None = None
 
@@ -66,13 +65,21 @@ class Trouble:
         if self.first_failed_ms is None:
             self.first_failed_ms = now_ms
 
-    def begin_part(self) -> None:
-        """The next part has its own attempts."""
-        self.attempts, self.misses = self.attempts_before, 0
+    def set_aside(self, part: list[PendingMessage]) -> None:
+        """Let a part follow. Whose failure the last attempt was is not known: it is nobody's."""
+        self.attempts -= 1
+        self.parts.appendleft((part, self.attempts))
+
+    def next_part(self) -> list[PendingMessage]:
+        """Begin with the next part."""
+        part, self.attempts = self.parts.popleft()
+        self.misses = 0
+        return part
 
     def begin_anew(self) -> None:
         """Forget the failures and go on with the same parts: somebody said so."""
-        self.attempts = self.attempts_before = self.misses = 0
+        self.attempts = self.misses = 0
+        self.parts = deque((part, 0) for part, _ in self.parts)
         self.first_failed_ms = self.parking = None
 
 
@@ -101,12 +108,14 @@ class Setback:
         error: Why.
         attempts: How many attempts have failed by now, not counting those without a connection.
         verdict: What happens next.
+        topic: The topic whose policy that was, empty if it was that of the function.
     """
 
     address: Address
     error: Exception
     attempts: int
     verdict: Verdict
+    topic: str = ""
 
 
 def is_counted(error: Exception) -> bool:
@@ -123,9 +132,10 @@ def judge(
     policy: FailurePolicy,
     trouble: Trouble,
     size: int,
-    alike: int,
     most: int | None,
     random: Callable[[], float],
+    *,
+    is_mixed: bool = False,
 ) -> Verdict:
     """Decide about a batch that failed.
 
@@ -133,15 +143,15 @@ def judge(
         policy: The policy of its first message.
         trouble: The failures, with the last one counted.
         size: How many messages the batch has.
-        alike: How many of them, from the first on, have that policy.
         most: How many attempts are worth while after this error, None for any number.
         random: Gives a number from 0 up to 1.
+        is_mixed: Whether another message of it has another policy.
     """
     if trouble.misses:
         delay_ms = policy.retry.delay_ms(trouble.misses, random)
         waits_ms = policy.retry.longest_ms if delay_ms is None else delay_ms
         return Verdict("retry", waits_ms, is_counted=False)
-    if alike < size:
+    if is_mixed:
         return Verdict("isolate")
     is_hopeless = most is not None and trouble.attempts >= most
     delay_ms = None if is_hopeless else policy.retry.delay_ms(trouble.attempts, random)
@@ -153,12 +163,11 @@ def judge(
     return Verdict("retry", delay_ms or 0)
 
 
-def cut(error: Exception, size: int, alike: int) -> int:
+def cut(error: Exception, size: int) -> int:
     """How many messages of a batch of `size` to try first, to find the one that fails.
 
-    All before it, if the error says which one it is; half of them if it does not. At most those
-    that are `alike` in their policy.
+    All before it, if the error says which one it is; half of them if it does not.
     """
     if isinstance(error, InvocationError) and error.batch_size == size:
-        return min(alike, max(1, error.position - 1))
-    return min(alike, size // 2)
+        return max(1, error.position - 1)
+    return size // 2

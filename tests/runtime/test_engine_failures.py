@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import random
-from typing import Any
+import re
+from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
 
 from statefun.errors import (
     ConfigurationError,
+    InvalidMessageError,
     InvocationError,
     ReplyTooLargeError,
     TransportError,
@@ -19,6 +21,9 @@ from statefun.runtime.records import DeadLetter, Parking
 from statefun.runtime.retry import Backoff
 from statefun.sdk.address import Address
 from tests.runtime.driver import START_MS, A, B, Driver, Effects, Seen, rules, text
+
+if TYPE_CHECKING:
+    from statefun.runtime.policy import Outcome
 
 BAD = "bad"
 ELSEWHERE = Address("t/a", "2")
@@ -464,41 +469,113 @@ def test_messages_that_a_function_sends_are_of_no_topic() -> None:
     assert [(each.caller, each.topic) for each in letters(driver)] == [(B, "")]
 
 
-@pytest.mark.parametrize("error", [None, InvocationError(A, "t/text", 5, 6, "no")])
-def test_a_batch_that_fails_is_taken_apart_where_the_policy_changes(
-    error: Exception | None,
-) -> None:
-    """So that each message meets its own; the good ones are applied in order, once."""
-    topics = {"clicks": FailurePolicy("drop"), "orders": FailurePolicy("fail")}
-    driver = Driver(rules=rules("park", topic_failure=topics))
+def several(driver: Driver, *messages: tuple[str, str]) -> None:
+    """Let messages with their topics be one batch: behind a first one that is under way."""
     driver.send(A, "first")
     batch = driver.batch()
-    for number, topic in enumerate(("orders", "orders", "clicks", "clicks", "clicks", "")):
-        driver.send(A, BAD if number == 4 else str(number), topic=topic)
+    for value, topic in messages:
+        driver.send(A, value, topic=topic)
     driver.answer(batch)
+
+
+@pytest.mark.parametrize("then", ["dead-letter", "fail"])
+def test_a_batch_of_several_policies_is_taken_apart_at_its_first_failure(then: Outcome) -> None:
+    """Whatever they are, so that each message meets its own; what is good is applied in order."""
+    once = FailurePolicy("drop", Backoff(attempts=1))
+    driver = Driver(rules=rules(then, topic_failure={"clicks": once}))
+    several(driver, ("0", ""), (BAD, "clicks"), ("2", ""), ("3", "clicks"))
+
+    requests = run(driver)
+
+    assert requests == [["0", BAD, "2", "3"], ["0", BAD], ["0"], [BAD], ["2", "3"]]
+    assert applied(driver) == ["0", "2", "3"]
+    assert driver.engine.counters.dropped_messages == 1
+    assert driver.engine.is_idle
+
+
+@pytest.mark.parametrize("says_where", [True, False])
+def test_the_bad_one_of_many_messages_of_two_topics_is_found_soon(says_where: bool) -> None:  # noqa: FBT001
+    """As soon as among messages of one policy, about."""
+    topics = {"clicks": FailurePolicy("drop"), "orders": FailurePolicy("park")}
+    driver = Driver(rules=rules(topic_failure=topics))
+    names = [BAD if number == 900 else str(number) for number in range(1000)]
+    error = InvocationError(A, "t/text", 901, 1000, "no") if says_where else None
+    several(driver, *((name, ("clicks", "orders")[at % 2]) for at, name in enumerate(names)))
 
     requests = run(driver, error)
 
-    assert requests[:3] == [["0", "1", "2", "3", BAD, "5"], ["0", "1"], ["2", "3", BAD, "5"]]
-    assert applied(driver) == ["0", "1", "2", "3", "5"]
-    assert driver.engine.counters.dropped_messages == 1
-    assert driver.engine.is_idle
+    assert len(requests) < 40
+    assert applied(driver) == [name for name in names if name != BAD]
+
+
+def test_the_attempts_under_one_policy_do_not_count_under_another() -> None:
+    """Nor do those of one part of a batch count for another that was set aside before."""
+    patient = FailurePolicy("drop", Backoff(attempts=20), isolate_after=10)
+    strict = FailurePolicy("dead-letter", Backoff(attempts=3))
+    driver = Driver(rules=rules(topic_failure={"patient": patient, "strict": strict}))
+    several(driver, (BAD, "patient"), ("good", "patient"), ("bad 2", "strict"), ("bad 3", "strict"))
+
+    requests = run(driver)
+    driver.commit()
+
+    assert requests.count(["bad 2"]) + requests.count(["bad 2", "bad 3"]) == 4
+    assert [(letter.argument, letter.attempts) for letter in letters(driver)] == [
+        (text("bad 2"), 3),
+        (text("bad 3"), 3),
+    ]
+
+
+def test_policies_that_differ_in_their_attempts_are_different() -> None:
+    """Not only those that end in another way."""
+    often = FailurePolicy("drop", Backoff(attempts=9))
+    driver = Driver(rules=rules("drop", topic_failure={"clicks": often}))
+    several(driver, ("a", ""), ("b", "clicks"))
+
+    driver.fail(driver.batch())
+
+    assert [seen.messages for seen in driver.take()] == [["a"]]
 
 
 def test_topics_of_the_same_policy_stay_together() -> None:
     """As messages of none do."""
     topics = {"clicks": FailurePolicy("drop"), "views": FailurePolicy("drop")}
     driver = Driver(rules=rules(topic_failure=topics))
-    driver.send(A, "first")
-    batch = driver.batch()
-    for topic in ("clicks", "views"):
-        driver.send(A, topic, topic=topic)
-    driver.answer(batch)
+    several(driver, ("a", "clicks"), ("b", "views"))
 
     driver.fail(driver.batch())
     driver.wait(1000)
 
-    assert [seen.messages for seen in driver.take()] == [["clicks", "views"]]
+    assert [seen.messages for seen in driver.take()] == [["a", "b"]]
+
+
+def test_an_outage_takes_no_batch_apart() -> None:
+    """Whatever policies its messages have: no message of it has failed."""
+    driver = Driver(rules=rules(topic_failure={"clicks": FailurePolicy("drop")}))
+    several(driver, ("a", "clicks"), ("b", ""))
+
+    driver.fail(driver.batch(), TransportError("nobody there", connected=False))
+    driver.wait(10_000)
+
+    assert [seen.messages for seen in driver.take()] == [["a", "b"]]
+
+
+def test_the_policy_of_a_topic_goes_before_that_of_an_endpoint() -> None:
+    """As before any that is for the function."""
+    park, drop = FailurePolicy("park"), FailurePolicy("drop")
+    chosen = Rules(endpoint_failure=lambda _: park, topic_failure={"clicks": drop})
+
+    assert chosen.failure_of("t/a", "clicks") == drop
+    assert chosen.failure_of("t/a", "orders") == chosen.failure_of("t/a") == park
+
+
+def test_a_failure_says_whose_policy_decided() -> None:
+    """The topic's, if it has one; the function's otherwise."""
+    driver = Driver(rules=rules(topic_failure={"clicks": FailurePolicy("drop")}))
+    for topic in ("clicks", "orders"):
+        driver.send(A, BAD, topic=topic)
+        run(driver)
+
+    assert [each.topic for each in driver.engine.take_setbacks()] == ["clicks"] * 8 + [""] * 8
 
 
 def test_a_message_keeps_its_topic_over_a_restart_and_a_replay() -> None:
@@ -518,10 +595,40 @@ def test_a_message_keeps_its_topic_over_a_restart_and_a_replay() -> None:
     assert [each.topic for each in successor.store.recover().messages] == ["orders"]
 
 
-def test_a_policy_for_an_empty_topic_is_refused() -> None:
-    """It would be one for all messages that have none, and that is said in another way."""
-    with pytest.raises(ConfigurationError, match="topic_failure names an empty topic: give the"):
-        Rules(topic_failure={"": FailurePolicy("drop")})
+@pytest.mark.parametrize(
+    ("wrong", "error"),
+    [
+        ({"topic_failure": {"": FailurePolicy()}}, "topic_failure names the topic '': name each"),
+        ({"topic_failure": {"*": FailurePolicy()}}, "topic_failure names the topic '*': name each"),
+        ({"topic_failure": FailurePolicy()}, "give a FailurePolicy for each topic, {'orders': "),
+        (
+            {"topic_failure": {"orders": "park"}},
+            "topic_failure['orders'] is 'park': give a FailurePolicy(...)",
+        ),
+        ({"failure": "park"}, "failure is 'park': give a FailurePolicy(...)"),
+        ({"failure": {"t/a": "park"}}, "failure['t/a'] is 'park': give a FailurePolicy(...)"),
+        (
+            {"failure": {"greeter": FailurePolicy()}},
+            "failure names 'greeter': write 'namespace/name', 'namespace/*' or '*'",
+        ),
+        ({"limits": 5}, "limits is 5: give a Limits(...)"),
+    ],
+)
+def test_rules_that_are_none_are_refused(wrong: dict[str, Any], error: str) -> None:
+    """At once, and not when the first message fails."""
+    with pytest.raises(ConfigurationError, match=re.escape(error)):
+        Rules(**wrong)
+
+
+@pytest.mark.parametrize("what", ["key", "topic"])
+def test_a_text_that_is_none_is_refused(what: Literal["key", "topic"]) -> None:
+    """It could not be stored; a name of a file may be such a text."""
+    driver = Driver()
+
+    with pytest.raises(InvalidMessageError, match=rf"the {what} '\\udcff' of a message to t/a"):
+        driver.engine.deliver(A, text("x"), **{what: "\udcff"})  # type: ignore[arg-type]
+
+    assert driver.engine.begin_commit() is None
 
 
 # --- outages --------------------------------------------------------------------------------------

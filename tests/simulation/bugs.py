@@ -23,6 +23,7 @@ from statefun.runtime.ledger import Ledger
 from statefun.runtime.mailbox import Mailbox
 from statefun.runtime.policy import Rules
 from statefun.runtime.receipts import Receipts
+from statefun.runtime.setbacks import Trouble
 from statefun.runtime.timers import Timers
 from statefun.sdk.protocol import Result
 
@@ -415,8 +416,8 @@ _bug("a clock that is set holds up retries", Engine, "clock_set")(_nothing)
 
 @_bug("what cannot get better is tried again", engine_module, "judge")
 def _tried_again(original: Any) -> Any:
-    return lambda policy, trouble, size, alike, most, random: original(
-        policy, trouble, size, alike, most and most + 1, random
+    return lambda policy, trouble, size, most, *others, **options: original(
+        policy, trouble, size, most and most + 1, *others, **options
     )
 
 
@@ -425,9 +426,20 @@ def _no_say(original: Any) -> Any:
     return lambda self, typename, _: original(self, typename)
 
 
-@_bug("the first message of a batch decides for all", Engine, "_policy")
+@_bug("the first message of a batch decides for all", engine_module, "judge")
 def _decides_for_all(original: Any) -> Any:
-    return lambda self, mailbox: (original(self, mailbox)[0], len(mailbox.taken))
+    return lambda *facts, **_: original(*facts)
+
+
+@_bug("attempts with one part of a batch count for the next", Trouble, "next_part")
+def _count_for_the_next(original: Any) -> Any:
+    def next_part(self: Any) -> Any:
+        attempts = self.attempts
+        part = original(self)
+        self.attempts = attempts
+        return part
+
+    return next_part
 
 
 @_bug("the topic of a message is forgotten by a restart", Engine, "_recover")

@@ -11,7 +11,8 @@ from random import Random
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 from zlib import crc32
 
-from statefun.runtime.policy import Limits, Outcome, Retention
+from statefun.runtime.policy import FailurePolicy, Limits, Outcome, Retention
+from statefun.runtime.retry import Backoff
 from statefun.sdk.address import Address
 from tests.simulation.language import (
     Cancel,
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "EDITS",
+    "LONGEST_MS",
     "POINTS",
     "Arrival",
     "Blackout",
@@ -81,6 +83,9 @@ _OUTCOMES: tuple[Outcome, ...] = (*("dead-letter", "park") * 2, "drop", "fail")
 _ENDING: tuple[Outcome, ...] = ("dead-letter", "drop")
 """These let an address go on without the message."""
 _TOPICS = ("p", "q", "r")
+LONGEST_MS = 400
+"""The longest wait before an attempt."""
+_BACKOFF = Backoff(first_ms=20, longest_ms=LONGEST_MS)
 _HEAVY = 40
 """Bytes that are added to what is to be too long for some limits."""
 
@@ -207,7 +212,7 @@ class Plan:
         commit_ms: How long a commit takes, at most.
         is_blocking: Whether commits happen beside the event loop.
         then: What becomes of a message that used up its attempts, by function.
-        topics: The topics of ingresses, and what becomes of such a message from there.
+        topics: The policies of the topics of ingresses.
         origins: The topics of those messages from outside that have one.
         isolate_after: After so many failures a batch is taken apart.
         limits: How much there may be of anything.
@@ -238,7 +243,7 @@ class Plan:
     receipts: Retention
     edits: tuple[Edit, ...]
     deployments: tuple[Deployment, ...]
-    topics: Mapping[str, Outcome] = field(default_factory=dict)
+    topics: Mapping[str, FailurePolicy] = field(default_factory=dict)
     origins: Mapping[str, str] = field(default_factory=dict)
 
     def draw(self, *key: object) -> float:
@@ -259,9 +264,13 @@ class Plan:
         """The topic that a message came from, empty for none."""
         return self.origins.get(message, "")
 
-    def fate(self, typename: str, message: str) -> Outcome:
-        """What becomes of a message to a function that used up its attempts."""
-        return self.topics.get(self.origin(message)) or self.then[typename]
+    def failure(self, typename: str) -> FailurePolicy:
+        """The policy of a function."""
+        return FailurePolicy(self.then[typename], _BACKOFF, self.isolate_after)
+
+    def policy(self, typename: str, message: str) -> FailurePolicy:
+        """The policy of a message to a function."""
+        return self.topics.get(self.origin(message)) or self.failure(typename)
 
     def deployment(self, number: int) -> Deployment:
         """What a process knows of the functions; the first is 0."""
@@ -327,7 +336,9 @@ def plan_of(seed: int) -> Plan:
     then = _policies(chance)
     writer = _Writer(chance, addresses, functions, then)
     keyed = chance.choice((0, 0, 0.5, 1))
-    targets = [chance.choice(addresses)] if chance.random() < 0.15 else addresses
+    has_topics = chance.random() < 0.4
+    is_narrow = chance.random() < (0.5 if has_topics else 0.15)
+    targets = [chance.choice(addresses)] if is_narrow else addresses
     arrivals = tuple(_arrival(chance, targets, writer, keyed) for _ in range(chance.randint(2, 14)))
     is_blocking = chance.random() < 0.85
     outages = _outages(chance) if is_blocking else ()
@@ -355,20 +366,43 @@ def plan_of(seed: int) -> Plan:
         _edits(chance),
         _deployments(chance, functions),
     )
-    return _with_topics(plan) if chance.random() < 0.4 else plan
+    return _with_topics(plan) if has_topics else plan
 
 
 def _with_topics(plan: Plan) -> Plan:
-    """Let most messages from outside come from topics; none that can never succeed for ever."""
+    """Let most messages from outside come from topics, often several at once from the same.
+
+    None that can never succeed is from one that would try it for ever.
+    """
     chance = Random(plan.seed)
-    topics = {topic: chance.choice(_OUTCOMES) for topic in _TOPICS}
-    ending = [topic for topic, fate in topics.items() if fate in _ENDING]
-    origins = {}
+    topics = {topic: _topic_policy(chance) for topic in _TOPICS}
+    ending = [topic for topic, policy in topics.items() if policy.then in _ENDING]
+    origins, latest = {}, ""
     for arrival in plan.arrivals:
         possible = ending if plan.then[arrival.target.typename] in _ENDING else _TOPICS
         if possible and not plan.is_local(arrival) and chance.random() < 0.8:
-            origins[arrival.message] = chance.choice(possible)
-    return replace(plan, topics=topics, origins=origins)
+            is_same = latest in possible and chance.random() < 0.6
+            latest = origins[arrival.message] = latest if is_same else chance.choice(possible)
+    plan = replace(plan, topics=topics, origins=origins)
+    return _crowded(plan, chance) if chance.random() < 0.5 else plan
+
+
+def _crowded(plan: Plan, chance: Random) -> Plan:
+    """Let all messages come at once, and more of them fail."""
+    arrivals = tuple(each._replace(at_ms=plan.arrivals[0].at_ms) for each in plan.arrivals)
+    failing = {each.message for each in arrivals if chance.random() < 0.3}
+    programs = {
+        message: (*steps, Fail(chance.random() < 0.5)) if message in failing else steps
+        for message, steps in plan.programs.items()
+    }
+    return replace(plan, arrivals=arrivals, programs=programs)
+
+
+def _topic_policy(chance: Random) -> FailurePolicy:
+    attempts, isolate_after = chance.choice((1, 3, 8)), chance.choice((1, 2, 4))
+    return FailurePolicy(
+        chance.choice(_OUTCOMES), replace(_BACKOFF, attempts=attempts), isolate_after
+    )
 
 
 def _policies(chance: Random) -> dict[str, Outcome]:

@@ -37,8 +37,7 @@ from statefun.runtime.directory import FunctionDirectory
 from statefun.runtime.dispatcher import Dispatcher
 from statefun.runtime.engine import Engine
 from statefun.runtime.memory import MemoryStore
-from statefun.runtime.policy import WAITING_BYTES, FailurePolicy, Rules
-from statefun.runtime.retry import Backoff
+from statefun.runtime.policy import WAITING_BYTES, Rules
 from statefun.sdk.address import Address
 from tests.simulation.fakes import FakeClock, FakeEgress, FakeEndpoint, FakeStore, Witness
 from tests.simulation.language import (
@@ -66,7 +65,7 @@ from tests.simulation.model import (
     mistake,
     size_of,
 )
-from tests.simulation.plan import EDITS, Edit
+from tests.simulation.plan import EDITS, LONGEST_MS, Edit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -75,6 +74,7 @@ if TYPE_CHECKING:
     from statefun.runtime.edits import Edit as WantedEdit
     from statefun.runtime.mailbox import Batch
     from statefun.runtime.records import DeadLetter, Delta, StoredEntry
+    from statefun.runtime.retry import Backoff
     from statefun.runtime.setbacks import Setback
     from statefun.runtime.store import Store
     from tests.simulation.language import Request, Spec
@@ -84,7 +84,6 @@ if TYPE_CHECKING:
 __all__ = ["Process", "Simulation", "Violation", "simulate"]
 
 _START_MS = 1_700_000_000_000
-_POLICY = Backoff(first_ms=20, longest_ms=400)
 _LATE_MS = 30_000
 """After the clock was set forwards, alarms may be late by so much."""
 
@@ -133,16 +132,17 @@ class Trouble:
 
     Attributes:
         attempts: How many attempts failed, of those that count.
-        before: How many had when it was taken apart.
-        left: How many messages are left of one that was taken apart; 0 if it was not.
+        apart: How many messages are to be taken apart next; 0 if none.
+        parts: How many messages each part behind this one has, and how many of its attempts failed
+            before; the next part is the last.
         not_before_ms: When it may be tried again, by the uptime.
         by_ms: When it is tried again at the latest.
         first_ms: When the first attempt failed, by the clock; None if none has that counts.
     """
 
     attempts: int = 0
-    before: int = 0
-    left: int = 0
+    apart: int = 0
+    parts: list[tuple[int, int]] = field(default_factory=list)
     not_before_ms: int = 0
     by_ms: int = 0
     first_ms: int | None = None
@@ -383,17 +383,11 @@ class Simulation:
     def __post_init__(self) -> None:
         plan = self.plan
         self.rules = Rules(
-            {
-                typename: FailurePolicy(then, _POLICY, plan.isolate_after)
-                for typename, then in plan.then.items()
-            },
+            {typename: plan.failure(typename) for typename in plan.then},
             plan.limits,
             plan.letters,
             plan.receipts,
-            topic_failure={
-                topic: FailurePolicy(then, _POLICY, plan.isolate_after)
-                for topic, then in plan.topics.items()
-            },
+            topic_failure=plan.topics,
         )
         self.model = Model(plan.letters, plan.receipts)
         self._trace: list[tuple[int, str, tuple[object, ...]]] = []
@@ -815,6 +809,11 @@ class Simulation:
                 f"{address} is asked about {names} instead of {expected}",
             )
         trouble = process.trouble.get(address, Trouble())
+        if trouble.apart:
+            if len(names) >= trouble.apart:
+                self._fail("a batch that fails is taken apart", f"{address} is asked about {names}")
+            trouble.parts.append((trouble.apart - len(names), trouble.attempts))
+            trouble.apart = 0
         if batch.attempt != trouble.attempts + 1:
             self._fail(
                 "attempts are counted", f"{trouble.attempts} failed, this is {batch.attempt}"
@@ -874,9 +873,11 @@ class Simulation:
         """So many messages of an address end: work out what the next request has."""
         process.next_batch.pop(address, None)
         trouble = process.trouble.get(address)
-        if trouble is not None and trouble.left > done:
-            trouble.left -= done
-            trouble.attempts, trouble.not_before_ms, trouble.by_ms = trouble.before, 0, 0
+        if trouble is not None and trouble.parts:
+            count, trouble.attempts = trouble.parts.pop()
+            trouble.not_before_ms = trouble.by_ms = 0
+            part = islice(self.model.world.queues[address], done, done + count)
+            process.next_batch[address] = [waiting.message for waiting in part]
             return
         process.trouble.pop(address, None)
         limits, size = self.plan.limits, 0
@@ -917,8 +918,7 @@ class Simulation:
             self._put_off(process, trouble, setback)
         elif fate == "isolate":
             trouble.attempts -= 1
-            trouble.before = trouble.attempts
-            trouble.left = trouble.left or len(batch.messages)
+            trouble.apart = len(batch.messages)
             del process.next_batch[address]
         elif fate == "fail":
             self.note("the process is to stop")
@@ -938,24 +938,27 @@ class Simulation:
         error = setback.error
         if isinstance(error, TransportError) and not error.connected:
             return "retry"
+        policies = {self.plan.policy(setback.address.typename, name) for name in names}
         trouble.attempts += 1
+        if len(policies) > 1:
+            return "isolate"
+        [policy] = policies
         is_final = isinstance(error, UnknownFunctionError | RemoteProtocolError)
         if worth is None:
             may_begin_to_exist = isinstance(error, UnknownEgressError)
-            worth = 1 if is_final and not may_begin_to_exist else _POLICY.attempts
-        then, *others = {self.plan.fate(setback.address.typename, name) for name in names}
-        if others:
-            return "isolate"
-        is_over = trouble.attempts >= worth
-        if len(names) == 1 or then == "fail":
-            return then if is_over else "retry"
-        return "isolate" if is_over or trouble.attempts >= self.plan.isolate_after else "retry"
+            worth = (
+                1 if is_final and not may_begin_to_exist else cast("Backoff", policy.retry).attempts
+            )
+        is_over = trouble.attempts >= min(worth, cast("Backoff", policy.retry).attempts)
+        if len(names) == 1 or policy.then == "fail":
+            return policy.then if is_over else "retry"
+        return "isolate" if is_over or trouble.attempts >= policy.isolate_after else "retry"
 
     def _put_off(self, process: Process, trouble: Trouble, setback: Setback) -> None:
         """A batch is to be tried again later."""
         now_ms, delay_ms = process.loop.now_ms, setback.verdict.delay_ms
         slack_ms = _UNSEEN_JUMP_MS if self.plan.jumps else 0
-        if not 0 < delay_ms <= _POLICY.longest_ms:
+        if not 0 < delay_ms <= LONGEST_MS:
             self._fail("a retry waits as long as the policy says", f"{delay_ms} ms")
         trouble.not_before_ms = now_ms + delay_ms if setback.verdict.is_counted else 0
         trouble.by_ms = now_ms + delay_ms + slack_ms
@@ -979,7 +982,8 @@ class Simulation:
             self.model.happen(Released(address))
         trouble = process.trouble.get(address)
         if is_released and trouble is not None:
-            trouble.attempts = trouble.before = trouble.not_before_ms = trouble.by_ms = 0
+            trouble.attempts = trouble.not_before_ms = trouble.by_ms = 0
+            trouble.parts = [(count, 0) for count, _ in trouble.parts]
             trouble.first_ms = None
         self.point("after an edit")
 
