@@ -32,7 +32,7 @@ from statefun.runtime.counters import Counters
 from statefun.runtime.expiry import Declarations
 from statefun.runtime.ledger import Ledger
 from statefun.runtime.mailbox import Batch, Mailbox
-from statefun.runtime.policy import WAITING_BYTES, Rules
+from statefun.runtime.policy import Rules
 from statefun.runtime.receipts import Receipts
 from statefun.runtime.records import (
     DeadLetter,
@@ -99,7 +99,7 @@ class Engine:
         self._limits_of = lru_cache(_MANY_TYPENAMES)(self._rules.limits_of)
         self._declared: dict[str, Declarations] = {}  # function typename → its values, if any
         self._mailboxes: dict[Address, Mailbox] = {}
-        self._waiting_bytes = 0  # of the messages in all mailboxes
+        self._waiting_bytes = 0  # what the messages in all mailboxes count for
         self._busy = 0  # how many mailboxes have a batch
         self._ready: deque[Mailbox] = deque()  # those whose batch is to be sent
         self._loads: list[Address] = []
@@ -174,9 +174,12 @@ class Engine:
             )
         if mailbox is not None and mailbox.is_full:
             self.counters.refused_messages += 1
+            way_out = "takes no more for now: send again later"
+            if mailbox.is_parked:
+                way_out = "is parked: release it with 'statefun parked release', then send again"
             raise AddressBusyError(
-                f"{mailbox.count} messages of {mailbox.size} bytes wait for {target}, which takes "
-                "no more for now: send again later"
+                f"{mailbox.count} messages of {mailbox.size} bytes wait for {target}, which "
+                f"{way_out}"
             )
         self.counters.ingress_messages += 1
         if key:
@@ -420,16 +423,18 @@ class Engine:
 
     def _put(self, message: PendingMessage) -> None:
         mailbox = self._mailboxes.get(message.target) or self._mailbox(message.target)
-        self._waiting_bytes += WAITING_BYTES + len(message.argument)
-        if mailbox.put(message) and not mailbox.is_parked:
+        weight = mailbox.weight
+        is_batch = mailbox.put(message)
+        self._waiting_bytes += mailbox.weight - weight
+        if is_batch and not mailbox.is_parked:
             self._busy += 1
             self._ready.append(mailbox)
 
     def _mailbox(self, address: Address) -> Mailbox:
         mailbox = self._mailboxes.get(address)
         if mailbox is None:
-            limits = self._limits_of(address.typename)
-            mailbox = self._mailboxes[address] = Mailbox(address, limits)
+            limits, share = self._limits_of(address.typename), self._rules.address_share
+            mailbox = self._mailboxes[address] = Mailbox(address, limits, share)
         return mailbox
 
     def _batch(self, mailbox: Mailbox, declared: Declarations, now_ms: int) -> Batch:
@@ -694,9 +699,9 @@ class Engine:
 
     def _finish(self, mailbox: Mailbox) -> list[PendingMessage]:
         """Be done with the messages of a batch and let the next one follow; returns them."""
-        size = mailbox.size
+        weight = mailbox.weight
         finished = mailbox.advance()
-        self._waiting_bytes -= len(finished) * WAITING_BYTES + size - mailbox.size
+        self._waiting_bytes -= weight - mailbox.weight
         for message in finished:
             self._ledger.message_went(message.seq)
         if mailbox.taken is None:

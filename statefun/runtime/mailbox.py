@@ -11,6 +11,8 @@ from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from statefun.runtime.policy import WAITING_BYTES
+
 if TYPE_CHECKING:
     from statefun.runtime.policy import Limits
     from statefun.runtime.records import PendingMessage, StoredEntry
@@ -45,6 +47,7 @@ class Mailbox:
     Attributes:
         address: Whose it is.
         limits: How much it may have.
+        share: The most bytes that it counts for in the runtime.
         taken: The messages of the current batch; None if the address has none.
         waiting: Those behind it, and behind the parts of a batch that was taken apart.
         count: How many messages there are in all.
@@ -63,6 +66,7 @@ class Mailbox:
         "changed_in",
         "count",
         "limits",
+        "share",
         "size",
         "taken",
         "trouble",
@@ -70,9 +74,10 @@ class Mailbox:
         "waiting",
     )
 
-    def __init__(self, address: Address, limits: Limits) -> None:
+    def __init__(self, address: Address, limits: Limits, share: int) -> None:
         self.address = address
         self.limits = limits
+        self.share = share
         self.taken: list[PendingMessage] | None = None
         self.waiting: deque[PendingMessage] | None = None  # an empty one for each would add up
         self.count = 0
@@ -98,7 +103,13 @@ class Mailbox:
     def is_full(self) -> bool:
         """Whether it takes no more from outside."""
         limits = self.limits
-        return self.count >= limits.max_waiting or self.size >= limits.max_waiting_bytes
+        has_all = self.count >= limits.max_waiting or self.size >= limits.max_waiting_bytes
+        return has_all or self.weight >= self.share
+
+    @property
+    def weight(self) -> int:
+        """How many bytes its messages count for in the runtime."""
+        return min(self.size + self.count * WAITING_BYTES, self.share)
 
     def put(self, message: PendingMessage) -> bool:
         """Add a message; returns whether that made a batch."""

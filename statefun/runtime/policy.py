@@ -174,7 +174,9 @@ class Rules:
         dead_letters: How many dead letters are kept, and how long.
         receipts: How many idempotency keys are remembered, and how long.
         max_waiting_bytes: From so many bytes of messages for all addresses together on, nothing is
-            taken in from ingresses; each message counts with its length and `WAITING_BYTES`.
+            taken in from ingresses; each message counts with its length and `WAITING_BYTES`. An
+            address counts for a quarter at most, so that one alone does not hold up the others, and
+            takes nothing in either when it has that.
         endpoint_failure: What the endpoint of a function says, if `failure` says nothing about it.
         endpoint_limits: The same for limits.
         topic_failure: Topic of an ingress → the policy for messages from it, which goes before that
@@ -209,6 +211,11 @@ class Rules:
                     "all other messages is failure={'*': ...}"
                 )
             _check_rule(f"topic_failure[{topic!r}]", policy, FailurePolicy)
+
+    @property
+    def address_share(self) -> int:
+        """How much of `max_waiting_bytes` one address counts for at most."""
+        return max(1, self.max_waiting_bytes // 4)
 
     def failure_of(self, typename: str, topic: str = "") -> FailurePolicy:
         """The policy for a message to a function, from a topic if there is one."""

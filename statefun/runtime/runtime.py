@@ -95,7 +95,8 @@ class Runtime:
         topic_failure: Topic of an ingress → the same for messages from it; goes before `failure`.
         limits: How much an address may have, likewise.
         max_waiting_bytes: From so many bytes of messages waiting for all addresses together on,
-            ingresses are refused: they are all in memory. Each counts with 1,000 besides its value.
+            ingresses are refused: they are all in memory. Each counts with 1,000 besides its value,
+            and an address for a quarter of it at most.
         dead_letters: How many dead letters are kept, and how long.
         idempotency_keys: How many idempotency keys are remembered, and how long.
         random: Gives a number from 0 up to 1, for the policies.

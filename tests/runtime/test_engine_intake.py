@@ -79,9 +79,9 @@ def test_an_address_over_its_limit_takes_no_more_from_outside(limits: Limits) ->
 
 def test_a_runtime_over_its_limit_takes_no_more_from_outside() -> None:
     """What waits for all addresses together has to fit into memory, after a restart too."""
-    limited = rules(max_waiting_bytes=3 * (WAITING_BYTES + len(text("0"))))
+    limited = rules(max_waiting_bytes=4 * (WAITING_BYTES + len(text("0"))))
     driver = Driver(rules=limited)
-    for number in range(3):
+    for number in range(4):
         driver.send(Address("t/a", str(number)), "0")
     driver.commit()
     restarted = driver.restarted(rules=limited)
@@ -100,19 +100,41 @@ def test_a_runtime_over_its_limit_takes_no_more_from_outside() -> None:
         assert [seen.messages for seen in each.drain()] == [["other"]]
 
 
-def test_a_parked_address_counts_for_the_limit_of_the_runtime() -> None:
-    """It needs its memory, too; released and worked on, it makes room again."""
-    most = 2 * (WAITING_BYTES + len(text("0")))
+def test_parked_addresses_count_for_the_limit_of_the_runtime() -> None:
+    """They need their memory, too; released and worked on, they make room again."""
+    most = 4 * (WAITING_BYTES + len(text("0")))
     driver = Driver(rules=rules("park", max_waiting_bytes=most))
-    driver.send(A, "0")
-    driver.fail(driver.batch(), UnknownFunctionError("t/a", ()))
-    driver.send(A, "1")
-    when_parked = driver.engine.has_room(OTHER)
+    parked = [Address("t/a", str(number)) for number in range(4)]
+    for address in parked:
+        driver.send(address, "0")
+        driver.fail(driver.batch(), UnknownFunctionError("t/a", ()))
+    when_parked = driver.engine.has_room(B)
 
-    driver.engine.release(A)
+    for address in parked:
+        driver.engine.release(address)
     driver.drain()
 
-    assert (when_parked, driver.engine.has_room(OTHER)) == (False, True)
+    assert (when_parked, driver.engine.has_room(B)) == (False, True)
+
+
+def test_one_address_alone_does_not_hold_up_the_others() -> None:
+    """However much functions send to it: it counts for a quarter, and takes no more itself."""
+    driver = Driver(rules=rules("park", max_waiting_bytes=8 * (WAITING_BYTES + len(text("0")))))
+    driver.send(A, "0")
+    driver.fail(driver.batch(), UnknownFunctionError("t/a", ()))
+    effects = Effects()
+    for number in range(100):
+        effects.send(A, str(number))
+    driver.turn(B, effects)
+
+    assert (driver.engine.has_room(A), driver.engine.has_room(B)) == (False, True)
+    with pytest.raises(
+        AddressBusyError, match=r"101 messages .* parked: release it with 'statefun"
+    ):
+        driver.send(A, "refused")
+    driver.engine.release(A)
+    driver.drain()
+    assert driver.engine.has_room(A)
 
 
 def test_a_limit_that_makes_no_sense_is_refused() -> None:

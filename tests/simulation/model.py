@@ -11,6 +11,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
+from statefun.runtime.policy import WAITING_BYTES
 from tests.simulation.language import Cancel, Delay, argument_of
 
 if TYPE_CHECKING:
@@ -281,16 +282,24 @@ class World:
             case Cancelled(message):
                 self.alarms = [alarm for alarm in self.alarms if alarm.message != message]
 
-    def answer(self, target: Address, message: str, key: str, now_ms: int, limits: Limits) -> str:
+    def waiting_bytes(self, most: int) -> int:
+        """What all that waits counts for; one address for a quarter of the limit at most."""
+        return sum(min(_weight(queue), most // 4) for queue in self.queues.values())
+
+    def answer(
+        self, target: Address, message: str, key: str, now_ms: int, limits: Limits, most: int
+    ) -> str:
         """What is to be said to a message from outside for a function that exists."""
         if size_of(message) > limits.max_message_bytes:
             return "too long"
         receipt = self.receipts.get((target, key)) if key else None
         if receipt is not None and now_ms - receipt.taken_ms < self.receipts_kept.max_age_ms:
             return "repeat" if receipt.message == message else "conflict"
-        sizes = [size_of(each.message) for each in self.queues.get(target, ())]
+        queue = self.queues.get(target, deque())
+        sizes = [size_of(each.message) for each in queue]
         is_full = len(sizes) >= limits.max_waiting or sum(sizes) >= limits.max_waiting_bytes
-        return "busy" if is_full else "new"
+        is_heavy = _weight(queue) >= most // 4 or self.waiting_bytes(most) >= most
+        return "busy" if is_full or is_heavy else "new"
 
     def has_old_letters(self, now_ms: int) -> bool:
         """Whether the dead letter that goes next is too old."""
@@ -403,6 +412,10 @@ class World:
                 del values[spec.name]
             elif spec.used_ms:
                 values[spec.name] = Stored(stored.data, now_ms)
+
+
+def _weight(queue: Iterable[Waiting]) -> int:
+    return sum(WAITING_BYTES + size_of(each.message) for each in queue)
 
 
 def _goes_first(item: tuple[str, Letter]) -> tuple[int, int]:

@@ -218,6 +218,7 @@ class Plan:
         limits: How much there may be of anything.
         letters: How long dead letters are kept.
         receipts: How long idempotency keys are known.
+        max_waiting_bytes: How much there may be for all addresses together.
         edits: What is changed by hand.
         deployments: What the processes know of the functions, one after another; those after them
             know what `functions` says.
@@ -241,6 +242,7 @@ class Plan:
     limits: Limits
     letters: Retention
     receipts: Retention
+    max_waiting_bytes: int
     edits: tuple[Edit, ...]
     deployments: tuple[Deployment, ...]
     topics: Mapping[str, FailurePolicy] = field(default_factory=dict)
@@ -363,6 +365,7 @@ def plan_of(seed: int) -> Plan:
             chance.choice((1, 2, 10_000, 10_000)), chance.choice((100, 1000, _A_DAY_MS * 30))
         ),
         Retention(chance.choice((1, 3, 100_000)), chance.choice((50, 500, _A_DAY_MS, _A_DAY_MS))),
+        chance.choice((4_000, 10_000, 1 << 30, 1 << 30)),
         _edits(chance),
         _deployments(chance, functions),
     )

@@ -37,7 +37,7 @@ from statefun.runtime.directory import FunctionDirectory
 from statefun.runtime.dispatcher import Dispatcher
 from statefun.runtime.engine import Engine
 from statefun.runtime.memory import MemoryStore
-from statefun.runtime.policy import WAITING_BYTES, Rules
+from statefun.runtime.policy import Rules
 from statefun.sdk.address import Address
 from tests.simulation.fakes import FakeClock, FakeEgress, FakeEndpoint, FakeStore, Witness
 from tests.simulation.language import (
@@ -387,6 +387,7 @@ class Simulation:
             plan.limits,
             plan.letters,
             plan.receipts,
+            plan.max_waiting_bytes,
             topic_failure=plan.topics,
         )
         self.model = Model(plan.letters, plan.receipts)
@@ -558,8 +559,11 @@ class Simulation:
         """What has to be said to a message from outside."""
         if target.typename not in process.deployment.functions:
             return "unknown"
-        world, limits = self.model.world, self.plan.limits
-        return world.answer(target, name_of(argument), key, now_ms, limits)
+        return self._answer(target, name_of(argument), key, now_ms)
+
+    def _answer(self, target: Address, message: str, key: str, now_ms: int) -> str:
+        limits, most = self.plan.limits, self.plan.max_waiting_bytes
+        return self.model.world.answer(target, message, key, now_ms, limits, most)
 
     def came(
         self, process: Process, target: Address, argument: bytes, key: str, now_ms: int, answer: str
@@ -592,8 +596,7 @@ class Simulation:
 
     def is_forgotten(self, arrival: Arrival) -> bool:
         """Whether a message came before and its key is known no more; then nobody sends it."""
-        key, now_ms, world = arrival.key, self.now_ms(), self.model.world
-        answer = world.answer(arrival.target, arrival.message, key, now_ms, self.plan.limits)
+        answer = self._answer(arrival.target, arrival.message, arrival.key, self.now_ms())
         is_forgotten = arrival.message in self.model.origin and answer not in ("repeat", "conflict")
         if is_forgotten:
             self.note("the key of %s is forgotten", arrival.message)
@@ -1075,10 +1078,8 @@ class Simulation:
         busy = [at for at, queue in world.queues.items() if queue and at not in world.parked]
         known = [engine.waiting_timers, engine.dead_letters, engine.parked_addresses]
         known += [engine.busy_addresses, engine.is_idle, engine._waiting_bytes]
-        waiting = [each.message for queue in world.queues.values() for each in queue]
-        size = sum(WAITING_BYTES + size_of(each) for each in waiting)
         expected = [len(world.alarms), len(world.letters), len(world.parked)]
-        expected += [len(busy), not busy, size]
+        expected += [len(busy), not busy, world.waiting_bytes(self.plan.max_waiting_bytes)]
         if known != expected:
             self._break("the engine knows what there is", f"{known} instead of {expected}")
         for address, values in world.values.items():
