@@ -62,6 +62,9 @@ _REASON_LENGTH = 4000
 _MANY_TYPENAMES = 10_000
 """So many typenames are remembered that strangers may have made up."""
 
+_EVICT_LOOKS = 100
+"""So many addresses, and twice those that are too many, are looked at after a commit."""
+
 _NONE_DECLARED = Declarations()
 
 _MOST_QUESTIONS = 10
@@ -79,6 +82,7 @@ class Engine:
         random: Gives a number from 0 up to 1, for the policies.
         max_resident: So many addresses are kept in memory; idle ones above it are forgotten once
             the store has all of them.
+        max_resident_bytes: The same for the bytes of their values.
     """
 
     def __init__(
@@ -90,12 +94,15 @@ class Engine:
         rules: Rules | None = None,
         random: Callable[[], float] = lambda: 0.0,
         max_resident: int = 100_000,
+        max_resident_bytes: int = 256 << 20,
     ) -> None:
         self.counters = Counters()
         self._functions = functions
         self._rules = rules or Rules()
         self._random = random
         self._max_resident = max_resident
+        self._max_resident_bytes = max_resident_bytes
+        self._resident_bytes = 0  # of the values in all mailboxes
         self._limits_of = lru_cache(_MANY_TYPENAMES)(self._rules.limits_of)
         self._declared: dict[str, Declarations] = {}  # function typename → its values, if any
         self._mailboxes: dict[Address, Mailbox] = {}
@@ -290,6 +297,7 @@ class Engine:
                     mailbox.values.pop(name, None)
                 else:
                     mailbox.values[name] = entry
+        self._resident_bytes += _size(mailbox.values)
         self._ready.append(mailbox)
 
     def egress_delivered(self, ids: Iterable[int]) -> None:
@@ -394,7 +402,7 @@ class Engine:
     def committed(self) -> Released:
         """The delta is durable; returns the tickets and the egress records it contains."""
         released = self._ledger.committed()
-        if len(self._mailboxes) > self._max_resident:
+        if self._excess or self._resident_bytes > self._max_resident_bytes:
             self._evict()
         return released
 
@@ -459,17 +467,21 @@ class Engine:
         mailbox.batch = None
         return mailbox
 
+    @property
+    def _excess(self) -> int:
+        """How many addresses are in memory that should not be."""
+        return max(0, len(self._mailboxes) - self._max_resident)
+
     def _evict(self) -> None:
         """Forget idle addresses of which the store has everything, oldest first."""
-        excess = len(self._mailboxes) - self._max_resident
-        for address in list(islice(self._mailboxes, 2 * excess)):
+        for address in list(islice(self._mailboxes, 2 * self._excess + _EVICT_LOOKS)):
             mailbox = self._mailboxes.pop(address)
             is_clean = mailbox.changed_in <= self._ledger.durable_epoch
             if mailbox.taken or mailbox.trouble or not is_clean:
                 self._mailboxes[address] = mailbox  # to the end of the line
                 continue
-            excess -= 1
-            if excess == 0:
+            self._resident_bytes -= _size(mailbox.values or {})
+            if not self._excess and self._resident_bytes <= self._max_resident_bytes:
                 return
 
     # --- failures ---------------------------------------------------------------------------------
@@ -667,11 +679,14 @@ class Engine:
         """Set or (None) remove a value."""
         values = mailbox.values
         if values is not None:
-            if entry is None:
-                if values.pop(name, None) is None:
-                    return
-            else:
+            before = values.pop(name, None)
+            if entry is not None:
                 values[name] = entry
+                self._resident_bytes += len(entry.data)
+            elif before is None:
+                return
+            if before is not None:
+                self._resident_bytes -= len(before.data)
         mailbox.changed_in = self._ledger.epoch
         self._ledger.value(mailbox.address, name, entry)
 
@@ -733,6 +748,11 @@ class Engine:
         if timer is not None:
             self.counters.timers_cancelled += 1
             self._ledger.timer_went(timer.seq)
+
+
+def _size(values: Mapping[str, StoredEntry]) -> int:
+    """How many bytes values have."""
+    return sum(len(entry.data) for entry in values.values())
 
 
 def _check_text(what: str, text: str, target: Address) -> None:

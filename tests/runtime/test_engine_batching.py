@@ -191,6 +191,24 @@ def test_idle_addresses_above_the_limit_are_forgotten_and_loaded_again() -> None
     assert [seen.state for seen in driver.take()] == [{"n": "0"}]
 
 
+def test_idle_addresses_with_too_many_bytes_are_forgotten_and_loaded_again() -> None:
+    """Whether their values were written, replaced, deleted or loaded."""
+    driver = Driver(max_resident_bytes=300)
+    driver.declare("n")
+    residents = []
+    ids = [f"id {number}" for number in range(4)]
+    for target_id in (*ids, *ids):
+        driver.turn(Address("t/a", target_id), Effects().set("n", "x" * 100))
+        driver.commit()
+        residents.append(driver.engine.resident_addresses)
+
+    assert residents == [2, 3, 4, 3, 3, 3, 3, 3]
+    driver.turn(Address("t/a", ids[0]), Effects().delete("n"))
+    assert driver.engine.values_of(Address("t/a", ids[0]), {}) == {}
+    driver.send(Address("t/a", ids[1]), "x")
+    assert [seen.state for seen in driver.take()] == [{"n": "x" * 100}]
+
+
 def test_addresses_with_work_or_uncommitted_values_are_not_forgotten() -> None:
     """Only what the store has whole can be loaded again."""
     driver = Driver(max_resident=1)

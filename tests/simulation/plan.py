@@ -209,6 +209,7 @@ class Plan:
         blackouts: When no function can be reached.
         weather: How calls go.
         max_resident: So many addresses an engine keeps in memory.
+        max_resident_bytes: Values of so many bytes likewise.
         commit_ms: How long a commit takes, at most.
         is_blocking: Whether commits happen beside the event loop.
         then: What becomes of a message that used up its attempts, by function.
@@ -235,6 +236,7 @@ class Plan:
     blackouts: tuple[Blackout, ...]
     weather: Weather
     max_resident: int
+    max_resident_bytes: int
     commit_ms: int
     is_blocking: bool
     then: Mapping[str, Outcome]
@@ -356,6 +358,7 @@ def plan_of(seed: int) -> Plan:
         _blackouts(chance),
         _weather(chance),
         chance.choice((1, 2, 100, 100)),
+        chance.choice((0, 50, 1 << 20)),
         chance.choice((0, 10, 50)),
         is_blocking,
         then,

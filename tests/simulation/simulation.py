@@ -210,6 +210,7 @@ class Process:
             rules=simulation.rules,
             random=Random(simulation.plan.seed).random,
             max_resident=simulation.plan.max_resident,
+            max_resident_bytes=simulation.plan.max_resident_bytes,
         )
         self.engine = engine
         self._witness = Witness(engine, self)
@@ -1080,6 +1081,11 @@ class Simulation:
         known += [engine.busy_addresses, engine.is_idle, engine._waiting_bytes]
         expected = [len(world.alarms), len(world.letters), len(world.parked)]
         expected += [len(busy), not busy, world.waiting_bytes(self.plan.max_waiting_bytes)]
+        held = [
+            entry for each in engine._mailboxes.values() for entry in (each.values or {}).values()
+        ]
+        known.append(engine._resident_bytes)
+        expected.append(sum(len(entry.data) for entry in held))
         if known != expected:
             self._break("the engine knows what there is", f"{known} instead of {expected}")
         for address, values in world.values.items():
