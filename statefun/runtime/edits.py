@@ -9,7 +9,7 @@ from __future__ import annotations
 from base64 import b64decode, b64encode
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from statefun.errors import ConfigurationError, StatefunError
+from statefun.errors import ConfigurationError, StatefunError, UnknownFunctionError
 from statefun.runtime.engine import Engine
 from statefun.runtime.expiry import canonical_typename
 from statefun.runtime.records import StoredEntry
@@ -125,7 +125,15 @@ class _Anything:
 
 
 def _replay(edit: Edit, engine: Engine, reader: Reader, _: int) -> list[Any]:
-    return engine.replay(_dead_letters(edit, reader))
+    letters = _dead_letters(edit, reader)
+    try:
+        return engine.replay(letters)
+    except UnknownFunctionError as error:
+        gone = [each.id for each in letters if each.target.typename == error.typename]
+        raise ConfigurationError(
+            f"{', '.join(map(str, gone))} cannot be replayed, because no function is registered as "
+            f"{error.typename!r}; nothing was changed. Name the others, or drop these"
+        ) from error
 
 
 def _drop(edit: Edit, engine: Engine, reader: Reader, _: int) -> list[Any]:

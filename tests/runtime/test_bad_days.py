@@ -21,7 +21,6 @@ from statefun.errors import (
     StatefunError,
     StoreError,
     TransportError,
-    UnknownFunctionError,
 )
 from statefun.runtime import Backoff, FailurePolicy, Limits, ManualClock, Retention, Runtime, edits
 from statefun.runtime.breaker import Breaker
@@ -564,7 +563,7 @@ async def test_messages_for_a_function_that_is_gone_can_be_replayed_when_it_is_b
     async with Runtime(other, data=tmp_path) as runtime:
         await runtime.idle()
         [letter] = await runtime.dead_letters()
-        with pytest.raises(UnknownFunctionError):
+        with pytest.raises(ConfigurationError, match="cannot be replayed"):
             await runtime.edit(edits.replay(None))
     program.open.set()
 

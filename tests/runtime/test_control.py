@@ -7,6 +7,7 @@ import json
 import os
 import socket
 import stat
+from contextlib import closing
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ import pytest
 from statefun.errors import ConfigurationError, StoreError, StoreLockedError
 from statefun.runtime import FailurePolicy, ManualClock, Runtime, edits
 from statefun.runtime.control import SOCKET_NAME, ControlServer, make_edit
+from statefun.runtime.records import DeadLetter, Delta
 from statefun.runtime.retry import Backoff
 from statefun.runtime.sqlite import SqliteReader, SqliteStore
 from statefun.sdk.address import Address
@@ -142,6 +144,22 @@ async def test_what_an_edit_names_and_is_not_there_is_an_error(tmp_path: Path) -
     async with Runtime(program(), data=tmp_path):
         with pytest.raises(ConfigurationError, match="t/a '1' is not parked; nothing was changed"):
             await made(tmp_path, edits.release([A]))
+
+
+async def test_dead_letters_for_a_function_that_is_gone_are_named(tmp_path: Path) -> None:
+    """When all are replayed: none is, and whoever asked can name the others."""
+    gone = Address("t/gone", "1")
+    letters = [
+        DeadLetter(number, to, None, b"", "no", 1, 5, 5) for number, to in ((1, gone), (2, A))
+    ]
+    with closing(SqliteStore(tmp_path)) as store:
+        store.commit(Delta(9, dead_letters={letter.id: letter for letter in letters}))
+
+    async with Runtime(program(), data=tmp_path) as runtime:
+        with pytest.raises(ConfigurationError, match=r"1 cannot be replayed, .* 't/gone'; nothing"):
+            await made(tmp_path, edits.replay(None))
+
+        assert await runtime.dead_letters() == letters
 
 
 async def test_only_the_owner_may_use_the_socket(tmp_path: Path) -> None:

@@ -346,6 +346,11 @@ def _never_full(_original: Any) -> Any:
     return property(lambda _: False)
 
 
+@_bug("a runtime that is full takes more", Engine, "is_full")
+def _never_full_either(_original: Any) -> Any:
+    return property(lambda _: False)
+
+
 @_bug("a batch has all that waits", Mailbox, "_next_batch")
 def _all_that_waits(_original: Any) -> Any:
     def next_batch(self: Any) -> Any:
