@@ -16,6 +16,7 @@ from statefun.cli.wording import (
     show_attempts,
     show_error,
     show_time,
+    show_topic,
 )
 from statefun.runtime import edits
 from statefun.runtime.sqlite import SqliteReader
@@ -51,7 +52,8 @@ def run_list(arguments: Namespace) -> int:
             value = Value.decode(letter.argument)
             say(
                 f"{letter.id}  {show_time(letter.last_failed_ms)}  to {letter.target}: "
-                f"{show(value)} ({value.typename}), {show_attempts(letter.attempts)}: "
+                f"{show(value)} ({value.typename}){show_topic(letter)}, "
+                f"{show_attempts(letter.attempts)}: "
                 f"{show_error(letter.error)}"
             )
     return 0

@@ -16,6 +16,7 @@ from statefun.cli.wording import (
     show_attempts,
     show_error,
     show_time,
+    show_topic,
 )
 from statefun.runtime import edits
 from statefun.runtime.sqlite import SqliteReader
@@ -49,8 +50,7 @@ def run_list(arguments: Namespace) -> int:
         say_json([_describe(parking, messages) for parking, messages in parked])
     else:
         for parking, messages in parked:
-            value = Value.decode(messages[0].argument) if messages else None
-            failed = f" on {show(value)} ({value.typename})" if value else ""
+            failed = f" on {_show(messages[0])}" if messages else ""
             say(
                 f"{parking.address}  {show_time(parking.last_failed_ms)}  {len(messages)} waiting, "
                 f"{show_attempts(parking.attempts)}{failed}: {show_error(parking.error)}"
@@ -66,6 +66,11 @@ def run_release(arguments: Namespace) -> int:
     addresses = None if arguments.all else [Address(*named)]
     make(arguments, edits.release(addresses), "released")
     return 0
+
+
+def _show(message: PendingMessage) -> str:
+    value = Value.decode(message.argument)
+    return f"{show(value)} ({value.typename}){show_topic(message)}"
 
 
 def _describe(parking: Parking, messages: list[PendingMessage]) -> dict[str, Any]:

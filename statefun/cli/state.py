@@ -28,6 +28,7 @@ from statefun.sdk.valuetypes import StringType
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
+    from collections.abc import Iterator
 
 __all__ = ["add"]
 
@@ -74,9 +75,12 @@ def run_list(arguments: Namespace) -> int:
     """Print the ids of a function, or the functions, ordered."""
     with closing(SqliteReader(arguments.data)) as reader:
         if arguments.typename is None:
-            found, absence = list(reader.typenames()), "no function has values"
+            found = [
+                each for each in reader.typenames() if next(_ids(reader, each), None) is not None
+            ]
+            absence = "no function has values"
         else:
-            found = _ids(reader, arguments.typename)
+            found = list(_ids(reader, arguments.typename))
             absence = f"no id of {arguments.typename} has values"
     if arguments.json:
         say_json(found)
@@ -88,11 +92,11 @@ def run_list(arguments: Namespace) -> int:
     return 0
 
 
-def _ids(reader: SqliteReader, typename: str) -> list[str]:
+def _ids(reader: SqliteReader, typename: str) -> Iterator[str]:
     """The ids of a function that have values which have not expired."""
     now_ms = SystemClock().now_ms()
     addresses = reader.addresses(typename)
-    return [each.id for each in addresses if visible_values(reader.load(each), now_ms)]
+    return (each.id for each in addresses if visible_values(reader.load(each), now_ms))
 
 
 def run_get(arguments: Namespace) -> int:

@@ -26,6 +26,7 @@ __all__ = [
     "show_error",
     "show_name",
     "show_time",
+    "show_topic",
 ]
 
 
@@ -79,6 +80,11 @@ def describe_source(message: DeadLetter | PendingMessage) -> dict[str, Any]:
     """Where a message is from, for JSON; the topic only if there is one."""
     topic = {"topic": message.topic} if message.topic else {}
     return {"caller": describe_address(message.caller), **topic}
+
+
+def show_topic(message: DeadLetter | PendingMessage) -> str:
+    """Where a message is from, for a reader, if that is a topic."""
+    return f" from the topic {show_name(message.topic)}" if message.topic else ""
 
 
 def describe_failure(failed: DeadLetter | Parking) -> dict[str, Any]:

@@ -78,7 +78,6 @@ class FunctionDirectory:
         self._way = lru_cache(_MANY_TYPENAMES)(self._find_way)
         for registry in functions:
             self._add_functions(registry)
-        self._here = tuple(self._transports)
         self._endpoints = sorted(endpoints, key=lambda endpoint: not endpoint.is_specific)
         self._breakers = {endpoint.functions: Breaker() for endpoint in endpoints}
         named = [endpoint.functions for endpoint in endpoints]
@@ -101,7 +100,7 @@ class FunctionDirectory:
     @property
     def typenames(self) -> tuple[str, ...]:
         """The typenames of functions of this process, and what the endpoints name."""
-        return *self._here, *(endpoint.functions for endpoint in self._endpoints)
+        return *self._transports, *(endpoint.functions for endpoint in self._endpoints)
 
     def knows(self, typename: str) -> bool:
         """Whether there is a way to the function."""
@@ -141,7 +140,7 @@ class FunctionDirectory:
 
     def _elsewhere(self, typename: str) -> Endpoint | None:
         """The endpoint of a function that is not of this process."""
-        return None if typename in self._here else self._endpoint(typename)
+        return None if typename in self._transports else self._endpoint(typename)
 
     def _find_endpoint(self, typename: str) -> Endpoint | None:
         return next((each for each in self._endpoints if each.matches(typename)), None)

@@ -15,7 +15,7 @@ from statefun import Context, IntType, Message, StatefulFunctions, ValueSpec, me
 from statefun.errors import ConfigurationError
 from statefun.runtime import Backoff, FailurePolicy, Runtime, edits
 from statefun.runtime.control import make_edit
-from statefun.runtime.records import DeadLetter, Delta, Parking, PendingMessage
+from statefun.runtime.records import DeadLetter, Delta, Parking, PendingMessage, StoredEntry
 from statefun.runtime.sqlite import SqliteStore
 from statefun.sdk.address import Address
 from statefun.sdk.messages import encode_typed_value
@@ -100,10 +100,15 @@ def test_the_topic_of_a_message_is_shown_if_it_has_one(folder: Path) -> None:
     without, letter_shown = json.loads(statefun("dead-letters", "list", "--json", cwd=folder).out)
     [parked] = json.loads(statefun("parked", "list", "--json", cwd=folder).out)
     lines = statefun("dead-letters", "show", "50", cwd=folder).out.splitlines()
+    listed = statefun("dead-letters", "list", cwd=folder).out.splitlines()
+    held = statefun("parked", "list", cwd=folder).out
 
     assert "topic" not in without
     assert (letter_shown["topic"], parked["topic"]) == ("orders", "orders")
     assert "topic: orders" in lines
+    assert "(t/text) from the topic orders, 1 attempt: no" in listed[1]
+    assert "1 attempt on b'it' (t/text) from the topic orders: no" in held
+    assert "topic" not in listed[0]
 
 
 def test_a_value_without_a_name_is_not_set(folder: Path) -> None:
@@ -129,9 +134,11 @@ def test_names_and_ids_that_are_no_plain_words_are_quoted(folder: Path) -> None:
 
 
 def test_the_functions_that_have_values_are_listed(folder: Path) -> None:
-    """Without knowing the name of any."""
+    """Without knowing the name of any; not those whose values have all expired."""
+    with closing(SqliteStore(folder / ".statefun")) as store:
+        store.commit(Delta(60, {(Address("t/old", "1"), "n"): StoredEntry("t/text", b"", 5, 1)}))
     before = statefun("state", "list", cwd=folder)
-    assert statefun("state", "set", "t/fail", "1", "count", "5", cwd=folder).code == 0
+    assert statefun("state", "set", "t/fail", "", "count", "5", cwd=folder).code == 0
 
     assert statefun("state", "list", cwd=folder) == Outcome(0, "t/fail\n", "")
     assert json.loads(statefun("state", "list", "--json", cwd=folder).out) == ["t/fail"]
