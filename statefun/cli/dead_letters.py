@@ -49,12 +49,10 @@ def run_list(arguments: Namespace) -> int:
         say_json([_describe(letter) for letter in letters])
     else:
         for letter in letters:
-            value = Value.decode(letter.argument)
             say(
                 f"{letter.id}  {show_time(letter.last_failed_ms)}  to {letter.target}: "
-                f"{show(value)} ({value.typename}){show_topic(letter)}, "
-                f"{show_attempts(letter.attempts)}: "
-                f"{show_error(letter.error)}"
+                f"{show(Value.decode(letter.argument))}{show_topic(letter)}, "
+                f"{show_attempts(letter.attempts)}: {show_error(letter.error)}"
             )
     return 0
 
@@ -71,13 +69,12 @@ def run_show(arguments: Namespace) -> int:
     if arguments.json:
         say_json(_describe(letter))
         return 0
-    value = Value.decode(letter.argument)
     for name, content in (
         ("id", letter.id),
         ("address", letter.target),
         ("caller", letter.caller or "an ingress"),
         ("topic", letter.topic or "none"),
-        ("message", f"{show(value)} ({value.typename})"),
+        ("message", show(Value.decode(letter.argument))),
         ("error", show_error(letter.error)),
         ("attempts", letter.attempts),
         ("first failed", show_time(letter.first_failed_ms)),

@@ -69,8 +69,7 @@ def run_release(arguments: Namespace) -> int:
 
 
 def _show(message: PendingMessage) -> str:
-    value = Value.decode(message.argument)
-    return f"{show(value)} ({value.typename}){show_topic(message)}"
+    return f"{show(Value.decode(message.argument))}{show_topic(message)}"
 
 
 def _describe(parking: Parking, messages: list[PendingMessage]) -> dict[str, Any]:

@@ -115,7 +115,7 @@ def run_get(arguments: Namespace) -> int:
     if not values:
         _note_absence(f"{address} has no values", arguments.data)
     for name in sorted(values):
-        say(f"{show_name(name)}: {show(values[name])} ({values[name].typename})")
+        say(f"{show_name(name)}: {show(values[name])}")
     return 0
 
 

@@ -60,10 +60,7 @@ def _describe(timer: Timer) -> dict[str, Any]:
 
 
 def _line(timer: Timer) -> str:
-    value = Value.decode(timer.argument)
+    message = show(Value.decode(timer.argument))
     token = f", token {timer.token!r}" if timer.token else ""
     due = show_time(timer.due_ms)
-    return (
-        f"{timer.seq}  {due}  to {timer.target} from {timer.sender}: "
-        f"{show(value)} ({value.typename}){token}"
-    )
+    return f"{timer.seq}  {due}  to {timer.target} from {timer.sender}: {message}{token}"

@@ -48,11 +48,12 @@ def describe(value: Value) -> dict[str, Any]:
 
 
 def show(value: Value) -> str:
-    """A value for a reader: the Python value, or the bytes as text if they are some."""
+    """A value for a reader: the Python value, or the bytes if they are some; and its type."""
     try:
-        return repr(value.value)
+        content = value.value
     except SerializationError:
-        return repr(value.data)
+        content = value.data
+    return f"{content!r} ({value.typename or 'of no type'})"
 
 
 def show_name(name: str) -> str:

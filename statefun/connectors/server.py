@@ -10,12 +10,13 @@ import asyncio
 import logging
 import os
 import socket
+import zlib
 from typing import TYPE_CHECKING, Final
 
 from statefun.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Iterator
 
     from aiohttp import web
 
@@ -29,7 +30,9 @@ _LINGER_S: Final = 10.0
 """So long the rest of a refused body is read, that its sender may read the answer."""
 _SMALL_BODY: Final = 64 << 10
 _RETRY_AFTER_S: Final = "1"
-_CODINGS: Final = ("", "identity", "gzip", "deflate")
+_WINDOW_BITS: Final = {"gzip": 16 + zlib.MAX_WBITS, "deflate": zlib.MAX_WBITS}
+"""Content encoding → what `zlib` calls it."""
+_PIECE: Final = 64 << 10
 
 
 class RefusedError(Exception):
@@ -74,6 +77,7 @@ class HttpServer:
         self.patience_s = patience_s
         self._handle = handle
         self._runner: web.AppRunner | None = None
+        self._listening: asyncio.Server | None = None
 
     async def start(self) -> None:
         """Listen, for as many connections as this process can have.
@@ -93,19 +97,12 @@ class HttpServer:
 
         _allow_connections()
         app = web.Application(client_max_size=0, middlewares=[everything])
-        self._runner = web.AppRunner(
-            app,
-            access_log=None,
-            handle_signals=False,
-            shutdown_timeout=_STOP_S,
-            keepalive_timeout=self.patience_s,
-            lingering_time=min(_LINGER_S, self.patience_s),
-            logger=_server_logger(),
-        )
+        self._runner = web.AppRunner(app, handle_signals=False, shutdown_timeout=_STOP_S)
         await self._runner.setup()
-        site = web.TCPSite(self._runner, self.host, self.port, backlog=_BACKLOG)
         try:
-            await site.start()
+            self._listening = await asyncio.get_running_loop().create_server(
+                self._protocols(self._runner), self.host, self.port, backlog=_BACKLOG
+            )
         except OSError as error:
             reason = os.strerror(error.errno) if error.errno and error.errno > 0 else str(error)
             advice = "stop what uses the port, or choose another one"
@@ -114,13 +111,46 @@ class HttpServer:
             raise ConfigurationError(
                 f"cannot listen on {self.host}:{self.port}: {reason}; {advice}"
             ) from error
-        self.port = self._runner.addresses[0][1]
+        self.port = self._listening.sockets[0].getsockname()[1]
 
     async def stop(self) -> None:
         """Listen no more; answer what is under way, for a bounded time, and close everything."""
+        if self._listening is not None:
+            self._listening.close()
+            self._listening = None
         if self._runner is not None:
             await self._runner.cleanup()
             self._runner = None
+
+    def _protocols(self, runner: web.AppRunner) -> Callable[[], web.RequestHandler]:
+        """Makes what speaks HTTP on a connection, and refuses what is none with a sentence."""
+        from aiohttp import web  # noqa: PLC0415 - an optional dependency
+
+        class Protocol(web.RequestHandler):
+            def handle_error(
+                self,
+                request: web.BaseRequest,
+                status: int = 500,
+                exc: BaseException | None = None,
+                message: str | None = None,
+            ) -> web.StreamResponse:
+                if exc is not None and 400 <= status < 500:
+                    message = f"the request is no HTTP/1.1 that can be read: {_reason(exc)}"
+                return super().handle_error(request, status, exc, message)
+
+        manager = runner.server
+        assert manager is not None  # noqa: S101 - it is set up
+        loop = asyncio.get_running_loop()
+        server_logger = _server_logger()
+        return lambda: Protocol(
+            manager,
+            loop=loop,
+            access_log=None,  # type: ignore[arg-type]  # none is written
+            auto_decompress=False,  # see `_Packing`, which takes nothing but the whole
+            keepalive_timeout=self.patience_s,
+            lingering_time=min(_LINGER_S, self.patience_s),
+            logger=server_logger,
+        )
 
     async def _answer(self, request: web.Request) -> web.StreamResponse:
         """What the handler answers; or why it refused, or that it is broken."""
@@ -129,8 +159,6 @@ class HttpServer:
         except RefusedError as refused:
             later = {"Retry_After": _RETRY_AFTER_S} if refused.status == 503 else {}
             return answer(refused.status, refused.reason, **later)
-        except ConnectionError:
-            raise  # nobody is left to be answered
         except Exception:
             logger.exception("%s %s could not be answered", request.method, request.raw_path)
             return answer(500, "an unexpected error, see the log of the runtime")
@@ -188,33 +216,104 @@ async def read_body(
     """
     from aiohttp import web_protocol  # noqa: PLC0415 - an optional dependency
 
-    coding = request.headers.get("Content-Encoding", "").lower()
-    if coding not in _CODINGS:
-        raise RefusedError(
-            415, f"the content encoding {coding!r} is unknown: send the body as it is, or as gzip"
-        )
+    packing = _packing(request)
     if (request.content_length or 0) > max_bytes:
         raise _too_long(max_bytes)
     body = bytearray()
     try:
-        while True:
+        is_whole = False
+        while not is_whole:
             async with asyncio.timeout(patience_s):
-                chunk = await request.content.readany()
-            if not chunk:
-                return bytes(body)
-            if len(body) + len(chunk) > max_bytes:
-                raise _too_long(max_bytes)
-            room.take(len(body), len(body) + len(chunk))
-            body += chunk
+                chunk = await request.content.read(_PIECE)
+            is_whole = not chunk
+            for piece in packing.unpack(chunk) if packing else (chunk,):
+                if len(body) + len(piece) > max_bytes:
+                    raise _too_long(max_bytes)
+                room.take(len(body), len(body) + len(piece))
+                body += piece
+        return bytes(body)
     except TimeoutError:
         raise RefusedError(
             408, f"the body stopped coming: {len(body)} bytes, and none for {patience_s:g} s"
         ) from None
     except web_protocol.RequestPayloadError as error:
-        reason = _one_line(error.__cause__ or error)
+        reason = _reason(error.__cause__ or error)
         raise RefusedError(400, f"the body is not as its headers say: {reason}") from error
+    except ConnectionError as error:  # nobody is left to read this
+        raise RefusedError(400, "the body was not sent to its end") from error
     finally:
         room.give_back(len(body))
+
+
+class _Packing:
+    """A body that is compressed, undone piece by piece.
+
+    Source:
+        RFC 9110, 8.4.1: `gzip` is that of RFC 1952, which may be several one after another, and
+        `deflate` is the zlib format of RFC 1950.
+    """
+
+    def __init__(self, coding: str) -> None:
+        self._coding = coding
+        self._stream = zlib.decompressobj(_WINDOW_BITS[coding])
+
+    def unpack(self, packed: bytes) -> Iterator[bytes]:
+        """What more there is, in pieces of `_PIECE` bytes at most.
+
+        Args:
+            packed: The next bytes; none at the end of the body.
+
+        Raises:
+            RefusedError: If that is not of its encoding, or ends too early.
+        """
+        if not packed and not self._stream.eof:
+            raise self._refused("it ends too early")
+        piece = b""
+        while packed or (len(piece) == _PIECE and not self._stream.eof):
+            if self._stream.eof:
+                if self._coding != "gzip":
+                    raise self._refused("there is more behind its end")
+                self._stream = zlib.decompressobj(_WINDOW_BITS[self._coding])
+            try:
+                piece = self._stream.decompress(packed, _PIECE)
+            except zlib.error as error:
+                raise self._refused(str(error).rpartition(": ")[2]) from error
+            packed = self._stream.unconsumed_tail or self._stream.unused_data
+            yield piece
+
+    def _refused(self, reason: str) -> RefusedError:
+        return RefusedError(
+            400, f"the body is not the {self._coding} that its Content-Encoding says: {reason}"
+        )
+
+
+def _packing(request: web.Request) -> _Packing | None:
+    """How the body of a request is compressed, None if it is not.
+
+    Raises:
+        RefusedError: If it is encoded in a way that is not taken.
+    """
+    transfer = _codings(request, "Transfer-Encoding")
+    if transfer not in ("", "chunked"):
+        raise RefusedError(
+            400,
+            f"the transfer encoding {transfer!r} is not taken: send the body chunked or with its "
+            "length, and what is compressed with a Content-Encoding",
+        )
+    coding = _codings(request, "Content-Encoding")
+    if coding in ("", "identity"):
+        return None
+    if coding not in _WINDOW_BITS:
+        raise RefusedError(
+            415,
+            f"the content encoding {coding!r} is not taken: send the body as it is, or once as "
+            f"{' or '.join(_WINDOW_BITS)}",
+        )
+    return _Packing(coding)
+
+
+def _codings(request: web.Request, header: str) -> str:
+    return ", ".join(request.headers.getall(header, [])).strip().lower()
 
 
 def _allow_connections() -> None:
@@ -254,12 +353,14 @@ def _is_our_mistake(record: logging.LogRecord) -> bool:
     error = record.exc_info[1] if record.exc_info else None
     if not isinstance(error, HttpProcessingError | RequestPayloadError):
         return True
-    logger.debug("refused a request: %s", _one_line(error))
+    logger.debug("refused a request: %s", _reason(error))
     return False
 
 
-def _one_line(error: BaseException) -> str:
-    return " ".join(str(error).split())
+def _reason(error: BaseException) -> str:
+    """What an error of the server says, on one line, without the caret that points into it."""
+    text = getattr(error, "message", "") or str(error)
+    return " ".join(text.split()).removesuffix(" ^")
 
 
 def _require_server() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 try:
     import yaml
@@ -21,6 +21,9 @@ __all__ = ["Document", "KeyPath", "Problem", "read_documents", "unknown_key"]
 
 KeyPath: TypeAlias = "tuple[str | int, ...]"
 """Where something stands in a document: keys and positions, from the outside in."""
+
+_MOST_BY_ALIASES: Final = 100_000
+"""So many keys and values aliases may stand for, in a document, besides those that are written."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -86,6 +89,9 @@ def read_documents(path: str) -> tuple[list[Document], list[Problem]]:
             _read_document(loader, path, documents, problems)
     except yaml.YAMLError as error:  # the parser cannot go on behind it
         problems.append(_yaml_problem(path, error))
+    except (ValueError, OverflowError):  # from making a character, or a number
+        text = "is no YAML: an escape names no character, or a number is too long: correct it"
+        problems.append(Problem(path, loader.get_mark().line + 1, text))
     except RecursionError:
         problems.append(Problem(path, 0, "is nested too deeply: write it flatter"))
     return documents, problems
@@ -103,6 +109,15 @@ def unknown_key(key: str, known: Iterable[str], hint: str | None = None) -> str:
     close = get_close_matches(key, known, 1)
     advice = f"did you mean {close[0]!r}?" if close else f"{hint or 'it has no effect'};"
     return f"unknown key {key!r}: {advice} known keys: {', '.join(known)}"
+
+
+class _UnreadableError(Exception):
+    """A node is YAML, and of no use."""
+
+    def __init__(self, node: yaml.Node, reason: str) -> None:
+        super().__init__(node, reason)
+        self.line = node.start_mark.line + 1
+        self.reason = reason
 
 
 class _Loader(yaml.SafeLoader):
@@ -124,41 +139,54 @@ def _read_document(
     node = loader.get_node()
     assert node is not None  # noqa: S101 - the caller has checked that there is one
     try:
+        _measure(node, set(), {})
+        written = list(_walk(node, (), set()))  # before merging, which changes the node
         value = loader.construct_document(node)
+    except _UnreadableError as error:
+        text = f"is no YAML that can be read: {error.reason}"
+        problems.append(Problem(path, error.line, text))
+        return
     except yaml.constructor.ConstructorError as error:
         problems.append(_yaml_problem(path, error))
         return
     if value is None:
         return
-    circle = _find_circle(node, set(), set())
-    if circle is not None:
-        text = "is no YAML that can be read: what is anchored here contains itself"
-        problems.append(Problem(path, circle.start_mark.line + 1, text))
-        return
-    lines: dict[KeyPath, int] = {(): node.start_mark.line + 1}
-    for where, line in _walk(node, (), set()):
-        if where in lines:
+    once: set[KeyPath] = set()
+    for where, line in written:
+        if where in once:
             text = f"{where[-1]!r} is written twice: keep one of them"
             problems.append(Problem(path, line, text))
-        lines[where] = line
+        once.add(where)
+    lines = {(): node.start_mark.line + 1, **dict(_walk(node, (), set()))}
     documents.append(Document(path, value, lines))
 
 
-def _find_circle(node: yaml.Node, above: set[int], done: set[int]) -> yaml.Node | None:
-    """A node that is a part of itself; None if there is none."""
+def _measure(node: yaml.Node, above: set[int], sizes: dict[int, int]) -> int:
+    """How many nodes a node is, with those in it; an alias counts as what it stands for.
+
+    Args:
+        node: The node.
+        above: The nodes that it is in.
+        sizes: The nodes that have been measured.
+
+    Raises:
+        _UnreadableError: If it contains itself, or is too large by its aliases.
+    """
     if id(node) in above:
-        return node
-    if id(node) in done or isinstance(node, yaml.ScalarNode):
-        return None
-    above.add(id(node))
-    pairs = node.value if isinstance(node, yaml.MappingNode) else [(each,) for each in node.value]
-    for inner in (each for pair in pairs for each in pair):
-        circle = _find_circle(inner, above, done)
-        if circle is not None:
-            return circle
-    above.remove(id(node))
-    done.add(id(node))
-    return None
+        raise _UnreadableError(node, "what is anchored here contains itself")
+    if id(node) not in sizes:
+        above.add(id(node))
+        inside = [] if isinstance(node, yaml.ScalarNode) else node.value
+        size = 1
+        for each in inside:
+            pair = each if isinstance(node, yaml.MappingNode) else (each,)
+            size += sum(_measure(inner, above, sizes) for inner in pair)
+        above.remove(id(node))
+        sizes[id(node)] = size
+        if size > len(sizes) + _MOST_BY_ALIASES:
+            text = f"its aliases stand for more than {_MOST_BY_ALIASES:,} parts"
+            raise _UnreadableError(node, f"{text}: write it with fewer of them")
+    return sizes[id(node)]
 
 
 def _walk(node: yaml.Node, path: KeyPath, seen: set[int]) -> Iterator[tuple[KeyPath, int]]:

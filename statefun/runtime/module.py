@@ -255,9 +255,11 @@ class _Reader:
             )
         if self._reading.runs_here and kind not in KINDS_HERE:
             like = tuple(each for each in KINDS_HERE if each.endswith(kind.rpartition("/")[2]))
+            instead = f"use {_list(like)}, or " if like else ""
+            having = (name for name, each in DIALECTS.items() if kind in each.kinds)
             return (
-                f"{kind!r} is not available in the embedded runtime yet: use {_list(like)}, or run "
-                "this file on a cluster, and check it with --dialect apache"
+                f"{kind!r} is not available in the embedded runtime yet: {instead}run this file on "
+                f"a cluster, and check it with --dialect {next(having, 'apache')}"
             )
         return ""
 

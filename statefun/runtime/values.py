@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
+from statefun.errors import RemoteProtocolError
 from statefun.sdk import valuetypes
 from statefun.sdk.egress import decode_kafka_record
 from statefun.sdk.protocol import StoredValue, decode_typed_value
@@ -39,8 +40,14 @@ class Value(StoredValue):
 
     @classmethod
     def decode(cls, argument: bytes) -> Self:
-        """The value of a serialized `TypedValue`, for example of a dead letter's `argument`."""
-        value = decode_typed_value(argument)
+        """The value of a serialized `TypedValue`, for example of a dead letter's `argument`.
+
+        Bytes that are none are a value themselves, with an empty typename.
+        """
+        try:
+            value = decode_typed_value(argument)
+        except RemoteProtocolError:
+            return cls("", argument)
         return cls(value.typename, value.data)
 
     @property

@@ -111,6 +111,34 @@ def test_the_topic_of_a_message_is_shown_if_it_has_one(folder: Path) -> None:
     assert "topic" not in listed[0]
 
 
+def test_a_message_that_cannot_be_decoded_is_shown_as_its_bytes(folder: Path) -> None:
+    """One that is no TypedValue hides neither itself nor the others."""
+    target, argument = Address("t/fail", "2"), b"\xffit"
+    with closing(SqliteStore(folder / ".statefun")) as store:
+        store.commit(
+            Delta(
+                60,
+                messages=(PendingMessage(None, argument, target, 51),),
+                dead_letters={50: DeadLetter(50, target, None, argument, "no", 1, 5, 5)},
+                parked={target: Parking(target, "no", 1, 5, 5)},
+            )
+        )
+
+    described = [
+        json.loads(statefun(command, "list", "--json", cwd=folder).out)[-1]["message"]
+        for command in ("dead-letters", "parked")
+    ]
+    first, second = statefun("dead-letters", "list", cwd=folder).out.splitlines()
+    held = statefun("parked", "list", cwd=folder).out
+    lines = statefun("dead-letters", "show", "50", cwd=folder).out.splitlines()
+
+    assert described == [{"typename": "", "base64": "/2l0"}] * 2
+    assert "to t/fail '1': 'it' (io.statefun.types/string), 1 attempt" in first
+    assert "to t/fail '2': b'\\xffit' (of no type), 1 attempt: no" in second
+    assert "1 attempt on b'\\xffit' (of no type): no" in held
+    assert "message: b'\\xffit' (of no type)" in lines
+
+
 def test_a_value_without_a_name_is_not_set(folder: Path) -> None:
     """No function could read it."""
     outcome = statefun("state", "set", "t/fail", "1", "", "5", cwd=folder)

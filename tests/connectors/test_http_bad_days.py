@@ -7,6 +7,7 @@ import gzip
 import random
 import re
 import socket
+import struct
 import sys
 import zlib
 from contextlib import ExitStack, asynccontextmanager
@@ -16,6 +17,7 @@ import pytest
 
 from statefun.connectors.http import HttpIngress
 from statefun.connectors.server import BodyRoom
+from statefun.sdk.messages import encode_typed_value
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -116,10 +118,23 @@ def request(line: str = "PUT /a/b/c HTTP/1.1", *headers: str, body: bytes = b"")
 
 LENGTH = "Content-Length: 3"
 MALFORMED = {
-    "no request": (b"GARBAGE\r\n\r\n", 400, "Invalid method"),
+    "no request": (
+        b"GARBAGE\r\n\r\n",
+        400,
+        "the request is no HTTP/1.1 that can be read: Invalid method encountered: b'GARBAGE'",
+    ),
     "TLS": (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", 400, "HTTPS traffic"),
     "an unknown version": (request("PUT /a/b/c HTTP/9.9"), 400, "Invalid HTTP version"),
-    "HTTP/2": (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 400, "PRI"),
+    "HTTP/2": (
+        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+        400,
+        "the request is no HTTP/1.1 that can be read: Pause on PRI/Upgrade",
+    ),
+    "a star": (
+        request("PUT * HTTP/1.1"),
+        400,
+        "the request is no HTTP/1.1 that can be read: *",
+    ),
     "no host": (b"PUT /a/b/c HTTP/1.1\r\n\r\n", 400, "Missing 'Host'"),
     "no leading slash": (request("PUT a/b/c HTTP/1.1"), 400, "Unexpected char in url"),
     "a space in the path": (request("PUT /a b/c HTTP/1.1"), 400, "Bad status line"),
@@ -152,16 +167,42 @@ MALFORMED = {
         400,
         "Transfer-Encoding",
     ),
+    "a compressing transfer encoding": (
+        request("PUT /a/b/c HTTP/1.1", "Transfer-Encoding: gzip, chunked", body=b"0\r\n\r\n"),
+        400,
+        (
+            "the transfer encoding 'gzip, chunked' is not taken: send the body chunked or with its "
+            "length, and what is compressed with a Content-Encoding"
+        ),
+    ),
     "an unknown expectation": (request("PUT /a/b/c HTTP/1.1", "Expect: x"), 417, "Expect: x"),
     "an unknown content encoding": (
-        request("PUT /a/b/c HTTP/1.1", LENGTH, "Content-Encoding: x", body=b"abc"),
+        request("PUT /a/b/c HTTP/1.1", LENGTH, "Content-Encoding: br", body=b"abc"),
         415,
-        "the content encoding 'x' is unknown: send the body as it is, or as gzip",
+        (
+            "the content encoding 'br' is not taken: send the body as it is, or once as gzip or "
+            "deflate"
+        ),
+    ),
+    "two content encodings": (
+        request("PUT /a/b/c HTTP/1.1", LENGTH, "Content-Encoding: gzip, gzip", body=b"abc"),
+        415,
+        "the content encoding 'gzip, gzip' is not taken",
+    ),
+    "a content encoding written twice": (
+        request("PUT /a/b/c HTTP/1.1", LENGTH, *2 * ("Content-Encoding: gzip",), body=b"abc"),
+        415,
+        "the content encoding 'gzip, gzip' is not taken",
     ),
     "a body that is no gzip": (
         request("PUT /a/b/c HTTP/1.1", LENGTH, "Content-Encoding: gzip", body=b"abc"),
         400,
-        "the body is not as its headers say: 400, message: Can not decode content-encoding: gzip",
+        "the body is not the gzip that its Content-Encoding says: incorrect header check",
+    ),
+    "a compressed body that is empty": (
+        request("PUT /a/b/c HTTP/1.1", "Content-Encoding: deflate"),
+        400,
+        "the body is not the deflate that its Content-Encoding says: it ends too early",
     ),
     "an asterisk": (request("OPTIONS * HTTP/1.1"), 405, "OPTIONS is not served: use PUT"),
     "a tunnel": (request("CONNECT a:80 HTTP/1.1"), 405, "CONNECT is not served: use PUT"),
@@ -241,26 +282,54 @@ async def nonsense(ingress: Ingress, content: bytes) -> tuple[list[bytes], bytes
     return re.findall(rb"HTTP/1\.[01] (\d+)", answer), answer.rpartition(b"\r\n\r\n")[2]
 
 
-async def test_a_compressed_body_is_unpacked() -> None:
+def put(body: bytes, coding: str) -> bytes:
+    """A request with a compressed body."""
+    headers = f"Content-Length: {len(body)}", f"Content-Encoding: {coding}"
+    return request("PUT /a/b/c HTTP/1.1", *headers, body=body)
+
+
+LONG = random.Random(5).randbytes(200_000) + bytes(1_000_000)
+WHOLE = {
+    "gzip": (gzip.compress(LONG), "gzip", LONG),
+    "gzip of nothing": (gzip.compress(b""), "gzip", b""),
+    "several gzips": (gzip.compress(LONG) + gzip.compress(b"abc"), "GZip", LONG + b"abc"),
+    "deflate": (zlib.compress(LONG), "deflate", LONG),
+    "identity": (LONG, "identity", LONG),
+}
+
+
+@pytest.mark.parametrize("case", WHOLE)
+async def test_a_compressed_body_is_unpacked(case: str) -> None:
     """`Content-Encoding: gzip` and `deflate` are undone before the value is taken."""
+    body, coding, content = WHOLE[case]
+    async with serving(Ingress(max_body_bytes=2_000_000)) as ingress:
+        assert await ingress.ask(put(body, coding)) == (200, "")
+
+    assert [argument for _, argument, _ in ingress.taken] == [encode_typed_value("a/b", content)]
+
+
+@pytest.mark.parametrize("coding", ["gzip", "deflate"])
+async def test_of_a_compressed_body_only_the_whole_is_taken(coding: str) -> None:
+    """One that is cut off anywhere, or has more behind its end, is refused."""
+    whole = {"gzip": gzip.compress(b"abc"), "deflate": zlib.compress(b"abc")}[coding]
+    bodies = [whole[:length] for length in range(len(whole))] + [whole + b"abc", whole + whole[:5]]
+
     async with serving(Ingress()) as ingress:
-        for coding, body in (("gzip", gzip.compress(b"abc")), ("deflate", zlib.compress(b"abc"))):
-            headers = f"Content-Length: {len(body)}", f"Content-Encoding: {coding}"
-            assert await ingress.ask(request("PUT /a/b/c HTTP/1.1", *headers, body=body)) == (
-                200,
-                "",
-            )
+        answers = [await ingress.ask(put(body, coding)) for body in bodies]
+
+    reason = f"the body is not the {coding} that its Content-Encoding says: "
+    assert [(status, text[: len(reason)]) for status, text in answers] == [(400, reason)] * len(
+        bodies
+    )
+    assert ingress.taken == []
 
 
 async def test_a_small_body_that_grows_is_refused() -> None:
     """The limit is for what comes out of a compressed body, too."""
     bomb = gzip.compress(bytes(10_000_000))
-    headers = f"Content-Length: {len(bomb)}", "Content-Encoding: gzip"
 
     async with serving(Ingress(max_body_bytes=len(bomb))) as ingress:
-        status, reason = await ingress.ask(
-            request("PUT /a/b/c HTTP/1.1", *headers, body=bomb),
-        )
+        status, reason = await ingress.ask(put(bomb, "gzip"))
 
     assert (status, reason) == (
         413,
@@ -294,6 +363,34 @@ async def test_a_body_that_stops_coming_is_given_up() -> None:
         connection.writer.write_eof()
         assert await connection.rest() == b""
         assert ingress.taken == []
+
+
+@pytest.mark.parametrize("reset", [False, True], ids=["closed", "reset"])
+@pytest.mark.parametrize(
+    "headers",
+    [("Content-Length: 9",), ("Transfer-Encoding: chunked",), (LENGTH, "Content-Encoding: gzip")],
+)
+async def test_whoever_leaves_inside_a_body_is_no_word_in_the_log(
+    headers: tuple[str, ...],
+    reset: bool,  # noqa: FBT001
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """It is nobody's mistake here, and nobody is left to be answered."""
+    async with serving(Ingress()) as ingress:
+        others = asyncio.all_tasks()
+        connection = await ingress.connect()
+        await connection.send(request("PUT /a/b/c HTTP/1.1", *headers, "Expect: 100-continue"))
+        await connection.reader.readuntil(b"100 Continue\r\n\r\n")
+        await connection.send(b"2")
+        if reset:
+            at_once = struct.pack("ii", 1, 0)
+            connection.writer.get_extra_info("socket").setsockopt(
+                socket.SOL_SOCKET, socket.SO_LINGER, at_once
+            )
+        connection.writer.close()
+        _, waiting = await asyncio.wait(asyncio.all_tasks() - others, timeout=PATIENCE_S)
+
+    assert (waiting, ingress.taken, caplog.messages) == (set(), [], [])
 
 
 @pytest.mark.parametrize("sent", [b"", b"PUT /a/b", GOOD[:60]])

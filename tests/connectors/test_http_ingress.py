@@ -290,7 +290,7 @@ async def test_a_body_that_is_not_of_its_encoding_is_refused(
 
     assert answer == (
         400,
-        "the body is not as its headers say: 400, message: Can not decode content-encoding: gzip\n",
+        "the body is not the gzip that its Content-Encoding says: incorrect header check\n",
     )
     assert (runtime.messages, caplog.messages) == ([], [])
 

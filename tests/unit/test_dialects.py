@@ -1207,6 +1207,33 @@ def test_a_kind_without_a_connector_here_is_named(folder: Path, dialect: str) ->
     )
 
 
+@pytest.mark.parametrize(
+    ("kind", "advice"),
+    [
+        (
+            "io.statefun_tasks.v1/pipeline",
+            "run this file on a cluster, and check it with --dialect fransking",
+        ),
+        (
+            "io.statefun.kinesis.v1/egress",
+            (
+                "use io.statefun.playground.v1/egress, or run this file on a cluster, and check it "
+                "with --dialect apache"
+            ),
+        ),
+    ],
+)
+def test_what_does_not_run_here_is_sent_to_a_dialect_that_has_it(
+    folder: Path, kind: str, advice: str
+) -> None:
+    """And to a kind that runs here, if there is one like it."""
+    reading = read(folder, f"kind: {kind}\nspec: {{id: a/b}}\n", "embedded")
+
+    assert problems(reading)[0][:1] == [
+        f"m.yaml:1: {kind!r} is not available in the embedded runtime yet: {advice}"
+    ]
+
+
 @pytest.mark.parametrize("dialect", CLUSTERS)
 def test_a_whole_file_of_a_cluster_is_right(folder: Path, dialect: str) -> None:
     """Endpoints, an ingress and an egress are all that a cluster asks for."""

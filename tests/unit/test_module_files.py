@@ -190,6 +190,16 @@ def test_a_duration_that_no_number_of_the_engine_holds_is_refused(text: str) -> 
     assert str(caught.value) == f"{text!r} is longer than can be counted: write a shorter time"
 
 
+def bomb(step: str) -> str:
+    """Thirty anchors, each of which has the one before it twice."""
+    lines = [step.format(number=number, before=number - 1) for number in range(1, 31)]
+    return "\n".join(["a0: &a0 {x: 1}", *lines])
+
+
+BOMB = (
+    "1.yaml:16: is no YAML that can be read: its aliases stand for more than 100,000 parts: write "
+    "it with fewer of them"
+)
 MISTAKES = {
     "no kind": (
         "spec: {}",
@@ -371,6 +381,45 @@ MISTAKES = {
         "kind: io.statefun.playground.v1/ingress\nspec:\n  port: 1\n  port: 2",
         ["1.yaml:4: 'port' is written twice: keep one of them"],
     ),
+    "a key twice before it is merged": (
+        "kind: a/b\nspec:\n  a: &a {x: 1, x: 2}\n  <<: *a",
+        [
+            "1.yaml:1: unknown kind 'a/b': known kinds: " + KINDS,
+            "1.yaml:3: 'x' is written twice: keep one of them",
+        ],
+    ),
+    "aliases of aliases": (bomb("a{number}: &a{number} [*a{before}, *a{before}]"), [BOMB]),
+    "aliases of aliases as keys": (
+        bomb("a{number}: &a{number} {{? *a{before} : *a{before}}}"),
+        [BOMB],
+    ),
+    "aliases of aliases, merged": (
+        bomb("a{number}: &a{number} {{<<: [*a{before}, *a{before}]}}"),
+        [BOMB],
+    ),
+    "a mapping that is merged into itself": (
+        "\na: &a {<<: *a}",
+        ["1.yaml:2: is no YAML that can be read: what is anchored here contains itself"],
+    ),
+    "an escape of no character": (
+        'kind: a/b\nspec: {}\n---\nkind: "\\U00110000"',
+        [
+            "1.yaml:1: unknown kind 'a/b': known kinds: " + KINDS,
+            (
+                "1.yaml:4: is no YAML: an escape names no character, or a number is too long: "
+                "correct it"
+            ),
+        ],
+    ),
+    "an escape of a number that is too large": (
+        '\nkind: "\\UFFFFFFFF"',
+        [
+            (
+                "1.yaml:2: is no YAML: an escape names no character, or a number is too long: "
+                "correct it"
+            ),
+        ],
+    ),
     "no YAML": (
         "kind: a/b\nspec: [1",
         [
@@ -541,6 +590,35 @@ def test_an_alias_is_what_it_stands_for(folder: Path) -> None:
     assert [spec.options() for spec in reading.module.endpoints] == [
         HttpOptions(call_ms=60_000, pool_size=2)
     ]
+
+
+@pytest.mark.parametrize(
+    "transport",
+    [
+        "{<<: {call: 9s}, call: 2s, connect: 1s}",
+        "{call: 2s, <<: [{call: 9s, connect: 1s}, {call: 8s, connect: 7s}]}",
+        "{<<: [&a {connect: 1s}, {<<: *a, connect: 8s, call: 9s}], call: 2s}",
+    ],
+)
+def test_a_key_goes_before_the_one_that_is_merged(folder: Path, transport: str) -> None:
+    """It is not written twice; of mappings that are merged the first goes before the others."""
+    assert options(folder, transport) == HttpOptions(call_ms=2_000, connect_ms=1_000)
+
+
+def test_only_what_aliases_stand_for_is_bounded(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file may be as long as somebody writes it, and use an alias now and then."""
+    monkeypatch.setattr("statefun.runtime.documents._MOST_BY_ALIASES", 10)
+    topics = ", ".join(f"t{number}" for number in range(1000))
+
+    reading = read(
+        folder,
+        "kind: io.statefun.playground.v1/egress\n"
+        f"spec: {{port: &port 0, topics: [{topics}], extra: [*port, *port]}}\n",
+    )
+
+    assert errors(reading) == []
 
 
 def test_loading_mistaken_files_raises_all_of_it(
