@@ -97,7 +97,7 @@ class Dispatcher:
         self._clock = clock
         self._egresses: dict[str, Egress] = {}
         self._stranded: dict[str, list[OutgoingRecord]] = {}  # records whose egress is not there
-        self._impatient: dict[asyncio.Future[None], None] = {}  # those that wait for no store
+        self._impatient: dict[asyncio.Future[None], str] = {}  # who waits for no store → advice
         self._in_line: dict[Address, deque[tuple[bytes, asyncio.Future[None]]]] = {}
         self._wake = asyncio.Event()
         self._alarm: Alarm | None = None
@@ -144,7 +144,11 @@ class Dispatcher:
         ticket: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         now_ms = self._clock.now_ms()
         self._engine.deliver(target, argument, ticket, key=key, topic=topic, now_ms=now_ms)
-        await self._stored(ticket)
+        await self._stored(
+            ticket,
+            "it could not be stored so far, and may be stored later; send it again with the same "
+            "Idempotency-Key, or it may come twice",
+        )
 
     async def send(self, target: Address, argument: bytes) -> None:
         """Take in a message of this process; waits for room and for the store, however long."""
@@ -162,9 +166,9 @@ class Dispatcher:
         self._wake.set()
         await ticket
 
-    async def _stored(self, ticket: asyncio.Future[None]) -> None:
-        """Wait for a ticket, or for the first commit that fails."""
-        self._impatient[ticket] = None
+    async def _stored(self, ticket: asyncio.Future[None], advice: str) -> None:
+        """Wait for a ticket, or for the first commit that fails; that is said with the advice."""
+        self._impatient[ticket] = advice
         self._wake.set()
         try:
             await ticket
@@ -185,7 +189,11 @@ class Dispatcher:
         ticket: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         outcome = change(self._engine)
         self._engine.notify(ticket)
-        await self._stored(ticket)
+        await self._stored(
+            ticket,
+            "the change could not be stored so far, and may be stored later; see whether it was "
+            "made before you make it again",
+        )
         return outcome
 
     async def idle(self) -> None:
@@ -453,14 +461,9 @@ class Dispatcher:
     def _pause_commits(self, error: StoreError) -> None:
         self.failed_commits += 1
         self._engine.commit_failed()
-        for ticket in tuple(self._impatient):
+        for ticket, advice in tuple(self._impatient.items()):
             if not ticket.done():
-                ticket.set_exception(
-                    StoreError(
-                        "it could not be stored so far, and may be stored later; send it again "
-                        f"with the same Idempotency-Key, or it may come twice: {error}"
-                    )
-                )
+                ticket.set_exception(StoreError(f"{advice}: {error}"))
         self._commit_after_ms = self._clock.uptime_ms() + _STORE_PAUSE_MS
         if not self._is_store_failing:
             self._is_store_failing = True

@@ -477,6 +477,26 @@ async def test_while_the_disk_is_full_an_ingress_is_refused_and_then_it_goes_on(
     assert len(program.seen) == 2
 
 
+async def test_an_edit_that_could_not_be_stored_is_not_told_of_a_key(tmp_path: Path) -> None:
+    """Nothing but a message has one; what was edited may still be stored, and is then."""
+    program, clock = Program(), ManualClock()
+    edit = edits.set_value(A, "note", "t/note", b"x" * 100_000)
+    async with Runtime(program.functions, data=tmp_path, clock=clock) as runtime:
+        await runtime.send(to("x"))
+        await runtime.idle()
+        with Full(runtime), pytest.raises(StoreError) as refused:
+            await runtime.edit(edit)
+        clock.advance(SECOND)
+        await until(lambda: runtime.is_healthy)
+        values = await runtime.state(*A)
+
+    assert str(refused.value).startswith(
+        "the change could not be stored so far, and may be stored later; see whether it was made "
+        "before you make it again: "
+    )
+    assert "note" in values
+
+
 async def test_a_full_disk_makes_no_dead_letter(tmp_path: Path) -> None:
     """It is no failure of a function."""
     program, clock = Program(), ManualClock()
