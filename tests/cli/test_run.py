@@ -312,12 +312,12 @@ def test_a_function_that_does_not_end_does_not_keep_the_process(folder: Path, na
 
 
 def test_a_function_that_holds_up_the_event_loop_does_not_keep_the_process(folder: Path) -> None:
-    """Ten seconds after the calls should have ended, it ends with 1 and a line that says why."""
+    """Fifteen seconds after the calls should have ended, it ends with 1 and says what is known."""
     with run_stuck(folder, "inline") as server:
         assert server.stop() == 1
         assert server.errors() == (
-            "statefun run: not stopped 10 s after the signal: a function holds up the event loop; "
-            "ended without it, what was answered for is kept\n"
+            "statefun run: not stopped 15 s after the signal: something holds up the event loop "
+            "or does not end; ended without it, what was answered for is kept\n"
         )
 
 

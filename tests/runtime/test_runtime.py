@@ -964,6 +964,85 @@ async def test_parts_are_stopped_in_the_opposite_order() -> None:
     assert (ingress.life, egress.life) == (["stop"], ["start", "start", "stop"])
 
 
+class MeetingIngress(ListIngress):
+    """An ingress that stops when another one does."""
+
+    def __init__(self, meeting: asyncio.Barrier) -> None:
+        super().__init__()
+        self.meeting = meeting
+
+    async def stop(self) -> None:
+        async with asyncio.timeout(10):
+            await self.meeting.wait()
+
+
+class MeetingEgress(ListEgress):
+    """An egress that stops when another one does."""
+
+    def __init__(self, typename: str, meeting: asyncio.Barrier) -> None:
+        super().__init__(typename)
+        self.meeting = meeting
+
+    async def stop(self) -> None:
+        async with asyncio.timeout(10):
+            await self.meeting.wait()
+
+
+async def test_parts_of_a_kind_are_stopped_at_the_same_time() -> None:
+    """Many of them take no longer than the slowest."""
+    ingresses, egresses = asyncio.Barrier(3), asyncio.Barrier(3)
+
+    async with Runtime(
+        counting(),
+        data=None,
+        ingresses=[MeetingIngress(ingresses) for _ in range(3)],
+        egresses=[MeetingEgress(f"t/{number}", egresses) for number in range(3)],
+    ):
+        pass
+
+
+class StubbornIngress(ListIngress):
+    """An ingress that stops with an error."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.text = text
+
+    async def stop(self) -> None:
+        await super().stop()
+        raise OSError(self.text)
+
+
+class StubbornEgress(ListEgress):
+    """An egress that stops with an error."""
+
+    async def stop(self) -> None:
+        await super().stop()
+        raise OSError(self.typename)
+
+
+async def test_what_cannot_be_stopped_in_order_keeps_no_other_part(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Each part is told to stop, and no error is lost: each is in the log, and one is raised."""
+    ingresses = [StubbornIngress("ingress 1"), StubbornIngress("ingress 2"), ListIngress()]
+    egresses = [StubbornEgress("t/1"), ListEgress("t/2"), StubbornEgress("t/3")]
+    runtime = Runtime(counting(), data=tmp_path, ingresses=ingresses, egresses=egresses)
+    await runtime.start()
+
+    with pytest.raises(OSError, match="t/1"):
+        await runtime.stop()
+
+    assert caplog.messages == [
+        f"a part could not be stopped in order: {text}"
+        for text in ("ingress 1", "ingress 2", "t/1", "t/3")
+    ]
+    lives = [part.life for part in ingresses] + [part.life for part in egresses]
+    assert lives == [["start", "stop"]] * 6
+    async with Runtime(counting(), data=tmp_path):
+        pass
+
+
 async def test_a_part_that_cannot_start_stops_everything_and_lets_the_directory_go(
     tmp_path: Path,
 ) -> None:
