@@ -145,12 +145,29 @@ def run(arguments: Namespace) -> int:
     # `asyncio.run` would wait for tasks and threads of functions, which may never end.
     loop, ended = asyncio.new_event_loop(), Event()
     try:
-        loop.run_until_complete(_run(assembly, arguments, ended))
+        _complete(loop, loop.create_task(_run(assembly, arguments, ended)))
     finally:
         loop.run_until_complete(_cancel_the_rest())
         loop.close()
         ended.set()
     return 0
+
+
+def _complete(loop: asyncio.AbstractEventLoop, running: asyncio.Task[None]) -> None:
+    """Run to the end; a function that is interrupted lets the process stop in order before.
+
+    Raises:
+        KeyboardInterrupt: If one was.
+    """
+    interrupt: KeyboardInterrupt | None = None
+    while not running.done():
+        try:
+            loop.run_until_complete(running)
+        except KeyboardInterrupt as error:
+            interrupt = error
+            signal.raise_signal(signal.SIGINT)
+    if interrupt is not None:
+        raise interrupt
 
 
 def _allow_connections() -> None:

@@ -28,8 +28,9 @@ from statefun.errors import (
     TransportError,
 )
 from statefun.runtime.setbacks import is_counted
-from statefun.runtime.transport import cancelled
+from statefun.runtime.transport import broken_off, cancelled
 from statefun.runtime.values import escaped
+from statefun.sdk.handler import is_closing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterable, Sequence
@@ -355,6 +356,15 @@ class Dispatcher:
             outcome = cancelled(batch.address)
         except Exception as error:  # noqa: BLE001 - it is one failed attempt
             outcome = error
+        except KeyboardInterrupt as interrupt:
+            address = escaped(str(batch.address))
+            logger.info("the process is interrupted by %s; its messages are kept", address)
+            asyncio.get_running_loop().call_soon(_leave_loop, interrupt)
+            return
+        except BaseException as error:
+            if is_closing(error):
+                raise
+            outcome = broken_off(batch.address, error)
         self._outcomes.append((batch, outcome))
         self._wake.set()
 
@@ -601,6 +611,11 @@ class Dispatcher:
 def _has_trace(setback: Setback) -> bool:
     """Whether a traceback says more than the sentence: where in a function, the first time."""
     return setback.attempts == 1 and isinstance(setback.error, InvocationError)
+
+
+def _leave_loop(interrupt: KeyboardInterrupt) -> None:
+    """Raise it out of the event loop; a task that raises it can take the dispatcher along."""
+    raise interrupt
 
 
 def _start(call: Coroutine[object, object, None], name: str) -> asyncio.Task[None]:

@@ -650,7 +650,20 @@ async def test_a_function_that_fails_is_tried_again_while_others_go_on(
     assert facts == {"statefun_typename": "t/flaky", "statefun_id": "1"}
 
 
-@pytest.mark.parametrize("end", [asyncio.CancelledError(), SystemExit(3)], ids=repr)
+class Panic(BaseException):
+    """What an extension may raise: no Exception, and nothing that Python itself has."""
+
+
+ENDS = [
+    asyncio.CancelledError(),
+    SystemExit(3),
+    Panic(),
+    GeneratorExit(),
+    BaseExceptionGroup("several", [Panic()]),
+]
+
+
+@pytest.mark.parametrize("end", ENDS, ids=repr)
 @pytest.mark.parametrize("is_blocking", [False, True], ids=["on the loop", "in a thread"])
 async def test_a_function_that_ends_more_than_itself_is_tried_again(
     end: BaseException, *, is_blocking: bool
@@ -674,6 +687,63 @@ async def test_a_function_that_ends_more_than_itself_is_tried_again(
         await runtime.idle()
 
     assert attempts == 2
+
+
+class BreakingEndpoint(CountEndpoint):
+    """Its first call ends by something that no transport should raise."""
+
+    def __init__(self, end: BaseException) -> None:
+        super().__init__()
+        self.ends = [end]
+
+    def transport(self, typename: str) -> Transport:  # noqa: ARG002 - there is one
+        return self
+
+    async def invoke(self, request: bytes) -> bytes:
+        if self.ends:
+            raise self.ends.pop()
+        return await InProcessTransport(counting()).invoke(request)
+
+
+@pytest.mark.parametrize("end", ENDS, ids=repr)
+async def test_a_call_that_ends_by_anything_is_a_failed_attempt(end: BaseException) -> None:
+    """Also by what is no failure of a function: no address stops without a word."""
+    clock, endpoint = ManualClock(), BreakingEndpoint(end)
+    async with Runtime(endpoints=[endpoint], data=None, clock=clock) as runtime:
+        await runtime.send(to("t/count"))
+        await until(lambda: runtime.metrics().counters.failed_attempts)
+        clock.advance(timedelta(milliseconds=100))
+        await runtime.idle()
+
+        assert await count_of(runtime) == 1
+
+
+@pytest.mark.parametrize("is_blocking", [False, True], ids=["on the loop", "in a thread"])
+def test_an_interrupt_in_a_function_ends_the_program_and_loses_nothing(
+    tmp_path: Path, *, is_blocking: bool
+) -> None:
+    """It leaves the event loop like one from a terminal; the message counts no attempt."""
+    functions = StatefulFunctions()
+
+    def interrupted(context: Context, message: Message) -> None:
+        raise KeyboardInterrupt
+
+    functions.register("t/count", interrupted, blocking=is_blocking)
+
+    async def program() -> None:
+        async with Runtime(functions, data=tmp_path) as runtime:
+            await runtime.send(to("t/count"))
+            await runtime.idle()
+
+    async def next_program() -> int:
+        async with Runtime(counting(), data=tmp_path) as runtime:
+            await runtime.idle()
+            return await count_of(runtime)
+
+    with pytest.raises(KeyboardInterrupt):
+        asyncio.run(program())
+
+    assert asyncio.run(next_program()) == 1
 
 
 async def test_a_function_that_cancels_its_own_call_is_tried_again(
