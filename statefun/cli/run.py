@@ -37,8 +37,12 @@ __all__ = ["add", "run"]
 
 _CONNECTIONS: Final = 65_536
 
-_STOP_S = 10.0
-"""How much longer than the calls everything else may take to end after a signal."""
+_STOP_S = 15.0
+"""How much longer than the calls everything else may take to end after a signal.
+
+Three seconds each for what is half-sent to ingresses, egresses, and the admin port; two for calls
+that are cancelled, one for tasks that are left, and some to spare.
+"""
 
 _CANCELLED_S = 1.0
 """How long what functions left running may clean up in the end."""
@@ -139,13 +143,31 @@ def run(arguments: Namespace) -> int:
     )
     _allow_connections()
     # `asyncio.run` would wait for tasks and threads of functions, which may never end.
-    loop = asyncio.new_event_loop()
+    loop, ended = asyncio.new_event_loop(), Event()
     try:
-        loop.run_until_complete(_run(assembly, arguments))
+        _complete(loop, loop.create_task(_run(assembly, arguments, ended)))
     finally:
         loop.run_until_complete(_cancel_the_rest())
         loop.close()
+        ended.set()
     return 0
+
+
+def _complete(loop: asyncio.AbstractEventLoop, running: asyncio.Task[None]) -> None:
+    """Run to the end; a function that is interrupted lets the process stop in order before.
+
+    Raises:
+        KeyboardInterrupt: If one was.
+    """
+    interrupt: KeyboardInterrupt | None = None
+    while not running.done():
+        try:
+            loop.run_until_complete(running)
+        except KeyboardInterrupt as error:
+            interrupt = error
+            signal.raise_signal(signal.SIGINT)
+    if interrupt is not None:
+        raise interrupt
 
 
 def _allow_connections() -> None:
@@ -160,9 +182,9 @@ def _allow_connections() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
-async def _run(assembly: Assembly, arguments: Namespace) -> None:
+async def _run(assembly: Assembly, arguments: Namespace, ended: Event) -> None:
     stop = _stop_signal()
-    _limit_the_stop(arguments.drain + _STOP_S)
+    _limit_the_stop(arguments.drain + _STOP_S, ended)
     runtime = assembly.runtime
     async with AsyncExitStack() as stack:
         admin = _admin(runtime, arguments)
@@ -200,16 +222,17 @@ def _stop_signal() -> asyncio.Event:
     return stop
 
 
-def _limit_the_stop(seconds: float) -> None:
-    """Let a signal end this process after so long, if a function holds up the event loop."""
+def _limit_the_stop(seconds: float, ended: Event) -> None:
+    """Let a signal end this process after so long, unless it has ended by then."""
     asked = Event()
 
     def watch() -> None:
         asked.wait()
-        Event().wait(seconds)
+        if ended.wait(seconds):
+            return
         sys.stderr.write(
-            f"statefun run: not stopped {seconds:g} s after the signal: a function holds up the "
-            "event loop; ended without it, what was answered for is kept\n"
+            f"statefun run: not stopped {seconds:g} s after the signal: something holds up the "
+            "event loop or does not end; ended without it, what was answered for is kept\n"
         )
         sys.stderr.flush()
         os._exit(1)

@@ -28,8 +28,9 @@ from statefun.errors import (
     TransportError,
 )
 from statefun.runtime.setbacks import is_counted
-from statefun.runtime.transport import cancelled
+from statefun.runtime.transport import broken_off, cancelled
 from statefun.runtime.values import escaped
+from statefun.sdk.handler import is_closing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterable, Sequence
@@ -97,7 +98,7 @@ class Dispatcher:
         self._clock = clock
         self._egresses: dict[str, Egress] = {}
         self._stranded: dict[str, list[OutgoingRecord]] = {}  # records whose egress is not there
-        self._impatient: dict[asyncio.Future[None], None] = {}  # those that wait for no store
+        self._impatient: dict[asyncio.Future[None], str] = {}  # who waits for no store → advice
         self._in_line: dict[Address, deque[tuple[bytes, asyncio.Future[None]]]] = {}
         self._wake = asyncio.Event()
         self._alarm: Alarm | None = None
@@ -144,7 +145,11 @@ class Dispatcher:
         ticket: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         now_ms = self._clock.now_ms()
         self._engine.deliver(target, argument, ticket, key=key, topic=topic, now_ms=now_ms)
-        await self._stored(ticket)
+        await self._stored(
+            ticket,
+            "it could not be stored so far, and may be stored later; send it again with the same "
+            "Idempotency-Key, or it may come twice",
+        )
 
     async def send(self, target: Address, argument: bytes) -> None:
         """Take in a message of this process; waits for room and for the store, however long."""
@@ -162,9 +167,9 @@ class Dispatcher:
         self._wake.set()
         await ticket
 
-    async def _stored(self, ticket: asyncio.Future[None]) -> None:
-        """Wait for a ticket, or for the first commit that fails."""
-        self._impatient[ticket] = None
+    async def _stored(self, ticket: asyncio.Future[None], advice: str) -> None:
+        """Wait for a ticket, or for the first commit that fails; that is said with the advice."""
+        self._impatient[ticket] = advice
         self._wake.set()
         try:
             await ticket
@@ -185,7 +190,11 @@ class Dispatcher:
         ticket: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         outcome = change(self._engine)
         self._engine.notify(ticket)
-        await self._stored(ticket)
+        await self._stored(
+            ticket,
+            "the change could not be stored so far, and may be stored later; see whether it was "
+            "made before you make it again",
+        )
         return outcome
 
     async def idle(self) -> None:
@@ -347,6 +356,15 @@ class Dispatcher:
             outcome = cancelled(batch.address)
         except Exception as error:  # noqa: BLE001 - it is one failed attempt
             outcome = error
+        except KeyboardInterrupt as interrupt:
+            address = escaped(str(batch.address))
+            logger.info("the process is interrupted by %s; its messages are kept", address)
+            asyncio.get_running_loop().call_soon(_leave_loop, interrupt)
+            return
+        except BaseException as error:
+            if is_closing(error):
+                raise
+            outcome = broken_off(batch.address, error)
         self._outcomes.append((batch, outcome))
         self._wake.set()
 
@@ -453,14 +471,9 @@ class Dispatcher:
     def _pause_commits(self, error: StoreError) -> None:
         self.failed_commits += 1
         self._engine.commit_failed()
-        for ticket in tuple(self._impatient):
+        for ticket, advice in tuple(self._impatient.items()):
             if not ticket.done():
-                ticket.set_exception(
-                    StoreError(
-                        "it could not be stored so far, and may be stored later; send it again "
-                        f"with the same Idempotency-Key, or it may come twice: {error}"
-                    )
-                )
+                ticket.set_exception(StoreError(f"{advice}: {error}"))
         self._commit_after_ms = self._clock.uptime_ms() + _STORE_PAUSE_MS
         if not self._is_store_failing:
             self._is_store_failing = True
@@ -598,6 +611,11 @@ class Dispatcher:
 def _has_trace(setback: Setback) -> bool:
     """Whether a traceback says more than the sentence: where in a function, the first time."""
     return setback.attempts == 1 and isinstance(setback.error, InvocationError)
+
+
+def _leave_loop(interrupt: KeyboardInterrupt) -> None:
+    """Raise it out of the event loop; a task that raises it can take the dispatcher along."""
+    raise interrupt
 
 
 def _start(call: Coroutine[object, object, None], name: str) -> asyncio.Task[None]:

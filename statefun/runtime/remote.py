@@ -1,7 +1,8 @@
 """Functions behind HTTP endpoints: which endpoint serves a typename, and one POST to it.
 
 Law: one call of `invoke` is one attempt. Whether and when there is another one is the engine's
-decision; this module only says whether a connection was made at all.
+decision; this module only says whether a connection was made at all. If one broke off under the
+request, the functions may have run: that is an attempt, and nothing here sends a POST twice.
 """
 
 from __future__ import annotations

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import random as chance
 from collections.abc import Iterable
 from contextlib import AsyncExitStack
@@ -42,6 +43,8 @@ if TYPE_CHECKING:
     from statefun.runtime.values import Value
 
 __all__ = ["Durability", "Metrics", "Runtime"]
+
+logger = logging.getLogger("statefun.runtime")
 
 Durability: TypeAlias = Literal["full", "normal", "memory"]
 """What a message that was answered for survives. `full`: everything but the loss of the disk;
@@ -214,14 +217,14 @@ class Runtime:
         self._running = asyncio.create_task(dispatcher.run(), name="statefun-dispatcher")
         exits.push_async_callback(self._finish)
         await self._open_control()
+        exits.push_async_callback(_stop_together, self._egresses.values())
         for egress in tuple(self._egresses.values()):
-            exits.push_async_callback(egress.stop)
             await egress.start(dispatcher.delivered)
             dispatcher.add_egress(egress)
         dispatcher.hand_over(recovered.egress)
         exits.push_async_callback(dispatcher.drain, self._drain)
+        exits.push_async_callback(_stop_together, self._ingresses)
         for ingress in self._ingresses:
-            exits.push_async_callback(ingress.stop)
             await ingress.start(dispatcher.deliver)
 
     async def _finish(self) -> None:
@@ -344,7 +347,6 @@ class Runtime:
             egress = Tap(typename)
             egress.begin(dispatcher.delivered)
             self._add_egress(egress)
-            self._exits.push_async_callback(egress.stop)
             dispatcher.add_egress(egress)
         if not isinstance(egress, Tap):
             raise ConfigurationError(
@@ -400,6 +402,20 @@ class Runtime:
                 f"two egresses are named {egress.typename!r}: give one of them another typename"
             )
         self._egresses[egress.typename] = egress
+
+
+async def _stop_together(parts: Iterable[Ingress | Egress]) -> None:
+    """Stop parts that do not wait for one another.
+
+    Raises:
+        BaseException: The first error there is; each is logged, for others may come after it.
+    """
+    outcomes = await asyncio.gather(*(part.stop() for part in parts), return_exceptions=True)
+    errors = [outcome for outcome in outcomes if isinstance(outcome, BaseException)]
+    for error in errors:
+        logger.error("a part could not be stopped in order: %s", error, exc_info=error)
+    if errors:
+        raise errors[0]
 
 
 def _registries(

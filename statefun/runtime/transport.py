@@ -9,9 +9,9 @@ if TYPE_CHECKING:
     from statefun.sdk.functions import StatefulFunctions
 
 from statefun.errors import TransportError
-from statefun.sdk.handler import RequestReplyHandler
+from statefun.sdk.handler import RequestReplyHandler, text_of
 
-__all__ = ["InProcessTransport", "Transport", "cancelled"]
+__all__ = ["InProcessTransport", "Transport", "broken_off", "cancelled"]
 
 
 class Transport(Protocol):
@@ -48,4 +48,11 @@ def cancelled(address: Address) -> TransportError:
     return TransportError(
         f"the call of {address} was cancelled by its own code: let the function return, or raise "
         "an Exception"
+    )
+
+
+def broken_off(address: Address, error: BaseException) -> TransportError:
+    """Why an attempt failed that ended by what no transport should raise."""
+    return TransportError(
+        f"the call of {address} ended by {text_of(error)}: let its transport raise an Exception"
     )

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from statefun.sdk.functions import StatefulFunction
 
-__all__ = ["RequestReplyHandler"]
+__all__ = ["RequestReplyHandler", "is_closing", "text_of"]
 
 
 class RequestReplyHandler:
@@ -67,8 +67,9 @@ class RequestReplyHandler:
         Raises:
             RemoteProtocolError: If the bytes are no request.
             UnknownFunctionError: If no function is registered for the target.
-            InvocationError: If a function raised, even SystemExit; `__cause__` is what it raised.
+            InvocationError: If a function raised, whatever it was; `__cause__` is what it raised.
                 No effect of the batch survives.
+            KeyboardInterrupt: If a function raised that: it is for the whole process.
         """
         batch = decode_request(request_bytes)
         function = self.functions.for_typename(batch.typename)
@@ -87,12 +88,10 @@ class RequestReplyHandler:
                     outcome = fun(context, incoming_message(batch, position))
                     if is_async or (outcome is not None and inspect.isawaitable(outcome)):
                         await outcome
-        except (Exception, SystemExit) as error:
-            raise _failure(context, error) from error
-        except asyncio.CancelledError as error:
-            if _is_being_cancelled():
+        except BaseException as error:
+            if _is_from_outside(error):
                 raise
-            raise _failure(context, error) from error  # the function's own, of something it awaited
+            raise _failure(context, error) from error
         finally:
             context.end()
             mutations = values.seal(storage, batch)
@@ -104,32 +103,60 @@ class RequestReplyHandler:
         variables = contextvars.copy_context()
         work = partial(variables.run, _run_blocking, function, context, loop)
         key = (function.typename, context.batch.target_id)
-        await asyncio.wrap_future(self._lanes.submit(key, work))
+        error = await asyncio.wrap_future(self._lanes.submit(key, work))
+        if error is not None:
+            raise error
 
 
 def _run_blocking(
     function: StatefulFunction, context: BatchContext, loop: asyncio.AbstractEventLoop
-) -> None:
-    """Call the function once for each message, in order; what it returns is awaited on `loop`."""
+) -> BaseException | None:
+    """Call the function once for each message, in order; what it returns is awaited on `loop`.
+
+    Returns:
+        What the function raised; futures do not carry all of it from threads to loops.
+    """
     fun, batch = function.fun, context.batch
-    for position in range(len(batch.invocations)):
-        context.position = position
-        outcome = fun(context, incoming_message(batch, position))
-        if outcome is not None and inspect.isawaitable(outcome):
-            asyncio.run_coroutine_threadsafe(_awaited(outcome), loop).result()
+    try:
+        for position in range(len(batch.invocations)):
+            context.position = position
+            outcome = fun(context, incoming_message(batch, position))
+            if outcome is not None and inspect.isawaitable(outcome):
+                error = asyncio.run_coroutine_threadsafe(_awaited(outcome), loop).result()
+                if error is not None:
+                    return error
+    except BaseException as error:  # noqa: BLE001 - it is raised again where the batch is awaited
+        return error
+    return None
 
 
-async def _awaited(outcome: Any) -> None:
-    await outcome
+async def _awaited(outcome: Any) -> BaseException | None:
+    """Wait for an outcome; returns what it raised, which could end the loop of this task."""
+    try:
+        await outcome
+    except asyncio.CancelledError:
+        raise
+    except BaseException as error:  # noqa: BLE001 - likewise
+        return error
+    return None
 
 
-def _is_being_cancelled() -> bool:
-    """Whether somebody outside wants the running task to end."""
-    task = asyncio.current_task()
-    return task is None or task.cancelling() > 0
+def _is_from_outside(error: BaseException) -> bool:
+    """Whether it is no failure of a function: the process or the caller ends what is running."""
+    if isinstance(error, asyncio.CancelledError):
+        task = asyncio.current_task()
+        return task is None or task.cancelling() > 0
+    return isinstance(error, KeyboardInterrupt) or is_closing(error)
 
 
-def _text(error: BaseException) -> str:
+def is_closing(error: BaseException) -> bool:
+    """Whether it closes the coroutine that has caught it; one that was raised came from below."""
+    trace = error.__traceback__
+    return isinstance(error, GeneratorExit) and (trace is None or trace.tb_next is None)
+
+
+def text_of(error: BaseException) -> str:
+    """The kind and the text of an error, whatever its `__str__` does."""
     try:
         return f"{type(error).__name__}: {error}"
     except Exception as broken:  # noqa: BLE001 - the user's own __str__
@@ -143,7 +170,7 @@ def _failure(context: BatchContext, error: BaseException) -> InvocationError:
         batch.invocation(position).argument.typename,
         position + 1,
         len(batch.invocations),
-        _text(error),
+        text_of(error),
     )
 
 

@@ -7,6 +7,7 @@ else is 5xx, because one transport of the engine gives up for good on a 4xx.
 from __future__ import annotations
 
 import logging
+import signal
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from statefun.errors import ConfigurationError, InvocationError, RemoteProtocolError
@@ -86,7 +87,7 @@ class Endpoint:
         if method == "POST" and (self.path is None or path == self.path):
             try:
                 return Answer(200, _OCTETS, await self.handler.handle_async(body))
-            except Exception as error:  # noqa: BLE001 - the edge: logged and answered
+            except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - logged and answered
                 return _failure(error, body)
         return self._refusal(method, path)
 
@@ -95,7 +96,7 @@ class Endpoint:
         if method == "POST" and (self.path is None or path == self.path):
             try:
                 return Answer(200, _OCTETS, self.handler.handle_sync(body))
-            except Exception as error:  # noqa: BLE001 - the edge: logged and answered
+            except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - logged and answered
                 return _failure(error, body)
         return self._refusal(method, path)
 
@@ -119,8 +120,11 @@ def _handler(functions: object) -> RequestReplyHandler:
     )
 
 
-def _failure(error: Exception, body: Body) -> Answer:
-    """Log why a request failed, and say it to whoever asked."""
+def _failure(error: BaseException, body: Body) -> Answer:
+    """Log why a request failed, and say it to whoever asked.
+
+    An interrupt is passed on to the process, which stops as if it had come from a terminal.
+    """
     if isinstance(error, RemoteProtocolError):
         logger.warning("a request was refused: %s", error, extra={"address": None})
         return Answer(error.http_status, _TEXT, _line(str(error)))
@@ -129,6 +133,8 @@ def _failure(error: Exception, body: Body) -> Answer:
     if not isinstance(error, InvocationError):
         reason = f"{address} failed: {type(error).__name__}: {reason}"
     logger.error("%s", reason, exc_info=error, extra={"address": str(address)})
+    if isinstance(error, KeyboardInterrupt):
+        signal.raise_signal(signal.SIGINT)
     return Answer(500, _TEXT, _line(reason))
 
 

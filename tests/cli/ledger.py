@@ -79,6 +79,12 @@ def later(context: Context, message: Message) -> None:
     context.send_egress(kafka_egress_message(EGRESS, "accounts", b"\x00set", key="the key"))
 
 
+@functions.bind("com.example/interrupted")
+def interrupted(context: Context, message: Message) -> None:
+    """Interrupt the process."""
+    raise KeyboardInterrupt
+
+
 @functions.bind("com.example/slow", specs=[ValueSpec("ended", BoolType)])
 async def slow(context: Context, message: Message) -> None:
     """Say that it has begun, and go on until it is told to end; through two named pipes."""

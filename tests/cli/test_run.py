@@ -300,6 +300,19 @@ def test_a_signal_lets_calls_end_and_takes_nothing_new(
     }
 
 
+def test_an_interrupt_in_a_function_is_one_of_the_process_and_loses_nothing(folder: Path) -> None:
+    """It stops in order and without a word, with the exit code for that; the message is kept."""
+    with run(folder) as server:
+        send(server, folder, "com.example/account", "1", "x")
+        send(server, folder, "com.example/interrupted", "1", "x")
+
+        assert (server.wait(), server.errors()) == (130, "")
+
+    again = statefun("run", "module.yaml", "--functions", "ledger:functions", cwd=folder)
+    assert (again.code, again.err) == (130, "")
+    assert state(folder, "com.example/account", "1") != {}
+
+
 @pytest.mark.parametrize("name", ["cancelled", "thread", "blocking"])
 def test_a_function_that_does_not_end_does_not_keep_the_process(folder: Path, name: str) -> None:
     """It has as long as `--drain` says; then the process ends with 0, and the message is kept."""
@@ -312,12 +325,12 @@ def test_a_function_that_does_not_end_does_not_keep_the_process(folder: Path, na
 
 
 def test_a_function_that_holds_up_the_event_loop_does_not_keep_the_process(folder: Path) -> None:
-    """Ten seconds after the calls should have ended, it ends with 1 and a line that says why."""
+    """Fifteen seconds after the calls should have ended, it ends with 1 and says what is known."""
     with run_stuck(folder, "inline") as server:
         assert server.stop() == 1
         assert server.errors() == (
-            "statefun run: not stopped 10 s after the signal: a function holds up the event loop; "
-            "ended without it, what was answered for is kept\n"
+            "statefun run: not stopped 15 s after the signal: something holds up the event loop "
+            "or does not end; ended without it, what was answered for is kept\n"
         )
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import sqlite3
 import sys
-from contextlib import closing
+from contextlib import asynccontextmanager, closing
 from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -25,6 +26,7 @@ from statefun.errors import (
 from statefun.runtime import Backoff, FailurePolicy, Limits, ManualClock, Retention, Runtime, edits
 from statefun.runtime.breaker import Breaker
 from statefun.runtime.records import Delta, StoredEntry
+from statefun.runtime.remote import Endpoint
 from statefun.runtime.sqlite import FILE_NAME, SqliteReader, SqliteStore
 from statefun.sdk.address import Address
 from statefun.sdk.functions import StatefulFunctions
@@ -33,7 +35,7 @@ from statefun.sdk.specs import ValueSpec
 from statefun.sdk.valuetypes import IntType
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import AsyncIterator, Callable
     from pathlib import Path
 
     from statefun.connectors.ports import Delivery
@@ -476,6 +478,26 @@ async def test_while_the_disk_is_full_an_ingress_is_refused_and_then_it_goes_on(
     assert len(program.seen) == 2
 
 
+async def test_an_edit_that_could_not_be_stored_is_not_told_of_a_key(tmp_path: Path) -> None:
+    """Nothing but a message has one; what was edited may still be stored, and is then."""
+    program, clock = Program(), ManualClock()
+    edit = edits.set_value(A, "note", "t/note", b"x" * 100_000)
+    async with Runtime(program.functions, data=tmp_path, clock=clock) as runtime:
+        await runtime.send(to("x"))
+        await runtime.idle()
+        with Full(runtime), pytest.raises(StoreError) as refused:
+            await runtime.edit(edit)
+        clock.advance(SECOND)
+        await until(lambda: runtime.is_healthy)
+        values = await runtime.state(*A)
+
+    assert str(refused.value).startswith(
+        "the change could not be stored so far, and may be stored later; see whether it was made "
+        "before you make it again: "
+    )
+    assert "note" in values
+
+
 async def test_a_full_disk_makes_no_dead_letter(tmp_path: Path) -> None:
     """It is no failure of a function."""
     program, clock = Program(), ManualClock()
@@ -653,6 +675,93 @@ async def test_one_call_tries_an_endpoint_for_a_thousand_addresses() -> None:
         assert probes == (1, 1)
         assert runtime.metrics().counters.invocations == addresses
         assert line.calls - before == addresses
+
+
+REPLY = b"HTTP/1.1 200 OK\r\nContent-Type: application/octet-stream\r\nContent-Length: 0\r\n\r\n"
+
+
+class Peer:
+    """An endpoint that answers so many requests of each connection, and closes it under the next.
+
+    Args:
+        answers: How many, connection by connection; none beyond.
+        leaves: Whether it closes the connection behind the last answer instead.
+    """
+
+    def __init__(self, *answers: int, leaves: bool = False) -> None:
+        self.answers = list(answers)
+        self.leaves = leaves
+        self.connections = 0
+        self.has_left = asyncio.Event()
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections += 1
+        for _ in range(self.answers.pop(0) if self.answers else 0):
+            await self.read(reader)
+            writer.write(REPLY)
+        if self.leaves:
+            writer.write_eof()
+            await reader.read()  # the client has closed it, too
+            self.has_left.set()
+        else:
+            await self.read(reader)
+        writer.close()
+
+    async def read(self, reader: asyncio.StreamReader) -> None:
+        """Read a request."""
+        head = await reader.readuntil(b"\r\n\r\n")
+        [length] = re.findall(rb"content-length: (\d+)", head.lower())
+        await reader.readexactly(int(length))
+
+    @asynccontextmanager
+    async def called(self, failure: FailurePolicy | None = None) -> AsyncIterator[Runtime]:
+        """A runtime that calls it."""
+        async with await asyncio.start_server(self.serve, "127.0.0.1", 0) as server:
+            url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+            endpoint = Endpoint("far/*", url)
+            async with Runtime(endpoints=[endpoint], data=None, failure=failure) as runtime:
+                yield runtime
+
+
+def far() -> Message:
+    return message_builder("far/a", "1", str_value="x")
+
+
+async def test_a_connection_that_was_closed_while_nobody_used_it_costs_no_attempt() -> None:
+    """An endpoint that was started again is called on a new one."""
+    peer = Peer(1, 1, leaves=True)
+    async with peer.called() as runtime:
+        for _ in range(2):
+            peer.has_left.clear()
+            await runtime.send(far())
+            await runtime.idle()
+            await peer.has_left.wait()
+
+        counters = runtime.metrics().counters
+        assert (peer.connections, counters.failed_attempts, counters.invocations) == (2, 0, 2)
+
+
+async def test_a_connection_that_is_closed_under_a_request_costs_one_attempt() -> None:
+    """The request may have been worked on, so nobody but the retry policy sends it again."""
+    peer = Peer(1, 1)
+    async with peer.called(FailurePolicy(retry=Backoff(first_ms=1))) as runtime:
+        for _ in range(2):
+            await runtime.send(far())
+            await runtime.idle()
+
+        counters = runtime.metrics().counters
+        assert (peer.connections, counters.failed_attempts, counters.invocations) == (2, 1, 2)
+
+
+async def test_an_endpoint_that_takes_requests_and_never_answers_ends_in_a_dead_letter() -> None:
+    """A message that ends its endpoint looks like this, and so does a proxy before nothing."""
+    peer = Peer()
+    async with peer.called(FailurePolicy(retry=Backoff(first_ms=1, attempts=3))) as runtime:
+        await runtime.send(far())
+        await runtime.idle()
+        [letter] = await runtime.dead_letters()
+
+    assert (letter.attempts, peer.connections) == (3, 3)
 
 
 async def test_that_a_function_cannot_be_reached_is_one_line_and_that_it_can_another(

@@ -650,7 +650,20 @@ async def test_a_function_that_fails_is_tried_again_while_others_go_on(
     assert facts == {"statefun_typename": "t/flaky", "statefun_id": "1"}
 
 
-@pytest.mark.parametrize("end", [asyncio.CancelledError(), SystemExit(3)], ids=repr)
+class Panic(BaseException):
+    """What an extension may raise: no Exception, and nothing that Python itself has."""
+
+
+ENDS = [
+    asyncio.CancelledError(),
+    SystemExit(3),
+    Panic(),
+    GeneratorExit(),
+    BaseExceptionGroup("several", [Panic()]),
+]
+
+
+@pytest.mark.parametrize("end", ENDS, ids=repr)
 @pytest.mark.parametrize("is_blocking", [False, True], ids=["on the loop", "in a thread"])
 async def test_a_function_that_ends_more_than_itself_is_tried_again(
     end: BaseException, *, is_blocking: bool
@@ -674,6 +687,63 @@ async def test_a_function_that_ends_more_than_itself_is_tried_again(
         await runtime.idle()
 
     assert attempts == 2
+
+
+class BreakingEndpoint(CountEndpoint):
+    """Its first call ends by something that no transport should raise."""
+
+    def __init__(self, end: BaseException) -> None:
+        super().__init__()
+        self.ends = [end]
+
+    def transport(self, typename: str) -> Transport:  # noqa: ARG002 - there is one
+        return self
+
+    async def invoke(self, request: bytes) -> bytes:
+        if self.ends:
+            raise self.ends.pop()
+        return await InProcessTransport(counting()).invoke(request)
+
+
+@pytest.mark.parametrize("end", ENDS, ids=repr)
+async def test_a_call_that_ends_by_anything_is_a_failed_attempt(end: BaseException) -> None:
+    """Also by what is no failure of a function: no address stops without a word."""
+    clock, endpoint = ManualClock(), BreakingEndpoint(end)
+    async with Runtime(endpoints=[endpoint], data=None, clock=clock) as runtime:
+        await runtime.send(to("t/count"))
+        await until(lambda: runtime.metrics().counters.failed_attempts)
+        clock.advance(timedelta(milliseconds=100))
+        await runtime.idle()
+
+        assert await count_of(runtime) == 1
+
+
+@pytest.mark.parametrize("is_blocking", [False, True], ids=["on the loop", "in a thread"])
+def test_an_interrupt_in_a_function_ends_the_program_and_loses_nothing(
+    tmp_path: Path, *, is_blocking: bool
+) -> None:
+    """It leaves the event loop like one from a terminal; the message counts no attempt."""
+    functions = StatefulFunctions()
+
+    def interrupted(context: Context, message: Message) -> None:
+        raise KeyboardInterrupt
+
+    functions.register("t/count", interrupted, blocking=is_blocking)
+
+    async def program() -> None:
+        async with Runtime(functions, data=tmp_path) as runtime:
+            await runtime.send(to("t/count"))
+            await runtime.idle()
+
+    async def next_program() -> int:
+        async with Runtime(counting(), data=tmp_path) as runtime:
+            await runtime.idle()
+            return await count_of(runtime)
+
+    with pytest.raises(KeyboardInterrupt):
+        asyncio.run(program())
+
+    assert asyncio.run(next_program()) == 1
 
 
 async def test_a_function_that_cancels_its_own_call_is_tried_again(
@@ -962,6 +1032,85 @@ async def test_parts_are_stopped_in_the_opposite_order() -> None:
         ingress.life, egress.life = [], life
 
     assert (ingress.life, egress.life) == (["stop"], ["start", "start", "stop"])
+
+
+class MeetingIngress(ListIngress):
+    """An ingress that stops when another one does."""
+
+    def __init__(self, meeting: asyncio.Barrier) -> None:
+        super().__init__()
+        self.meeting = meeting
+
+    async def stop(self) -> None:
+        async with asyncio.timeout(10):
+            await self.meeting.wait()
+
+
+class MeetingEgress(ListEgress):
+    """An egress that stops when another one does."""
+
+    def __init__(self, typename: str, meeting: asyncio.Barrier) -> None:
+        super().__init__(typename)
+        self.meeting = meeting
+
+    async def stop(self) -> None:
+        async with asyncio.timeout(10):
+            await self.meeting.wait()
+
+
+async def test_parts_of_a_kind_are_stopped_at_the_same_time() -> None:
+    """Many of them take no longer than the slowest."""
+    ingresses, egresses = asyncio.Barrier(3), asyncio.Barrier(3)
+
+    async with Runtime(
+        counting(),
+        data=None,
+        ingresses=[MeetingIngress(ingresses) for _ in range(3)],
+        egresses=[MeetingEgress(f"t/{number}", egresses) for number in range(3)],
+    ):
+        pass
+
+
+class StubbornIngress(ListIngress):
+    """An ingress that stops with an error."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.text = text
+
+    async def stop(self) -> None:
+        await super().stop()
+        raise OSError(self.text)
+
+
+class StubbornEgress(ListEgress):
+    """An egress that stops with an error."""
+
+    async def stop(self) -> None:
+        await super().stop()
+        raise OSError(self.typename)
+
+
+async def test_what_cannot_be_stopped_in_order_keeps_no_other_part(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Each part is told to stop, and no error is lost: each is in the log, and one is raised."""
+    ingresses = [StubbornIngress("ingress 1"), StubbornIngress("ingress 2"), ListIngress()]
+    egresses = [StubbornEgress("t/1"), ListEgress("t/2"), StubbornEgress("t/3")]
+    runtime = Runtime(counting(), data=tmp_path, ingresses=ingresses, egresses=egresses)
+    await runtime.start()
+
+    with pytest.raises(OSError, match="t/1"):
+        await runtime.stop()
+
+    assert caplog.messages == [
+        f"a part could not be stopped in order: {text}"
+        for text in ("ingress 1", "ingress 2", "t/1", "t/3")
+    ]
+    lives = [part.life for part in ingresses] + [part.life for part in egresses]
+    assert lives == [["start", "stop"]] * 6
+    async with Runtime(counting(), data=tmp_path):
+        pass
 
 
 async def test_a_part_that_cannot_start_stops_everything_and_lets_the_directory_go(

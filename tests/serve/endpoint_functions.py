@@ -49,6 +49,20 @@ def fail(context: Context, message: Message) -> None:
     raise ZeroDivisionError("there is\nnothing to share")
 
 
+class Panic(BaseException):
+    """What an extension may raise."""
+
+
+@functions.bind("test/panicking")
+async def panic(context: Context, message: Message) -> None:
+    raise Panic("there is nothing to share")
+
+
+@functions.bind("test/interrupted")
+async def interrupted(context: Context, message: Message) -> None:
+    raise KeyboardInterrupt
+
+
 @functions.bind("test/telling-its-process")
 def tell_process(context: Context, message: Message) -> None:
     context.send(message_builder("test/inbox", "x", int_value=os.getpid()))

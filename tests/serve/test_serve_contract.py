@@ -138,6 +138,19 @@ async def test_a_function_that_fails_is_a_server_error(
     assert isinstance(record.exc_info[1].__cause__, ZeroDivisionError)
 
 
+async def test_a_function_that_raises_no_exception_is_a_server_error(
+    carrier: Carrier, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Whatever it raises is answered and logged, and the next request is answered, too."""
+    async with carrier(functions, None) as ask:
+        heard = await ask("POST", "/statefun", request("test/panicking", target_id="Ada"))
+        after = await ask("POST", "/statefun", request("test/silent"))
+
+    assert (heard.status, after.status) == (500, 200)
+    assert heard.body.endswith(b"Panic: there is nothing to share\n")
+    assert [each.__dict__["address"] for each in caplog.records] == ["test/panicking 'Ada'"]
+
+
 async def test_an_unknown_function_is_a_server_error(
     carrier: Carrier, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -120,8 +120,9 @@ def test_it_says_where_it_listens_and_answers_there(workers: int) -> None:
 
     assert served.first_line == (
         f"statefun serve: http://127.0.0.1:{served.port}/statefun answers for test/greeter, "
-        "test/silent, test/suspending, test/failing, test/telling-its-process, test/dying, "
-        "test/waiting-for-a-file, test/never-ending, test/blocking\n"
+        "test/silent, test/suspending, test/failing, test/panicking, test/interrupted, "
+        "test/telling-its-process, test/dying, test/waiting-for-a-file, test/never-ending, "
+        "test/blocking\n"
     )
     assert (heard.status, heard.content_type) == (200, OCTETS)
     assert sent(heard.body) == ["Hello Ada for the 1th time"]
@@ -212,6 +213,32 @@ def test_an_interrupt_from_the_terminal_stops_it_without_a_word(workers: int) ->
         served.listener.join(PATIENCE_SECONDS)
 
     assert (code, list(served.errors.queue)) == (0, [])
+
+
+def test_an_interrupt_in_a_function_is_answered_and_stops_the_process() -> None:
+    """In order, like one from the terminal; the log says where it was raised."""
+    with serving() as served:
+        heard = served.ask(request("test/interrupted", target_id="Ada"))
+        code = served.process.wait(PATIENCE_SECONDS)
+        line = served.errors.get(timeout=PATIENCE_SECONDS)
+
+    assert (heard.status, heard.body) == (
+        500,
+        b"test/interrupted 'Ada' failed: KeyboardInterrupt:\n",
+    )
+    assert line == "test/interrupted 'Ada' failed: KeyboardInterrupt: \n"
+    assert code == 0
+
+
+def test_an_interrupt_in_a_function_of_a_worker_is_answered_and_ends_no_other() -> None:
+    """A worker goes on: it is stopped by the process that watches it, never by an interrupt."""
+    with serving(workers=2) as served:
+        until(served.pid_of_a_worker)
+        heard = served.ask(request("test/interrupted"))
+        after = served.ask(request("test/silent"))
+        code = served.end()
+
+    assert (heard.status, after.status, code) == (500, 200, 0)
 
 
 def test_a_worker_that_dies_is_replaced() -> None:

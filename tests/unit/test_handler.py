@@ -368,17 +368,94 @@ async def test_a_cancelled_batch_is_cancelled_inside_the_function(
     assert seen == ["cleaned up"]
 
 
+@pytest.mark.parametrize("is_async", [False, True], ids=["sync", "async"])
+@pytest.mark.parametrize("blocking", [False, True], ids=["on the loop", "in a thread"])
 def test_an_interrupt_of_the_process_is_no_failure_of_a_function(
-    functions: StatefulFunctions, handler: RequestReplyHandler
+    functions: StatefulFunctions, handler: RequestReplyHandler, *, is_async: bool, blocking: bool
 ) -> None:
     """What must end the process is not wrapped."""
 
-    @functions.bind("t/f")
-    def interrupted(context: Context, message: Message) -> None:
+    def interrupted(context: Context, message: Message) -> Any:
+        if is_async:
+            return later()
         raise KeyboardInterrupt
+
+    async def later() -> None:
+        raise KeyboardInterrupt
+
+    functions.register("t/f", interrupted, blocking=blocking)
 
     with pytest.raises(KeyboardInterrupt):
         answer_to(handler, "x")
+
+
+class Panic(BaseException):
+    """What an extension may raise: no Exception, and nothing that Python itself has."""
+
+
+RAISED = [
+    Panic("at the disco"),
+    GeneratorExit("no more"),
+    BaseExceptionGroup("two", [Panic("a"), ValueError("b")]),
+    StopIteration("at the end"),
+    StopAsyncIteration("at the end"),
+    SystemExit(3),
+    asyncio.CancelledError("not by us"),
+]
+
+
+@pytest.mark.parametrize("error", RAISED, ids=lambda error: type(error).__name__)
+@pytest.mark.parametrize("is_async", [False, True], ids=["sync", "async"])
+@pytest.mark.parametrize("blocking", [False, True], ids=["on the loop", "in a thread"])
+async def test_whatever_a_function_raises_is_a_failure_of_its_batch(
+    functions: StatefulFunctions,
+    handler: RequestReplyHandler,
+    error: BaseException,
+    *,
+    is_async: bool,
+    blocking: bool,
+) -> None:
+    """Nobody waits for a batch for ever because its error is of an unusual kind."""
+
+    def fail(context: Context, message: Message) -> None:
+        if message.is_int():
+            raise error
+
+    async def fail_later(context: Context, message: Message) -> None:
+        await asyncio.sleep(0)
+        fail(context, message)
+
+    def fail_in_what_it_returns(context: Context, message: Message) -> Any:
+        return fail_later(context, message)
+
+    fails_later = fail_in_what_it_returns if blocking else fail_later
+    functions.register("t/f", fails_later if is_async else fail, blocking=blocking)
+
+    with pytest.raises(InvocationError, match=type(error).__name__) as failure:
+        async with asyncio.timeout(10):
+            await handler.handle_async(to_function(ADA, text("good"), number(1)))
+
+    assert str(failure.value).startswith("t/f 'Ada' failed on message 2 of 2 ")
+
+
+async def test_a_batch_that_is_closed_ends_without_a_word(
+    functions: StatefulFunctions, handler: RequestReplyHandler
+) -> None:
+    """So end those of an event loop that is gone: the function may clean up, and nothing fails."""
+    seen = []
+
+    @functions.bind("t/f")
+    async def wait_forever(context: Context, message: Message) -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            seen.append("cleaned up")
+
+    batch = handler.handle_async(to_function(ADA, number(1)))
+    batch.send(None)
+    batch.close()
+
+    assert seen == ["cleaned up"]
 
 
 def test_a_function_that_exits_has_failed_and_the_process_goes_on(
