@@ -556,8 +556,9 @@ class Dispatcher:
         """
         self._log_setback(setback)
         if setback.verdict.then == "fail":
+            whose = f"the policy of the topic {setback.topic!r}" if setback.topic else "its policy"
             sentence = (
-                f"{setback.address} failed {setback.attempts} times, and its policy is to stop: "
+                f"{setback.address} failed {setback.attempts} times, and {whose} is to stop: "
                 f"{setback.error}. Mend the function and start again; the message is kept"
             )
             raise GivenUpError(escaped(sentence)) from setback.error

@@ -15,6 +15,7 @@ import pytest
 from statefun.errors import (
     AlreadyRegisteredError,
     ConfigurationError,
+    GivenUpError,
     InvalidMessageError,
     RuntimeStoppedError,
     StoreError,
@@ -1003,6 +1004,27 @@ async def test_an_ingress_may_say_the_topic_of_a_message(tmp_path: Path) -> None
         await runtime.idle()
 
         assert [letter.topic for letter in await runtime.dead_letters()] == ["orders"]
+
+
+async def test_a_runtime_that_stops_says_whose_policy_that_was(tmp_path: Path) -> None:
+    """Of the topic, if the message is from one that has a policy: that is what to change."""
+    functions = StatefulFunctions()
+
+    @functions.bind("t/fails")
+    async def fail(context: Context, message: Message) -> None:
+        raise ValueError("no")
+
+    ingress = ListIngress()
+    policies = {"orders": FailurePolicy("fail", Backoff(attempts=1))}
+    runtime = Runtime(functions, data=tmp_path, ingresses=[ingress], topic_failure=policies)
+    await runtime.start()
+    assert ingress.deliver is not None
+    await ingress.deliver(Address("t/fails", "1"), to("t/fails").argument(), "", "orders")
+
+    with pytest.raises(GivenUpError, match="and the policy of the topic 'orders' is to stop: t/fa"):
+        await runtime.watch()
+    with pytest.raises(GivenUpError):
+        await runtime.stop()
 
 
 async def test_endpoints_are_called_and_closed_in_the_end() -> None:
