@@ -28,6 +28,7 @@ from statefun.runtime.schema import check_version, migrate
 from statefun.sdk.address import Address
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Iterator, Mapping
     from typing import Any
 
@@ -42,13 +43,16 @@ DiskDurability: TypeAlias = Literal["full", "normal"]
 commits, whole ones, and nothing else does."""
 
 FILE_NAME = "statefun.db"
+LOG_NAME = f"{FILE_NAME}-wal"
+INDEX_NAME = f"{FILE_NAME}-shm"
 LOCK_NAME = "lock"
 _SHORTEST_FILE = 512
 _LARGEST_INTEGER = (1 << 63) - 1  # of SQLite
 _TOPICS_SINCE = 3  # the schema version
 
+_MOVED = f"with {LOG_NAME} and {INDEX_NAME} moved away"  # or SQLite applies them to what comes
 _RESCUE = (
-    "Put a backup in its place, or save what can be saved: docs/embedded-runtime.md, "
+    f"Put a backup in its place, {_MOVED}, or save what can be saved: docs/embedded-runtime.md, "
     "'A damaged file', says how"
 )
 _DAMAGES = {
@@ -90,7 +94,8 @@ class SqliteReader:
 
     def __init__(self, directory: str | Path) -> None:
         self._path = Path(directory) / FILE_NAME
-        if not _exists(self._path):
+        if _status(self._path) is None:
+            _check_no_log(self._path)
             raise StoreError(
                 f"there is no {self._path}: no runtime has used this directory yet. "
                 "Check the name of the data directory"
@@ -307,9 +312,24 @@ def _check_file(path: Path) -> None:
     size = path.stat().st_size
     if size < _SHORTEST_FILE:
         raise StoreError(
-            f"{path} was cut off, it has {size} bytes: what it held is lost. Put a backup in its "
-            "place; or remove it, to begin with nothing"
+            f"{path} was cut off, it has {size} bytes: what it held is lost. Move it away, with "
+            f"{LOG_NAME} and {INDEX_NAME}; then put a backup in its place, or begin with nothing"
         )
+
+
+def _check_no_log(path: Path) -> None:
+    """SQLite would apply it to whatever file comes next."""
+    if _has_log(path):
+        raise StoreDamagedError(
+            f"there is no {path}, but there is {LOG_NAME}, which holds commits of it. Put it back; "
+            f"or move {LOG_NAME} and {INDEX_NAME} away, and put a backup in its place or begin "
+            "with nothing"
+        )
+
+
+def _has_log(path: Path) -> bool:
+    status = _status(path.with_name(LOG_NAME))
+    return status is not None and status.st_size > 0
 
 
 def _make(path: Path) -> None:
@@ -324,6 +344,7 @@ def _make(path: Path) -> None:
 def _open(path: Path, durability: DiskDurability) -> sqlite3.Connection:
     try:
         if not path.exists():
+            _check_no_log(path)
             _make(path)
         _check_file(path)
         connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
@@ -353,11 +374,11 @@ def _check_used(connection: sqlite3.Connection, path: Path) -> int:
     return version
 
 
-def _exists(path: Path) -> bool:
+def _status(path: Path) -> os.stat_result | None:
     try:
-        path.stat()
+        return path.stat()
     except FileNotFoundError:
-        return False
+        return None
     except NotADirectoryError:
         raise _is_a_file(path.parent) from None
     except OSError as error:
@@ -365,7 +386,6 @@ def _exists(path: Path) -> bool:
             f"{path} cannot be looked at: {error.strerror}. Check its name and the permissions of "
             "its directory"
         ) from error
-    return True
 
 
 def _is_a_file(directory: Path) -> StoreError:

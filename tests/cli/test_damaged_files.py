@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import shutil
 import subprocess
 from contextlib import closing
@@ -33,8 +34,8 @@ async def keep(context, message):
     context.storage.text = message.as_string()
 """
 DAMAGED = (
-    "it is damaged. Put a backup in its place, or save what can be saved: "
-    "docs/embedded-runtime.md, 'A damaged file', says how"
+    "it is damaged. Put a backup in its place, with statefun.db-wal and statefun.db-shm moved "
+    "away, or save what can be saved: docs/embedded-runtime.md, 'A damaged file', says how"
 )
 
 
@@ -77,10 +78,38 @@ def damage_free_pages(path: Path) -> None:
     path.write_bytes(content[: page * PAGE] + b"\xa5" * PAGE + content[(page + 1) * PAGE :])
 
 
-def run(folder: Path, data: str) -> Server:
-    return Server(
-        "run", "module.yaml", "--functions", "program:functions", "--data", data, cwd=folder
-    )
+def run(folder: Path, data: str, *options: str) -> Server:
+    return Server(*command(data), *options, cwd=folder)
+
+
+def command(data: str) -> tuple[str, ...]:
+    return "run", "module.yaml", "--functions", "program:functions", "--data", data
+
+
+def send(folder: Path, server: Server, ids: list[str]) -> list[int]:
+    """The codes of sending a message to each."""
+    to = ("--to", server.url("ingress"))
+    return [statefun("send", "t/keep", each, "y", *to, cwd=folder).code for each in ids]
+
+
+def send_and_stop(folder: Path, server: Server, ids: list[str]) -> None:
+    """Let it work off a message to each."""
+    assert set(send(folder, server, ids)) == {0}
+    assert server.stop() == 0
+
+
+def kept(folder: Path) -> list[str]:
+    return statefun("state", "list", "t/keep", cwd=folder).out.splitlines()
+
+
+def fill_and_kill(folder: Path, ids: list[str]) -> Path:
+    """The data directory of a process that had worked off a message to each, and was killed."""
+    write_program(folder)
+    with run(folder, ".statefun") as server:
+        assert set(send(folder, server, ids)) == {0}
+        while not set(ids) <= set(kept(folder)):
+            pass
+    return folder / ".statefun"
 
 
 def test_a_runtime_that_meets_the_damage_acknowledges_nothing_more(folder: Path) -> None:
@@ -148,3 +177,31 @@ def test_what_is_not_damaged_can_be_saved(folder: Path) -> None:
     assert set(saved) < set(IDS)
     assert len(saved) > len(IDS) * 3 // 4
     assert codes == [0, 0, 0]
+
+
+def test_a_backup_comes_back_as_it_was_though_a_killed_process_left_its_log(tmp_path: Path) -> None:
+    """If the log is moved away with the file; whoever forgets that is told."""
+    data = fill_and_kill(tmp_path, IDS[:2])
+    with closing(SqliteStore(data)):
+        pass  # stopped as it should be: the log is in the file
+    shutil.copy(data / FILE_NAME, tmp_path / "backup.db")
+    fill_and_kill(tmp_path, IDS[2:4])
+    os.truncate(data / FILE_NAME, 100)
+
+    cut = statefun(*command(".statefun"), cwd=tmp_path)
+    (data / FILE_NAME).unlink()
+    forgotten = statefun(*command(".statefun"), cwd=tmp_path)
+    for each in data.glob("statefun.db-*"):
+        each.rename(tmp_path / each.name)
+    shutil.copy(tmp_path / "backup.db", data / FILE_NAME)
+    with run(tmp_path, ".statefun") as server:
+        send_and_stop(tmp_path, server, IDS[4:5])
+
+    assert (cut.code, forgotten.code) == (1, 1)
+    assert cut.err == (
+        "statefun run: .statefun/statefun.db was cut off, it has 100 bytes: what it held is lost. "
+        "Move it away, with statefun.db-wal and statefun.db-shm; then put a backup in its place, "
+        "or begin with nothing\n"
+    )
+    assert "there is no .statefun/statefun.db, but there is statefun.db-wal" in forgotten.err
+    assert kept(tmp_path) == [*IDS[:2], IDS[4]]

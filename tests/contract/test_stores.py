@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -346,8 +347,9 @@ def test_a_file_that_is_no_database_is_refused(directory: Path) -> None:
 
     assert str(refusal.value) == (
         f"{directory / FILE_NAME} cannot be used: it is no SQLite database, or its beginning is "
-        "damaged. Put a backup in its place, or save what can be saved: docs/embedded-runtime.md, "
-        "'A damaged file', says how (file is not a database)"
+        "damaged. Put a backup in its place, with statefun.db-wal and statefun.db-shm moved away, "
+        "or save what can be saved: docs/embedded-runtime.md, 'A damaged file', says how (file is "
+        "not a database)"
     )
 
 
@@ -632,3 +634,50 @@ def test_a_file_from_before_there_were_topics_is_read_and_brought_up_to_date(
         after = list(store.recover().messages), list(store.dead_letters())
 
     assert before == after == ([message(5)], [letter(1)])
+
+
+# --- damage ---------------------------------------------------------------------------------------
+
+COMMITS = 20
+LOG_NAME = f"{FILE_NAME}-wal"
+
+
+def commit(store: SqliteStore, number: int, length: int = 2) -> None:
+    store.commit(Delta(2, {(Address("t/a", str(number)), "n"): StoredEntry("t", b"x" * length, 0)}))
+
+
+def kill(directory: Path, left: Path) -> Path:
+    """What a kill would leave of the directory of a store that is open."""
+    shutil.copytree(directory, left)
+    return left
+
+
+@pytest.fixture
+def killed(directory: Path, tmp_path: Path) -> Path:
+    """A directory whose runtime was killed after some commits; all of them are in the log."""
+    with closing(SqliteStore(directory)) as store:
+        for number in range(COMMITS):
+            commit(store, number)
+        return kill(directory, tmp_path / "killed")
+
+
+@pytest.mark.parametrize("look", [SqliteStore, SqliteReader])
+def test_a_log_whose_file_is_gone_is_refused_and_left_alone(
+    killed: Path, look: Callable[[Path], object]
+) -> None:
+    """SQLite would apply it to whatever file comes next; moved away, it is in nobody's way."""
+    (killed / FILE_NAME).unlink()
+    log = (killed / LOG_NAME).read_bytes()
+
+    with pytest.raises(StoreDamagedError) as refusal:
+        look(killed)
+
+    assert str(refusal.value) == (
+        f"there is no {killed / FILE_NAME}, but there is statefun.db-wal, which holds commits of "
+        "it. Put it back; or move statefun.db-wal and statefun.db-shm away, and put a "
+        "backup in its place or begin with nothing"
+    )
+    assert (killed / LOG_NAME).read_bytes() == log
+    (killed / LOG_NAME).unlink()
+    with closing(SqliteStore(killed)) as store:
+        assert store.recover() == Recovered()
