@@ -264,10 +264,12 @@ class SqliteStore:
 
     def __init__(self, directory: str | Path, durability: DiskDurability = "full") -> None:
         self._path = Path(directory) / FILE_NAME
+        self._place = self._path.absolute()
         with ExitStack() as opened:
             opened.callback(_lock(Path(directory)).release)
             self._connection = _open(self._path, durability)
             opened.callback(self._connection.close)
+            self._file = _identity(self._place)
             reader = SqliteReader(directory)
             opened.callback(reader.close)
             self._opened = opened.pop_all()
@@ -284,6 +286,11 @@ class SqliteStore:
     def commit(self, delta: Delta) -> None:
         """Store a delta in one transaction; durable as promised when it returns."""
         connection = self._connection
+        if _identity(self._place) != self._file:
+            raise StoreDamagedError(
+                f"{self._path} was removed or replaced while it was in use, and takes no more "
+                f"commits. Put it back; or put a backup in its place, {_MOVED}"
+            )
         try:
             connection.execute("BEGIN IMMEDIATE")
             try:
@@ -372,6 +379,11 @@ def _check_used(connection: sqlite3.Connection, path: Path) -> int:
             "Check the name of the data directory"
         )
     return version
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    status = _status(path)
+    return status and (status.st_dev, status.st_ino)
 
 
 def _status(path: Path) -> os.stat_result | None:

@@ -205,3 +205,32 @@ def test_a_backup_comes_back_as_it_was_though_a_killed_process_left_its_log(tmp_
     )
     assert "there is no .statefun/statefun.db, but there is statefun.db-wal" in forgotten.err
     assert kept(tmp_path) == [*IDS[:2], IDS[4]]
+
+
+@pytest.mark.parametrize("how", ["directory removed", "file replaced"])
+def test_a_runtime_whose_file_is_removed_or_replaced_acknowledges_nothing_more(
+    tmp_path: Path, how: str
+) -> None:
+    """It ends and says why; what was put in the place of the file stays as it is."""
+    data = fill_and_kill(tmp_path, IDS[:1])
+    with run(tmp_path, ".statefun") as server:
+        if how == "directory removed":
+            shutil.rmtree(data)
+        else:
+            (tmp_path / "backup.db").write_bytes(b"of yesterday")
+            (tmp_path / "backup.db").rename(data / FILE_NAME)
+
+        sent = send(tmp_path, server, IDS[1:2])
+        code = server.wait()
+        errors = server.errors().splitlines()
+
+    assert (sent, code) == ([1], 1)
+    assert errors[-1] == (
+        "statefun run: .statefun/statefun.db was removed or replaced while it was in use, and "
+        "takes no more commits. Put it back; or put a backup in its place, with statefun.db-wal "
+        "and statefun.db-shm moved away"
+    )
+    if how == "directory removed":
+        assert not data.exists()
+    else:
+        assert (data / FILE_NAME).read_bytes() == b"of yesterday"

@@ -646,6 +646,10 @@ def commit(store: SqliteStore, number: int, length: int = 2) -> None:
     store.commit(Delta(2, {(Address("t/a", str(number)), "n"): StoredEntry("t", b"x" * length, 0)}))
 
 
+def kept_by(store: SqliteStore) -> int:
+    return len(list(store.addresses("t/a")))
+
+
 def kill(directory: Path, left: Path) -> Path:
     """What a kill would leave of the directory of a store that is open."""
     shutil.copytree(directory, left)
@@ -681,3 +685,39 @@ def test_a_log_whose_file_is_gone_is_refused_and_left_alone(
     (killed / LOG_NAME).unlink()
     with closing(SqliteStore(killed)) as store:
         assert store.recover() == Recovered()
+
+
+@pytest.mark.parametrize("how", ["removed", "replaced"])
+def test_a_file_that_is_removed_or_replaced_while_it_is_in_use_takes_no_commit(
+    directory: Path, how: str
+) -> None:
+    """Nothing would be left of it, and trying again is no use; a new file is left alone."""
+    with closing(SqliteStore(directory)) as store:
+        commit(store, 0)
+        (directory / FILE_NAME).rename(directory / "moved.db")
+        if how == "replaced":
+            (directory / FILE_NAME).write_bytes(b"a backup")
+
+        with pytest.raises(StoreDamagedError) as refusal:
+            commit(store, 1)
+
+    assert str(refusal.value) == (
+        f"{directory / FILE_NAME} was removed or replaced while it was in use, and takes no more "
+        "commits. Put it back; or put a backup in its place, with statefun.db-wal and "
+        "statefun.db-shm moved away"
+    )
+    assert (directory / FILE_NAME).exists() == (how == "replaced")
+
+
+def test_a_store_is_in_use_where_it_was_opened(
+    directory: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A process may go to another directory, though it named its own as seen from the first."""
+    monkeypatch.chdir(tmp_path)
+    with closing(SqliteStore(directory.name)) as store:
+        (tmp_path / "elsewhere").mkdir()
+        monkeypatch.chdir(tmp_path / "elsewhere")
+
+        commit(store, 0)
+
+        assert kept_by(store) == 1
