@@ -7,6 +7,7 @@ process, and with the durability `full` the machine too.
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from contextlib import ExitStack, closing
 from pathlib import Path
@@ -28,7 +29,6 @@ from statefun.runtime.schema import check_version, migrate
 from statefun.sdk.address import Address
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import Iterator, Mapping
     from typing import Any
 
@@ -102,12 +102,7 @@ class SqliteReader:
             )
         _check_file(self._path)
         try:
-            self._connection = sqlite3.connect(
-                f"file:{quote(str(self._path.absolute()))}?mode=ro",
-                uri=True,
-                isolation_level=None,
-                check_same_thread=False,
-            )
+            self._connection = _connect_to_read(self._path)
             try:
                 self._version = _check_used(self._connection, self._path)
             except BaseException:
@@ -337,6 +332,19 @@ def _check_no_log(path: Path) -> None:
 def _has_log(path: Path) -> bool:
     status = _status(path.with_name(LOG_NAME))
     return status is not None and status.st_size > 0
+
+
+def _connect_to_read(path: Path) -> sqlite3.Connection:
+    """A connection that can neither write nor checkpoint, nor remove the log."""
+    is_at_rest = not (_has_log(path) or _status(path.with_name(INDEX_NAME)))
+    # SQLite reads by means of files that it cannot make there, and nobody else can either.
+    how = "immutable=1" if is_at_rest and not os.access(path.parent, os.W_OK) else "mode=ro"
+    return sqlite3.connect(
+        f"file:{quote(str(path.absolute()))}?{how}",
+        uri=True,
+        isolation_level=None,
+        check_same_thread=False,
+    )
 
 
 def _make(path: Path) -> None:

@@ -721,3 +721,18 @@ def test_a_store_is_in_use_where_it_was_opened(
         commit(store, 0)
 
         assert kept_by(store) == 1
+
+
+def test_what_a_stopped_runtime_left_is_read_where_nothing_can_be_written(
+    directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """There reading makes no file; SQLite cannot make its two, and would read nothing."""
+    with closing(SqliteStore(directory)) as store:
+        commit(store, 0)
+    (directory / f"{FILE_NAME}-shm").symlink_to("nowhere")  # SQLite cannot open it
+    monkeypatch.setattr(os, "access", lambda path, mode: (path, mode) != (directory, os.W_OK))
+
+    with closing(SqliteReader(directory)) as reader:
+        assert list(reader.addresses("t/a")) == [Address("t/a", "0")]
+
+    assert not (directory / LOG_NAME).exists()
