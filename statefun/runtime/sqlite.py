@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias
 from urllib.parse import quote
@@ -26,6 +26,7 @@ from statefun.runtime.records import (
     Timer,
 )
 from statefun.runtime.schema import check_version, migrate
+from statefun.runtime.wal import end_of_commits, has_lost_commits
 from statefun.sdk.address import Address
 
 if TYPE_CHECKING:
@@ -47,14 +48,13 @@ LOG_NAME = f"{FILE_NAME}-wal"
 INDEX_NAME = f"{FILE_NAME}-shm"
 LOCK_NAME = "lock"
 _SHORTEST_FILE = 512
+_INDEX_HEADER = 48
 _LARGEST_INTEGER = (1 << 63) - 1  # of SQLite
 _TOPICS_SINCE = 3  # the schema version
 
 _MOVED = f"with {LOG_NAME} and {INDEX_NAME} moved away"  # or SQLite applies them to what comes
-_RESCUE = (
-    f"Put a backup in its place, {_MOVED}, or save what can be saved: docs/embedded-runtime.md, "
-    "'A damaged file', says how"
-)
+_HOW = "docs/embedded-runtime.md, 'A damaged file', says how"
+_RESCUE = f"Put a backup in its place, {_MOVED}, or save what can be saved: {_HOW}"
 _DAMAGES = {
     "SQLITE_NOTADB": f"it is no SQLite database, or its beginning is damaged. {_RESCUE}",
     "SQLITE_CORRUPT": f"it is damaged. {_RESCUE}",
@@ -334,6 +334,25 @@ def _has_log(path: Path) -> bool:
     return status is not None and status.st_size > 0
 
 
+def _check_log(path: Path) -> None:
+    """SQLite would go on without commits that were on the disk, and write over them."""
+    if not _has_log(path):
+        return
+    log = path.with_name(LOG_NAME)
+    # The index is closed after the connection: a file that is closed takes its locks along.
+    with ExitStack() as afterwards, closing(_connect_to_read(path)) as connection:
+        connection.execute("SELECT COUNT(*) FROM sqlite_schema").fetchone()  # reads the log
+        (page_bytes,) = connection.execute("PRAGMA page_size").fetchone()
+        index = afterwards.enter_context(path.with_name(INDEX_NAME).open("rb"))
+        end = end_of_commits(index.read(_INDEX_HEADER), page_bytes)
+        if has_lost_commits(log, end, page_bytes):
+            raise StoreDamagedError(
+                f"{log} is damaged near byte {end}, and commits that were acknowledged stand "
+                f"behind the damage. Put a backup of {FILE_NAME} in its place, {_MOVED}, or start "
+                "once with the durability 'normal' to go on without those commits: " + _HOW
+            )
+
+
 def _connect_to_read(path: Path) -> sqlite3.Connection:
     """A connection that can neither write nor checkpoint, nor remove the log."""
     is_at_rest = not (_has_log(path) or _status(path.with_name(INDEX_NAME)))
@@ -362,6 +381,8 @@ def _open(path: Path, durability: DiskDurability) -> sqlite3.Connection:
             _check_no_log(path)
             _make(path)
         _check_file(path)
+        if durability == "full":
+            _check_log(path)
         connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         try:
             _use_wal(connection, path)
@@ -369,6 +390,9 @@ def _open(path: Path, durability: DiskDurability) -> sqlite3.Connection:
             connection.execute("PRAGMA fullfsync = 1")  # macOS: the flush that reaches the disk
             connection.execute("PRAGMA checkpoint_fullfsync = 1")
             migrate(connection, path)
+            if durability == "normal":  # what is behind a damage is not to be met once more
+                with suppress(sqlite3.OperationalError):  # of a full disk, say
+                    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         except BaseException:
             connection.close()
             raise

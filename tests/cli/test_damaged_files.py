@@ -207,6 +207,31 @@ def test_a_backup_comes_back_as_it_was_though_a_killed_process_left_its_log(tmp_
     assert kept(tmp_path) == [*IDS[:2], IDS[4]]
 
 
+def test_after_a_flipped_bit_in_the_log_a_process_starts_only_when_it_is_told_to(
+    tmp_path: Path,
+) -> None:
+    """Until then nothing is lost but what the bit took along; afterwards it needs no telling."""
+    log = fill_and_kill(tmp_path, IDS[:12]) / f"{FILE_NAME}-wal"
+    content = bytearray(log.read_bytes())
+    content[len(content) // 3] ^= 1
+    log.write_bytes(content)
+
+    refused = [statefun(*command(".statefun"), cwd=tmp_path) for _ in range(2)]
+    is_left_alone = log.read_bytes() == content
+    with run(tmp_path, ".statefun", "--durability", "normal") as server:
+        send_and_stop(tmp_path, server, IDS[20:21])
+    with run(tmp_path, ".statefun") as server:
+        send_and_stop(tmp_path, server, IDS[21:22])
+    *before, latest, last = kept(tmp_path)
+
+    assert [each.code for each in refused] == [1, 1]
+    assert all("statefun.db-wal is damaged near byte" in each.err for each in refused)
+    assert is_left_alone
+    assert [latest, last] == IDS[20:22]
+    assert before == IDS[: len(before)]
+    assert 0 < len(before) < 12
+
+
 @pytest.mark.parametrize("how", ["directory removed", "file replaced"])
 def test_a_runtime_whose_file_is_removed_or_replaced_acknowledges_nothing_more(
     tmp_path: Path, how: str

@@ -665,6 +665,12 @@ def killed(directory: Path, tmp_path: Path) -> Path:
         return kill(directory, tmp_path / "killed")
 
 
+def flip(path: Path, position: int) -> None:
+    content = bytearray(path.read_bytes())
+    content[position] ^= 1
+    path.write_bytes(content)
+
+
 @pytest.mark.parametrize("look", [SqliteStore, SqliteReader])
 def test_a_log_whose_file_is_gone_is_refused_and_left_alone(
     killed: Path, look: Callable[[Path], object]
@@ -685,6 +691,118 @@ def test_a_log_whose_file_is_gone_is_refused_and_left_alone(
     (killed / LOG_NAME).unlink()
     with closing(SqliteStore(killed)) as store:
         assert store.recover() == Recovered()
+
+
+def test_a_flipped_bit_in_the_log_that_takes_commits_along_is_noticed(
+    killed: Path, tmp_path: Path
+) -> None:
+    """Wherever it is, but near the end; at each start, and the files are left alone."""
+    log = (killed / LOG_NAME).read_bytes()
+    for position in (*range(0, 56, 5), *range(56, len(log) * 8 // 10, len(log) // 29)):
+        directory = tmp_path / str(position)
+        shutil.copytree(killed, directory)
+        flip(directory / LOG_NAME, position)
+        before = {each: (directory / each).read_bytes() for each in (FILE_NAME, LOG_NAME)}
+
+        for _ in range(2):
+            with pytest.raises(StoreDamagedError, match=r"statefun.db-wal is damaged near byte"):
+                SqliteStore(directory)
+
+        assert {each: (directory / each).read_bytes() for each in before} == before
+
+
+def test_the_damage_of_a_log_is_told_with_the_ways_out(killed: Path) -> None:
+    """Where it is, what it took along, and what to do."""
+    flip(killed / LOG_NAME, 40)
+
+    with pytest.raises(StoreDamagedError) as refusal:
+        SqliteStore(killed)
+
+    assert str(refusal.value) == (
+        f"{killed / LOG_NAME} is damaged near byte 32, and commits that were acknowledged stand "
+        "behind the damage. Put a backup of statefun.db in its place, with statefun.db-wal and "
+        "statefun.db-shm moved away, or start once with the durability 'normal' to go on without "
+        "those commits: docs/embedded-runtime.md, 'A damaged file', says how"
+    )
+
+
+def test_the_durability_normal_goes_on_without_what_is_behind_a_damage(
+    killed: Path, tmp_path: Path
+) -> None:
+    """Once is enough: what it left behind is not met again, not even after another kill."""
+    flip(killed / LOG_NAME, (killed / LOG_NAME).stat().st_size // 3)
+
+    with closing(SqliteStore(killed, "normal")) as store:
+        kept = kept_by(store)
+        commit(store, 100)
+        killed_again = kill(killed, tmp_path / "again")
+
+    assert 0 < kept < COMMITS
+    with closing(SqliteStore(killed_again)) as store:
+        assert kept_by(store) == kept + 1
+
+
+def test_what_a_log_lost_at_its_end_is_not_noticed(killed: Path) -> None:
+    """A damage in the last commit looks like a commit that a power failure cut short."""
+    flip(killed / LOG_NAME, (killed / LOG_NAME).stat().st_size - 1)
+
+    with closing(SqliteStore(killed)) as store:
+        assert kept_by(store) == COMMITS - 1
+
+
+def test_what_a_transaction_that_was_taken_back_left_in_the_log_is_no_damage(
+    directory: Path, tmp_path: Path
+) -> None:
+    """It had been written in part, and a shorter one came over it."""
+    with closing(SqliteStore(directory)) as store:
+        commit(store, 0)
+        store._connection.execute("PRAGMA cache_size = 1")
+        store._connection.execute("BEGIN")
+        for number in range(COMMITS):
+            row = "t/b", str(number), "n", "t", b"x" * 9000, 0, 0
+            store._connection.execute("INSERT INTO state VALUES (?, ?, ?, ?, ?, ?, ?)", row)
+        store._connection.execute("ROLLBACK")
+        written = (directory / LOG_NAME).stat().st_size
+        commit(store, 1)
+        killed = kill(directory, tmp_path / "killed")
+
+    assert (killed / LOG_NAME).stat().st_size == written > COMMITS * 9000
+    with closing(SqliteStore(killed)) as store:
+        assert kept_by(store) == 2
+
+
+def test_commits_that_failed_at_their_end_and_were_overwritten_are_no_damage(
+    killed: Path, tmp_path: Path
+) -> None:
+    """All of it was written but never acknowledged; behind shorter ones its end is still there."""
+    logs = []
+    for length in (1, 90_000, 180_000):
+        directory = tmp_path / str(length)
+        shutil.copytree(killed, directory)
+        with closing(SqliteStore(directory)) as store:
+            commit(store, 100, length)
+            logs.append((directory / LOG_NAME).read_bytes())
+    acknowledged, failed, failed_before = logs
+    assert len(acknowledged) < len(failed) < len(failed_before)
+
+    left = acknowledged + failed[len(acknowledged) :] + failed_before[len(failed) :]
+    (killed / LOG_NAME).write_bytes(left)
+
+    with closing(SqliteStore(killed)) as store:
+        assert kept_by(store) == COMMITS + 1
+
+
+def test_a_log_that_was_begun_again_is_no_damage(directory: Path, tmp_path: Path) -> None:
+    """Behind its commits stand those of before, which are in the file."""
+    with closing(SqliteStore(directory)) as store:
+        for number in range(COMMITS):
+            commit(store, number)
+        store._connection.execute("PRAGMA wal_checkpoint(RESTART)")
+        commit(store, COMMITS)
+        killed = kill(directory, tmp_path / "killed")
+
+    with closing(SqliteStore(killed)) as store:
+        assert kept_by(store) == COMMITS + 1
 
 
 @pytest.mark.parametrize("how", ["removed", "replaced"])
