@@ -298,7 +298,7 @@ class StoreError(_SentenceError):
 
 
 class StoreDamagedError(StoreError):
-    """The file in the data directory is damaged, or none of SQLite; trying again is no use."""
+    """The file of a data directory is damaged, gone, or none of SQLite; trying again is no use."""
 
 
 class StoreLockedError(StoreError):

@@ -7,8 +7,9 @@ process, and with the durability `full` the machine too.
 
 from __future__ import annotations
 
+import os
 import sqlite3
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias
 from urllib.parse import quote
@@ -25,6 +26,7 @@ from statefun.runtime.records import (
     Timer,
 )
 from statefun.runtime.schema import check_version, migrate
+from statefun.runtime.wal import end_of_commits, has_lost_commits
 from statefun.sdk.address import Address
 
 if TYPE_CHECKING:
@@ -42,15 +44,17 @@ DiskDurability: TypeAlias = Literal["full", "normal"]
 commits, whole ones, and nothing else does."""
 
 FILE_NAME = "statefun.db"
+LOG_NAME = f"{FILE_NAME}-wal"
+INDEX_NAME = f"{FILE_NAME}-shm"
 LOCK_NAME = "lock"
 _SHORTEST_FILE = 512
+_INDEX_HEADER = 48
 _LARGEST_INTEGER = (1 << 63) - 1  # of SQLite
 _TOPICS_SINCE = 3  # the schema version
 
-_RESCUE = (
-    "Put a backup in its place, or save what can be saved: docs/embedded-runtime.md, "
-    "'A damaged file', says how"
-)
+_MOVED = f"with {LOG_NAME} and {INDEX_NAME} moved away"  # or SQLite applies them to what comes
+_HOW = "docs/embedded-runtime.md, 'A damaged file', says how"
+_RESCUE = f"Put a backup in its place, {_MOVED}, or save what can be saved: {_HOW}"
 _DAMAGES = {
     "SQLITE_NOTADB": f"it is no SQLite database, or its beginning is damaged. {_RESCUE}",
     "SQLITE_CORRUPT": f"it is damaged. {_RESCUE}",
@@ -90,19 +94,15 @@ class SqliteReader:
 
     def __init__(self, directory: str | Path) -> None:
         self._path = Path(directory) / FILE_NAME
-        if not _exists(self._path):
+        if _status(self._path) is None:
+            _check_no_log(self._path)
             raise StoreError(
                 f"there is no {self._path}: no runtime has used this directory yet. "
                 "Check the name of the data directory"
             )
         _check_file(self._path)
         try:
-            self._connection = sqlite3.connect(
-                f"file:{quote(str(self._path.absolute()))}?mode=ro",
-                uri=True,
-                isolation_level=None,
-                check_same_thread=False,
-            )
+            self._connection = _connect_to_read(self._path)
             try:
                 self._version = _check_used(self._connection, self._path)
             except BaseException:
@@ -259,10 +259,12 @@ class SqliteStore:
 
     def __init__(self, directory: str | Path, durability: DiskDurability = "full") -> None:
         self._path = Path(directory) / FILE_NAME
+        self._place = self._path.absolute()
         with ExitStack() as opened:
             opened.callback(_lock(Path(directory)).release)
             self._connection = _open(self._path, durability)
             opened.callback(self._connection.close)
+            self._file = _identity(self._place)
             reader = SqliteReader(directory)
             opened.callback(reader.close)
             self._opened = opened.pop_all()
@@ -279,6 +281,11 @@ class SqliteStore:
     def commit(self, delta: Delta) -> None:
         """Store a delta in one transaction; durable as promised when it returns."""
         connection = self._connection
+        if _identity(self._place) != self._file:
+            raise StoreDamagedError(
+                f"{self._path} was removed or replaced while it was in use, and takes no more "
+                f"commits. Put it back; or put a backup in its place, {_MOVED}"
+            )
         try:
             connection.execute("BEGIN IMMEDIATE")
             try:
@@ -307,9 +314,56 @@ def _check_file(path: Path) -> None:
     size = path.stat().st_size
     if size < _SHORTEST_FILE:
         raise StoreError(
-            f"{path} was cut off, it has {size} bytes: what it held is lost. Put a backup in its "
-            "place; or remove it, to begin with nothing"
+            f"{path} was cut off, it has {size} bytes: what it held is lost. Move it away, with "
+            f"{LOG_NAME} and {INDEX_NAME}; then put a backup in its place, or begin with nothing"
         )
+
+
+def _check_no_log(path: Path) -> None:
+    """SQLite would apply it to whatever file comes next."""
+    if _has_log(path):
+        raise StoreDamagedError(
+            f"there is no {path}, but there is {LOG_NAME}, which holds commits of it. Put it back; "
+            f"or move {LOG_NAME} and {INDEX_NAME} away, and put a backup in its place or begin "
+            "with nothing"
+        )
+
+
+def _has_log(path: Path) -> bool:
+    status = _status(path.with_name(LOG_NAME))
+    return status is not None and status.st_size > 0
+
+
+def _check_log(path: Path) -> None:
+    """SQLite would go on without commits that were on the disk, and write over them."""
+    if not _has_log(path):
+        return
+    log = path.with_name(LOG_NAME)
+    # The index is closed after the connection: a file that is closed takes its locks along.
+    with ExitStack() as afterwards, closing(_connect_to_read(path)) as connection:
+        connection.execute("SELECT COUNT(*) FROM sqlite_schema").fetchone()  # reads the log
+        (page_bytes,) = connection.execute("PRAGMA page_size").fetchone()
+        index = afterwards.enter_context(path.with_name(INDEX_NAME).open("rb"))
+        end = end_of_commits(index.read(_INDEX_HEADER), page_bytes)
+        if has_lost_commits(log, end, page_bytes):
+            raise StoreDamagedError(
+                f"{log} is damaged near byte {end}, and commits that were acknowledged stand "
+                f"behind the damage. Put a backup of {FILE_NAME} in its place, {_MOVED}, or start "
+                "once with the durability 'normal' to go on without those commits: " + _HOW
+            )
+
+
+def _connect_to_read(path: Path) -> sqlite3.Connection:
+    """A connection that can neither write nor checkpoint, nor remove the log."""
+    is_at_rest = not (_has_log(path) or _status(path.with_name(INDEX_NAME)))
+    # SQLite reads by means of files that it cannot make there, and nobody else can either.
+    how = "immutable=1" if is_at_rest and not os.access(path.parent, os.W_OK) else "mode=ro"
+    return sqlite3.connect(
+        f"file:{quote(str(path.absolute()))}?{how}",
+        uri=True,
+        isolation_level=None,
+        check_same_thread=False,
+    )
 
 
 def _make(path: Path) -> None:
@@ -324,8 +378,11 @@ def _make(path: Path) -> None:
 def _open(path: Path, durability: DiskDurability) -> sqlite3.Connection:
     try:
         if not path.exists():
+            _check_no_log(path)
             _make(path)
         _check_file(path)
+        if durability == "full":
+            _check_log(path)
         connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         try:
             _use_wal(connection, path)
@@ -333,6 +390,9 @@ def _open(path: Path, durability: DiskDurability) -> sqlite3.Connection:
             connection.execute("PRAGMA fullfsync = 1")  # macOS: the flush that reaches the disk
             connection.execute("PRAGMA checkpoint_fullfsync = 1")
             migrate(connection, path)
+            if durability == "normal":  # what is behind a damage is not to be met once more
+                with suppress(sqlite3.OperationalError):  # of a full disk, say
+                    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         except BaseException:
             connection.close()
             raise
@@ -353,11 +413,16 @@ def _check_used(connection: sqlite3.Connection, path: Path) -> int:
     return version
 
 
-def _exists(path: Path) -> bool:
+def _identity(path: Path) -> tuple[int, int] | None:
+    status = _status(path)
+    return status and (status.st_dev, status.st_ino)
+
+
+def _status(path: Path) -> os.stat_result | None:
     try:
-        path.stat()
+        return path.stat()
     except FileNotFoundError:
-        return False
+        return None
     except NotADirectoryError:
         raise _is_a_file(path.parent) from None
     except OSError as error:
@@ -365,7 +430,6 @@ def _exists(path: Path) -> bool:
             f"{path} cannot be looked at: {error.strerror}. Check its name and the permissions of "
             "its directory"
         ) from error
-    return True
 
 
 def _is_a_file(directory: Path) -> StoreError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import shutil
 import subprocess
 from contextlib import closing
@@ -33,8 +34,8 @@ async def keep(context, message):
     context.storage.text = message.as_string()
 """
 DAMAGED = (
-    "it is damaged. Put a backup in its place, or save what can be saved: "
-    "docs/embedded-runtime.md, 'A damaged file', says how"
+    "it is damaged. Put a backup in its place, with statefun.db-wal and statefun.db-shm moved "
+    "away, or save what can be saved: docs/embedded-runtime.md, 'A damaged file', says how"
 )
 
 
@@ -77,10 +78,38 @@ def damage_free_pages(path: Path) -> None:
     path.write_bytes(content[: page * PAGE] + b"\xa5" * PAGE + content[(page + 1) * PAGE :])
 
 
-def run(folder: Path, data: str) -> Server:
-    return Server(
-        "run", "module.yaml", "--functions", "program:functions", "--data", data, cwd=folder
-    )
+def run(folder: Path, data: str, *options: str) -> Server:
+    return Server(*command(data), *options, cwd=folder)
+
+
+def command(data: str) -> tuple[str, ...]:
+    return "run", "module.yaml", "--functions", "program:functions", "--data", data
+
+
+def send(folder: Path, server: Server, ids: list[str]) -> list[int]:
+    """The codes of sending a message to each."""
+    to = ("--to", server.url("ingress"))
+    return [statefun("send", "t/keep", each, "y", *to, cwd=folder).code for each in ids]
+
+
+def send_and_stop(folder: Path, server: Server, ids: list[str]) -> None:
+    """Let it work off a message to each."""
+    assert set(send(folder, server, ids)) == {0}
+    assert server.stop() == 0
+
+
+def kept(folder: Path) -> list[str]:
+    return statefun("state", "list", "t/keep", cwd=folder).out.splitlines()
+
+
+def fill_and_kill(folder: Path, ids: list[str]) -> Path:
+    """The data directory of a process that had worked off a message to each, and was killed."""
+    write_program(folder)
+    with run(folder, ".statefun") as server:
+        assert set(send(folder, server, ids)) == {0}
+        while not set(ids) <= set(kept(folder)):
+            pass
+    return folder / ".statefun"
 
 
 def test_a_runtime_that_meets_the_damage_acknowledges_nothing_more(folder: Path) -> None:
@@ -148,3 +177,85 @@ def test_what_is_not_damaged_can_be_saved(folder: Path) -> None:
     assert set(saved) < set(IDS)
     assert len(saved) > len(IDS) * 3 // 4
     assert codes == [0, 0, 0]
+
+
+def test_a_backup_comes_back_as_it_was_though_a_killed_process_left_its_log(tmp_path: Path) -> None:
+    """If the log is moved away with the file; whoever forgets that is told."""
+    data = fill_and_kill(tmp_path, IDS[:2])
+    with closing(SqliteStore(data)):
+        pass  # stopped as it should be: the log is in the file
+    shutil.copy(data / FILE_NAME, tmp_path / "backup.db")
+    fill_and_kill(tmp_path, IDS[2:4])
+    os.truncate(data / FILE_NAME, 100)
+
+    cut = statefun(*command(".statefun"), cwd=tmp_path)
+    (data / FILE_NAME).unlink()
+    forgotten = statefun(*command(".statefun"), cwd=tmp_path)
+    for each in data.glob("statefun.db-*"):
+        each.rename(tmp_path / each.name)
+    shutil.copy(tmp_path / "backup.db", data / FILE_NAME)
+    with run(tmp_path, ".statefun") as server:
+        send_and_stop(tmp_path, server, IDS[4:5])
+
+    assert (cut.code, forgotten.code) == (1, 1)
+    assert cut.err == (
+        "statefun run: .statefun/statefun.db was cut off, it has 100 bytes: what it held is lost. "
+        "Move it away, with statefun.db-wal and statefun.db-shm; then put a backup in its place, "
+        "or begin with nothing\n"
+    )
+    assert "there is no .statefun/statefun.db, but there is statefun.db-wal" in forgotten.err
+    assert kept(tmp_path) == [*IDS[:2], IDS[4]]
+
+
+def test_after_a_flipped_bit_in_the_log_a_process_starts_only_when_it_is_told_to(
+    tmp_path: Path,
+) -> None:
+    """Until then nothing is lost but what the bit took along; afterwards it needs no telling."""
+    log = fill_and_kill(tmp_path, IDS[:12]) / f"{FILE_NAME}-wal"
+    content = bytearray(log.read_bytes())
+    content[len(content) // 3] ^= 1
+    log.write_bytes(content)
+
+    refused = [statefun(*command(".statefun"), cwd=tmp_path) for _ in range(2)]
+    is_left_alone = log.read_bytes() == content
+    with run(tmp_path, ".statefun", "--durability", "normal") as server:
+        send_and_stop(tmp_path, server, IDS[20:21])
+    with run(tmp_path, ".statefun") as server:
+        send_and_stop(tmp_path, server, IDS[21:22])
+    *before, latest, last = kept(tmp_path)
+
+    assert [each.code for each in refused] == [1, 1]
+    assert all("statefun.db-wal is damaged near byte" in each.err for each in refused)
+    assert is_left_alone
+    assert [latest, last] == IDS[20:22]
+    assert before == IDS[: len(before)]
+    assert 0 < len(before) < 12
+
+
+@pytest.mark.parametrize("how", ["directory removed", "file replaced"])
+def test_a_runtime_whose_file_is_removed_or_replaced_acknowledges_nothing_more(
+    tmp_path: Path, how: str
+) -> None:
+    """It ends and says why; what was put in the place of the file stays as it is."""
+    data = fill_and_kill(tmp_path, IDS[:1])
+    with run(tmp_path, ".statefun") as server:
+        if how == "directory removed":
+            shutil.rmtree(data)
+        else:
+            (tmp_path / "backup.db").write_bytes(b"of yesterday")
+            (tmp_path / "backup.db").rename(data / FILE_NAME)
+
+        sent = send(tmp_path, server, IDS[1:2])
+        code = server.wait()
+        errors = server.errors().splitlines()
+
+    assert (sent, code) == ([1], 1)
+    assert errors[-1] == (
+        "statefun run: .statefun/statefun.db was removed or replaced while it was in use, and "
+        "takes no more commits. Put it back; or put a backup in its place, with statefun.db-wal "
+        "and statefun.db-shm moved away"
+    )
+    if how == "directory removed":
+        assert not data.exists()
+    else:
+        assert (data / FILE_NAME).read_bytes() == b"of yesterday"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -346,8 +347,9 @@ def test_a_file_that_is_no_database_is_refused(directory: Path) -> None:
 
     assert str(refusal.value) == (
         f"{directory / FILE_NAME} cannot be used: it is no SQLite database, or its beginning is "
-        "damaged. Put a backup in its place, or save what can be saved: docs/embedded-runtime.md, "
-        "'A damaged file', says how (file is not a database)"
+        "damaged. Put a backup in its place, with statefun.db-wal and statefun.db-shm moved away, "
+        "or save what can be saved: docs/embedded-runtime.md, 'A damaged file', says how (file is "
+        "not a database)"
     )
 
 
@@ -632,3 +634,223 @@ def test_a_file_from_before_there_were_topics_is_read_and_brought_up_to_date(
         after = list(store.recover().messages), list(store.dead_letters())
 
     assert before == after == ([message(5)], [letter(1)])
+
+
+# --- damage ---------------------------------------------------------------------------------------
+
+COMMITS = 20
+LOG_NAME = f"{FILE_NAME}-wal"
+
+
+def commit(store: SqliteStore, number: int, length: int = 2) -> None:
+    store.commit(Delta(2, {(Address("t/a", str(number)), "n"): StoredEntry("t", b"x" * length, 0)}))
+
+
+def kept_by(store: SqliteStore) -> int:
+    return len(list(store.addresses("t/a")))
+
+
+def kill(directory: Path, left: Path) -> Path:
+    """What a kill would leave of the directory of a store that is open."""
+    shutil.copytree(directory, left)
+    return left
+
+
+@pytest.fixture
+def killed(directory: Path, tmp_path: Path) -> Path:
+    """A directory whose runtime was killed after some commits; all of them are in the log."""
+    with closing(SqliteStore(directory)) as store:
+        for number in range(COMMITS):
+            commit(store, number)
+        return kill(directory, tmp_path / "killed")
+
+
+def flip(path: Path, position: int) -> None:
+    content = bytearray(path.read_bytes())
+    content[position] ^= 1
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize("look", [SqliteStore, SqliteReader])
+def test_a_log_whose_file_is_gone_is_refused_and_left_alone(
+    killed: Path, look: Callable[[Path], object]
+) -> None:
+    """SQLite would apply it to whatever file comes next; moved away, it is in nobody's way."""
+    (killed / FILE_NAME).unlink()
+    log = (killed / LOG_NAME).read_bytes()
+
+    with pytest.raises(StoreDamagedError) as refusal:
+        look(killed)
+
+    assert str(refusal.value) == (
+        f"there is no {killed / FILE_NAME}, but there is statefun.db-wal, which holds commits of "
+        "it. Put it back; or move statefun.db-wal and statefun.db-shm away, and put a "
+        "backup in its place or begin with nothing"
+    )
+    assert (killed / LOG_NAME).read_bytes() == log
+    (killed / LOG_NAME).unlink()
+    with closing(SqliteStore(killed)) as store:
+        assert store.recover() == Recovered()
+
+
+def test_a_flipped_bit_in_the_log_that_takes_commits_along_is_noticed(
+    killed: Path, tmp_path: Path
+) -> None:
+    """Wherever it is, but near the end; at each start, and the files are left alone."""
+    log = (killed / LOG_NAME).read_bytes()
+    for position in (*range(0, 56, 5), *range(56, len(log) * 8 // 10, len(log) // 29)):
+        directory = tmp_path / str(position)
+        shutil.copytree(killed, directory)
+        flip(directory / LOG_NAME, position)
+        before = {each: (directory / each).read_bytes() for each in (FILE_NAME, LOG_NAME)}
+
+        for _ in range(2):
+            with pytest.raises(StoreDamagedError, match=r"statefun.db-wal is damaged near byte"):
+                SqliteStore(directory)
+
+        assert {each: (directory / each).read_bytes() for each in before} == before
+
+
+def test_the_damage_of_a_log_is_told_with_the_ways_out(killed: Path) -> None:
+    """Where it is, what it took along, and what to do."""
+    flip(killed / LOG_NAME, 40)
+
+    with pytest.raises(StoreDamagedError) as refusal:
+        SqliteStore(killed)
+
+    assert str(refusal.value) == (
+        f"{killed / LOG_NAME} is damaged near byte 32, and commits that were acknowledged stand "
+        "behind the damage. Put a backup of statefun.db in its place, with statefun.db-wal and "
+        "statefun.db-shm moved away, or start once with the durability 'normal' to go on without "
+        "those commits: docs/embedded-runtime.md, 'A damaged file', says how"
+    )
+
+
+def test_the_durability_normal_goes_on_without_what_is_behind_a_damage(
+    killed: Path, tmp_path: Path
+) -> None:
+    """Once is enough: what it left behind is not met again, not even after another kill."""
+    flip(killed / LOG_NAME, (killed / LOG_NAME).stat().st_size // 3)
+
+    with closing(SqliteStore(killed, "normal")) as store:
+        kept = kept_by(store)
+        commit(store, 100)
+        killed_again = kill(killed, tmp_path / "again")
+
+    assert 0 < kept < COMMITS
+    with closing(SqliteStore(killed_again)) as store:
+        assert kept_by(store) == kept + 1
+
+
+def test_what_a_log_lost_at_its_end_is_not_noticed(killed: Path) -> None:
+    """A damage in the last commit looks like a commit that a power failure cut short."""
+    flip(killed / LOG_NAME, (killed / LOG_NAME).stat().st_size - 1)
+
+    with closing(SqliteStore(killed)) as store:
+        assert kept_by(store) == COMMITS - 1
+
+
+def test_what_a_transaction_that_was_taken_back_left_in_the_log_is_no_damage(
+    directory: Path, tmp_path: Path
+) -> None:
+    """It had been written in part, and a shorter one came over it."""
+    with closing(SqliteStore(directory)) as store:
+        commit(store, 0)
+        store._connection.execute("PRAGMA cache_size = 1")
+        store._connection.execute("BEGIN")
+        for number in range(COMMITS):
+            row = "t/b", str(number), "n", "t", b"x" * 9000, 0, 0
+            store._connection.execute("INSERT INTO state VALUES (?, ?, ?, ?, ?, ?, ?)", row)
+        store._connection.execute("ROLLBACK")
+        written = (directory / LOG_NAME).stat().st_size
+        commit(store, 1)
+        killed = kill(directory, tmp_path / "killed")
+
+    assert (killed / LOG_NAME).stat().st_size == written > COMMITS * 9000
+    with closing(SqliteStore(killed)) as store:
+        assert kept_by(store) == 2
+
+
+def test_commits_that_failed_at_their_end_and_were_overwritten_are_no_damage(
+    killed: Path, tmp_path: Path
+) -> None:
+    """All of it was written but never acknowledged; behind shorter ones its end is still there."""
+    logs = []
+    for length in (1, 90_000, 180_000):
+        directory = tmp_path / str(length)
+        shutil.copytree(killed, directory)
+        with closing(SqliteStore(directory)) as store:
+            commit(store, 100, length)
+            logs.append((directory / LOG_NAME).read_bytes())
+    acknowledged, failed, failed_before = logs
+    assert len(acknowledged) < len(failed) < len(failed_before)
+
+    left = acknowledged + failed[len(acknowledged) :] + failed_before[len(failed) :]
+    (killed / LOG_NAME).write_bytes(left)
+
+    with closing(SqliteStore(killed)) as store:
+        assert kept_by(store) == COMMITS + 1
+
+
+def test_a_log_that_was_begun_again_is_no_damage(directory: Path, tmp_path: Path) -> None:
+    """Behind its commits stand those of before, which are in the file."""
+    with closing(SqliteStore(directory)) as store:
+        for number in range(COMMITS):
+            commit(store, number)
+        store._connection.execute("PRAGMA wal_checkpoint(RESTART)")
+        commit(store, COMMITS)
+        killed = kill(directory, tmp_path / "killed")
+
+    with closing(SqliteStore(killed)) as store:
+        assert kept_by(store) == COMMITS + 1
+
+
+@pytest.mark.parametrize("how", ["removed", "replaced"])
+def test_a_file_that_is_removed_or_replaced_while_it_is_in_use_takes_no_commit(
+    directory: Path, how: str
+) -> None:
+    """Nothing would be left of it, and trying again is no use; a new file is left alone."""
+    with closing(SqliteStore(directory)) as store:
+        commit(store, 0)
+        (directory / FILE_NAME).rename(directory / "moved.db")
+        if how == "replaced":
+            (directory / FILE_NAME).write_bytes(b"a backup")
+
+        with pytest.raises(StoreDamagedError) as refusal:
+            commit(store, 1)
+
+    assert str(refusal.value) == (
+        f"{directory / FILE_NAME} was removed or replaced while it was in use, and takes no more "
+        "commits. Put it back; or put a backup in its place, with statefun.db-wal and "
+        "statefun.db-shm moved away"
+    )
+    assert (directory / FILE_NAME).exists() == (how == "replaced")
+
+
+def test_a_store_is_in_use_where_it_was_opened(
+    directory: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A process may go to another directory, though it named its own as seen from the first."""
+    monkeypatch.chdir(tmp_path)
+    with closing(SqliteStore(directory.name)) as store:
+        (tmp_path / "elsewhere").mkdir()
+        monkeypatch.chdir(tmp_path / "elsewhere")
+
+        commit(store, 0)
+
+        assert kept_by(store) == 1
+
+
+def test_what_a_stopped_runtime_left_is_read_where_nothing_can_be_written(
+    directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """There reading makes no file; SQLite cannot make its two, and would read nothing."""
+    with closing(SqliteStore(directory)) as store:
+        commit(store, 0)
+    (directory / f"{FILE_NAME}-shm").symlink_to("nowhere")  # SQLite cannot open it
+    monkeypatch.setattr(os, "access", lambda path, mode: (path, mode) != (directory, os.W_OK))
+
+    with closing(SqliteReader(directory)) as reader:
+        assert list(reader.addresses("t/a")) == [Address("t/a", "0")]
+
+    assert not (directory / LOG_NAME).exists()
