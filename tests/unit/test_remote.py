@@ -267,11 +267,11 @@ async def test_a_call_that_waits_for_its_turn_is_no_failure() -> None:
         return web.Response(body=b"reply", headers={"Content-Type": OCTETS})
 
     async with answering(handle) as url:
-        endpoint = Endpoint("a/*", url, options=HttpOptions(connect_ms=20, pool_size=1))
+        endpoint = Endpoint("a/*", url, options=HttpOptions(connect_ms=300, pool_size=1))
         first = asyncio.ensure_future(endpoint.transport("a/b").invoke(b""))
         await is_called.wait()
         second = asyncio.ensure_future(endpoint.transport("a/b").invoke(b""))
-        await asyncio.wait([second], timeout=0.1)  # five times what a connection may take
+        await asyncio.wait([second], timeout=0.4)  # longer than a connection may take
         may_answer.set()
 
         assert [await first, await second] == [b"reply"] * 2
