@@ -8,7 +8,7 @@ import pytest
 
 from tests.engines.lab.__main__ import main
 from tests.engines.lab.errors import LabError, causes
-from tests.engines.lab.server import Server
+from tests.engines.lab.server import Server, first_port_lent, free_port
 from tests.engines.lab.software import HERE, Software, java_program
 
 if TYPE_CHECKING:
@@ -121,6 +121,18 @@ def test_a_server_that_has_stopped_starts_nothing_more(tmp_path: Path) -> None:
     assert str(caught.value) == "second is not started: its server has stopped"
     assert list(server.processes.values()) == [first]
     assert not first.alive
+
+
+def test_no_port_is_given_out_twice() -> None:
+    """Who was given one may take long until it listens there."""
+    ports = [free_port() for _ in range(3000)]
+
+    assert len(set(ports)) == len(ports)
+
+
+def test_no_connection_that_goes_out_is_at_a_port_that_was_given_out() -> None:
+    """The kernel lends a port to each of them, from a range of its own."""
+    assert free_port() < first_port_lent()
 
 
 def test_of_a_stack_trace_the_causes_are_shown() -> None:

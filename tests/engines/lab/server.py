@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import random
 import socket
 import subprocess
 import threading
 import time
+from pathlib import Path
 from string import Template
 from typing import TYPE_CHECKING, Self
 
@@ -13,18 +15,41 @@ from tests.engines.lab.errors import LabError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
-    from pathlib import Path
     from types import TracebackType
 
 PATIENCE_S = 120.0
 GRACE_S = 10.0
+LENT = Path("/proc/sys/net/ipv4/ip_local_port_range")
+_given_out: set[int] = set()
+_giving_out = threading.Lock()
+
+
+def first_port_lent() -> int:
+    """From here on the kernel lends ports to connections that go out."""
+    try:
+        return int(LENT.read_text().split()[0])
+    except OSError:
+        return 32_768
 
 
 def free_port() -> int:
-    """A port that was free a moment ago."""
+    """A port on which nobody listens, that goes to nobody else and to no outgoing connection."""
+    last = max(first_port_lent(), 20_000)
+    with _giving_out:
+        while True:
+            port = random.randrange(10_000, last)
+            if port not in _given_out and _can_be_bound(port):
+                _given_out.add(port)
+                return port
+
+
+def _can_be_bound(port: int) -> bool:
     with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
 
 
 def filled(template: str, values: Mapping[str, object]) -> str:
