@@ -242,7 +242,7 @@ def _sides(folder: Path, peer: str) -> Iterator[tuple[Side, Side]]:
             ours.seconds_each(case)
             theirs.seconds_each(case)
         yield ours, theirs
-        failures = [each for job in jobs for each in job.failures()]
+        failures = [each.trace for job in jobs for each in job.failures()]
         if failures:
             raise AssertionError(f"a job failed while it was measured:\n{failures[0]}")
 

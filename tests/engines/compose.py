@@ -161,15 +161,40 @@ def _dockerfile() -> str:
 
 
 def topics() -> dict[str, int]:
-    """Topic → partitions: the service's own script, run with a tool that says what it is told."""
+    """Topic → partitions."""
+    calls = topics_calls()
+    return {_option(call, "--topic"): int(_option(call, "--partitions")) for call in calls}
+
+
+def topics_calls() -> list[list[str]]:
+    """What the topics tool is told: the service's own script, run with a tool that says it."""
     service = services()["topics"]
     [script] = service["command"]
     script = script.replace("$$", "$").replace(TOPICS_TOOL, "echo")
     done = subprocess.run(
         [*service["entrypoint"], script], capture_output=True, text=True, check=True
     )
-    calls = [shlex.split(line) for line in done.stdout.splitlines()]
-    return {_option(call, "--topic"): int(_option(call, "--partitions")) for call in calls}
+    return [shlex.split(line) for line in done.stdout.splitlines()]
+
+
+def broker_addresses() -> set[str]:
+    """Every address at which something looks for the broker."""
+    calls = [*topics_calls(), shlex.split(services()["kafka"]["healthcheck"]["test"])]
+    specs = [document["spec"] for document in yaml.safe_load_all(modules())]
+    return {
+        *(_option(call, "--bootstrap-server") for call in calls),
+        *(spec["address"] for spec in specs if "address" in spec),
+    }
+
+
+def image_versions() -> dict[str, set[str]]:
+    """Image → the tags under which services have it."""
+    versions: dict[str, set[str]] = {}
+    for service in services().values():
+        name, _, tag = service.get("image", "").rpartition(":")
+        if name:
+            versions.setdefault(name, set()).add(tag)
+    return versions
 
 
 def _option(call: list[str], name: str) -> str:

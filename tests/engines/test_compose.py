@@ -9,6 +9,7 @@ import yaml
 
 from tests.engines import compose
 from tests.engines.lab.server import filled
+from tests.engines.lab.software import DEFAULT, Software
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -64,6 +65,63 @@ def test_the_broker_is_configured_as_its_environment_says() -> None:
     rendered = parsed(compose.broker_template(), "=")
 
     assert differences(compose.broker_properties(), rendered) == set(compose.BROKER)
+
+
+def test_the_images_have_the_versions_that_the_lab_runs() -> None:
+    """The tag of an image is the version of the jars."""
+    engine, broker = Software.load(DEFAULT), Software.load("kafka")
+
+    assert compose.image_versions() == {
+        "apache/flink-statefun": {version(engine, "org.apache.flink:statefun-flink-distribution")},
+        "apache/kafka": {version(broker, "org.apache.kafka:kafka_2.13")},
+    }
+
+
+def version(software: Software, artifact: str) -> str:
+    [found] = [
+        jar.removeprefix(f"{artifact}:")
+        for jar in (*software.jars, *software.bare_jars)
+        if jar.startswith(f"{artifact}:")
+    ]
+    return found
+
+
+@pytest.mark.parametrize("service", ["statefun-manager", "statefun-worker"])
+def test_every_module_file_is_where_the_image_loads_it(service: str) -> None:
+    """It loads `module.yaml` of each folder below its modules, and no other file."""
+    mounted = compose.mounted_files(service)
+
+    modules = {path for path in mounted if path != compose.FLINK_CONF}
+    assert modules == {f"{compose.MODULES}{name}/module.yaml" for name in ("greeter", "kafka")}
+    assert [str(file) for file in mounted.values() if not file.is_file()] == []
+
+
+def test_manager_and_worker_look_for_the_manager() -> None:
+    """By the name of its service, each in its own role."""
+    services, host = compose.services(), "statefun-manager"
+
+    assert services["statefun-manager"]["environment"] == {"ROLE": "master", "MASTER_HOST": host}
+    assert services["statefun-worker"]["environment"] == {"ROLE": "worker", "MASTER_HOST": host}
+
+
+def test_everybody_looks_for_the_broker_where_it_is() -> None:
+    """At the name of its service and a port on which it listens, as it says itself."""
+    properties = compose.broker_properties()
+
+    assert compose.broker_addresses() == {"kafka:9092"}
+    assert properties["advertised.listeners"] == "PLAINTEXT://kafka:9092"
+    assert properties["listeners"].split(",")[0] == "PLAINTEXT://:9092"
+    assert "kafka" in compose.services()
+
+
+def test_the_endpoint_is_in_the_network_of_the_worker() -> None:
+    """There it is at localhost, as the module file says."""
+    services = compose.services()
+    networks = {services[name]["network_mode"] for name in ("endpoint", "statefun-worker")}
+
+    assert networks == {"service:pod"}
+    assert "pod" in services
+    assert "http://localhost:8000/" in compose.modules()
 
 
 def test_the_module_files_are_the_mounted_ones_but_for_two_addresses() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import socket
 import time
 from collections import Counter
 from typing import TYPE_CHECKING
@@ -12,7 +13,7 @@ import pytest
 
 from tests.cli.process import statefun
 from tests.engines import compose
-from tests.engines.lab import LabError
+from tests.engines.lab import Flink, LabError
 from tests.engines.lab.server import filled, free_port
 from tests.engines.program import Program
 from tests.engines.topics import Reader, make_topics, produce
@@ -20,7 +21,7 @@ from tests.engines.topics import Reader, make_topics, produce
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.engines.lab import Flink, Job, Kafka
+    from tests.engines.lab import Job, Kafka
 
 pytestmark = [pytest.mark.engines, pytest.mark.timeout(300)]
 
@@ -88,13 +89,28 @@ def committed_greetings(kafka: Kafka, job: Job, wanted: int) -> Counter[tuple[st
     return found
 
 
+def test_a_session_that_cannot_start_says_so_at_once(tmp_path: Path) -> None:
+    """Its process ends, instead of living on without what it is for."""
+    flink = Flink(tmp_path)
+    host, _, port = flink.address.partition(":")
+
+    with socket.socket() as other:
+        other.bind((host, int(port)))
+        with pytest.raises(
+            LabError, match=r"waiting for a worker: runtime ended(.|\n)*BindException"
+        ):
+            flink.__enter__()
+
+
 def test_a_module_file_of_an_unknown_kind_is_refused_by_the_engine_and_by_check(
     deployed_flink: Flink, tmp_path: Path
 ) -> None:
     """The engine refuses the job at once and says why; `statefun check` says it beforehand."""
     (tmp_path / "module.yaml").write_text(UNKNOWN_KIND)
 
-    checked = statefun("check", "module.yaml", "--dialect", "apache", cwd=tmp_path)
+    checked = statefun(
+        "check", "module.yaml", "--dialect", deployed_flink.software.dialect, cwd=tmp_path
+    )
     with pytest.raises(LabError) as refused:
         deployed_flink.submit("unknown-kind", UNKNOWN_KIND)
 

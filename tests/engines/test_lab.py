@@ -6,15 +6,21 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.cli.process import statefun
 from tests.engines.lab.__main__ import main
 from tests.engines.lab.errors import LabError, causes
-from tests.engines.lab.server import Server
-from tests.engines.lab.software import HERE, Software, java_program
+from tests.engines.lab.server import Server, filled, first_port_lent, free_port
+from tests.engines.lab.software import (
+    DEFAULT,
+    HERE,
+    Software,
+    engine_places,
+    java_program,
+    known_names,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-ENGINES = sorted(file.stem for file in HERE.glob("*.toml"))
 
 
 def java_that_says(folder: Path, version: str) -> Path:
@@ -26,7 +32,7 @@ def java_that_says(folder: Path, version: str) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("name", ENGINES)
+@pytest.mark.parametrize("name", known_names())
 def test_an_engine_is_a_file(name: str) -> None:
     """A TOML file beside the lab is all that an engine needs, but for its Java sources."""
     software = Software.load(name)
@@ -36,12 +42,52 @@ def test_an_engine_is_a_file(name: str) -> None:
     assert [each for each in software.sources if not (HERE / "java" / each).is_file()] == []
 
 
+def test_an_engine_whose_file_is_added_has_places(tmp_path: Path) -> None:
+    """Each of its modes is one; what is no engine has none."""
+    file = (HERE / "apache.toml").read_text()
+    for name, text in {
+        "another": file.replace("Apache", "Another"),
+        DEFAULT: file,
+        "kafka": (HERE / "kafka.toml").read_text(),
+    }.items():
+        (tmp_path / f"{name}.toml").write_text(text)
+
+    assert engine_places(tmp_path) == {
+        "single": ("apache", "single"),
+        "cluster": ("apache", "cluster"),
+        "another-single": ("another", "single"),
+        "another-cluster": ("another", "cluster"),
+    }
+    assert "Another Stateful" in Software.load("another", tmp_path).title
+
+
+@pytest.mark.parametrize("name", sorted({name for name, _ in engine_places().values()}))
+def test_the_module_file_of_the_scenarios_is_of_the_dialect_of_its_engine(
+    name: str, tmp_path: Path
+) -> None:
+    """It stands in the engine's file; only the ways in and out are the lab's own."""
+    engine = Software.load(name)
+    file = tmp_path / "module.yaml"
+    endpoint = engine.files["module.yaml"].partition("---\nkind: test/")[0]
+    numbers = ("max_waiting", "call_ms", "connect_ms", "payload_max_bytes")
+    file.write_text(filled(endpoint, {"url": "http://127.0.0.1/", **dict.fromkeys(numbers, 1)}))
+
+    checked = statefun(
+        "check", "module.yaml", "--strict", "--dialect", engine.dialect, cwd=tmp_path
+    )
+
+    assert checked.err.startswith("module.yaml: has no ingress")
+    assert checked.err.count("\n") == 1
+
+
 def test_an_unknown_engine_is_refused_with_the_known_ones() -> None:
     """A mistyped name shows what there is."""
     with pytest.raises(LabError) as caught:
         Software.load("apachee")
 
-    assert str(caught.value) == "there is no engine 'apachee'; there are: apache, kafka"
+    assert (
+        str(caught.value) == f"there is no engine 'apachee'; there are: {', '.join(known_names())}"
+    )
 
 
 @pytest.mark.parametrize("version", ["1.8.0_402", "25.0.1"])
@@ -104,7 +150,7 @@ def test_what_is_missing_is_said_once_and_without_a_traceback(
 
     said = capfd.readouterr()
     assert code == 1
-    assert said.out == "Apache Stateful Functions 3.3.0 on Flink 1.16.2: not ready\n"
+    assert said.out == f"{Software.load(known_names()[0]).title}: not ready\n"
     assert said.err.startswith(f"make engines: asking {tmp_path}/bin/java for its version failed")
     assert said.err.count("\n") == 1
 
@@ -121,6 +167,18 @@ def test_a_server_that_has_stopped_starts_nothing_more(tmp_path: Path) -> None:
     assert str(caught.value) == "second is not started: its server has stopped"
     assert list(server.processes.values()) == [first]
     assert not first.alive
+
+
+def test_no_port_is_given_out_twice() -> None:
+    """Who was given one may take long until it listens there."""
+    ports = [free_port() for _ in range(3000)]
+
+    assert len(set(ports)) == len(ports)
+
+
+def test_no_connection_that_goes_out_is_at_a_port_that_was_given_out() -> None:
+    """The kernel lends a port to each of them, from a range of its own."""
+    assert free_port() < first_port_lent()
 
 
 def test_of_a_stack_trace_the_causes_are_shown() -> None:

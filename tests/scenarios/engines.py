@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import time
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from functools import partial
 from inspect import isawaitable
-from typing import TYPE_CHECKING, Any
+from itertools import takewhile
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote
 
 import aiohttp
@@ -19,8 +20,9 @@ from statefun.sdk.functions import StatefulFunctions
 from statefun.sdk.messages import Message, message_builder
 from statefun.sdk.valuetypes import simple_type
 from tests.engines.lab import SHORT_LIVED, Flink
-from tests.engines.lab.errors import LabError, causes
-from tests.engines.lab.server import free_port
+from tests.engines.lab.errors import LabError
+from tests.engines.lab.server import filled, free_port
+from tests.engines.lab.software import engine_places
 from tests.scenarios.function_server import FunctionServer
 from tests.scenarios.places import PATIENCE_S, Place
 from tests.scenarios.scenario import RAW, TOLD, Heard, Scenario, Send
@@ -31,8 +33,10 @@ if TYPE_CHECKING:
 
     from statefun.sdk.context import Context
     from statefun.sdk.specs import ValueSpec
-    from tests.engines.lab.flink import Mode
+    from tests.engines.lab import Job
     from tests.scenarios.places import House, MakeFunctions, Stage
+
+T = TypeVar("T")
 
 AT_ONCE = 4
 """How many jobs a session runs at the same time."""
@@ -42,28 +46,9 @@ GLANCE_S = 0.01
 QUIET_S = 0.3
 """A job that tells nothing for so long has nothing to tell: longer waits are in the steps."""
 
+MODULE = "module.yaml"
 INGRESS = "ingress"
 FILES = {TOLD: "told", RAW: "raw"}
-MODULE = f"""\
-kind: io.statefun.endpoints.v2/http
-spec:
-  functions: s/*
-  urlPathTemplate: {{url}}
-  maxNumBatchRequests: {{max_waiting}}
-  transport:
-    type: io.statefun.transports.v1/async
-    timeouts: {{{{call: {{options.call_ms}}ms, connect: {{options.connect_ms}}ms}}}}
-    payload_max_bytes: {{options.payload_max_bytes}}
----
-kind: test/ingress
-spec: {{{{port: {{port}}, file: {{folder}}/{INGRESS}}}}}
----
-kind: test/egress
-spec: {{{{id: {TOLD}, file: {{folder}}/{FILES[TOLD]}}}}}
----
-kind: test/egress
-spec: {{{{id: {RAW}, file: {{folder}}/{FILES[RAW]}}}}}
-"""
 
 
 class Probe:
@@ -135,12 +120,18 @@ class EngineStage:
         self._probe = Probe()
         self._server = FunctionServer()
         self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(PATIENCE_S))
-        self._heard: dict[str, list[Heard]] = {TOLD: [], RAW: []}
+        self._told: dict[str, list[tuple[str, Heard]]] = {TOLD: [], RAW: []}  # by line of the file
         self._failed = False
+        self._running: Job | None = None
 
     @property
     def heard(self) -> list[Heard]:
-        return self._heard[TOLD] + self._heard[RAW]
+        return [heard for told in self._told.values() for _, heard in told]
+
+    @property
+    def _job(self) -> Job:
+        assert self._running is not None
+        return self._running
 
     def now_ms(self) -> float:
         return time.monotonic() * 1000
@@ -152,8 +143,9 @@ class EngineStage:
         await self._submit()
 
     async def close(self) -> None:
-        await asyncio.to_thread(self._job.cancel)
-        await self._server.stop()
+        """End the job, if there is one."""
+        if self._running is not None:
+            await asyncio.to_thread(self._running.cancel)
 
     async def leave(self) -> None:
         await self._session.close()
@@ -182,16 +174,18 @@ class EngineStage:
 
     async def restart(self, away_ms: int, functions: MakeFunctions | None) -> None:
         self._failed = await self.failed()
-        savepoint = await asyncio.to_thread(self._job.cancel_with_savepoint)
+        savepoint = await in_thread(self._end_for_now)
         await self._server.stop()
         await self.pause(away_ms)
         await self.up((functions or self._scenario.functions)())
         await self._submit(savepoint)
 
     async def settle(self) -> None:
-        known = -1
-        while known != len(self.heard):
-            known = len(self.heard)
+        """Until nothing new is told for a while: one in which the job ran, or failed once more."""
+        known = None
+        while known != self.heard:
+            known = self.heard
+            await asyncio.to_thread(self._wait_while_it_restarts)
             await asyncio.sleep(QUIET_S)
             self._listen()
 
@@ -205,25 +199,44 @@ class EngineStage:
         return []
 
     async def fails(self, times: int) -> None:
-        deadline = time.monotonic() + PATIENCE_S
-        while (known := len(await asyncio.to_thread(self._job.failures))) < times:
-            if time.monotonic() > deadline:
-                raise LabError(f"the job failed {known} times in {PATIENCE_S} s, not {times}")
-            await asyncio.sleep(GLANCE_S * 10)
+        job = self._job
+        await asyncio.to_thread(
+            job.wait_until, f"{times} failures", lambda: len(job.failures()) >= times
+        )
+        self._listen()
 
     async def failed(self) -> bool:
         return self._failed or bool(await asyncio.to_thread(self._job.failures))
 
     async def _submit(self, savepoint: str = "") -> None:
-        module = MODULE.format(
-            url=self._server.url,
-            options=self._scenario.options,
-            max_waiting=self._scenario.max_waiting,
-            port=self._port,
-            folder=self._folder,
+        options = self._scenario.options
+        values = {
+            "url": self._server.url,
+            "max_waiting": self._scenario.max_waiting,
+            "call_ms": options.call_ms,
+            "connect_ms": options.connect_ms,
+            "payload_max_bytes": options.payload_max_bytes,
+            "port": self._port,
+            **{file: self._folder / file for file in (INGRESS, *FILES.values())},
+        }
+        module = filled(self._flink.software.files[MODULE], values)
+
+        def submit() -> None:
+            self._running = self._flink.submit(self._folder.name, module, savepoint=savepoint)
+
+        await in_thread(submit)
+
+    def _wait_while_it_restarts(self) -> None:
+        job, latest = self._job, self._job.failures()[:1]
+        job.wait_until(
+            "the job goes on, or fails once more",
+            lambda: job.runs() or job.failures()[:1] != latest,
         )
-        submit = partial(self._flink.submit, self._folder.name, module, savepoint=savepoint)
-        self._job = await asyncio.to_thread(submit)
+
+    def _end_for_now(self) -> str:
+        savepoint = self._job.cancel_with_savepoint()
+        self._running = None
+        return savepoint
 
     async def _put(self, message: Message) -> None:
         value = message.typed_value
@@ -237,9 +250,8 @@ class EngineStage:
         deadline = time.monotonic() + PATIENCE_S
         while not is_so():
             if time.monotonic() > deadline:
-                failures = await asyncio.to_thread(self._job.failures)
-                why = causes(failures[0]) if failures else "no failure of the job"
-                raise LabError(f"not so after {PATIENCE_S} s: {what}; {why}")
+                report = await asyncio.to_thread(self._job.report)
+                raise LabError(f"not so after {PATIENCE_S} s: {what}; {report}")
             await asyncio.sleep(GLANCE_S)
             self._listen()
 
@@ -247,12 +259,14 @@ class EngineStage:
         """Read on; a job that went back to a checkpoint has taken back what it told since."""
         for egress, file in FILES.items():
             lines = whole_lines((self._folder / file).read_text())
-            heard = self._heard[egress]
-            del heard[len(lines) :]
-            for line in lines[len(heard) :]:
+            told = self._told[egress]
+            pairs = zip(lines, told, strict=False)
+            same = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1][0], pairs))
+            del told[same:]
+            for line in lines[same:]:
                 typename, _, value = line.partition(" ")
                 record = EgressValue(typename, bytes.fromhex(value))
-                heard.append(Heard.of(egress, record, self.now_ms()))
+                told.append((line, Heard.of(egress, record, self.now_ms())))
 
 
 def whole_lines(text: str) -> list[str]:
@@ -260,22 +274,44 @@ def whole_lines(text: str) -> list[str]:
     return text.split("\n")[:-1]
 
 
+async def in_thread(call: Callable[[], T]) -> T:
+    """Unlike `asyncio.to_thread`, waits for the thread also when it is cut off."""
+    running = asyncio.ensure_future(asyncio.to_thread(call))
+    try:
+        return await asyncio.shield(running)
+    except asyncio.CancelledError:
+        await asyncio.gather(running, return_exceptions=True)
+        raise
+
+
 @asynccontextmanager
 async def job(flink: Flink, scenario: Scenario, directory: Path) -> AsyncIterator[Stage]:
-    """A job of its own."""
+    """A job of its own; it gives its slot back however the play ends."""
     stage = EngineStage(flink, scenario, directory)
     try:
         await stage.open()
         yield stage
+    except BaseException:
+        with suppress(LabError):  # what came first is what to tell
+            await stage.close()
+        raise
+    else:
         await stage.close()
     finally:
         await stage.leave()
 
 
 @asynccontextmanager
-async def session(directory: Path, *, mode: Mode) -> AsyncIterator[Place]:
-    """A session of the engine, in one JVM or as a manager and a worker."""
-    flink = Flink(directory, mode=mode, slots=AT_ONCE, settings=AT_ONCE_OUT, java_flags=SHORT_LIVED)
+async def session(directory: Path, *, software: str, mode: str) -> AsyncIterator[Place]:
+    """A session of an engine, in one JVM or as a manager and a worker."""
+    flink = Flink(
+        directory,
+        software=software,
+        mode=mode,
+        slots=AT_ONCE,
+        settings=AT_ONCE_OUT,
+        java_flags=SHORT_LIVED,
+    )
     try:
         await asyncio.to_thread(flink.__enter__)
         yield partial(job, flink)
@@ -284,6 +320,6 @@ async def session(directory: Path, *, mode: Mode) -> AsyncIterator[Place]:
 
 
 ENGINES: Mapping[str, House] = {
-    "single": partial(session, mode="single"),
-    "cluster": partial(session, mode="cluster"),
+    place: partial(session, software=software, mode=mode)
+    for place, (software, mode) in engine_places().items()
 }

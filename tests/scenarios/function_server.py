@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import socket
 from typing import TYPE_CHECKING, Self
 
 from aiohttp import web
@@ -17,6 +19,11 @@ if TYPE_CHECKING:
 
 AT_ONCE_S = 0.01
 """To aiohttp, 0 is to wait for ever."""
+ACCEPTING = 3
+"""How often the loop goes round until aiohttp knows a connection that was accepted.
+
+One that is not known when the listening socket closes is never closed itself.
+"""
 
 
 class FunctionServer:
@@ -45,11 +52,15 @@ class FunctionServer:
         app = aiohttp_app(functions)
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=AT_ONCE_S)
         await runner.setup()
-        await web.TCPSite(runner, "127.0.0.1", self.port).start()
+        self._listening = socket.create_server(("127.0.0.1", self.port))
+        await web.SockSite(runner, self._listening).start()
         self._runner = runner
 
     async def stop(self) -> None:
         """Stop listening, and cut off what is under way."""
         if self._runner is not None:
+            asyncio.get_running_loop().remove_reader(self._listening)
+            for _ in range(ACCEPTING):
+                await asyncio.sleep(0)
             await self._runner.cleanup()
             self._runner = None

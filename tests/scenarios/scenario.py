@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from statefun.runtime.remote import HttpOptions
 from statefun.sdk.messages import Message, egress_message_builder, message_builder
 from statefun.sdk.valuetypes import StringType
+from tests.engines.lab.software import engine_places
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from statefun.sdk.functions import StatefulFunctions
 
 IN_PROCESS = ("harness", "memory", "sqlite")
-ENGINES = ("single", "cluster")
+ENGINES = tuple(engine_places())
 REMOTE = ("memory-remote", "sqlite-remote", *ENGINES)
 """Places where a process of its own runs the functions."""
 LEAVING = ("sqlite", *REMOTE)

@@ -16,6 +16,7 @@ import pytest
 from statefun.sdk.address import Address
 from statefun.sdk.functions import StatefulFunctions
 from statefun.sdk.protocol import Invocation, encode_request
+from tests.engines.lab import LabError
 from tests.scenarios import engines, places
 from tests.scenarios.catalogue import CATALOGUE
 from tests.scenarios.function_server import FunctionServer
@@ -54,15 +55,32 @@ def results(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Callable[[str], Results]:
     """Plays all scenarios of a place that this run asks for, once."""
-    played: dict[str, Results] = {}
+
+    @once
+    def of(place: str) -> Results:
+        asked = [item.callspec.params for item in request.session.items if _is_play(item)]  # type: ignore[attr-defined]
+        scenarios = [each["scenario"] for each in asked if each["place"] == place]
+        progress = _progress(request.config) if place in ENGINES else _no_progress
+        return asyncio.run(_play_all(scenarios, place, tmp_path_factory, progress))
+
+    return of
+
+
+def once(call: Callable[[str], Results]) -> Callable[[str], Results]:
+    """The same results when asked again; also what went wrong does so only once."""
+    known: dict[str, Results | BaseException] = {}
 
     def of(place: str) -> Results:
-        if place not in played:
-            asked = [item.callspec.params for item in request.session.items if _is_play(item)]  # type: ignore[attr-defined]
-            scenarios = [each["scenario"] for each in asked if each["place"] == place]
-            progress = _progress(request.config) if place in ENGINES else _no_progress
-            played[place] = asyncio.run(_play_all(scenarios, place, tmp_path_factory, progress))
-        return played[place]
+        if place not in known:
+            try:
+                known[place] = call(place)
+            except BaseException as error:
+                known[place] = error
+                raise
+        found = known[place]
+        if isinstance(found, BaseException):
+            pytest.fail(f"{place} did not come up, as told before", pytrace=False)
+        return found
 
     return of
 
@@ -158,6 +176,22 @@ def test_of_a_difference_its_reason_is_the_rule() -> None:
         "here it differs: A token that is used while it is pending stops the job, again and again "
         "until the delayed message has come; then the token is free."
     )
+
+
+def test_a_place_that_does_not_come_up_is_started_once() -> None:
+    """Else each of its tests would wait for that anew, for minutes."""
+    calls = []
+
+    @once
+    def start(place: str) -> Results:
+        calls.append(place)
+        raise LabError("no such engine")
+
+    with pytest.raises(LabError, match="no such engine"):
+        start("single")
+    with pytest.raises(pytest.fail.Exception, match="single did not come up, as told before"):
+        start("single")
+    assert calls == ["single"]
 
 
 async def test_a_server_that_stops_cuts_off_what_is_under_way() -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import gzip
-import socket
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
@@ -13,6 +12,7 @@ from aiohttp import web
 
 from statefun.errors import ConfigurationError, TransportError
 from statefun.runtime.remote import Endpoint, HttpOptions
+from tests.engines.lab.server import free_port
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -232,11 +232,6 @@ async def test_a_reply_above_the_limit_is_an_error(*, is_announced: bool) -> Non
 
 
 # --- no answer ------------------------------------------------------------------------------------
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
 
 
 async def test_a_refused_connection_has_not_reached_the_function(tmp_path: Path) -> None:

@@ -6,12 +6,12 @@ import sys
 import time
 
 from tests.engines.lab.errors import LabError
-from tests.engines.lab.software import HERE, Software, java_program
+from tests.engines.lab.software import Software, java_program, known_names
 
 
 def main() -> int:
     """Returns the exit code; what is missing is said in a sentence."""
-    for name in sorted(file.stem for file in HERE.glob("*.toml")):
+    for name in known_names():
         software = Software.load(name)
         sys.stdout.write(f"{software.title}: ")
         sys.stdout.flush()

@@ -7,24 +7,28 @@ import threading
 import urllib.error
 import urllib.request
 import uuid
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tests.engines.lab.errors import LabError, causes
-from tests.engines.lab.server import Server, filled, free_port
-from tests.engines.lab.software import Software, java_program
+from tests.engines.lab.server import START_S, Server, filled, free_port
+from tests.engines.lab.software import DEFAULT, Software, java_program
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
-Mode: TypeAlias = Literal["single", "cluster"]
 CONF = "flink-conf.yaml"
 MEMORY = "memory.yaml"
 LOGGING = "log4j2.properties"
 EARLY_FAILURES = 5
 ENDED = ("FAILED", "CANCELED", "FINISHED")
-MANAGER = "org.apache.flink.runtime.entrypoint.StandaloneSessionClusterEntrypoint"
-WORKER = "org.apache.flink.runtime.taskexecutor.TaskManagerRunner"
+WORKER = "taskmanager"
+MEMORY_FLAGS = {
+    "runtime": ("-Xmx1g",),
+    "jobmanager": ("-Xmx512m",),
+    WORKER: ("-Xmx512m", "-XX:MaxDirectMemorySize=256m"),
+}
 OPENED = (
     *("lang", "lang.reflect", "net", "io", "nio", "text", "time", "util"),
     *("util.concurrent", "util.concurrent.atomic", "util.concurrent.locks"),
@@ -47,7 +51,7 @@ class Flink(Server):
     Args:
         folder: Where its files and logs are.
         software: The engine; the name of a file of the lab.
-        mode: `single` for one JVM, `cluster` for two.
+        mode: `single` for one JVM, `cluster` for two; what the engine's file says of it.
         slots: How many jobs run at the same time.
         configuration: Flink's configuration, in which `$rpc_port`, `$rest_port`, `$workdir` and
             `$slots` are filled in; None for that of the lab.
@@ -59,8 +63,8 @@ class Flink(Server):
         self,
         folder: Path,
         *,
-        software: str = "apache",
-        mode: Mode = "single",
+        software: str = DEFAULT,
+        mode: str = "single",
         slots: int = 1,
         configuration: str | None = None,
         settings: Mapping[str, str] | None = None,
@@ -68,7 +72,7 @@ class Flink(Server):
     ) -> None:
         super().__init__(folder)
         self.software = Software.load(software)
-        self.mode = mode
+        self._mains = self.software.mains[mode]
         self._slots = slots
         self._configuration = configuration or self.software.files[CONF]
         self._settings = dict(settings or {})
@@ -78,6 +82,11 @@ class Flink(Server):
         # Of two programs that Flink begins at the same moment, one may come to nothing.
         self._one_at_a_time = threading.Lock()
         self._jar = ""
+
+    @property
+    def address(self) -> str:
+        """Of its REST API and its console."""
+        return f"127.0.0.1:{self._rest_port}"
 
     def prepare(self) -> None:
         jars = self.software.fetched()
@@ -99,24 +108,23 @@ class Flink(Server):
         self._core = next(jars.glob(self.software.job_jar))
 
     def launch(self) -> None:
-        if self.mode == "single":
-            self._spawn("runtime", ["-Xmx1g"], "SingleJvm", str(self.folder / "conf"))
-        else:
-            self._spawn("jobmanager", ["-Xmx512m"], MANAGER, *self._conf())
-            self.start_worker()
-        self.wait_for("a worker", lambda: bool(self._asked("/overview").get("slots-total")))
+        for name in self._mains:
+            self._start(name)
+        self.wait_for(
+            "a worker",
+            lambda: bool(self.asked("/overview").get("slots-total")),
+            patience_s=START_S,
+        )
         self._jar = self._upload()
 
     def start_worker(self) -> None:
         """Start the worker (again); jobs go on from their latest checkpoints."""
-        self._spawn(
-            "taskmanager", ["-Xmx512m", "-XX:MaxDirectMemorySize=256m"], WORKER, *self._conf()
-        )
+        self._start(WORKER)
 
     def kill_worker(self) -> None:
         """SIGKILL the worker, as a crash would."""
-        self.processes["taskmanager"].kill()
-        del self.processes["taskmanager"]
+        self.processes[WORKER].kill()
+        del self.processes[WORKER]
 
     def submit(self, name: str, module: str, *, savepoint: str = "") -> Job:
         """Start a job from the text of a module file, and wait until all of it runs.
@@ -127,7 +135,7 @@ class Flink(Server):
             savepoint: The path of a savepoint to begin from.
 
         Raises:
-            LabError: If the module file is refused, or the job keeps failing from the start.
+            LabError: If the module file is refused, or the job does not come up; it is ended then.
         """
         file = self.write(f"modules/{name}.yaml", module)
         order: dict[str, object] = {
@@ -139,14 +147,19 @@ class Flink(Server):
         with self._one_at_a_time:
             answer = self.rest(f"/jars/{self._jar}/run", json.dumps(order).encode())
         job = Job(self, answer["jobid"])
-        self.wait_for(f"the job {name}", job.runs_or_keeps_failing)
+        try:
+            job.wait_until(f"the job {name}", job.runs_or_keeps_failing)
+        except LabError:
+            with suppress(LabError):  # it may have ended by itself
+                job.cancel()
+            raise
         return job
 
     def rest(
         self, path: str, body: bytes | None = None, kind: str = "application/json", verb: str = ""
     ) -> Any:
         """Call Flink's REST API."""
-        url = f"http://127.0.0.1:{self._rest_port}{path}"
+        url = f"http://{self.address}{path}"
         request = urllib.request.Request(url, body, {"Content-Type": kind}, method=verb or None)
         try:
             with urllib.request.urlopen(request, timeout=30) as reply:
@@ -157,8 +170,8 @@ class Flink(Server):
         except OSError as error:
             raise LabError(f"{path}: {error}") from error
 
-    def _asked(self, path: str) -> dict[str, Any]:
-        """Like `rest`, but empty while the server is not there yet."""
+    def asked(self, path: str) -> dict[str, Any]:
+        """Like `rest`, but empty while there is no answer."""
         try:
             answer: dict[str, Any] = self.rest(path)
         except LabError:
@@ -176,11 +189,22 @@ class Flink(Server):
         answer = self.rest("/jars/upload", body, f"multipart/form-data; boundary={edge}")
         return str(answer["filename"].rpartition("/")[2])
 
-    def _conf(self) -> tuple[str, str]:
-        return "--configDir", str(self.folder / "conf")
+    def _start(self, name: str) -> None:
+        java, *flags = self._java
+        main = [self._mains[name], "--configDir", str(self.folder / "conf")]
+        self.spawn(name, [java, *MEMORY_FLAGS.get(name, ()), *flags, *main])
 
-    def _spawn(self, name: str, memory: list[str], *arguments: str) -> None:
-        self.spawn(name, [self._java[0], *memory, *self._java[1:], *arguments])
+
+class Failure(NamedTuple):
+    """One failure of a job."""
+
+    at_ms: int
+    trace: str
+
+
+def _failures(answer: Mapping[str, Any]) -> list[Failure]:
+    entries = answer.get("exceptionHistory", {}).get("entries", [])
+    return [Failure(entry["timestamp"], entry["stacktrace"]) for entry in entries]
 
 
 class Job:
@@ -192,21 +216,31 @@ class Job:
 
     def runs_or_keeps_failing(self) -> bool:
         """Whether every part of it runs; an error when it has ended or fails again and again."""
+        has_ended = self._flink.rest(f"/jobs/{self.id}")["state"] in ENDED
+        if has_ended or len(self.failures()) >= EARLY_FAILURES:
+            raise LabError(f"it does not come up; {self.report()}")
+        return self.runs()
+
+    def runs(self) -> bool:
+        """Whether every part of it runs."""
         job = self._flink.rest(f"/jobs/{self.id}")
-        failures = self.failures()
-        if job["state"] in ENDED or len(failures) >= EARLY_FAILURES:
-            why = causes(failures[0]) if failures else ""
-            raise LabError(f"the job is {job['state']} and does not come up:\n{why}")
-        parts = [vertex["status"] for vertex in job["vertices"]]
-        return job["state"] == "RUNNING" and set(parts) == {"RUNNING"}
+        parts = {vertex["status"] for vertex in job["vertices"]}
+        return job["state"] == "RUNNING" and parts == {"RUNNING"}
 
     def wait_until(self, what: str, ready: Callable[[], bool]) -> None:
-        self._flink.wait_for(what, ready)
+        """Wait until something is so; else the error says how it is with the job."""
+        self._flink.wait_for(what, ready, report=self.report)
 
-    def failures(self) -> list[str]:
-        """The stack traces of its failures, newest first; Flink keeps the last sixteen."""
-        history = self._flink.rest(f"/jobs/{self.id}/exceptions").get("exceptionHistory", {})
-        return [entry["stacktrace"] for entry in history.get("entries", [])]
+    def report(self) -> str:
+        """Its state and what it failed with last, as far as there are answers."""
+        state = self._flink.asked(f"/jobs/{self.id}").get("state", "unknown")
+        failures = _failures(self._flink.asked(f"/jobs/{self.id}/exceptions"))
+        latest = f"failed last with:\n{causes(failures[0].trace)}" if failures else "has not failed"
+        return f"the job is {state} and {latest}"
+
+    def failures(self) -> list[Failure]:
+        """Newest first; Flink keeps the last sixteen."""
+        return _failures(self._flink.rest(f"/jobs/{self.id}/exceptions"))
 
     def checkpoints(self) -> int:
         """How many checkpoints it has completed."""
@@ -226,7 +260,7 @@ class Job:
         order = json.dumps({"cancel-job": True}).encode()
         trigger = self._flink.rest(f"/jobs/{self.id}/savepoints", order)["request-id"]
         path = f"/jobs/{self.id}/savepoints/{trigger}"
-        self._flink.wait_for(
+        self.wait_until(
             "the savepoint", lambda: self._flink.rest(path)["status"]["id"] == "COMPLETED"
         )
         operation = self._flink.rest(path)["operation"]
@@ -236,6 +270,6 @@ class Job:
         return str(operation["location"])
 
     def _wait_for_end(self) -> None:
-        self._flink.wait_for(
+        self.wait_until(
             "the job's end", lambda: self._flink.rest(f"/jobs/{self.id}")["state"] in ENDED
         )

@@ -7,7 +7,7 @@ import uuid
 from typing import TYPE_CHECKING
 
 from tests.engines.lab.errors import LabError
-from tests.engines.lab.server import Server, filled, free_port
+from tests.engines.lab.server import START_S, Server, filled, free_port
 from tests.engines.lab.software import Software, java_program
 
 if TYPE_CHECKING:
@@ -72,4 +72,5 @@ class Kafka(Server):
 
     def launch(self) -> None:
         broker = self.spawn("kafka", self._command)
-        self.wait_for("Kafka", lambda: "Kafka Server started" in broker.tail(400))
+        started = "Kafka Server started"
+        self.wait_for("Kafka", lambda: started in broker.tail(400), patience_s=START_S)

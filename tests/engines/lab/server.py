@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import random
 import socket
 import subprocess
 import threading
 import time
+from pathlib import Path
 from string import Template
 from typing import TYPE_CHECKING, Self
 
@@ -13,18 +15,42 @@ from tests.engines.lab.errors import LabError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
-    from pathlib import Path
     from types import TracebackType
 
-PATIENCE_S = 120.0
+START_S = 120.0
+PATIENCE_S = 60.0
 GRACE_S = 10.0
+LENT = Path("/proc/sys/net/ipv4/ip_local_port_range")
+_given_out: set[int] = set()
+_giving_out = threading.Lock()
+
+
+def first_port_lent() -> int:
+    """From here on the kernel lends ports to connections that go out."""
+    try:
+        return int(LENT.read_text().split()[0])
+    except OSError:
+        return 32_768
 
 
 def free_port() -> int:
-    """A port that was free a moment ago."""
+    """A port on which nobody listens, that goes to nobody else and to no outgoing connection."""
+    last = max(first_port_lent(), 20_000)
+    with _giving_out:
+        while True:
+            port = random.randrange(10_000, last)
+            if port not in _given_out and _can_be_bound(port):
+                _given_out.add(port)
+                return port
+
+
+def _can_be_bound(port: int) -> bool:
     with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
 
 
 def filled(template: str, values: Mapping[str, object]) -> str:
@@ -127,13 +153,29 @@ class Server:
         file.write_text(text)
         return file
 
-    def wait_for(self, what: str, ready: Callable[[], bool]) -> None:
-        """Wait until something is so; a process that ends meanwhile is an error."""
-        deadline = time.monotonic() + PATIENCE_S
+    def wait_for(
+        self,
+        what: str,
+        ready: Callable[[], bool],
+        *,
+        patience_s: float | None = None,
+        report: Callable[[], str] | None = None,
+    ) -> None:
+        """Wait until something is so; a process that ends meanwhile is an error.
+
+        Args:
+            what: What is waited for.
+            ready: Whether it is so.
+            patience_s: How long; None for `PATIENCE_S`.
+            report: What to say besides when it does not come to that.
+        """
+        patience_s = PATIENCE_S if patience_s is None else patience_s
+        deadline = time.monotonic() + patience_s
         while not ready():
             ended = [process for process in self.processes.values() if not process.alive]
             if ended or time.monotonic() > deadline:
-                why = f"{ended[0].name} ended" if ended else f"not so after {PATIENCE_S:.0f} s"
+                why = f"{ended[0].name} ended" if ended else f"not so after {patience_s:g} s"
+                besides = [report()] if report else []
                 tails = [f"--- {each.log.name}\n{each.tail()}" for each in self.processes.values()]
-                raise LabError("\n".join([f"waiting for {what}: {why}", *tails]))
+                raise LabError("\n".join([f"waiting for {what}: {why}", *besides, *tails]))
             time.sleep(0.05)

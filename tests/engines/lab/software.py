@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
 HERE = Path(__file__).parent
+DEFAULT = "apache"
+"""The engine that is meant where none is named."""
 RELEASE = "11"
 """The Java release that our Java sources are compiled for."""
 SHORT_LIVED = ("-XX:TieredStopAtLevel=1",)
@@ -43,6 +45,8 @@ class Software:
         sources: Java files below `java/` that are compiled against the jars.
         services: Service interface → the class of ours that provides it.
         files: Name → template of a configuration file.
+        mains: Mode → the processes of a session, name → main class, in the order of their start;
+            empty for what is no engine.
         dialect: The dialect of its module files.
         job_class: The main class of the job.
         job_jar: A pattern that finds the jar to submit.
@@ -56,15 +60,16 @@ class Software:
     sources: tuple[str, ...] = ()
     services: Mapping[str, str] = field(default_factory=dict)
     files: Mapping[str, str] = field(default_factory=dict)
+    mains: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     dialect: str = ""
     job_class: str = ""
     job_jar: str = ""
 
     @classmethod
-    def load(cls, name: str) -> Software:
-        file = HERE / f"{name}.toml"
+    def load(cls, name: str, folder: Path = HERE) -> Software:
+        file = folder / f"{name}.toml"
         if not file.is_file():
-            known = ", ".join(sorted(each.stem for each in HERE.glob("*.toml")))
+            known = ", ".join(known_names(folder))
             raise LabError(f"there is no engine {name!r}; there are: {known}")
         data: dict[str, Any] = tomllib.loads(file.read_text())
         for key in ("jars", "bare_jars", "sources"):
@@ -111,6 +116,24 @@ class Software:
             + "".join(_dependency(jar, bare=False) for jar in self.jars)
             + "</dependencies>\n</project>\n"
         )
+
+
+def known_names(folder: Path = HERE) -> list[str]:
+    """What there is a file for."""
+    return sorted(file.stem for file in folder.glob("*.toml"))
+
+
+def engine_places(folder: Path = HERE) -> dict[str, tuple[str, str]]:
+    """Place → the engine and the mode that it stands for; an engine is a file, a mode a part of it.
+
+    The default engine comes first, and its places are called after the modes alone.
+    """
+    names = sorted(known_names(folder), key=lambda name: name != DEFAULT)
+    return {
+        mode if name == DEFAULT else f"{name}-{mode}": (name, mode)
+        for name in names
+        for mode in Software.load(name, folder).mains
+    }
 
 
 def default_cache() -> Path:
