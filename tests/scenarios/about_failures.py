@@ -172,9 +172,11 @@ def tokens_twice(delay_ms: int) -> StatefulFunctions:
     functions = counting()
 
     async def twice(context: Context, message: Message) -> None:
-        later = message_builder("s/count", "c", str_value=message.as_string() or "")
-        context.send_after(timedelta(milliseconds=delay_ms), later, "T")
-        tell(context, "twice", message.as_string())
+        text = message.as_string() or ""
+        later = message_builder("s/count", "c", str_value=text)
+        delay = timedelta(milliseconds=delay_ms if text == "one" else 0)
+        context.send_after(delay, later, "T")
+        tell(context, "twice", text)
 
     functions.register("s/twice", twice)
     functions.register("s/also", twice)
@@ -378,7 +380,7 @@ A_WHILE = timedelta(minutes=10)
 
 
 def a_pending_token(pace: int) -> Scenario:
-    delay_ms = 2000 * pace
+    delay_ms = 1750 * pace
     return Scenario(
         "a pending token",
         "a token cannot be used for a second message while its first one waits",
@@ -393,6 +395,7 @@ def a_pending_token(pace: int) -> Scenario:
         ),
         {"twice": ("one",), "c": ("one is number 1",)},
         {("s/count", "c"): {"count": 1}},
+        timing=(NotBefore("c", (delay_ms,)),),
         given_up=(("s/twice", "t"),),
         differs_on=on_engines(
             Difference(
@@ -411,7 +414,7 @@ def a_pending_token(pace: int) -> Scenario:
 
 
 def a_token_of_two_functions(pace: int) -> Scenario:
-    delay_ms = 2000 * pace
+    delay_ms = 1750 * pace
     return Scenario(
         "a token of two functions",
         "a token that a function uses cannot be used by another one with the same id",
@@ -426,6 +429,7 @@ def a_token_of_two_functions(pace: int) -> Scenario:
         ),
         {"twice": ("one",), "c": ("one is number 1",)},
         {("s/count", "c"): {"count": 1}},
+        timing=(NotBefore("c", (delay_ms,)),),
         given_up=(("s/also", "t"),),
         differs_on=on_engines(
             Difference(
@@ -514,6 +518,7 @@ def a_restart(pace: int) -> Scenario:
         ),
         {"reminded": ("soon by r", "later by r", "last by r"), "text": ("it",)},
         {("s/remember", "r"): {"text": "it"}},
+        timing=(NotBefore("reminded", (10, due_ms, due_ms + 100)),),
         places=LASTING,
     )
 
