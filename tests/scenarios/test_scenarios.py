@@ -273,21 +273,6 @@ def test_of_a_difference_its_reason_is_the_rule() -> None:
     )
 
 
-async def test_a_function_is_known_at_its_own_path_only() -> None:
-    """So every play behind an endpoint shows that `{function.name}` is replaced."""
-    functions = StatefulFunctions()
-    functions.register("s/one", lambda _context, _message: None)
-    functions.register("s/two", lambda _context, _message: None)
-    call = encode_request(Address("s/one", "a"), {}, [Invocation(None, b"")])
-
-    async with FunctionServer() as server, aiohttp.ClientSession() as client:
-        await server.start(functions)
-        paths = (server.url_of("one"), server.url_of("two"), server.url_of("three"), server.url)
-        statuses = [(await client.post(path, data=call)).status for path in paths]
-
-    assert statuses == [200, 500, 500, 500]
-
-
 async def test_a_server_that_stops_cuts_off_what_is_under_way() -> None:
     """Else a scenario in which the functions go away would show nothing."""
     functions, began = StatefulFunctions(), asyncio.Event()
@@ -307,6 +292,21 @@ async def test_a_server_that_stops_cuts_off_what_is_under_way() -> None:
 
         with pytest.raises(aiohttp.ServerDisconnectedError):
             await under_way
+
+
+async def test_a_function_is_known_at_its_own_path_only() -> None:
+    """So every play behind an endpoint shows that `{function.name}` is replaced."""
+    functions = StatefulFunctions()
+    functions.register("s/one", lambda _context, _message: None)
+    functions.register("s/two", lambda _context, _message: None)
+    call = encode_request(Address("s/one", "a"), {}, [Invocation(None, b"")])
+
+    async with FunctionServer() as server, aiohttp.ClientSession() as client:
+        await server.start(functions)
+        paths = (server.url_of("one"), server.url_of("two"), server.url_of("three"), server.url)
+        statuses = [(await client.post(path, data=call)).status for path in paths]
+
+    assert statuses == [200, 500, 500, 500]
 
 
 async def test_a_play_that_does_not_go_on_says_what_was_told(
