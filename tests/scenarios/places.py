@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from statefun.sdk.functions import StatefulFunctions
     from tests.scenarios.scenario import Step
 
-PACES = dict.fromkeys(ENGINES, 4)
+PACES = dict.fromkeys(ENGINES, 3)
 """How many times as long as elsewhere the times of a scenario are at first."""
 TRIES = 3
 """How often a play is begun that comes too late; each time its times are twice as long."""
