@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 
 from statefun.runtime.remote import HttpOptions
@@ -23,13 +24,16 @@ from tests.scenarios.scenario import (
     Await,
     Difference,
     Down,
+    InTime,
     Keep,
+    Mark,
     NotBefore,
     Pause,
     Restart,
     Scenario,
     Send,
     Up,
+    paced,
     tell,
 )
 
@@ -109,26 +113,13 @@ def counting_in_words() -> StatefulFunctions:
     return functions
 
 
-def working_slowly() -> StatefulFunctions:
-    functions = StatefulFunctions()
-
-    @functions.bind("s/work", specs=[ValueSpec("done", IntType)])
-    async def work(context: Context, message: Message) -> None:
-        if message.as_string() == "slow":
-            await asyncio.sleep(0.6)
-        context.storage.done = (context.storage.done or 0) + 1
-        tell(context, "done", f"{message.as_string()} {context.storage.done}")
-
-    return functions
-
-
 def holding() -> StatefulFunctions:
     """One function is busy until another address is called; not for ever, where it never is."""
     functions, others = StatefulFunctions(), list[str]()
 
     async def hold(context: Context, message: Message) -> None:
         if message.as_string() == "hold":
-            for _ in range(200):
+            for _ in range(800):
                 if others:
                     break
                 await asyncio.sleep(0.01)
@@ -144,6 +135,7 @@ def holding() -> StatefulFunctions:
     async def flood(context: Context, message: Message) -> None:
         for text in ("hold", "silent", "silent", "silent"):
             context.send(message_builder("s/hold", context.address.id, str_value=text))
+        tell(context, "flooded", context.address.id)
 
     return functions
 
@@ -175,15 +167,19 @@ def poisoned() -> StatefulFunctions:
     return functions
 
 
-def tokens_twice() -> StatefulFunctions:
+def tokens_twice(delay_ms: int) -> StatefulFunctions:
+    """Two functions that use one token."""
     functions = counting()
 
-    @functions.bind("s/twice")
     async def twice(context: Context, message: Message) -> None:
-        later = message_builder("s/count", "c", str_value=message.as_string() or "")
-        context.send_after(timedelta(seconds=4), later, "T")
-        tell(context, "twice", message.as_string())
+        text = message.as_string() or ""
+        later = message_builder("s/count", "c", str_value=text)
+        delay = timedelta(milliseconds=delay_ms if text == "one" else 0)
+        context.send_after(delay, later, "T")
+        tell(context, "twice", text)
 
+    functions.register("s/twice", twice)
+    functions.register("s/also", twice)
     return functions
 
 
@@ -210,14 +206,14 @@ def sending_nowhere() -> StatefulFunctions:
     return functions
 
 
-def talking_much() -> StatefulFunctions:
+def talking_much(busy_ms: int) -> StatefulFunctions:
     """Together, the answers to what waits are larger than one alone."""
     functions = StatefulFunctions()
 
     @functions.bind("s/talk", specs=[ValueSpec("count", IntType)])
     async def talk(context: Context, message: Message) -> None:
         if message.as_string() == "0":
-            await asyncio.sleep(0.6)
+            await asyncio.sleep(busy_ms / 1000)
         context.storage.count = (context.storage.count or 0) + 1
         tell(context, "count", context.storage.count)
         tell(context, "much", "x" * 100_000)
@@ -225,7 +221,7 @@ def talking_much() -> StatefulFunctions:
     return functions
 
 
-def reminding() -> StatefulFunctions:
+def reminding(due_ms: int) -> StatefulFunctions:
     functions = StatefulFunctions()
 
     @functions.bind("s/remember", specs=[ValueSpec("text", StringType)])
@@ -234,14 +230,14 @@ def reminding() -> StatefulFunctions:
             tell(context, "text", context.storage.text)
             return
         context.storage.text = message.as_string()
-        for delay_ms in (10, 700, 900):
-            later = message_builder("s/remind", context.address.id, int_value=delay_ms)
-            context.send_after(timedelta(milliseconds=delay_ms), later, f"T{delay_ms}")
+        for text, delay_ms in (("soon", 10), ("later", due_ms), ("last", due_ms + 100)):
+            later = message_builder("s/remind", context.address.id, str_value=text)
+            context.send_after(timedelta(milliseconds=delay_ms), later, text)
 
     @functions.bind("s/remind")
     async def remind(context: Context, message: Message) -> None:
         assert context.caller is not None
-        tell(context, "reminded", f"{message.as_int()} by {context.caller.id}")
+        tell(context, "reminded", f"{message.as_string()} by {context.caller.id}")
 
     return functions
 
@@ -263,19 +259,58 @@ def keeping(**expiration: timedelta) -> Callable[[], StatefulFunctions]:
     return make
 
 
-def reminding_once() -> StatefulFunctions:
-    """Sends delayed messages under tokens, and cancels them."""
+def ageing() -> StatefulFunctions:
+    """Values whose expirations the next version changes as they are called."""
+    return _ageing(
+        ValueSpec("sooner", StringType, expire_after_write=A_WHILE),
+        ValueSpec("later", StringType, expire_after_write=A_MOMENT),
+        ValueSpec("some", StringType),
+        ValueSpec("none", StringType, expire_after_call=A_MOMENT),
+    )
+
+
+def ageing_otherwise() -> StatefulFunctions:
+    return _ageing(
+        ValueSpec("sooner", StringType, expire_after_write=A_MOMENT),
+        ValueSpec("later", StringType, expire_after_write=A_WHILE),
+        ValueSpec("some", StringType, expire_after_write=A_MOMENT),
+        ValueSpec("none", StringType),
+    )
+
+
+def _ageing(*specs: ValueSpec) -> StatefulFunctions:
+    functions = StatefulFunctions()
+
+    @functions.bind("s/age", specs=specs)
+    async def age(context: Context, message: Message) -> None:
+        names = [spec.name for spec in specs]
+        if message.as_string() == "set":
+            for name in names:
+                setattr(context.storage, name, "set")
+        seen = ", ".join(f"{name} {getattr(context.storage, name)}" for name in names)
+        tell(context, context.address.id, seen)
+
+    return functions
+
+
+def reminding_once(**delays_ms: int) -> Callable[[], StatefulFunctions]:
+    """Functions that send delayed messages under tokens, all in one turn, and cancel them."""
+    return partial(_reminding_once, delays_ms)
+
+
+def _reminding_once(delays_ms: Mapping[str, int]) -> StatefulFunctions:
     functions = StatefulFunctions()
 
     @functions.bind("s/set")
     async def set_(context: Context, message: Message) -> None:
-        command, _, delay_ms = (message.as_string() or "").partition(" ")
-        if delay_ms:
-            later = message_builder("s/came", context.address.id, str_value=command)
-            context.send_after(timedelta(milliseconds=int(delay_ms)), later, command)
+        command = message.as_string() or ""
+        if command == "all":
+            for token, delay_ms in delays_ms.items():
+                later = message_builder("s/came", context.address.id, str_value=token)
+                context.send_after(timedelta(milliseconds=delay_ms), later, token)
         else:
             context.cancel_delayed_message(command)
-        tell(context, "set", message.as_string())
+        tell(context, "set", command)
 
     @functions.bind("s/came")
     async def came(context: Context, message: Message) -> None:
@@ -304,13 +339,13 @@ def working(*, ends: bool) -> Callable[[], StatefulFunctions]:
     return make
 
 
-def sending_nowhere_later() -> StatefulFunctions:
+def sending_nowhere_later(delay_ms: int) -> StatefulFunctions:
     functions = counting()
 
     @functions.bind("s/later")
     async def later(context: Context, message: Message) -> None:
         target = message_builder(message.as_string() or "", "a", str_value="x")
-        context.send_after(timedelta(seconds=5), target)
+        context.send_after(timedelta(milliseconds=delay_ms), target)
         tell(context, "later", message.as_string())
 
     return functions
@@ -337,9 +372,200 @@ KAFKA_RECORD = (
     "12001801"  # one that is empty
     "22090a076e6f7468696e67"  # one that is nothing
 )
+NOTHING_KEPT: Mapping[tuple[str, str], Mapping[str, object]] = {("s/hold", "cold"): {}}
 UNTIL_THE_OTHER = {"held": ("until the other was called",), "other": ("called",)}
+A_MOMENT = timedelta(milliseconds=500)
 A_SECOND = timedelta(seconds=1)
 A_WHILE = timedelta(minutes=10)
+
+
+def a_pending_token(pace: int) -> Scenario:
+    delay_ms = 1750 * pace
+    return Scenario(
+        "a pending token",
+        "a token cannot be used for a second message while its first one waits",
+        partial(tokens_twice, delay_ms),
+        (
+            Mark("used"),
+            Send("s/twice", "t", "one"),
+            Await(1),
+            Keep(),
+            Send("s/twice", "t", "two"),
+            InTime("used", delay_ms // 2),
+        ),
+        {"twice": ("one",), "c": ("one is number 1",)},
+        {("s/count", "c"): {"count": 1}},
+        timing=(NotBefore("c", (delay_ms,)),),
+        given_up=(("s/twice", "t"),),
+        differs_on=on_engines(
+            Difference(
+                "A token that is used while it is pending stops the job, again and again until "
+                "the delayed message has come; then the token is free.",
+                records={
+                    "twice": ("one", "two"),
+                    "c": ("one is number 1", "two is number 2"),
+                },
+                state={("s/count", "c"): {"count": 2}},
+                given_up=(),
+                failures=1,
+            )
+        ),
+    )
+
+
+def a_token_of_two_functions(pace: int) -> Scenario:
+    delay_ms = 1750 * pace
+    return Scenario(
+        "a token of two functions",
+        "a token that a function uses cannot be used by another one with the same id",
+        partial(tokens_twice, delay_ms),
+        (
+            Mark("used"),
+            Send("s/twice", "t", "one"),
+            Await(1),
+            Keep(),
+            Send("s/also", "t", "two"),
+            InTime("used", delay_ms // 2),
+        ),
+        {"twice": ("one",), "c": ("one is number 1",)},
+        {("s/count", "c"): {"count": 1}},
+        timing=(NotBefore("c", (delay_ms,)),),
+        given_up=(("s/also", "t"),),
+        differs_on=on_engines(
+            Difference(
+                "A token that another function with the same id uses while it is pending stops "
+                "the job, again and again until the delayed message has come.",
+                records={
+                    "twice": ("one", "two"),
+                    "c": ("one is number 1", "two is number 2"),
+                },
+                state={("s/count", "c"): {"count": 2}},
+                given_up=(),
+                failures=1,
+            )
+        ),
+    )
+
+
+def an_unknown_function_later(pace: int) -> Scenario:
+    delay_ms = 1500 * pace
+    return Scenario(
+        "an unknown function, later",
+        "a delayed message for a function that nobody serves makes its turn fail, and no other",
+        partial(sending_nowhere_later, delay_ms),
+        (
+            Send("s/count", "c", "other"),
+            Await(1),
+            Mark("sent"),
+            Send("s/later", "l", "nobody/there"),
+            Keep(),
+            InTime("sent", delay_ms),
+        ),
+        {"c": ("other is number 1",)},
+        {("s/count", "c"): {"count": 1}},
+        given_up=(("s/later", "l"),),
+        differs_on=on_engines(
+            Difference(
+                "A delayed message for a function that no endpoint serves stops the job when it "
+                "is due, again and again.",
+                records={"c": ("other is number 1",), "later": ("nobody/there",)},
+                given_up=(),
+                failures=2,
+            )
+        ),
+    )
+
+
+def an_answer_that_is_too_large(pace: int) -> Scenario:
+    busy_ms = 500 * pace
+    return Scenario(
+        "an answer that is too large",
+        "where the answers to a batch are too large together, each is had by itself",
+        partial(talking_much, busy_ms),
+        (
+            Mark("busy"),
+            *(Send("s/talk", "t", str(number)) for number in range(6)),
+            InTime("busy", busy_ms // 2),
+        ),
+        {"count": tuple("123456"), "much": ("x" * 100_000,) * 6},
+        {("s/talk", "t"): {"count": 6}},
+        options=HttpOptions(call_ms=3 * busy_ms, connect_ms=500, payload_max_bytes=300_000),
+        differs_on=on_engines(
+            Difference(
+                "An answer above `payload_max_bytes` stops the job, again and again: the batch "
+                "stays as it is.",
+                records={"count": ("1",), "much": ("x" * 100_000,)},
+                failures=2,
+            )
+        ),
+    )
+
+
+def a_restart(pace: int) -> Scenario:
+    due_ms = 1000 * pace
+    return Scenario(
+        "a restart",
+        "values and delayed messages outlive a restart; what became due meanwhile comes at once",
+        partial(reminding, due_ms),
+        (
+            Mark("set"),
+            Send("s/remember", "r", "it"),
+            Await(1),
+            Restart(away_ms=due_ms + 200),
+            InTime("set", 2 * due_ms + 200),  # so it had stopped before the others were due
+            Await(3),
+            Send("s/remember", "r", "look"),
+        ),
+        {"reminded": ("soon by r", "later by r", "last by r"), "text": ("it",)},
+        {("s/remember", "r"): {"text": "it"}},
+        timing=(NotBefore("reminded", (10, due_ms, due_ms + 100)),),
+        places=LASTING,
+    )
+
+
+def due_while_nobody_is_there(pace: int) -> Scenario:
+    due_ms = 500 * pace
+    return Scenario(
+        "due while nobody is there",
+        "a delayed message that is due while the functions are away comes when they are back",
+        reminding_once(late=due_ms + 200, early=due_ms),
+        (
+            Mark("set"),
+            Send("s/set", "r", "all"),
+            Await(1),
+            Down(),
+            InTime("set", due_ms),
+            Pause(due_ms + 300),
+            Up(),
+        ),
+        {"set": ("all",), "came": ("early by r", "late by r")},
+        timing=(NotBefore("came", (due_ms, due_ms + 200)),),
+        places=LEAVING,
+    )
+
+
+def a_token_after_a_restart(pace: int) -> Scenario:
+    due_ms = 2000 * pace
+    return Scenario(
+        "a token after a restart",
+        "a delayed message that was cancelled stays so after a restart; another one can be "
+        "cancelled then, and no third one is",
+        reminding_once(dropped=due_ms, cancelled=due_ms, kept=due_ms + 300),
+        (
+            Mark("set"),
+            Send("s/set", "r", "all"),
+            Send("s/set", "r", "dropped"),
+            Await(2),
+            Restart(),
+            Send("s/set", "r", "cancelled"),
+            Await(3),
+            InTime("set", due_ms),
+        ),
+        {"set": ("all", "dropped", "cancelled"), "came": ("kept by r",)},
+        timing=(NotBefore("came", (due_ms + 300,)),),
+        places=LASTING,
+    )
+
 
 SCENARIOS = (
     Scenario(
@@ -364,17 +590,19 @@ SCENARIOS = (
     Scenario(
         "cut off",
         "a call that is cut off leaves nothing behind and is made again",
-        working_slowly,
+        working(ends=False),
         (
-            Send("s/work", "w", "slow"),
-            Send("s/work", "w", "quick"),
+            Send("s/work", "w", "short"),
+            Await(1),
+            Send("s/work", "w", "long"),
+            Send("s/work", "w", "x"),
             Pause(300),
             Down(),
             Pause(100),
-            Up(),
+            Up(working(ends=True)),
         ),
-        {"done": ("slow 1", "quick 2")},
-        {("s/work", "w"): {"done": 2}},
+        {"done": (" short", " short long", " short long x")},
+        {("s/work", "w"): {"done": " short long x"}},
         places=LEAVING,
     ),
     Scenario(
@@ -409,7 +637,7 @@ SCENARIOS = (
             "picky": ("good is number 1", "better is number 2"),
             "c": ("other is number 1",),
         },
-        {("s/picky", "p"): {"count": 2}},
+        {("s/picky", "p"): {"count": 2}, ("s/count", "c"): {"count": 1}},
         given_up=(("s/picky", "p"),),
         options=SHORT,
         differs_on=on_engines(
@@ -417,39 +645,13 @@ SCENARIOS = (
                 "A message that always fails stops the job, again and again; nothing that comes "
                 "behind it to its address is ever worked on.",
                 records={"picky": ("good is number 1",), "c": ("other is number 1",)},
-                state={},
                 given_up=(),
                 failures=2,
             )
         ),
     ),
-    Scenario(
-        "a pending token",
-        "a token cannot be used for a second message while its first one waits",
-        tokens_twice,
-        (
-            Send("s/twice", "t", "one"),
-            Await(1),
-            Keep(),
-            Send("s/twice", "t", "two"),
-        ),
-        {"twice": ("one",), "c": ("one is number 1",)},
-        {("s/count", "c"): {"count": 1}},
-        given_up=(("s/twice", "t"),),
-        differs_on=on_engines(
-            Difference(
-                "A token that is used while it is pending stops the job, again and again until "
-                "the delayed message has come; then the token is free.",
-                records={
-                    "twice": ("one", "two"),
-                    "c": ("one is number 1", "two is number 2"),
-                },
-                state={("s/count", "c"): {"count": 2}},
-                given_up=(),
-                failures=1,
-            )
-        ),
-    ),
+    paced(a_pending_token),
+    paced(a_token_of_two_functions),
     Scenario(
         "an unknown egress",
         "a record for an egress that is not there makes its message fail, and no other",
@@ -482,6 +684,7 @@ SCENARIOS = (
             Send("s/send", "s", "s/count"),
         ),
         {"send": ("s/count",), "a": ("x is number 1",)},
+        {("s/count", "a"): {"count": 1}},
         given_up=(("s/send", "s"),),
         differs_on=on_engines(
             Difference(
@@ -492,25 +695,7 @@ SCENARIOS = (
             )
         ),
     ),
-    Scenario(
-        "an unknown function, later",
-        "a delayed message for a function that nobody serves makes its turn fail, and no other",
-        sending_nowhere_later,
-        (Send("s/count", "c", "other"), Await(1), Send("s/later", "l", "nobody/there"), Keep()),
-        {"c": ("other is number 1",)},
-        {("s/count", "c"): {"count": 1}},
-        given_up=(("s/later", "l"),),
-        differs_on=on_engines(
-            Difference(
-                "A delayed message for a function that no endpoint serves stops the job when it "
-                "is due, again and again.",
-                records={"c": ("other is number 1",), "later": ("nobody/there",)},
-                state={},
-                given_up=(),
-                failures=2,
-            )
-        ),
-    ),
+    paced(an_unknown_function_later),
     Scenario(
         "a function that its endpoint does not know",
         "a message for a function that its endpoint does not know is given up; others go on",
@@ -531,36 +716,19 @@ SCENARIOS = (
             Difference(
                 "A function that its endpoint does not know stops the job, again and again.",
                 records={"c": ("one is number 1",)},
-                state={},
                 given_up=(),
                 failures=2,
             )
         ),
     ),
-    Scenario(
-        "an answer that is too large",
-        "where the answers to a batch are too large together, each is had by itself",
-        talking_much,
-        tuple(Send("s/talk", "t", str(number)) for number in range(6)),
-        {"count": tuple("123456"), "much": ("x" * 100_000,) * 6},
-        {("s/talk", "t"): {"count": 6}},
-        options=HttpOptions(call_ms=1500, connect_ms=500, payload_max_bytes=300_000),
-        differs_on=on_engines(
-            Difference(
-                "An answer above `payload_max_bytes` stops the job, again and again: the batch "
-                "stays as it is.",
-                records={"count": ("1",), "much": ("x" * 100_000,)},
-                state={},
-                failures=2,
-            )
-        ),
-    ),
+    paced(an_answer_that_is_too_large),
     Scenario(
         "a busy address",
         "an address that is busy holds up no other",
         holding,
         (Send("s/hold", "hot", "hold"), Send("s/hold", "cold", "other")),
         UNTIL_THE_OTHER,
+        NOTHING_KEPT,
         places=CONCURRENT,
     ),
     Scenario(
@@ -569,6 +737,7 @@ SCENARIOS = (
         holding,
         (Send("s/first", "f", "hold"), Send("s/hold", "cold", "other")),
         UNTIL_THE_OTHER,
+        NOTHING_KEPT,
         places=CONCURRENT,
         differs_on=on_engines(
             Difference(
@@ -582,15 +751,16 @@ SCENARIOS = (
         "too much for one address",
         "an address for which too much waits holds up no other",
         holding,
-        (Send("s/flood", "hot"), Pause(500), Send("s/hold", "cold", "other")),
-        UNTIL_THE_OTHER,
+        (Send("s/flood", "hot"), Await(1), Send("s/hold", "cold", "other")),
+        {"flooded": ("hot",), **UNTIL_THE_OTHER},
+        NOTHING_KEPT,
         max_waiting=2,
         places=CONCURRENT,
         differs_on=on_engines(
             Difference(
                 "From `maxNumBatchRequests` messages waiting for one address on, nothing comes in "
                 "for any address until its call has been answered.",
-                records={"held": ("for long",), "other": ("called",)},
+                records={"flooded": ("hot",), "held": ("for long",), "other": ("called",)},
             )
         ),
     ),
@@ -614,7 +784,7 @@ SCENARIOS = (
             "b": ("one is number 1",),
             "added a": ("11", "32"),
         },
-        {("s/added", "a"): {"sum": 32}},
+        {("s/count", "a"): {"count": 21, "last": "three"}, ("s/added", "a"): {"sum": 32}},
         places=LEAVING,
     ),
     Scenario(
@@ -678,7 +848,6 @@ SCENARIOS = (
             Difference(
                 "A value that is set to another type than the running job knows stops the job, "
                 "again and again.",
-                state={},
                 given_up=(),
                 failures=2,
             )
@@ -696,6 +865,7 @@ SCENARIOS = (
             Send("s/count", "b", "new"),
         ),
         {"a": ("one is number 1",), "b": ("new is number +",)},
+        {("s/count", "a"): {"count": 1}, ("s/count", "b"): {"count": "+"}},
         given_up=(("s/count", "a"),),
         options=SHORT,
         places=LASTING,
@@ -709,52 +879,9 @@ SCENARIOS = (
             )
         ),
     ),
-    Scenario(
-        "a restart",
-        "values and delayed messages outlive a restart; what became due meanwhile comes at once",
-        reminding,
-        (
-            Send("s/remember", "r", "it"),
-            Await(1),
-            Restart(away_ms=1000),
-            Await(3),
-            Send("s/remember", "r", "look"),
-        ),
-        {"reminded": ("10 by r", "700 by r", "900 by r"), "text": ("it",)},
-        {("s/remember", "r"): {"text": "it"}},
-        places=LASTING,
-    ),
-    Scenario(
-        "due while nobody is there",
-        "a delayed message that is due while the functions are away comes when they are back",
-        reminding_once,
-        (
-            Send("s/set", "r", "late 500"),
-            Send("s/set", "r", "early 300"),
-            Await(2),
-            Down(),
-            Pause(1000),
-            Up(),
-        ),
-        {"set": ("late 500", "early 300"), "came": ("early by r", "late by r")},
-        timing=(NotBefore("came", 500),),
-        places=LEAVING,
-    ),
-    Scenario(
-        "a token after a restart",
-        "a delayed message can be cancelled after a restart, and no other one is",
-        reminding_once,
-        (
-            Send("s/set", "r", "cancelled 4000"),
-            Send("s/set", "r", "kept 4300"),
-            Await(2),
-            Restart(),
-            Send("s/set", "r", "cancelled"),
-        ),
-        {"set": ("cancelled 4000", "kept 4300", "cancelled"), "came": ("kept by r",)},
-        timing=(NotBefore("came", 4300),),
-        places=LASTING,
-    ),
+    paced(a_restart),
+    paced(due_while_nobody_is_there),
+    paced(a_token_after_a_restart),
     Scenario(
         "work under way at a restart",
         "what is under way at a restart is done again, then what waited behind it, in order",
@@ -798,6 +925,31 @@ SCENARIOS = (
         places=LASTING,
     ),
     Scenario(
+        "another expiration at once",
+        "while the runtime runs a value expires as it was first declared, whatever a later version "
+        "declares",
+        ageing,
+        (
+            Send("s/age", "before", "set"),
+            Await(1),
+            Down(),
+            Up(ageing_otherwise),
+            Send("s/age", "after", "set"),
+            Await(2),
+            Pause(700),
+            *(Send("s/age", each, "look") for each in ("before", "after")),
+        ),
+        dict.fromkeys(
+            ("before", "after"),
+            (
+                "sooner set, later set, some set, none set",
+                "sooner set, later None, some set, none None",
+            ),
+        ),
+        {("s/age", each): {"sooner": "set", "some": "set"} for each in ("before", "after")},
+        places=REMOTE,
+    ),
+    Scenario(
         "an expiration where there was none",
         "after a restart a value that was to stay for ever may expire",
         keeping(),
@@ -812,10 +964,31 @@ SCENARIOS = (
         places=LASTING,
         differs_on=on_engines(
             Difference(
-                "A value that was stored without an expiration cannot get one, nor lose it: the "
-                "job stops, again and again.",
+                "A value that was stored without an expiration cannot get one: the job stops, "
+                "again and again.",
                 records={"kept": ("None",)},
-                state={},
+                failures=2,
+            )
+        ),
+    ),
+    Scenario(
+        "no expiration where there was one",
+        "after a restart a value that was to expire may stay for ever",
+        keeping(expire_after_write=A_WHILE),
+        (
+            Send("s/keep", "k", "it"),
+            Await(1),
+            Restart(functions=keeping()),
+            Send("s/keep", "k", "look"),
+        ),
+        {"kept": ("None", "it")},
+        {("s/keep", "k"): {"text": "it"}},
+        places=LASTING,
+        differs_on=on_engines(
+            Difference(
+                "A value that was stored with an expiration cannot lose it: the job stops, again "
+                "and again.",
+                records={"kept": ("None",)},
                 failures=2,
             )
         ),

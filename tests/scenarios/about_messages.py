@@ -12,7 +12,7 @@ from statefun.sdk.functions import StatefulFunctions
 from statefun.sdk.messages import egress_message_builder, message_builder
 from statefun.sdk.specs import ValueSpec
 from statefun.sdk.valuetypes import IntType, LongType, StringType, make_json_type
-from tests.scenarios.scenario import RAW, Await, Scenario, Send, tell
+from tests.scenarios.scenario import RAW, Await, NotBefore, Scenario, Send, tell
 
 if TYPE_CHECKING:
     from statefun.sdk.context import Context
@@ -61,10 +61,11 @@ def recursive() -> StatefulFunctions:
     async def count_down(context: Context, message: Message) -> None:
         context.storage.calls = (context.storage.calls or 0) + 1
         left = int(message.as_string() or 0)
-        tell(context, "left", left)
+        caller = f"{context.caller.typename} {context.caller.id}" if context.caller else "nobody"
+        tell(context, "left", f"{left} by {caller}")
         if left:
-            again = message_builder("s/count_down", context.address.id, str_value=str(left - 1))
-            context.send(again)
+            target = "b" if left == 1 else context.address.id
+            context.send(message_builder("s/count_down", target, str_value=str(left - 1)))
 
     return functions
 
@@ -236,11 +237,17 @@ SCENARIOS = (
     ),
     Scenario(
         "self-sends",
-        "a function may send to itself, and sees the state it left",
+        "a function may send to itself, and to another id of its own; it sees the state it left, "
+        "and who called",
         recursive,
         (Send("s/count_down", "a", "25"),),
-        {"left": tuple(str(left) for left in range(25, -1, -1))},
-        {("s/count_down", "a"): {"calls": 26}},
+        {
+            "left": (
+                "25 by nobody",
+                *(f"{left} by s/count_down a" for left in range(24, -1, -1)),
+            )
+        },
+        {("s/count_down", "a"): {"calls": 25}, ("s/count_down", "b"): {"calls": 1}},
     ),
     Scenario(
         "fan-out and fan-in",
@@ -287,6 +294,7 @@ SCENARIOS = (
                 "[('a', b'1')]",
             )
         },
+        timing=(NotBefore("read", (0, 500)),),
     ),
     Scenario(
         "a failing function",
@@ -324,5 +332,6 @@ SCENARIOS = (
         growing,
         (Send("s/large", "a", "x"),),
         {"length": ("3000001",)},
+        {("s/large", "a"): {"text": "x" + "ä" * 3_000_000}},
     ),
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 
 from statefun.sdk.functions import StatefulFunctions
@@ -17,7 +18,7 @@ from statefun.sdk.valuetypes import (
     make_json_type,
     simple_type,
 )
-from tests.scenarios.scenario import Await, Pause, Scenario, Send, tell
+from tests.scenarios.scenario import Await, InTime, Mark, Pause, Scenario, Send, paced, tell
 
 if TYPE_CHECKING:
     from statefun.sdk.context import Context
@@ -66,7 +67,8 @@ ZEROS = {
     "some_json": {},
     "some_bytes": b"",
 }
-
+STORED_ZEROS = ZEROS | {"some_json": b"{}"}
+"""A type that is not built in shows its bytes."""
 
 SETS: dict[str, dict[str, object]] = {
     "extremes": EXTREMES,
@@ -110,9 +112,9 @@ def deleting() -> StatefulFunctions:
     return functions
 
 
-def expiring() -> StatefulFunctions:
+def expiring(ttl_ms: int) -> StatefulFunctions:
     functions = StatefulFunctions()
-    ttl = timedelta(milliseconds=2400)
+    ttl = timedelta(milliseconds=ttl_ms)
     specs = [
         ValueSpec("written", IntType, expire_after_write=ttl),
         ValueSpec("called", IntType, expire_after_call=ttl),
@@ -161,6 +163,33 @@ def asked_for() -> StatefulFunctions:
     return functions
 
 
+def expiration(pace: int) -> Scenario:
+    ttl_ms = 1200 * pace
+    return Scenario(
+        "expiration",
+        "one value lives on by being called, another only by being written, a third for ever",
+        partial(expiring, ttl_ms),
+        (
+            Mark("written"),
+            Send("s/expire", "a", "set"),
+            Await(1),
+            Pause(750 * pace),
+            Mark("called"),
+            Send("s/expire", "a", "look"),
+            Await(2),
+            InTime("written", ttl_ms),
+            Pause(750 * pace),
+            Send("s/expire", "a", "look"),
+            Await(3),
+            InTime("called", ttl_ms),
+            Pause(1500 * pace),
+            Send("s/expire", "a", "look"),
+        ),
+        {"seen": ("1 1 1", "1 1 1", "None 1 1", "None None 1")},
+        {("s/expire", "a"): {"kept": 1}},
+    )
+
+
 SCENARIOS = (
     Scenario(
         "every type",
@@ -175,6 +204,7 @@ SCENARIOS = (
             name: ("None", *(repr(values[name]) for values in SETS.values()), "None")
             for name in EXTREMES
         },
+        {("s/values", "a"): STORED_ZEROS, ("s/values", "b"): {}},
     ),
     Scenario(
         "values before the call",
@@ -204,25 +234,7 @@ SCENARIOS = (
         },
         {("s/delete", "a"): {"n": 6}},
     ),
-    Scenario(
-        "expiration",
-        "one value lives on by being called, another only by being written, a third for ever",
-        expiring,
-        (
-            Send("s/expire", "a", "set"),
-            Await(1),
-            Pause(1500),
-            Send("s/expire", "a", "look"),
-            Await(2),
-            Pause(1500),
-            Send("s/expire", "a", "look"),
-            Await(3),
-            Pause(3000),
-            Send("s/expire", "a", "look"),
-        ),
-        {"seen": ("1 1 1", "1 1 1", "None 1 1", "None None 1")},
-        {("s/expire", "a"): {"kept": 1}},
-    ),
+    paced(expiration),
     Scenario(
         "isolated values",
         "values belong to one function and one id",

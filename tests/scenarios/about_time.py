@@ -4,13 +4,24 @@ from __future__ import annotations
 
 import asyncio
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 
 from statefun.sdk.functions import StatefulFunctions
 from statefun.sdk.messages import message_builder
 from statefun.sdk.specs import ValueSpec
 from statefun.sdk.valuetypes import IntType, StringType
-from tests.scenarios.scenario import Await, NotBefore, Pause, Scenario, Send, tell
+from tests.scenarios.scenario import (
+    Await,
+    InTime,
+    Mark,
+    NotBefore,
+    Pause,
+    Scenario,
+    Send,
+    paced,
+    tell,
+)
 
 if TYPE_CHECKING:
     from statefun.sdk.context import Context
@@ -51,7 +62,7 @@ def delaying() -> StatefulFunctions:
     return functions
 
 
-def cancelling() -> StatefulFunctions:
+def cancelling(delay_ms: int) -> StatefulFunctions:
     functions = listening()
 
     @functions.bind("s/cancel")
@@ -59,19 +70,19 @@ def cancelling() -> StatefulFunctions:
         command = message.as_string()
         tell(context, "command", command)
         if command == "set":
-            after(context, 800, "cancelled", "T")
-            after(context, 800, "kept", "U")
+            after(context, delay_ms, "cancelled", "T")
+            after(context, delay_ms, "kept", "U")
         elif command == "cancel":
             context.cancel_delayed_message("T")
         elif command == "cancel what is not there":
             context.cancel_delayed_message("never set")
         elif command == "use again":
-            after(context, 100, "used again", "T")
+            after(context, 0, "used again", "T")
 
     return functions
 
 
-def reusing() -> StatefulFunctions:
+def reusing(delay_ms: int) -> StatefulFunctions:
     functions = listening()
 
     @functions.bind("s/reuse")
@@ -79,7 +90,7 @@ def reusing() -> StatefulFunctions:
         tell(context, "began", "now")
         for number in range(4):
             context.cancel_delayed_message("T")
-            after(context, 500, f"number {number}", "T")
+            after(context, delay_ms, f"number {number}", "T")
 
     @functions.bind("s/other")
     async def other(context: Context, message: Message) -> None:
@@ -134,7 +145,7 @@ def waiting_for_a_busy_one() -> StatefulFunctions:
     return functions
 
 
-def cancelling_others() -> StatefulFunctions:
+def cancelling_others(delay_ms: int) -> StatefulFunctions:
     """The receiver of a delayed message, and a namesake of the sender with another id, cancel."""
     functions = listening()
 
@@ -143,7 +154,7 @@ def cancelling_others() -> StatefulFunctions:
         text = message.as_string()
         if text == "set":
             later = message_builder("s/listener", "receiver", str_value="came")
-            context.send_after(timedelta(milliseconds=600), later, "T")
+            context.send_after(timedelta(milliseconds=delay_ms), later, "T")
         else:
             context.cancel_delayed_message("T")
         tell(context, context.address.id, text)
@@ -189,10 +200,10 @@ def delaying_types() -> StatefulFunctions:
     return functions
 
 
-def refreshing() -> StatefulFunctions:
+def refreshing(ttl_ms: int) -> StatefulFunctions:
     """One value is written by every message, one is only read, one only lies there."""
     functions = StatefulFunctions()
-    ttl = timedelta(milliseconds=2400)
+    ttl = timedelta(milliseconds=ttl_ms)
     specs = [
         ValueSpec("written", IntType, expire_after_write=ttl),
         ValueSpec("once", IntType, expire_after_write=ttl),
@@ -213,9 +224,9 @@ def refreshing() -> StatefulFunctions:
     return functions
 
 
-def expiring_and_back() -> StatefulFunctions:
+def expiring_and_back(ttl_ms: int) -> StatefulFunctions:
     functions = StatefulFunctions()
-    spec = ValueSpec("value", StringType, expire_after_write=timedelta(milliseconds=1500))
+    spec = ValueSpec("value", StringType, expire_after_write=timedelta(milliseconds=ttl_ms))
 
     @functions.bind("s/back_again", specs=[spec])
     async def back_again(context: Context, message: Message) -> None:
@@ -223,6 +234,135 @@ def expiring_and_back() -> StatefulFunctions:
         context.storage.value = message.as_string()
 
     return functions
+
+
+def only_the_sender(pace: int) -> Scenario:
+    delay_ms = 600 * pace
+    return Scenario(
+        "only the sender cancels",
+        "neither the receiver nor another id can cancel a message",
+        partial(cancelling_others, delay_ms),
+        (
+            Mark("set"),
+            Send("s/owner", "o", "set"),
+            Await(1),
+            Send("s/owner", "other", "cancel"),
+            Send("s/stranger", "receiver"),
+            Await(3),
+            InTime("set", delay_ms),
+            Await(5),
+        ),
+        {
+            "o": ("set",),
+            "other": ("cancel",),
+            "receiver": ("cancel",),
+            "heard": ("came",),
+            "from": ("s/owner o",),
+        },
+        timing=(NotBefore("heard", (delay_ms,)),),
+    )
+
+
+def what_keeps_a_value(pace: int) -> Scenario:
+    ttl_ms = 1200 * pace
+    return Scenario(
+        "what keeps a value",
+        "writing keeps what expires after writing, any call what expires after a call",
+        partial(refreshing, ttl_ms),
+        (
+            Mark("set"),
+            Send("s/refresh", "r", "set"),
+            Await(1),
+            Pause(750 * pace),
+            Mark("touched"),
+            Send("s/refresh", "r", "touch"),
+            Await(2),
+            InTime("set", ttl_ms),
+            Pause(750 * pace),
+            Send("s/refresh", "r", "look"),
+            Await(3),
+            InTime("touched", ttl_ms),
+            Pause(1500 * pace),
+        ),
+        {"seen": ("1 1 1", "3 None 1"), "touched": ("2",)},
+        {("s/refresh", "r"): {}},
+    )
+
+
+def an_expired_value(pace: int) -> Scenario:
+    ttl_ms = 700 * pace
+    return Scenario(
+        "an expired value set again",
+        "a value that has expired is absent, and may be set again, until it has expired again",
+        partial(expiring_and_back, ttl_ms),
+        (
+            Send("s/back_again", "a", "one"),
+            Await(1),
+            Pause(ttl_ms + 300),
+            Mark("set again"),
+            Send("s/back_again", "a", "two"),
+            Await(2),
+            Send("s/back_again", "a", "three"),
+            Await(3),
+            InTime("set again", ttl_ms),
+            Pause(ttl_ms + 300),
+        ),
+        {"before": ("None", "None", "two")},
+        {("s/back_again", "a"): {}},
+    )
+
+
+def cancelled_messages(pace: int) -> Scenario:
+    delay_ms = 800 * pace
+    return Scenario(
+        "cancelled messages",
+        "a cancelled message never comes; cancelling an unknown one does nothing",
+        partial(cancelling, delay_ms),
+        (
+            Mark("set"),
+            Send("s/cancel", "a", "set"),
+            Send("s/cancel", "a", "cancel"),
+            Send("s/cancel", "a", "cancel what is not there"),
+            Send("s/cancel", "a", "use again"),
+            Await(6),
+            InTime("set", delay_ms),
+            Await(8),
+            Pause(200),
+        ),
+        {
+            "command": ("set", "cancel", "cancel what is not there", "use again"),
+            "heard": ("used again", "kept"),
+            "from": ("s/cancel a",) * 2,
+        },
+        timing=(NotBefore("heard", (0, delay_ms)),),
+    )
+
+
+def tokens(pace: int) -> Scenario:
+    delay_ms = 500 * pace
+    return Scenario(
+        "tokens",
+        "within one turn a token is freed and used in order; its scope is the sender's id",
+        partial(reusing, delay_ms),
+        (
+            Mark("set"),
+            Send("s/reuse", "a"),
+            Send("s/reuse", "b"),
+            Await(2),
+            Send("s/other", "b"),
+            Await(3),
+            InTime("set", delay_ms),
+            Await(5),
+            Pause(300),
+        ),
+        {
+            "began": ("now", "now"),
+            "heard": ("number 3",),
+            "from": ("s/reuse a",),
+            "other": ("b",),
+        },
+        timing=(NotBefore("heard", (delay_ms,)),),
+    )
 
 
 SCENARIOS = (
@@ -233,7 +373,7 @@ SCENARIOS = (
         (Send("s/tick", "t"),),
         {"tick": ("1 by nobody", *(f"{number} by s/tick" for number in range(2, 6)))},
         {("s/tick", "t"): {"ticks": 5}},
-        (NotBefore("tick", 200),),
+        (NotBefore("tick", (0, 50, 100, 150, 200)),),
     ),
     Scenario(
         "a token after its message",
@@ -247,6 +387,7 @@ SCENARIOS = (
             Await(4),
         ),
         {"heard": ("one", "two"), "from": ("s/token t",) * 2},
+        timing=(NotBefore("heard", (50, 700)),),
     ),
     Scenario(
         "delayed to a busy address",
@@ -255,25 +396,7 @@ SCENARIOS = (
         (Send("s/remind", "r"),),
         {"order": ("work", "first", "second")},
     ),
-    Scenario(
-        "only the sender cancels",
-        "neither the receiver nor another id can cancel a message",
-        cancelling_others,
-        (
-            Send("s/owner", "o", "set"),
-            Await(1),
-            Send("s/owner", "other", "cancel"),
-            Send("s/stranger", "receiver"),
-            Await(5),
-        ),
-        {
-            "o": ("set",),
-            "other": ("cancel",),
-            "receiver": ("cancel",),
-            "heard": ("came",),
-            "from": ("s/owner o",),
-        },
-    ),
+    paced(only_the_sender),
     Scenario(
         "with and without a token",
         "only a token's message is cancelled, one without a delay too; others of one moment come "
@@ -285,7 +408,7 @@ SCENARIOS = (
             "heard": ("without a token", "kept", "also without"),
             "from": ("s/mix m",) * 3,
         },
-        timing=(NotBefore("heard", 150),),
+        timing=(NotBefore("heard", (150, 150, 150)),),
     ),
     Scenario(
         "delayed values",
@@ -293,37 +416,10 @@ SCENARIOS = (
         delaying_types,
         (Send("s/later", "a/b"), Await(2), Send("s/later", "é"), Await(4)),
         {"shown": ("'a/b' 0", "'a/b' 7", "'é' 0", "'é' 7")},
+        timing=(NotBefore("shown", (0, 20, 20, 40)),),
     ),
-    Scenario(
-        "what keeps a value",
-        "writing keeps what expires after writing, any call what expires after a call",
-        refreshing,
-        (
-            Send("s/refresh", "r", "set"),
-            Await(1),
-            Pause(1500),
-            Send("s/refresh", "r", "touch"),
-            Await(2),
-            Pause(1500),
-            Send("s/refresh", "r", "look"),
-        ),
-        {"seen": ("1 1 1", "3 None 1"), "touched": ("2",)},
-        {("s/refresh", "r"): {"written": 3, "untouched": 1}},
-    ),
-    Scenario(
-        "an expired value set again",
-        "a value that has expired is absent, and may be set again",
-        expiring_and_back,
-        (
-            Send("s/back_again", "a", "one"),
-            Await(1),
-            Pause(2000),
-            Send("s/back_again", "a", "two"),
-            Await(2),
-            Send("s/back_again", "a", "three"),
-        ),
-        {"before": ("None", "None", "two")},
-    ),
+    paced(what_keeps_a_value),
+    paced(an_expired_value),
     Scenario(
         "delays",
         "delayed messages come in the order of their times, none too early, after direct ones",
@@ -334,43 +430,8 @@ SCENARIOS = (
             "heard": ("direct", "first", "second", "third", "fourth", "fifth"),
             "from": ("s/delay a",) * 6,
         },
-        timing=(NotBefore("heard", 2000),),
+        timing=(NotBefore("heard", (0, 0, 1000, 1500, 2000, 2000)),),
     ),
-    Scenario(
-        "cancelled messages",
-        "a cancelled message never comes; cancelling an unknown one does nothing",
-        cancelling,
-        (
-            Send("s/cancel", "a", "set"),
-            Send("s/cancel", "a", "cancel"),
-            Send("s/cancel", "a", "cancel what is not there"),
-            Send("s/cancel", "a", "use again"),
-            Await(8),
-            Pause(200),
-        ),
-        {
-            "command": ("set", "cancel", "cancel what is not there", "use again"),
-            "heard": ("used again", "kept"),
-            "from": ("s/cancel a",) * 2,
-        },
-    ),
-    Scenario(
-        "tokens",
-        "within one turn a token is freed and used in order; its scope is the sender's id",
-        reusing,
-        (
-            Send("s/reuse", "a"),
-            Send("s/reuse", "b"),
-            Await(2),
-            Send("s/other", "b"),
-            Await(5),
-            Pause(300),
-        ),
-        {
-            "began": ("now", "now"),
-            "heard": ("number 3",),
-            "from": ("s/reuse a",),
-            "other": ("b",),
-        },
-    ),
+    paced(cancelled_messages),
+    paced(tokens),
 )

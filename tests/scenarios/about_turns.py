@@ -6,6 +6,7 @@ import asyncio
 import threading
 from collections import Counter
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from statefun.sdk.functions import StatefulFunctions
@@ -21,7 +22,18 @@ from statefun.sdk.valuetypes import (
     make_json_type,
     simple_type,
 )
-from tests.scenarios.scenario import CONCURRENT, Await, Pause, Scenario, Send, tell
+from tests.scenarios.scenario import (
+    CONCURRENT,
+    Await,
+    InTime,
+    Mark,
+    NotBefore,
+    Pause,
+    Scenario,
+    Send,
+    paced,
+    tell,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -71,14 +83,14 @@ def forwarding() -> StatefulFunctions:
     return functions
 
 
-def waiting() -> StatefulFunctions:
+def waiting(glances: int) -> StatefulFunctions:
     functions, marks = StatefulFunctions(), list[bool]()
 
     @functions.bind("s/wait")
     async def wait(context: Context, message: Message) -> None:
         text = message.as_string()
         if text == "first":
-            await _until(lambda: bool(marks))
+            await _until(lambda: bool(marks), glances)
             context.send(message_builder("s/wait", context.address.id, str_value="to itself"))
         tell(context, "order", text)
 
@@ -89,7 +101,7 @@ def waiting() -> StatefulFunctions:
     return functions
 
 
-async def _until(is_so: Callable[[], bool], glances: int = 200) -> None:
+async def _until(is_so: Callable[[], bool], glances: int) -> None:
     """Wait until something is so; not for ever, since it may never be where one waits for all."""
     for _ in range(glances):
         if is_so():
@@ -97,7 +109,7 @@ async def _until(is_so: Callable[[], bool], glances: int = 200) -> None:
         await asyncio.sleep(0.01)
 
 
-def remembering() -> StatefulFunctions:
+def remembering(kept_ms: int) -> StatefulFunctions:
     """Everything that a turn can do, and fails to do on its first two attempts."""
     functions, attempts = StatefulFunctions(), Counter[str]()
 
@@ -106,7 +118,7 @@ def remembering() -> StatefulFunctions:
         if message.as_string() == "prepare":
             context.storage.old = "kept"
             later = message_builder("s/hear", "h", str_value="set before")
-            context.send_after(timedelta(milliseconds=2000), later, "T")
+            context.send_after(timedelta(milliseconds=kept_ms), later, "T")
             tell(context, "prepared", "yes")
             return
         attempts["try"] += 1
@@ -245,7 +257,7 @@ def overwriting() -> StatefulFunctions:
     return functions
 
 
-def gathering() -> StatefulFunctions:
+def gathering(glances: int) -> StatefulFunctions:
     """What waits together delays a message first, and then sends one."""
     functions, marks, seen = StatefulFunctions(), list[bool](), list[bool]()
 
@@ -255,7 +267,7 @@ def gathering() -> StatefulFunctions:
         context.storage.texts = f"{context.storage.texts or ''} {text}"
         gathered = message_builder("s/gathered", "g", str_value=text)
         if text == "hold":
-            await _until(lambda: bool(marks))
+            await _until(lambda: bool(marks), glances)
         elif text == "delayed":
             context.send_after(timedelta(0), gathered)
         elif text == "direct":
@@ -284,25 +296,18 @@ def blocking() -> StatefulFunctions:
     def block(context: Context, message: Message) -> None:
         context.storage.calls = (context.storage.calls or 0) + 1
         if message.as_string() == "hold":
-            tell(context, "the other was called", other.wait(2))
+            tell(context, "the other was called", other.wait(20))
         else:
             other.set()
 
     return functions
 
 
-SCENARIOS = (
-    Scenario(
-        "every type of message",
-        "a message of any type and value arrives as it was sent, an empty one too",
-        forwarding,
-        (Send("s/forward", "f"),),
-        {"value": tuple(f"{each.typename} {value!r}" for each, value in VALUES)},
-    ),
-    Scenario(
+def to_oneself(pace: int) -> Scenario:
+    return Scenario(
         "to oneself, behind what waits",
         "a message to the own address comes after those that wait there already",
-        waiting,
+        partial(waiting, 200 * pace),
         (
             Send("s/wait", "a", "before"),
             Await(1),
@@ -310,12 +315,15 @@ SCENARIOS = (
             Send("s/mark", "m"),
         ),
         {"order": ("before", "first", "x", "y", "to itself")},
-    ),
-    Scenario(
+    )
+
+
+def one_turn(pace: int) -> Scenario:
+    return Scenario(
         "one turn for all that waits",
         "what waits for a busy address is one turn: nothing of it is seen before its end, and then "
         "messages come before delayed ones",
-        gathering,
+        partial(gathering, 200 * pace),
         (
             Send("s/gather", "a", "first"),
             Await(1),
@@ -328,7 +336,46 @@ SCENARIOS = (
             "gathered": ("direct", "delayed"),
         },
         {("s/gather", "a"): {"texts": " first hold delayed direct"}},
+    )
+
+
+def all_or_nothing(pace: int) -> Scenario:
+    kept_ms = 1000 * pace
+    return Scenario(
+        "all or nothing",
+        "of a turn that fails nothing is left: no value, message, delay, cancellation or record",
+        partial(remembering, kept_ms),
+        (
+            Mark("prepared"),
+            Send("s/try", "t", "prepare"),
+            Await(1),
+            Send("s/try", "t", "go"),
+            Await(5),
+            InTime("prepared", kept_ms),
+            Await(6),
+            Pause(100),
+        ),
+        {
+            "prepared": ("yes",),
+            "egress": ("1",),
+            "old": ("kept",),
+            "heard": ("sent by 1", "delayed by 1", "set before"),
+        },
+        {("s/try", "t"): {"n": 1, "old": "kept"}},
+        timing=(NotBefore("heard", (0, 50, kept_ms)),),
+    )
+
+
+SCENARIOS = (
+    Scenario(
+        "every type of message",
+        "a message of any type and value arrives as it was sent, an empty one too",
+        forwarding,
+        (Send("s/forward", "f"),),
+        {"value": tuple(f"{each.typename} {value!r}" for each, value in VALUES)},
     ),
+    paced(to_oneself),
+    paced(one_turn),
     Scenario(
         "a blocking function",
         "a function that blocks a thread of its own holds up no other address",
@@ -338,19 +385,7 @@ SCENARIOS = (
         {("s/block", "a"): {"calls": 1}, ("s/block", "b"): {"calls": 1}},
         places=CONCURRENT,
     ),
-    Scenario(
-        "all or nothing",
-        "of a turn that fails nothing is left: no value, message, delay, cancellation or record",
-        remembering,
-        (Send("s/try", "t", "prepare"), Await(1), Send("s/try", "t", "go"), Await(5), Pause(100)),
-        {
-            "prepared": ("yes",),
-            "egress": ("1",),
-            "old": ("kept",),
-            "heard": ("sent by 1", "delayed by 1", "set before"),
-        },
-        {("s/try", "t"): {"n": 1, "old": "kept"}},
-    ),
+    paced(all_or_nothing),
     Scenario(
         "a long backlog",
         "thousands of messages to one address arrive all, once, and in order",
@@ -400,7 +435,13 @@ SCENARIOS = (
         asking,
         tuple(Send("s/ask", each, f"what {each} asks") for each in "abcd"),
         {each: (f"what {each} asks is known to {each}",) for each in "abcd"},
-        {("s/oracle", "o"): {"asked": 4}},
+        {
+            ("s/oracle", "o"): {"asked": 4},
+            **{
+                ("s/ask", each): {"answers": f"what {each} asks is known to {each}"}
+                for each in "abcd"
+            },
+        },
     ),
     Scenario(
         "nothing to say",

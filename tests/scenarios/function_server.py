@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING, Self
 
 from aiohttp import web
 
+from statefun.sdk.functions import StatefulFunctions
 from statefun.serve import aiohttp_app
 from tests.engines.lab.server import free_port
 
 if TYPE_CHECKING:
     from types import TracebackType
-
-    from statefun.sdk.functions import StatefulFunctions
 
 
 AT_ONCE_S = 0.01
@@ -27,7 +26,10 @@ One that is not known when the listening socket closes is never closed itself.
 
 
 class FunctionServer:
-    """Serves functions on one port, which stays the same when it stops and starts again."""
+    """Serves functions on one port, which stays the same when it stops and starts again.
+
+    Each is known at a path of its own only, so whoever calls has put its name there.
+    """
 
     def __init__(self) -> None:
         self.port = free_port()
@@ -35,7 +37,12 @@ class FunctionServer:
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}/statefun"
+        """Where functions are; `{function.name}` is for the name of one."""
+        return f"http://127.0.0.1:{self.port}/statefun/{{function.name}}"
+
+    def url_of(self, name: str) -> str:
+        """Where the functions of a name are."""
+        return self.url.replace("{function.name}", name)
 
     async def __aenter__(self) -> Self:
         return self
@@ -49,7 +56,7 @@ class FunctionServer:
         await self.stop()
 
     async def start(self, functions: StatefulFunctions) -> None:
-        app = aiohttp_app(functions)
+        app = by_name(functions)
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=AT_ONCE_S)
         await runner.setup()
         self._listening = socket.create_server(("127.0.0.1", self.port))
@@ -64,3 +71,17 @@ class FunctionServer:
                 await asyncio.sleep(0)
             await self._runner.cleanup()
             self._runner = None
+
+
+def by_name(functions: StatefulFunctions) -> web.Application:
+    """Each function at the path that ends with its name; at others nothing is known."""
+    app, known = web.Application(), dict[str, StatefulFunctions]()
+    for typename in functions.typenames:
+        function = functions.for_typename(typename)
+        specs = list(function.storage_spec.specs)
+        of_name = known.setdefault(typename.rpartition("/")[2], StatefulFunctions())
+        of_name.register(typename, function.fun, specs, blocking=function.is_blocking)
+    for name, of_name in known.items():
+        app.add_subapp(f"/statefun/{name}", aiohttp_app(of_name))
+    app.add_subapp("/statefun", aiohttp_app(StatefulFunctions()))
+    return app

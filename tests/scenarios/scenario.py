@@ -7,7 +7,7 @@ played; where a place differs, that is part of the scenario too, with the reason
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from statefun.runtime.remote import HttpOptions
@@ -100,15 +100,33 @@ class Keep:
     """Wait until nothing can be lost of what has happened so far."""
 
 
-Step: TypeAlias = Send | Await | Pause | Keep | Down | Up | Restart
+@dataclass(frozen=True)
+class Mark:
+    """From here a time counts, by the name of what it is for."""
+
+    name: str
+
+
+@dataclass(frozen=True)
+class InTime:
+    """No more than so long has gone by since a mark.
+
+    Else the play came too late to show anything: it is not judged, but played again, more slowly.
+    """
+
+    since: str
+    milliseconds: int
+
+
+Step: TypeAlias = Send | Await | Pause | Keep | Mark | InTime | Down | Up | Restart
 
 
 @dataclass(frozen=True)
 class NotBefore:
-    """The last record of a channel comes at least so long after the first step began."""
+    """Each record of a channel comes at least so long after the first step began."""
 
     channel: str
-    milliseconds: int
+    milliseconds: tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -120,7 +138,8 @@ class Difference:
         records: The texts told there; None for the same.
         state: The values left there; None for the same.
         given_up: Whose messages are given up there; None for the same.
-        failures: How often the job fails there at least; what fails for ever fails twice.
+        failures: How often the job fails there at least; what fails for ever fails twice, and
+            shows no values.
     """
 
     reason: str
@@ -128,6 +147,11 @@ class Difference:
     state: Mapping[tuple[str, str], Mapping[str, Any]] | None = None
     given_up: tuple[tuple[str, str], ...] | None = None
     failures: int = 0
+
+    @property
+    def for_ever(self) -> bool:
+        """Whether the job never gets beyond its failure."""
+        return self.failures > 1
 
 
 @dataclass(frozen=True)
@@ -140,13 +164,14 @@ class Scenario:
         functions: Makes the functions, anew for each play; their namespace is `s`.
         steps: What happens from outside, in order.
         records: Channel → the texts told in it, in order.
-        state: (Typename, id) → the values left at the end.
+        state: (Typename, id) → the values left at the end; these addresses are looked at.
         timing: What has to hold between times of records.
         given_up: (Typename, id) of each message that is given up, in the order of sending.
         options: How functions are called over HTTP.
         max_waiting: From how many messages waiting for one address on there is back pressure.
         places: The places where it can be played.
         differs_on: Place → how it comes out there, where that is not the same.
+        at_pace: The same with every time so many times as long; None if no time can run out.
     """
 
     name: str
@@ -161,6 +186,11 @@ class Scenario:
     max_waiting: int = 1000
     places: tuple[str, ...] = EVERYWHERE
     differs_on: Mapping[str, Difference] = field(default_factory=dict)
+    at_pace: Callable[[int], Scenario] | None = field(default=None, repr=False, compare=False)
+
+    def paced(self, pace: int) -> Scenario:
+        """The same with every time that can run out so many times as long."""
+        return self.at_pace(pace) if self.at_pace else self
 
     def rule_at(self, place: str) -> str:
         """What holds there, in a sentence."""
@@ -191,10 +221,10 @@ class Heard:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a play came to."""
+    """What a play came to; its state is None if nobody can look at it."""
 
     records: Mapping[str, tuple[str, ...]]
-    state: Mapping[tuple[str, str], Mapping[str, Any]]
+    state: Mapping[tuple[str, str], Mapping[str, Any]] | None
     given_up: tuple[tuple[str, str], ...] = ()
     failed: bool = False
     too_early: tuple[NotBefore, ...] = ()
@@ -211,9 +241,10 @@ class Outcome:
         difference = scenario.differs_on.get(place)
         if difference is None:
             return same
+        state = same.state if difference.state is None else difference.state
         return cls(
             same.records if difference.records is None else difference.records,
-            same.state if difference.state is None else difference.state,
+            None if difference.for_ever else state,
             same.given_up if difference.given_up is None else difference.given_up,
             bool(difference.failures),
         )
@@ -239,9 +270,14 @@ def by_channel(heard: list[Heard]) -> dict[str, tuple[str, ...]]:
 
 def too_early(scenario: Scenario, heard: list[Heard], began_ms: float) -> tuple[NotBefore, ...]:
     """The timing relations that do not hold; engines count in whole milliseconds."""
-    last = {each.channel: each.at_ms for each in heard}
-    return tuple(
-        rule
-        for rule in scenario.timing
-        if last.get(rule.channel, began_ms) - began_ms < rule.milliseconds - 1
-    )
+    return tuple(rule for rule in scenario.timing if not _holds(rule, heard, began_ms))
+
+
+def _holds(rule: NotBefore, heard: list[Heard], began_ms: float) -> bool:
+    times = (each.at_ms - began_ms for each in heard if each.channel == rule.channel)
+    return all(time >= least - 1 for time, least in zip(times, rule.milliseconds, strict=False))
+
+
+def paced(make: Callable[[int], Scenario]) -> Scenario:
+    """A scenario in which a time can run out, so that it may have to be played more slowly."""
+    return replace(make(1), at_pace=make)
