@@ -693,9 +693,20 @@ class Peer:
         self.leaves = leaves
         self.connections = 0
         self.has_left = asyncio.Event()
+        self._serving: set[asyncio.Task[None] | None] = set()
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._serving.add(asyncio.current_task())
         self.connections += 1
+        try:
+            await self._answer(reader, writer)
+        except asyncio.IncompleteReadError:
+            pass  # the client has closed the connection
+        finally:
+            writer.close()
+            await writer.wait_closed()
+
+    async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         for _ in range(self.answers.pop(0) if self.answers else 0):
             await self.read(reader)
             writer.write(REPLY)
@@ -705,7 +716,6 @@ class Peer:
             self.has_left.set()
         else:
             await self.read(reader)
-        writer.close()
 
     async def read(self, reader: asyncio.StreamReader) -> None:
         """Read a request."""
@@ -721,6 +731,7 @@ class Peer:
             endpoint = Endpoint("far/*", url)
             async with Runtime(endpoints=[endpoint], data=None, failure=failure) as runtime:
                 yield runtime
+            await asyncio.gather(*filter(None, self._serving))
 
 
 def far() -> Message:
