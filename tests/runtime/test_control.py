@@ -148,14 +148,16 @@ async def test_what_an_edit_names_and_is_not_there_is_an_error(tmp_path: Path) -
 
 async def test_dead_letters_for_a_function_that_is_gone_are_named(tmp_path: Path) -> None:
     """When all are replayed: none is, and whoever asked can name the others."""
-    gone = Address("t/gone", "1")
+    gone, clock = Address("t/gone", "1"), ManualClock()
+    now_ms = clock.now_ms()
     letters = [
-        DeadLetter(number, to, None, b"", "no", 1, 5, 5) for number, to in ((1, gone), (2, A))
+        DeadLetter(number, target, None, b"", "no", 1, now_ms, now_ms)
+        for number, target in ((1, gone), (2, A))
     ]
     with closing(SqliteStore(tmp_path)) as store:
         store.commit(Delta(9, dead_letters={letter.id: letter for letter in letters}))
 
-    async with Runtime(program(), data=tmp_path) as runtime:
+    async with Runtime(program(), data=tmp_path, clock=clock) as runtime:
         with pytest.raises(ConfigurationError, match=r"1 cannot be replayed, .* 't/gone'; nothing"):
             await made(tmp_path, edits.replay(None))
 
