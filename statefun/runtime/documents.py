@@ -25,6 +25,8 @@ KeyPath: TypeAlias = "tuple[str | int, ...]"
 _MOST_BY_ALIASES: Final = 100_000
 """So many keys and values aliases may stand for, in a document, besides those that are written."""
 
+_MERGE_KEY: Final = "tag:yaml.org,2002:merge"
+
 
 @dataclass(frozen=True, slots=True, order=True)
 class Problem:
@@ -141,6 +143,7 @@ def _read_document(
     try:
         _measure(node, set(), {})
         written = list(_walk(node, (), set()))  # before merging, which changes the node
+        _merge(node, set())
         value = loader.construct_document(node)
     except _UnreadableError as error:
         text = f"is no YAML that can be read: {error.reason}"
@@ -187,6 +190,55 @@ def _measure(node: yaml.Node, above: set[int], sizes: dict[int, int]) -> int:
             text = f"its aliases stand for more than {_MOST_BY_ALIASES:,} parts"
             raise _UnreadableError(node, f"{text}: write it with fewer of them")
     return sizes[id(node)]
+
+
+def _merge(node: yaml.Node, seen: set[int]) -> None:
+    """Replace each merge key (`<<`) by the pairs that it merges, in the node and inside it.
+
+    A key of the mapping itself wins over a merged one. Of several merged mappings the first wins.
+    PyYAML would do this too, but its releases disagree about the order: 6.0.4 lets the last win.
+
+    Args:
+        node: The node; it is changed.
+        seen: The nodes that have been merged.
+
+    Raises:
+        ConstructorError: If a value to be merged is not a mapping.
+
+    Source: https://yaml.org/type/merge.html
+    """
+    if isinstance(node, yaml.ScalarNode) or id(node) in seen:
+        return
+    seen.add(id(node))
+    if isinstance(node, yaml.SequenceNode):
+        for element in node.value:
+            _merge(element, seen)
+        return
+    own: list[tuple[yaml.Node, yaml.Node]] = []
+    merged: list[tuple[yaml.Node, yaml.Node]] = []
+    for key, value in node.value:
+        _merge(key, seen)
+        _merge(value, seen)
+        if key.tag == _MERGE_KEY:
+            for source in reversed(_mappings_to_merge(node, value)):
+                merged.extend(source.value)
+        else:
+            own.append((key, value))
+    node.value = merged + own  # the last pair of a key is the one that counts
+
+
+def _mappings_to_merge(node: yaml.Node, value: yaml.Node) -> list[yaml.MappingNode]:
+    sources: list[Any] = value.value if isinstance(value, yaml.SequenceNode) else [value]
+    for source in sources:
+        if not isinstance(source, yaml.MappingNode):
+            expected = "a mapping" if source is not value else "a mapping or list of mappings"
+            raise yaml.constructor.ConstructorError(
+                "while constructing a mapping",
+                node.start_mark,
+                f"expected {expected} for merging, but found {source.id}",
+                source.start_mark,
+            )
+    return sources
 
 
 def _walk(node: yaml.Node, path: KeyPath, seen: set[int]) -> Iterator[tuple[KeyPath, int]]:

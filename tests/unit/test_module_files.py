@@ -6,6 +6,7 @@ from textwrap import dedent
 from typing import TYPE_CHECKING
 
 import pytest
+import yaml
 
 from statefun.errors import ConfigurationError
 from statefun.runtime.durations import parse_duration_ms
@@ -397,6 +398,24 @@ MISTAKES = {
         bomb("a{number}: &a{number} {{<<: [*a{before}, *a{before}]}}"),
         [BOMB],
     ),
+    "a scalar that is merged": (
+        "kind: a/b\nspec: {\n  <<: 7}",
+        [
+            (
+                "1.yaml:3: is no YAML: while constructing a mapping, expected a mapping or list "
+                "of mappings for merging, but found scalar"
+            )
+        ],
+    ),
+    "a scalar that is merged among others": (
+        "kind: a/b\nspec: {\n  <<: [{},\n 7]}",
+        [
+            (
+                "1.yaml:4: is no YAML: while constructing a mapping, expected a mapping for "
+                "merging, but found scalar"
+            )
+        ],
+    ),
     "a mapping that is merged into itself": (
         "\na: &a {<<: *a}",
         ["1.yaml:2: is no YAML that can be read: what is anchored here contains itself"],
@@ -603,6 +622,22 @@ def test_an_alias_is_what_it_stands_for(folder: Path) -> None:
 def test_a_key_goes_before_the_one_that_is_merged(folder: Path, transport: str) -> None:
     """It is not written twice; of mappings that are merged the first goes before the others."""
     assert options(folder, transport) == HttpOptions(call_ms=2_000, connect_ms=1_000)
+
+
+def test_no_release_of_the_library_decides_what_is_merged(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The loader has merged everything before PyYAML, whose releases disagree, sees the nodes."""
+    left: list[str] = []
+
+    def flatten(_: yaml.SafeLoader, node: yaml.MappingNode) -> None:
+        left.extend(key.value for key, _ in node.value if key.tag == "tag:yaml.org,2002:merge")
+
+    monkeypatch.setattr(yaml.SafeLoader, "flatten_mapping", flatten)
+    merged = "{<<: [&a {<<: {connect: 1s}}, {<<: *a, connect: 8s, call: 9s}], call: 2s}"
+
+    assert options(folder, merged) == HttpOptions(call_ms=2_000, connect_ms=1_000)
+    assert left == []
 
 
 def test_only_what_aliases_stand_for_is_bounded(
