@@ -15,13 +15,13 @@ test: $(VENV)/.test .venv-upstream/.done ## all tests
 	$(BIN)/python -m pytest
 
 simulate: $(VENV)/.test ## the runtime in simulated worlds: SEEDS=N of them, or SEED=n and what happens in it
-	$(BIN)/python -m tests.simulation --first $(FIRST) $(if $(SEED),--seed $(SEED),--seeds $(SEEDS))
+	$(BIN)/python -m tests.tools.simulation --first $(FIRST) $(if $(SEED),--seed $(SEED),--seeds $(SEEDS))
 
 crashes: $(VENV)/.test ## real processes killed, KILLS=N times each: in process, edited, by HTTP, with a remote endpoint
 	KILLS=$(KILLS) $(BIN)/python -m pytest -q tests/runtime/test_crashes.py tests/cli/test_run_survives_kills.py
 
 engines: $(VENV)/.engines ## the scenarios on the real engines, and what only they can show; needs Java and Maven
-	$(BIN)/python -m tests.engines.lab
+	$(BIN)/python -m tests.tools.lab
 	$(BIN)/python -m pytest -v -m engines
 
 matrix: .venv-oldest/.done .venv-newest/.done .venv-upstream/.done ## oldest and newest versions

@@ -21,7 +21,7 @@ from bench.environment import Unavailable, upstream_python
 from bench.figure import Sample, compared, in_turns
 from bench.server_process import aiohttp_endpoint, cpu_seconds, statefun_serve
 from bench.told_process import ToldProcess
-from tests.engines.lab import Flink, Kafka, LabError
+from tests.tools.lab import Flink, Kafka, LabError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -23,24 +23,49 @@ PACKAGE = ROOT / "statefun"
 
 # --- the picture ----------------------------------------------------------------------------------
 
-# A room → what of the others its modules may import: a room, or one module of it.
+# A room → what of the others its modules may import: a room, a room inside it, or one module.
 ROOMS: dict[str, set[str]] = {
     "errors": set(),
     "sdk": {"errors"},
     "": {"sdk", "legacy"},  # statefun/__init__.py, the facade
     "legacy": {"errors", "sdk"},
+    "ports": {"errors", "sdk"},
+    "loading": {"errors", "sdk"},
+    "http": {"errors"},
     # shells over the sdk, which do not know one another
-    "serve": {"errors", "sdk"},
-    "connectors": {"errors", "sdk"},
-    "durable": {"errors", "sdk"},
+    "serve": {"errors", "sdk", "http", "loading"},
+    "connectors": {"errors", "sdk", "http", "ports"},
+    "modulefiles": {
+        *("errors", "sdk", "runtime.engine.policy", "runtime.engine.retry"),
+        "runtime.transports.options",
+    },
+    "durable": {"errors", "sdk", "http", "ports"},
+    "workflows": {"errors", "sdk", "durable"},
     "reactive": {"errors", "sdk"},
-    "runtime": {"errors", "sdk", "connectors.ports"},
+    "runtime": {"errors", "sdk", "http", "ports"},
     # tools
-    "testing": {"errors", "sdk", "connectors", "durable", "runtime"},
-    "console": {"errors", "sdk", "runtime"},
-    "cli": {"errors", "sdk", "serve", "connectors", "durable", "runtime", "testing", "console"},
+    "testing": {"errors", "sdk", "ports", "durable", "runtime"},
+    "console": {"http"},
+    "cli": {
+        *("errors", "sdk", "http", "loading", "ports", "serve", "connectors", "modulefiles"),
+        *("durable", "workflows", "reactive", "runtime", "testing", "console"),
+    },
     "__main__": {"cli"},
 }
+
+# A room with rooms inside → what each of these may import of the same room; "" is the room itself.
+INNER_ROOMS: dict[str, dict[str, set[str]]] = {
+    "runtime": {
+        "engine": set(),
+        "stores": {"engine"},
+        "transports": {"engine"},
+        "admin": {"engine", "stores", "transports"},
+        "": {"engine", "stores", "transports", "admin"},
+    },
+}
+
+# Rooms that are pure: events and the time go in, what to do comes out.
+PURE = ("runtime.engine",)
 
 # Inside the sdk, each module imports only from its left: a cycle cannot be written.
 SDK = [
@@ -56,22 +81,13 @@ PROTO_READERS = {
     *(f"legacy.{name}" for name in ("kafka_egress_pb2", "kinesis_egress_pb2")),
 }
 
-# The pure part of the runtime: events and the time go in, what to do comes out.
-PURE = {
-    f"runtime.{name}"
-    for name in (
-        *("records", "mailbox", "timers", "expiry", "retry", "ledger", "counters", "replies"),
-        *("policy", "setbacks", "receipts", "breaker", "engine"),
-    )
-}
-
 # The outside world → who may let it in; everybody else is given what they need.
 WORLD: dict[str, set[str]] = {
     "time": {"runtime.clock", "serve.workers"},
     "random": {"runtime.runtime"},
     "uuid": set(),
     "secrets": set(),
-    "sqlite3": {"runtime.sqlite", "runtime.schema"},
+    "sqlite3": {"runtime.stores.sqlite", "runtime.stores.migrations"},
 }
 
 # What neither the sdk nor the pure part of the runtime knows, with the two exceptions.
@@ -88,18 +104,18 @@ LIBRARIES: dict[str, set[str]] = {
         "serve.aiohttp",
         "connectors.server",
         "connectors.http",
-        "runtime.remote",
+        "runtime.transports.http",
         "cli.admin",
     },
     "uvicorn": {"serve.worker", "serve.connection"},
     "httptools": {"serve.connection"},
-    "filelock": {"runtime.sqlite"},
-    "yaml": {"runtime.documents"},
+    "filelock": {"runtime.stores.sqlite"},
+    "yaml": {"modulefiles.yaml"},
     "pydantic": {
-        *(f"runtime.{name}" for name in ("fields", "kinds", "mistakes", "transports")),
-        *(f"runtime.{name}" for name in ("kafka_specs", "kinesis_specs")),
+        *(f"modulefiles.{name}" for name in ("fields", "kinds", "validation", "transports")),
+        *(f"modulefiles.{name}" for name in ("kafka", "kinesis")),
     },
-    "pydantic_core": {"runtime.mistakes"},
+    "pydantic_core": {"modulefiles.validation"},
     "prometheus_client": {"cli.admin"},
 }
 
@@ -107,8 +123,8 @@ LIBRARIES: dict[str, set[str]] = {
 # imported inside functions only. Everywhere else a library is imported inside a function.
 NEED_AN_EXTRA = {
     *(f"serve.{name}" for name in ("worker", "workers", "connection")),
-    *(f"runtime.{name}" for name in ("documents", "components", "fields", "transports", "kinds")),
-    *(f"runtime.{name}" for name in ("kafka_specs", "kinesis_specs", "mistakes", "module")),
+    *(f"modulefiles.{name}" for name in ("yaml", "components", "fields", "transports", "kinds")),
+    *(f"modulefiles.{name}" for name in ("kafka", "kinesis", "validation", "module")),
     "cli.assembly",
 }
 
@@ -152,6 +168,18 @@ class Arrow:
 
 def room(module: str) -> str:
     return module.partition(".")[0]
+
+
+def inner_room(inner: dict[str, set[str]], module: str) -> str:
+    """The room inside a room that a module stands in; empty for the room itself."""
+    name = module.split(".")[1] if "." in module else ""
+    return name if name in inner else ""
+
+
+def ancestors(module: str) -> set[str]:
+    """The module and the rooms around it: a.b.c → a, a.b, a.b.c."""
+    parts = module.split(".")
+    return {".".join(parts[:end]) for end in range(1, len(parts) + 1)}
 
 
 @cache
@@ -214,7 +242,7 @@ def broken_inside(arrow: Arrow, target: str) -> Iterator[str]:
     here, there = room(arrow.source), room(target)
     if not target:
         yield "the facade is for users; import from the module that owns the name"
-    elif here != there and not {there, target} & ROOMS.get(here, set()):
+    elif here != there and not ancestors(target) & ROOMS.get(here, set()):
         yield f"{here or 'the facade'} may not know {there}"
     if here == there == "sdk":
         own, other = arrow.source.removeprefix("sdk."), target.removeprefix("sdk.")
@@ -222,17 +250,25 @@ def broken_inside(arrow: Arrow, target: str) -> Iterator[str]:
             yield "inside the sdk, imports point to the left"
     if target == "sdk._proto" and arrow.source not in PROTO_READERS:
         yield "only those named touch the wire schema"
-    if arrow.source in PURE and there == "runtime" and target not in PURE:
-        yield "the pure part of the runtime knows only itself"
+    if here == there and here in INNER_ROOMS:
+        yield from broken_between_inner_rooms(INNER_ROOMS[here], arrow.source, target)
     needs_an_extra = target in NEED_AN_EXTRA and arrow.when == "import"
     if needs_an_extra and arrow.source not in NEED_AN_EXTRA:
         yield "a file that needs an extra is imported inside a function"
 
 
+def broken_between_inner_rooms(
+    inner: dict[str, set[str]], source: str, target: str
+) -> Iterator[str]:
+    own, other = inner_room(inner, source), inner_room(inner, target)
+    if own != other and other not in inner[own]:
+        yield f"{own} may not know {other or 'the room around it'}"
+
+
 def broken_outside(arrow: Arrow, library: str) -> Iterator[str]:
     if library in WORLD and arrow.source not in WORLD[library]:
         yield f"only those named may import {library}; take what you need as an argument"
-    is_pure = room(arrow.source) == "sdk" or arrow.source in PURE
+    is_pure = room(arrow.source) == "sdk" or not ancestors(arrow.source).isdisjoint(PURE)
     if is_pure and library in SHELL_ONLY - SHELL_ONLY_EXCEPT.get(arrow.source, set()):
         yield "no I/O and no threads here"
     if library in sys.stdlib_module_names:
@@ -260,23 +296,37 @@ def test_the_imports_are_those_of_the_picture() -> None:
             "sdk may not know serve",
         ),
         ("errors", "from statefun.sdk.address import Address", "errors may not know sdk"),
-        ("serve.asgi", "import statefun.connectors.ports", "serve may not know connectors"),
+        ("serve.asgi", "import statefun.connectors.http", "serve may not know connectors"),
         ("connectors.http", "from statefun.runtime.clock import Clock", "may not know runtime"),
-        ("runtime.tap", "from statefun.connectors.http import X", "may not know connectors"),
+        ("runtime.streams", "from statefun.connectors.http import X", "may not know connectors"),
         ("runtime.runtime", "from statefun.testing import Harness", "may not know testing"),
         ("new_room.thing", "from statefun.sdk.address import Address", "may not know sdk"),
         ("runtime.clock", "from statefun import ValueSpec", "the facade is for users"),
         ("cli.run", "import statefun", "the facade is for users"),
         ("sdk.handler", "from .context import Context", "imports are absolute"),
         ("runtime.values", "from statefun.sdk import _proto", "touch the wire schema"),
-        ("runtime.engine", "import asyncio", "no I/O and no threads here"),
-        ("runtime.engine", "import random", "only those named may import random"),
-        ("runtime.engine", "from statefun.runtime.clock import Clock", "knows only itself"),
+        ("runtime.engine.engine", "import asyncio", "no I/O and no threads here"),
+        ("runtime.engine.engine", "import random", "only those named may import random"),
+        (
+            "runtime.engine.engine",
+            "from statefun.runtime.clock import Clock",
+            "engine may not know the room around it",
+        ),
+        (
+            "runtime.stores.sqlite",
+            "from statefun.runtime.transports.base import Transport",
+            "stores may not know transports",
+        ),
+        (
+            "modulefiles.kinds",
+            "from statefun.runtime.transports.http import HttpEndpoint",
+            "modulefiles may not know runtime",
+        ),
         ("runtime.dispatcher", "from time import monotonic", "only those named may import time"),
         ("sdk.handler", "import threading", "no I/O and no threads here"),
         ("serve.asgi", "def f():\n    import fastapi", "adapted elsewhere, or by nobody"),
         ("serve.aiohttp", "from aiohttp import web", "inside the function that needs it"),
-        ("cli.run", "from statefun.runtime.module import X", "imported inside a function"),
+        ("cli.run", "from statefun.modulefiles.module import X", "imported inside a function"),
     ],
 )
 def test_a_stray_import_is_found(module: str, code: str, law: str) -> None:
@@ -297,7 +347,10 @@ def test_the_picture_names_only_what_there_is() -> None:
     )
     assert readers == PROTO_READERS
     assert allowed - adapters == set()
-    assert (PURE | NEED_AN_EXTRA) - modules().keys() == set()
+    assert NEED_AN_EXTRA - modules().keys() == set()
+    assert set(PURE) - modules().keys() == set()
+    for outer, inner in INNER_ROOMS.items():
+        assert {f"{outer}.{name}" for name in inner if name} - modules().keys() == set()
 
 
 def test_no_import_leads_back() -> None:

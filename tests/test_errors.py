@@ -15,10 +15,10 @@ import pytest
 
 from statefun import errors
 from statefun.errors import StatefunError
-from statefun.runtime.policy import Limits, Rules
+from statefun.runtime.engine.policy import Limits, Rules
 from statefun.runtime.runtime import Runtime
-from statefun.runtime.schema import MIGRATIONS, check_version
-from statefun.runtime.sqlite import SqliteReader
+from statefun.runtime.stores.migrations import MIGRATIONS, check_version
+from statefun.runtime.stores.sqlite import SqliteReader
 from statefun.sdk.address import Address, SdkAddress
 from statefun.sdk.egress import kafka_egress_message
 from statefun.sdk.functions import StatefulFunctions

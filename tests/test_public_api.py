@@ -26,13 +26,15 @@ EXTRAS = {
 # Modules that users import from, each importable with protobuf alone.
 FACES = [
     *("statefun", "statefun.errors", "statefun.serve", "statefun.runtime", "statefun.testing"),
-    *("statefun.connectors", "statefun.connectors.ports", "statefun.connectors.http"),
+    *("statefun.connectors", "statefun.ports", "statefun.loading", "statefun.connectors.http"),
     "statefun.cli",
 ]
 
 # Files that only hold a place, refuse to be imported, or are run.
 NO_NAMES = {
     *("statefun.sdk", "statefun.sdk._proto", "statefun.connectors", "statefun.__main__"),
+    *("statefun.modulefiles", "statefun.runtime.engine", "statefun.runtime.stores"),
+    *("statefun.runtime.transports", "statefun.runtime.admin"),
     *(f"statefun.legacy.{name}" for name in ("exceptions", "request_reply", "typed_value_utils")),
 }
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from statefun.errors import InvalidTypenameError, StatefunError
-from statefun.runtime.dialects import DEFAULT_DIALECT, DIALECTS
+from statefun.modulefiles.dialects import DEFAULT_DIALECT, DIALECTS
 from statefun.sdk.address import parse_typename
 
 if TYPE_CHECKING:

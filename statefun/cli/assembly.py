@@ -9,17 +9,20 @@ from typing import TYPE_CHECKING, Any
 
 from statefun.connectors.http import HttpEgress, HttpIngress
 from statefun.errors import ConfigurationError
+from statefun.loading import load_functions
+from statefun.modulefiles.dialects import DEFAULT_DIALECT
+from statefun.modulefiles.module import Module, load_modules
 from statefun.runtime import Durability, FailurePolicy, Runtime
-from statefun.runtime.dialects import DEFAULT_DIALECT
-from statefun.runtime.module import Module, load_modules
-from statefun.runtime.policy import Rules
+from statefun.runtime.engine.policy import Rules
+from statefun.runtime.transports.http import HttpEndpoint
 from statefun.sdk.functions import StatefulFunctions
-from statefun.serve.target import load_functions
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from statefun.runtime.policy import Outcome
+    from statefun.modulefiles.dialects import Dialect
+    from statefun.modulefiles.kinds import EndpointSpec
+    from statefun.runtime.engine.policy import Outcome
 
 __all__ = ["DEFAULT_INGRESS_PORT", "Assembly", "assemble"]
 
@@ -80,13 +83,24 @@ def assemble(
         functions,
         data=data,
         durability=durability,
-        endpoints=[spec.endpoint(module.dialect) for spec in module.endpoints],
+        endpoints=[_endpoint(spec, module.dialect) for spec in module.endpoints],
         ingresses=ingresses,
         egresses=egresses,
         failure=_failures(functions, module, on_failure or {}),
         drain=drain,
     )
     return Assembly(runtime, ingresses, egresses)
+
+
+def _endpoint(spec: EndpointSpec, dialect: Dialect) -> HttpEndpoint:
+    """An endpoint of a module file, with the failure policy of the file or of its dialect."""
+    return HttpEndpoint(
+        spec.functions,
+        spec.url_path_template,
+        max_batch=spec.max_batch,
+        options=spec.options(),
+        failure=spec.failure(dialect),
+    )
 
 
 def _failures(

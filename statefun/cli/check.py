@@ -25,7 +25,7 @@ def add(commands: Any, *parents: ArgumentParser) -> None:
 
 def run(arguments: Namespace) -> int:
     """Print every problem on stderr; 1 if there is an error among them."""
-    from statefun.runtime.module import read_modules  # noqa: PLC0415 - needs an extra
+    from statefun.modulefiles.module import read_modules  # noqa: PLC0415 - needs an extra
 
     reading = read_modules(arguments.files, strict=arguments.strict, dialect=arguments.dialect)
     lines = [(problem, str(problem)) for problem in reading.errors]

@@ -18,14 +18,14 @@ from statefun.cli.wording import (
     show_time,
     show_topic,
 )
-from statefun.runtime import edits
-from statefun.runtime.sqlite import SqliteReader
+from statefun.runtime.admin import edits
+from statefun.runtime.stores.sqlite import SqliteReader
 from statefun.runtime.values import Value
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
 
-    from statefun.runtime.records import DeadLetter
+    from statefun.runtime.engine.records import DeadLetter
 
 __all__ = ["add"]
 

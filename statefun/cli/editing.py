@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 from statefun.cli.arguments import UsageError, say, say_json
 from statefun.cli.wording import describe_address, show_name
+from statefun.runtime.admin.control import make_edit
 from statefun.runtime.clock import SystemClock
-from statefun.runtime.control import make_edit
 from statefun.sdk.address import Address
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
 
-    from statefun.runtime.edits import Edit
+    from statefun.runtime.admin.edits import Edit
 
 __all__ = ["add_choice", "chosen", "make", "parse_id"]
 

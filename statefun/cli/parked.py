@@ -18,15 +18,15 @@ from statefun.cli.wording import (
     show_time,
     show_topic,
 )
-from statefun.runtime import edits
-from statefun.runtime.sqlite import SqliteReader
+from statefun.runtime.admin import edits
+from statefun.runtime.stores.sqlite import SqliteReader
 from statefun.runtime.values import Value
 from statefun.sdk.address import Address
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
 
-    from statefun.runtime.records import Parking, PendingMessage
+    from statefun.runtime.engine.records import Parking, PendingMessage
 
 __all__ = ["add"]
 

@@ -23,7 +23,7 @@ from statefun.cli.arguments import (
     parse_type,
     say,
 )
-from statefun.runtime.policy import OUTCOMES
+from statefun.runtime.engine.policy import OUTCOMES
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from statefun.cli.admin import AdminServer
     from statefun.cli.assembly import Assembly
     from statefun.runtime import Runtime
-    from statefun.runtime.policy import Outcome
+    from statefun.runtime.engine.policy import Outcome
 
 __all__ = ["add", "run"]
 

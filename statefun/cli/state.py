@@ -19,9 +19,9 @@ from statefun.cli.arguments import (
 from statefun.cli.editing import make
 from statefun.cli.send import encode_value
 from statefun.cli.wording import describe, show, show_name
-from statefun.runtime import edits
+from statefun.runtime.admin import edits
 from statefun.runtime.clock import SystemClock
-from statefun.runtime.sqlite import SqliteReader
+from statefun.runtime.stores.sqlite import SqliteReader
 from statefun.runtime.values import visible_values
 from statefun.sdk.address import Address
 from statefun.sdk.valuetypes import StringType

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 from statefun.cli.arguments import Actions, say, say_json
 from statefun.cli.editing import add_choice, chosen, make
 from statefun.cli.wording import describe, describe_address, rfc3339, show, show_time
-from statefun.runtime import edits
-from statefun.runtime.sqlite import SqliteReader
+from statefun.runtime.admin import edits
+from statefun.runtime.stores.sqlite import SqliteReader
 from statefun.runtime.values import Value
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
 
-    from statefun.runtime.records import Timer
+    from statefun.runtime.engine.records import Timer
 
 __all__ = ["add"]
 

@@ -11,7 +11,7 @@ from statefun.errors import SerializationError
 from statefun.runtime.values import escaped
 
 if TYPE_CHECKING:
-    from statefun.runtime.records import DeadLetter, Parking, PendingMessage
+    from statefun.runtime.engine.records import DeadLetter, Parking, PendingMessage
     from statefun.runtime.values import Value
     from statefun.sdk.address import Address
 

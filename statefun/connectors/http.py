@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
     from aiohttp import web
 
-    from statefun.connectors.ports import Delivery, OutgoingRecord
+    from statefun.ports import Delivery, OutgoingRecord
 
 __all__ = ["PLAYGROUND_EGRESS", "HttpEgress", "HttpIngress"]
 

@@ -1,10 +1,10 @@
 """The embedded runtime: durable stateful functions in one process, kept in one directory."""
 
 from statefun.runtime.clock import Clock, ManualClock, SystemClock
-from statefun.runtime.policy import FailurePolicy, Limits, Retention
-from statefun.runtime.retry import Backoff, RetryPolicy
+from statefun.runtime.engine.policy import FailurePolicy, Limits, Retention
+from statefun.runtime.engine.retry import Backoff, RetryPolicy
 from statefun.runtime.runtime import Durability, Metrics, Runtime
-from statefun.runtime.tap import Tap
+from statefun.runtime.streams import Tap
 from statefun.runtime.values import EgressValue, Value
 
 __all__ = [

@@ -17,7 +17,6 @@ from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from statefun.connectors.ports import OutgoingRecord
 from statefun.errors import (
     AddressBusyError,
     GivenUpError,
@@ -27,8 +26,9 @@ from statefun.errors import (
     StoreError,
     TransportError,
 )
-from statefun.runtime.setbacks import is_counted
-from statefun.runtime.transport import broken_off, cancelled
+from statefun.ports import OutgoingRecord
+from statefun.runtime.engine.failures import is_counted
+from statefun.runtime.transports.base import broken_off, cancelled
 from statefun.runtime.values import escaped
 from statefun.sdk.handler import is_closing
 
@@ -36,14 +36,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterable, Sequence
     from datetime import timedelta
 
-    from statefun.connectors.ports import Egress
+    from statefun.ports import Egress
     from statefun.runtime.clock import Alarm, Clock
-    from statefun.runtime.directory import FunctionDirectory
-    from statefun.runtime.engine import Engine
-    from statefun.runtime.mailbox import Batch
-    from statefun.runtime.records import OutboxRecord, Released
-    from statefun.runtime.setbacks import Setback
-    from statefun.runtime.store import Store
+    from statefun.runtime.engine.engine import Engine
+    from statefun.runtime.engine.failures import Setback
+    from statefun.runtime.engine.mailbox import Batch
+    from statefun.runtime.engine.records import OutboxRecord, Released
+    from statefun.runtime.stores.base import Store
+    from statefun.runtime.transports.routing import FunctionDirectory
     from statefun.sdk.address import Address
 
 __all__ = ["Dispatcher"]

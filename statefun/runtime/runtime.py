@@ -13,16 +13,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from statefun.errors import ConfigurationError, InvalidMessageError, RuntimeStoppedError
+from statefun.runtime.admin.control import ControlServer
+from statefun.runtime.admin.edits import apply
 from statefun.runtime.clock import SystemClock
-from statefun.runtime.control import ControlServer
-from statefun.runtime.directory import FunctionDirectory
 from statefun.runtime.dispatcher import Dispatcher
-from statefun.runtime.edits import apply
-from statefun.runtime.engine import Engine
-from statefun.runtime.memory import MemoryStore
-from statefun.runtime.policy import FailurePolicy, Limits, Retention, Rules
-from statefun.runtime.sqlite import SqliteStore
-from statefun.runtime.tap import Tap, TapReader
+from statefun.runtime.engine.engine import Engine
+from statefun.runtime.engine.policy import FailurePolicy, Limits, Retention, Rules
+from statefun.runtime.stores.memory import MemoryStore
+from statefun.runtime.stores.sqlite import SqliteStore
+from statefun.runtime.streams import Tap, TapReader
+from statefun.runtime.transports.routing import FunctionDirectory
 from statefun.runtime.values import visible_values
 from statefun.sdk.address import Address, parse_typename
 from statefun.sdk.functions import StatefulFunctions
@@ -33,13 +33,13 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
-    from statefun.connectors.ports import Egress, Ingress
+    from statefun.ports import Egress, Ingress
+    from statefun.runtime.admin.edits import Edit
     from statefun.runtime.clock import Clock
-    from statefun.runtime.counters import Counters
-    from statefun.runtime.directory import Endpoint
-    from statefun.runtime.edits import Edit
-    from statefun.runtime.records import DeadLetter
-    from statefun.runtime.store import Store
+    from statefun.runtime.engine.counters import Counters
+    from statefun.runtime.engine.records import DeadLetter
+    from statefun.runtime.stores.base import Store
+    from statefun.runtime.transports.routing import Endpoint
     from statefun.runtime.values import Value
 
 __all__ = ["Durability", "Metrics", "Runtime"]
@@ -315,7 +315,7 @@ class Runtime:
         """Change something by hand; returns what was changed, once that is durable.
 
         Args:
-            edit: One of `statefun.runtime.edits`, for example `replay(None)`.
+            edit: One of `statefun.runtime.admin.edits`, for example `replay(None)`.
 
         Raises:
             ConfigurationError: If what it names is not there.

@@ -13,7 +13,7 @@ from statefun.sdk.protocol import StoredValue, decode_typed_value
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from statefun.runtime.records import StoredEntry
+    from statefun.runtime.engine.records import StoredEntry
     from statefun.sdk.egress import KafkaRecord
     from statefun.sdk.valuetypes import Type
 

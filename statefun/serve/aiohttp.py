@@ -9,7 +9,7 @@ from statefun.serve.endpoint import Endpoint
 if TYPE_CHECKING:
     from aiohttp.web import Application, Request, Response
 
-    from statefun.serve.endpoint import Functions
+    from statefun.loading import Functions
 
 __all__ = ["aiohttp_app"]
 

@@ -9,7 +9,8 @@ from statefun.serve.endpoint import Endpoint
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, MutableMapping
 
-    from statefun.serve.endpoint import Answer, Functions
+    from statefun.loading import Functions
+    from statefun.serve.endpoint import Answer
 
     Event = MutableMapping[str, Any]
     Receive = Callable[[], Awaitable[Event]]

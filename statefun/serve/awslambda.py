@@ -13,7 +13,7 @@ from statefun.serve.endpoint import Answer, Endpoint
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from statefun.serve.endpoint import Functions
+    from statefun.loading import Functions
 
     LambdaHandler: TypeAlias = Callable[[Any, Any], Any]
 

@@ -17,9 +17,11 @@ from statefun.sdk.handler import RequestReplyHandler
 from statefun.sdk.protocol import decode_request
 
 if TYPE_CHECKING:
+    from statefun.loading import Functions
+
     Body: TypeAlias = bytes | bytearray | memoryview
 
-__all__ = ["HEALTH_PATH", "Answer", "Endpoint", "Functions"]
+__all__ = ["HEALTH_PATH", "Answer", "Endpoint"]
 
 HEALTH_PATH = "/health"
 
@@ -28,8 +30,6 @@ _TEXT = "text/plain; charset=utf-8"
 _LONGEST_REASON = 2000
 
 logger = logging.getLogger("statefun.serve")
-
-Functions: TypeAlias = StatefulFunctions | RequestReplyHandler
 
 
 class Answer(NamedTuple):

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 
 import uvicorn
 
+from statefun.loading import load_functions
 from statefun.serve.connection import Connection
 from statefun.serve.endpoint import Endpoint
-from statefun.serve.target import load_functions
 
 if TYPE_CHECKING:
     import socket

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from wsgiref.types import StartResponse, WSGIApplication
 
-    from statefun.serve.endpoint import Functions
+    from statefun.loading import Functions
 
 __all__ = ["wsgi_app"]
 

@@ -1,8 +1,8 @@
 """The test kit: functions under test, on a clock that the test moves. Needs protobuf alone."""
 
 from statefun.runtime.clock import ManualClock
-from statefun.runtime.records import DeadLetter
-from statefun.runtime.setbacks import Setback
+from statefun.runtime.engine.failures import Setback
+from statefun.runtime.engine.records import DeadLetter
 from statefun.runtime.values import EgressValue, Value
 from statefun.testing.harness import Harness
 

@@ -18,11 +18,11 @@ from statefun.errors import (
     UnknownFunctionError,
 )
 from statefun.runtime.clock import ManualClock
-from statefun.runtime.directory import FunctionDirectory
-from statefun.runtime.engine import Engine
-from statefun.runtime.memory import MemoryStore
-from statefun.runtime.policy import Rules
-from statefun.runtime.transport import cancelled
+from statefun.runtime.engine.engine import Engine
+from statefun.runtime.engine.policy import Rules
+from statefun.runtime.stores.memory import MemoryStore
+from statefun.runtime.transports.base import cancelled
+from statefun.runtime.transports.routing import FunctionDirectory
 from statefun.runtime.values import EgressValue, visible_values
 from statefun.sdk.address import Address
 from statefun.sdk.functions import StatefulFunctions
@@ -32,10 +32,10 @@ from statefun.sdk.messages import Message, message_builder
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from statefun.runtime.mailbox import Batch
-    from statefun.runtime.policy import FailurePolicy
-    from statefun.runtime.records import DeadLetter
-    from statefun.runtime.setbacks import Setback
+    from statefun.runtime.engine.failures import Setback
+    from statefun.runtime.engine.mailbox import Batch
+    from statefun.runtime.engine.policy import FailurePolicy
+    from statefun.runtime.engine.records import DeadLetter
     from statefun.runtime.values import Value
     from statefun.sdk.messages import Headers
     from statefun.sdk.valuetypes import Type

@@ -13,8 +13,8 @@ import pytest
 
 from statefun import Context, Message, StatefulFunctions, StringType, ValueSpec, message_builder
 from statefun.runtime import Runtime
-from statefun.runtime.records import Delta, StoredEntry
-from statefun.runtime.sqlite import FILE_NAME, SqliteStore
+from statefun.runtime.engine.records import Delta, StoredEntry
+from statefun.runtime.stores.sqlite import FILE_NAME, SqliteStore
 from statefun.sdk.address import Address
 from tests.cli.process import Server, statefun
 

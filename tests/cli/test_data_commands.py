@@ -13,10 +13,11 @@ import pytest
 
 from statefun import Context, IntType, Message, StatefulFunctions, ValueSpec, message_builder
 from statefun.errors import ConfigurationError
-from statefun.runtime import Backoff, FailurePolicy, Runtime, edits
-from statefun.runtime.control import make_edit
-from statefun.runtime.records import DeadLetter, Delta, Parking, PendingMessage, StoredEntry
-from statefun.runtime.sqlite import SqliteStore
+from statefun.runtime import Backoff, FailurePolicy, Runtime
+from statefun.runtime.admin import edits
+from statefun.runtime.admin.control import make_edit
+from statefun.runtime.engine.records import DeadLetter, Delta, Parking, PendingMessage, StoredEntry
+from statefun.runtime.stores.sqlite import SqliteStore
 from statefun.sdk.address import Address
 from statefun.sdk.messages import encode_typed_value
 from tests.cli.process import Outcome, Server, statefun

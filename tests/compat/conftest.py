@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.compat import peer
+from tests.tools.compat import peer
 
 
 @pytest.fixture(scope="session")

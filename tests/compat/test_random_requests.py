@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from tests.compat import compare, differences, generate, wire, worker
-from tests.compat.peer import Peer
-from tests.compat.rows_different import DIFFERENT
+from tests.tools.compat import compare, differences, generate, wire, worker
+from tests.tools.compat.peer import Peer
+from tests.tools.compat.rows_different import DIFFERENT
 
 CHUNKS, SIZE = 24, 250
 

@@ -5,10 +5,10 @@ import re
 import pytest
 
 from statefun import legacy
-from tests.compat.peer import ROOT, Peer
-from tests.compat.rows import Row
-from tests.compat.rows_different import DIFFERENT
-from tests.compat.rows_kept import KEPT
+from tests.tools.compat.peer import ROOT, Peer
+from tests.tools.compat.rows import Row
+from tests.tools.compat.rows_different import DIFFERENT
+from tests.tools.compat.rows_kept import KEPT
 
 ROWS = {row.id: row for row in (*KEPT, *DIFFERENT)}
 every_row = pytest.mark.parametrize("row", ROWS.values(), ids=list(ROWS))

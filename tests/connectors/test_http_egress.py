@@ -13,8 +13,8 @@ import aiohttp
 import pytest
 
 from statefun.connectors.http import PLAYGROUND_EGRESS, HttpEgress
-from statefun.connectors.ports import OutgoingRecord
 from statefun.errors import InvalidMessageError
+from statefun.ports import OutgoingRecord
 from statefun.sdk.egress import kafka_egress_message, kinesis_egress_message
 from statefun.sdk.messages import encode_typed_value
 

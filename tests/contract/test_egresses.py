@@ -10,14 +10,14 @@ import aiohttp
 import pytest
 
 from statefun.connectors.http import HttpEgress
-from statefun.connectors.ports import OutgoingRecord
-from statefun.runtime.tap import Tap, TapReader
+from statefun.ports import OutgoingRecord
+from statefun.runtime.streams import Tap, TapReader
 from statefun.sdk.messages import encode_typed_value
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
 
-    from statefun.connectors.ports import Egress
+    from statefun.ports import Egress
 
 RECORD = "io.statefun.playground/EgressRecord"
 

@@ -25,7 +25,7 @@ from statefun.sdk.messages import encode_typed_value
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from statefun.connectors.ports import Ingress
+    from statefun.ports import Ingress
 
 TARGET = Address("t/a", "an id/ü")
 

@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from statefun.errors import SchemaTooNewError, StoreDamagedError, StoreError, StoreLockedError
-from statefun.runtime.memory import MemoryStore
-from statefun.runtime.records import (
+from statefun.runtime.engine.records import (
     DeadLetter,
     Delta,
     OutboxRecord,
@@ -26,15 +25,16 @@ from statefun.runtime.records import (
     StoredEntry,
     Timer,
 )
-from statefun.runtime.schema import MIGRATIONS
-from statefun.runtime.sqlite import FILE_NAME, DiskDurability, SqliteReader, SqliteStore
+from statefun.runtime.stores.memory import MemoryStore
+from statefun.runtime.stores.migrations import MIGRATIONS
+from statefun.runtime.stores.sqlite import FILE_NAME, DiskDurability, SqliteReader, SqliteStore
 from statefun.sdk.address import Address
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from statefun.runtime.store import Store
+    from statefun.runtime.stores.base import Store
 
 A, B = Address("t/a", "1"), Address("t/b", "Grüße\n\0🌍")
 ENTRY = StoredEntry("t/text", b"\x00\xff", 17, 0)
@@ -268,7 +268,7 @@ def test_timers_are_listed_as_they_will_fire(kept: Kept) -> None:
 
 HOLD = """
 import sys
-from statefun.runtime.sqlite import SqliteStore
+from statefun.runtime.stores.sqlite import SqliteStore
 store = SqliteStore(sys.argv[1])
 print("ready", flush=True)
 sys.stdin.read()
@@ -435,8 +435,8 @@ def test_a_reader_sees_what_a_stopped_runtime_left(directory: Path) -> None:
 
 KILLED = """
 import os, signal, sys
-from statefun.runtime.records import Delta, StoredEntry
-from statefun.runtime.sqlite import SqliteStore
+from statefun.runtime.engine.records import Delta, StoredEntry
+from statefun.runtime.stores.sqlite import SqliteStore
 from statefun.sdk.address import Address
 store = SqliteStore(sys.argv[1])
 store.commit(Delta(2, {(Address("t/a", "1"), "n"): StoredEntry("t/text", b"\\x00\\xff", 17, 0)}))

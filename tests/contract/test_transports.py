@@ -9,8 +9,8 @@ import pytest
 from aiohttp.test_utils import TestServer
 
 from statefun.errors import StatefunError
-from statefun.runtime.remote import Endpoint
-from statefun.runtime.transport import InProcessTransport, Transport
+from statefun.runtime.transports.base import InProcessTransport, Transport
+from statefun.runtime.transports.http import HttpEndpoint
 from statefun.sdk.address import Address
 from statefun.sdk.functions import StatefulFunctions
 from statefun.sdk.messages import encode_typed_value, message_builder
@@ -71,7 +71,7 @@ async def transport(request: pytest.FixtureRequest) -> AsyncIterator[Transport]:
         yield InProcessTransport(functions())
         return
     async with TestServer(aiohttp_app(functions())) as server:
-        endpoint = Endpoint("t/*", str(server.make_url("/")))
+        endpoint = HttpEndpoint("t/*", str(server.make_url("/")))
         yield endpoint.transport("t/echo")
         await endpoint.close()
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from tests.scenarios.catalogue import CATALOGUE
-from tests.scenarios.page import PAGE, rendered
+from tests.tools.scenarios.catalogue import CATALOGUE
+from tests.tools.scenarios.page import PAGE, rendered
 
 ROOT = Path(__file__).parents[2]
 SENTENCES = ("## What the engine guarantees", "## What it does not")
 
 
 def test_the_differences_and_the_matrix_are_those_of_the_scenarios() -> None:
-    """`python -m tests.scenarios` renders them anew."""
+    """`python -m tests.tools.scenarios` renders them anew."""
     page = PAGE.read_text()
 
     assert rendered(page) == page

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from tests.scenarios.catalogue import CATALOGUE
+from tests.tools.scenarios.catalogue import CATALOGUE
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "semantics.md"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.engines import compose
-from tests.engines.lab import SHORT_LIVED, Flink, Kafka
+from tests.tools.lab import SHORT_LIVED, Flink, Kafka
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -8,8 +8,8 @@ import pytest
 import yaml
 
 from tests.engines import compose
-from tests.engines.lab.server import filled
-from tests.engines.lab.software import DEFAULT, Software
+from tests.tools.lab.server import filled
+from tests.tools.lab.software import DEFAULT, Software
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -13,15 +13,15 @@ import pytest
 
 from tests.cli.process import statefun
 from tests.engines import compose
-from tests.engines.lab import Flink, LabError
-from tests.engines.lab.server import filled, free_port
 from tests.engines.program import Program
 from tests.engines.topics import Reader, make_topics, produce
+from tests.tools.lab import Flink, LabError
+from tests.tools.lab.server import filled, free_port
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.engines.lab import Job, Kafka
+    from tests.tools.lab import Job, Kafka
 
 pytestmark = [pytest.mark.engines, pytest.mark.timeout(300)]
 

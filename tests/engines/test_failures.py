@@ -18,7 +18,7 @@ from tests.engines.failures.places import embedded, on_flink
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.engines.lab import Flink, Kafka
+    from tests.tools.lab import Flink, Kafka
 
 VICTIMS = pytest.mark.parametrize("victim", ["runtime", "endpoint"])
 

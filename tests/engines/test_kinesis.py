@@ -14,10 +14,10 @@ import trustme
 
 from statefun.sdk.egress import kinesis_egress_message
 from statefun.sdk.functions import StatefulFunctions
-from tests.engines.lab import SHORT_LIVED, Flink
-from tests.engines.lab.server import Process, free_port
-from tests.engines.lab.software import Software, java_program
-from tests.scenarios.function_server import FunctionServer
+from tests.tools.lab import SHORT_LIVED, Flink
+from tests.tools.lab.server import Process, free_port
+from tests.tools.lab.software import Software, java_program
+from tests.tools.scenarios.function_server import FunctionServer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.cli.process import statefun
-from tests.engines.lab.__main__ import main
-from tests.engines.lab.errors import LabError, causes
-from tests.engines.lab.server import Server, filled, first_port_lent, free_port
-from tests.engines.lab.software import (
+from tests.tools.lab.__main__ import main
+from tests.tools.lab.errors import LabError, causes
+from tests.tools.lab.server import Server, filled, first_port_lent, free_port
+from tests.tools.lab.software import (
     DEFAULT,
     HERE,
     Software,

@@ -36,7 +36,7 @@ from statefun.sdk.valuetypes import IntType, StringType, serialize
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from statefun.connectors.ports import Delivery
+    from statefun.ports import Delivery
     from statefun.sdk.context import Context
 
 CLIENTS = 8

@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from statefun.errors import InvalidMessageError
-from statefun.runtime.directory import FunctionDirectory
-from statefun.runtime.engine import Engine
-from statefun.runtime.memory import MemoryStore
-from statefun.runtime.policy import FailurePolicy, Rules
-from statefun.runtime.retry import Backoff
+from statefun.runtime.engine.engine import Engine
+from statefun.runtime.engine.policy import FailurePolicy, Rules
+from statefun.runtime.engine.retry import Backoff
+from statefun.runtime.stores.memory import MemoryStore
+from statefun.runtime.transports.routing import FunctionDirectory
 from statefun.sdk._proto import FromFunction, ToFunction, TypedValue
 from statefun.sdk.address import Address
 from statefun.sdk.functions import StatefulFunctions
@@ -18,9 +18,9 @@ from statefun.sdk.messages import encode_typed_value
 from tests.builders import wire
 
 if TYPE_CHECKING:
-    from statefun.runtime.mailbox import Batch
-    from statefun.runtime.policy import Outcome
-    from statefun.runtime.records import Delta, Released
+    from statefun.runtime.engine.mailbox import Batch
+    from statefun.runtime.engine.policy import Outcome
+    from statefun.runtime.engine.records import Delta, Released
 
 A, B = Address("t/a", "1"), Address("t/b", "1")
 START_MS = 1_000_000

@@ -23,11 +23,12 @@ from statefun.errors import (
     StoreError,
     TransportError,
 )
-from statefun.runtime import Backoff, FailurePolicy, Limits, ManualClock, Retention, Runtime, edits
-from statefun.runtime.breaker import Breaker
-from statefun.runtime.records import Delta, StoredEntry
-from statefun.runtime.remote import Endpoint
-from statefun.runtime.sqlite import FILE_NAME, SqliteReader, SqliteStore
+from statefun.runtime import Backoff, FailurePolicy, Limits, ManualClock, Retention, Runtime
+from statefun.runtime.admin import edits
+from statefun.runtime.engine.records import Delta, StoredEntry
+from statefun.runtime.stores.sqlite import FILE_NAME, SqliteReader, SqliteStore
+from statefun.runtime.transports.breaker import Breaker
+from statefun.runtime.transports.http import HttpEndpoint
 from statefun.sdk.address import Address
 from statefun.sdk.functions import StatefulFunctions
 from statefun.sdk.messages import Message, encode_typed_value, message_builder
@@ -38,8 +39,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
     from pathlib import Path
 
-    from statefun.connectors.ports import Delivery
-    from statefun.runtime.transport import Transport
+    from statefun.ports import Delivery
+    from statefun.runtime.transports.base import Transport
     from statefun.sdk.context import Context
 
 SECOND = timedelta(seconds=1)
@@ -728,7 +729,7 @@ class Peer:
         """A runtime that calls it."""
         async with await asyncio.start_server(self.serve, "127.0.0.1", 0) as server:
             url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-            endpoint = Endpoint("far/*", url)
+            endpoint = HttpEndpoint("far/*", url)
             async with Runtime(endpoints=[endpoint], data=None, failure=failure) as runtime:
                 yield runtime
             await asyncio.gather(*filter(None, self._serving))

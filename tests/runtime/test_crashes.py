@@ -22,9 +22,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from statefun.errors import StatefunError, StoreError
-from statefun.runtime import edits
-from statefun.runtime.control import make_edit
-from statefun.runtime.sqlite import SqliteReader
+from statefun.runtime.admin import edits
+from statefun.runtime.admin.control import make_edit
+from statefun.runtime.stores.sqlite import SqliteReader
 from statefun.sdk.address import Address
 from statefun.sdk.protocol import decode_typed_value
 from statefun.sdk.valuetypes import IntType, StringType, serialize
@@ -34,7 +34,7 @@ from tests.runtime.crash_program import FRONTS
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from statefun.runtime.edits import Edit
+    from statefun.runtime.admin.edits import Edit
 
 PROGRAM = Path(__file__).parent / "crash_program.py"
 EDITS_PROGRAM = Path(__file__).parent / "crash_edits_program.py"

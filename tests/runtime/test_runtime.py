@@ -23,8 +23,8 @@ from statefun.errors import (
     UnknownFunctionError,
 )
 from statefun.runtime import Backoff, FailurePolicy, ManualClock, Runtime
-from statefun.runtime.memory import MemoryStore
-from statefun.runtime.transport import InProcessTransport
+from statefun.runtime.stores.memory import MemoryStore
+from statefun.runtime.transports.base import InProcessTransport
 from statefun.sdk.address import Address
 from statefun.sdk.functions import StatefulFunctions
 from statefun.sdk.messages import Message, egress_message_builder, message_builder
@@ -35,11 +35,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
-    from statefun.connectors.ports import Delivery, OutgoingRecord
+    from statefun.ports import Delivery, OutgoingRecord
     from statefun.runtime.clock import Alarm
-    from statefun.runtime.records import Delta
-    from statefun.runtime.store import Store
-    from statefun.runtime.transport import Transport
+    from statefun.runtime.engine.records import Delta
+    from statefun.runtime.stores.base import Store
+    from statefun.runtime.transports.base import Transport
     from statefun.sdk.context import Context
 
 JSON = make_json_type("t/json")

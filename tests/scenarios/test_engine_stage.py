@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from statefun.sdk.functions import StatefulFunctions
-from tests.engines.lab import Flink, LabError
-from tests.engines.lab import server as lab_server
-from tests.scenarios import engines, places
-from tests.scenarios.engines import EngineStage, job
-from tests.scenarios.places import StuckError, play
-from tests.scenarios.scenario import Await, Scenario, by_channel
+from tests.tools.lab import Flink, LabError
+from tests.tools.lab import server as lab_server
+from tests.tools.scenarios import engines, places
+from tests.tools.scenarios.engines import EngineStage, job
+from tests.tools.scenarios.places import StuckError, play
+from tests.tools.scenarios.scenario import Await, Scenario, by_channel
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable

@@ -8,7 +8,7 @@ import socket
 import pytest
 
 from statefun.sdk.functions import StatefulFunctions
-from tests.scenarios.function_server import FunctionServer
+from tests.tools.scenarios.function_server import FunctionServer
 
 
 @pytest.mark.parametrize("moments", range(6))

@@ -16,12 +16,12 @@ import pytest
 from statefun.sdk.address import Address
 from statefun.sdk.functions import StatefulFunctions
 from statefun.sdk.protocol import Invocation, encode_request
-from tests.engines.lab import LabError
-from tests.scenarios import engines, places
-from tests.scenarios.catalogue import CATALOGUE
-from tests.scenarios.function_server import FunctionServer
-from tests.scenarios.places import StuckError, play
-from tests.scenarios.scenario import (
+from tests.tools.lab import LabError
+from tests.tools.scenarios import engines, places
+from tests.tools.scenarios.catalogue import CATALOGUE
+from tests.tools.scenarios.function_server import FunctionServer
+from tests.tools.scenarios.places import StuckError, play
+from tests.tools.scenarios.scenario import (
     ENGINES,
     EVERYWHERE,
     Await,

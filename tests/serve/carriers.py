@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
     from contextlib import AbstractAsyncContextManager
 
-    from statefun.serve.endpoint import Functions
+    from statefun.loading import Functions
 
     Ask: TypeAlias = Callable[[str, str, bytes], Awaitable[Heard]]
     Carrier: TypeAlias = Callable[[Functions, str | None], AbstractAsyncContextManager[Ask]]

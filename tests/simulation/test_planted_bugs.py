@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from tests.simulation.bugs import BUGS, Bug
-from tests.simulation.plan import plan_of
-from tests.simulation.simulation import simulate
+from tests.tools.simulation.bugs import BUGS, Bug
+from tests.tools.simulation.plan import plan_of
+from tests.tools.simulation.simulation import simulate
 
 SEEDS = 500
 

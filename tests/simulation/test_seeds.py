@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from statefun.runtime.sqlite import SqliteStore
-from tests.simulation.bugs import BUGS
-from tests.simulation.plan import POINTS, plan_of
-from tests.simulation.report import report, run_seed, shrink
-from tests.simulation.simulation import simulate
+from statefun.runtime.stores.sqlite import SqliteStore
+from tests.tools.simulation.bugs import BUGS
+from tests.tools.simulation.plan import POINTS, plan_of
+from tests.tools.simulation.report import report, run_seed, shrink
+from tests.tools.simulation.simulation import simulate
 
 if TYPE_CHECKING:
     from pathlib import Path

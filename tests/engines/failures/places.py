@@ -14,14 +14,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, Self
 
-from tests.engines.lab.server import free_port
 from tests.engines.program import Program
 from tests.engines.topics import Reader, make_topics, produce
+from tests.tools.lab.server import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from tests.engines.lab import Flink, Job
+    from tests.tools.lab import Flink, Job
 
 HERE = Path(__file__).parent
 CLIENTS = 8

@@ -1,0 +1,109 @@
+"""A target: the `MODULE:ATTR` that names functions on a command line."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from operator import attrgetter
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
+
+from statefun.errors import ConfigurationError
+from statefun.sdk.functions import StatefulFunctions
+from statefun.sdk.handler import RequestReplyHandler
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+
+__all__ = ["Functions", "load_functions"]
+
+Functions: TypeAlias = StatefulFunctions | RequestReplyHandler
+"""Objects that can be served."""
+
+
+def load_functions(target: str) -> Functions:
+    """Import what a target names; the current directory is searched first.
+
+    Args:
+        target: `MODULE:ATTR`, such as `shop.functions:functions`; ATTR may have dots.
+
+    Raises:
+        ConfigurationError: If it is not of this form, the module cannot be imported, or what it
+            names is missing or cannot be served.
+    """
+    module_name, colon, attribute = target.partition(":")
+    if not (module_name and colon and attribute):
+        raise ConfigurationError(
+            f"{target!r} is not of the form MODULE:ATTR: write for example 'greeter:functions'"
+        )
+    here = _here()
+    if here not in sys.path:
+        sys.path.insert(0, here)
+    module = _import(module_name, here)
+    try:
+        functions = attrgetter(attribute)(module)
+    except AttributeError as error:
+        raise ConfigurationError(
+            f"the module {module_name!r} has no {attribute!r}{_hint(module)}"
+        ) from error
+    if not isinstance(functions, StatefulFunctions | RequestReplyHandler):
+        raise ConfigurationError(
+            f"{target!r} is a {type(functions).__name__}, not StatefulFunctions and not a "
+            f"RequestReplyHandler{_hint(module)}"
+        )
+    return functions
+
+
+def _here() -> str:
+    try:
+        return str(Path.cwd())
+    except OSError as error:
+        raise ConfigurationError(
+            f"the current directory is gone or may not be looked at ({error.strerror}): "
+            "run this from the directory that contains the functions"
+        ) from error
+
+
+def _import(module_name: str, here: str) -> ModuleType:
+    try:
+        return importlib.import_module(module_name)
+    except ModuleNotFoundError as error:
+        if error.name is not None and f"{module_name}.".startswith(f"{error.name}."):
+            raise ConfigurationError(
+                f"there is no module {module_name!r} in {here} nor among the installed packages: "
+                "run this from the directory that contains it"
+            ) from error
+        raise _broken(module_name, error) from error
+    except (Exception, SystemExit) as error:
+        raise _broken(module_name, error) from error
+
+
+def _broken(module_name: str, error: BaseException) -> ConfigurationError:
+    sentence = error.msg if isinstance(error, SyntaxError) else error
+    reason = " ".join(f"{type(error).__name__}: {sentence}".split())
+    return ConfigurationError(
+        f"importing the module {module_name!r} failed: {reason}{_where(error)}"
+    )
+
+
+def _where(error: BaseException) -> str:
+    """The file and the line that are at fault."""
+    if isinstance(error, SyntaxError):
+        return f" ({error.filename}, line {error.lineno})" if error.filename else ""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    return f" ({trace.tb_frame.f_code.co_filename}, line {trace.tb_lineno})" if trace else ""
+
+
+def _hint(module: ModuleType) -> str:
+    """What of the module could be meant."""
+    fitting = [
+        name
+        for name, value in vars(module).items()
+        if isinstance(value, StatefulFunctions | RequestReplyHandler)
+    ]
+    if fitting:
+        return f"; what can be served there: {', '.join(fitting)}"
+    return "; nothing there can be served: bind functions to a StatefulFunctions"

@@ -1,0 +1,1 @@
+"""Module files: YAML documents in, plain options out; nothing here runs anything."""

@@ -1,0 +1,209 @@
+"""The kinds of components in module files, as pydantic models.
+
+Law: a model says what a file may say; numbers are what the runtime counts in, milliseconds and
+bytes. What a model refuses, the engine refuses too, or could not do.
+
+Source:
+    The module files of Flink Stateful Functions 3.3, and the kinds of its playground. The kind
+    `io.statefun_tasks.v1/pipeline` comes from the documentation of fransking.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, Annotated, Final, Self, TypeAlias
+
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    StrictInt,
+    StrictStr,
+    ValidationInfo,
+    model_validator,
+)
+
+from statefun.errors import ConfigurationError
+from statefun.modulefiles.dialects import Reading
+from statefun.modulefiles.fields import (
+    Count,
+    Functions,
+    Name,
+    Port,
+    PositiveDuration,
+    Spec,
+    Typename,
+    UrlTemplate,
+)
+from statefun.modulefiles.kafka import KafkaEgressSpec, KafkaIngressSpec
+from statefun.modulefiles.kinesis import KinesisEgressSpec, KinesisIngressSpec
+from statefun.modulefiles.transports import AsyncTransport, OkHttpTimeouts, Transport
+from statefun.runtime.engine.policy import FailurePolicy, Outcome
+from statefun.runtime.engine.retry import Backoff
+
+if TYPE_CHECKING:
+    from statefun.modulefiles.dialects import Dialect
+    from statefun.runtime.transports.options import HttpOptions
+
+__all__ = [
+    "EGRESS_KINDS",
+    "ENDPOINT_KINDS",
+    "INGRESS_KINDS",
+    "KINDS",
+    "KINDS_HERE",
+    "PLAYGROUND_KINDS",
+    "EgressSpec",
+    "EndpointSpec",
+    "IngressSpec",
+]
+
+
+_BACKOFF: Final = Backoff()
+
+
+def _check_failure_mode(mode: str, info: ValidationInfo) -> str:
+    known = Reading.of(info.context).dialect.failure_modes
+    if mode not in known:
+        raise ConfigurationError(
+            f"'failureMode' {mode!r} is unknown: write one of {', '.join(known)}"
+        )
+    return mode
+
+
+FailureMode: TypeAlias = Annotated[Outcome, BeforeValidator(_check_failure_mode)]
+
+
+def _check_topics(topics: tuple[str, ...]) -> tuple[str, ...]:
+    if not topics:
+        raise ConfigurationError("names no topic: write for example 'topics: [greetings]'")
+    for topic in topics:
+        if not topic:
+            raise ConfigurationError("a topic has an empty name: give it one, or remove it")
+        if topics.count(topic) > 1:
+            raise ConfigurationError(f"{topic!r} is named twice: keep one of them")
+    return topics
+
+
+class RetrySpec(Spec):
+    """How often and when a message is tried that the functions fail on."""
+
+    attempts: Count = _BACKOFF.attempts
+    first: PositiveDuration = _BACKOFF.first_ms
+    longest: PositiveDuration = _BACKOFF.longest_ms
+
+    @model_validator(mode="after")
+    def _makes_sense(self) -> Self:
+        self.policy()
+        return self
+
+    def policy(self) -> Backoff:
+        """As the runtime knows it."""
+        return Backoff(first_ms=self.first, longest_ms=self.longest, attempts=self.attempts)
+
+
+class EndpointSpec(Spec, ABC):
+    """Functions served over HTTP."""
+
+    functions: Functions
+    url_path_template: UrlTemplate = Field(alias="urlPathTemplate")
+    max_batch: StrictInt = Field(default=1000, alias="maxNumBatchRequests")
+
+    @abstractmethod
+    def options(self) -> HttpOptions:
+        """How the functions are called."""
+
+    def failure(self, dialect: Dialect) -> FailurePolicy:
+        """What becomes of a message that the functions fail on."""
+        return FailurePolicy(dialect.failure_modes[0])
+
+
+class EndpointV2(EndpointSpec):
+    """The kind `io.statefun.endpoints.v2/http`."""
+
+    transport: Transport = AsyncTransport()
+    chosen_failure_mode: FailureMode | None = Field(default=None, alias="failureMode")
+    retry: RetrySpec = RetrySpec()
+
+    @model_validator(mode="after")
+    def _suits_the_dialect(self, info: ValidationInfo) -> Self:
+        reading = Reading.of(info.context)
+        is_socket = self.url_path_template.startswith(("http+unix:", "https+unix:"))
+        if is_socket and isinstance(self.transport, AsyncTransport) and not reading.runs_here:
+            raise ConfigurationError(
+                f"'urlPathTemplate' {self.url_path_template!r} is a socket, which the engine "
+                "reaches by another transport only: write "
+                "'transport: {type: io.statefun.transports.v1/okhttp}'"
+            )
+        return self
+
+    def options(self) -> HttpOptions:
+        """As the transport says."""
+        return self.transport.options()
+
+    def failure(self, dialect: Dialect) -> FailurePolicy:
+        """As the file says, or else the dialect."""
+        then = self.chosen_failure_mode or dialect.failure_modes[0]
+        return FailurePolicy(then, self.retry.policy())
+
+
+class EndpointV1(EndpointSpec):
+    """The kind `io.statefun.endpoints.v1/http`, whose transport is `okhttp`."""
+
+    timeouts: OkHttpTimeouts = OkHttpTimeouts()
+
+    def options(self) -> HttpOptions:
+        """As the timeouts say."""
+        return self.timeouts.options()
+
+
+class IngressSpec(Spec):
+    """The kind `io.statefun.playground.v1/ingress`; port 0 stands for any free one."""
+
+    port: Port
+    id: Typename = "io.statefun.playground/ingress"
+
+
+class EgressSpec(Spec):
+    """The kind `io.statefun.playground.v1/egress`; port 0 stands for any free one."""
+
+    port: Port
+    topics: Annotated[tuple[StrictStr, ...], AfterValidator(_check_topics)]
+    id: Typename = "io.statefun.playground/egress"
+
+
+class PipelineSpec(Spec):
+    """The kind `io.statefun_tasks.v1/pipeline`; what it requires is not documented."""
+
+    id: Typename
+    state_expiration: PositiveDuration | None = Field(default=None, alias="stateExpiration")
+    egress: Typename | None = None
+    events_egress: Typename | None = Field(default=None, alias="eventsEgress")
+    events_topic: Name | None = Field(default=None, alias="eventsTopic")
+    callback_delay_ms: Annotated[StrictInt, Field(ge=0)] | None = Field(
+        default=None, alias="callbackDelayMs"
+    )
+
+
+ENDPOINT_KINDS: Final[dict[str, type[EndpointSpec]]] = {
+    "io.statefun.endpoints.v1/http": EndpointV1,
+    "io.statefun.endpoints.v2/http": EndpointV2,
+}
+INGRESS_KINDS: Final[dict[str, type[Spec]]] = {
+    "io.statefun.playground.v1/ingress": IngressSpec,
+    "io.statefun.kafka.v1/ingress": KafkaIngressSpec,
+    "io.statefun.kinesis.v1/ingress": KinesisIngressSpec,
+}
+EGRESS_KINDS: Final[dict[str, type[Spec]]] = {
+    "io.statefun.playground.v1/egress": EgressSpec,
+    "io.statefun.kafka.v1/egress": KafkaEgressSpec,
+    "io.statefun.kinesis.v1/egress": KinesisEgressSpec,
+}
+KINDS: Final[dict[str, type[Spec]]] = {
+    **ENDPOINT_KINDS,
+    **INGRESS_KINDS,
+    **EGRESS_KINDS,
+    "io.statefun_tasks.v1/pipeline": PipelineSpec,
+}
+PLAYGROUND_KINDS: Final = tuple(kind for kind in KINDS if ".playground." in kind)
+KINDS_HERE: Final = (*ENDPOINT_KINDS, *PLAYGROUND_KINDS)
+"""What the embedded runtime can run."""

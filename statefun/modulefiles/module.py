@@ -1,0 +1,294 @@
+"""Module files: which endpoints, ingresses and egresses a runtime has.
+
+A file is a stream of YAML documents, each a `kind` and its `spec`, or a single document of the
+older form. Everything that is wrong in all of the files is found at once, each problem with its
+file, its line and what to write instead.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Any, Final
+
+from statefun.errors import ConfigurationError
+from statefun.modulefiles.components import (
+    Component,
+    is_older_form,
+    older_form_strays,
+    read_older_form,
+)
+from statefun.modulefiles.dialects import DEFAULT_DIALECT, DIALECTS, Dialect, Reading
+from statefun.modulefiles.yaml import Document, Problem, read_documents, unknown_key
+
+try:
+    from statefun.modulefiles.kinds import (
+        EGRESS_KINDS,
+        ENDPOINT_KINDS,
+        INGRESS_KINDS,
+        KINDS,
+        KINDS_HERE,
+        PLAYGROUND_KINDS,
+        EgressSpec,
+        EndpointSpec,
+        IngressSpec,
+    )
+    from statefun.modulefiles.validation import validate
+except ModuleNotFoundError as error:
+    raise ModuleNotFoundError(
+        "module files need pydantic: pip install 'statefun[runtime]'"
+    ) from error
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from statefun.modulefiles.fields import Spec
+
+__all__ = ["Module", "ModuleReading", "load_modules", "read_modules"]
+
+logger = logging.getLogger("statefun.runtime")
+
+_COMPONENT_KEYS: Final = ("kind", "spec")
+
+
+@dataclass(frozen=True, slots=True)
+class Module:
+    """What module files say, all of them together.
+
+    Attributes:
+        components: Every component that is right, in the order of the files: its kind and spec.
+        dialect: How they are understood.
+    """
+
+    components: tuple[tuple[str, Spec], ...] = ()
+    dialect: Dialect = DIALECTS[DEFAULT_DIALECT]
+
+    @property
+    def endpoints(self) -> tuple[EndpointSpec, ...]:
+        """Where functions are."""
+        return tuple(spec for _, spec in self.components if isinstance(spec, EndpointSpec))
+
+    @property
+    def ingresses(self) -> tuple[IngressSpec, ...]:
+        """The ingresses that the embedded runtime has."""
+        return tuple(spec for _, spec in self.components if isinstance(spec, IngressSpec))
+
+    @property
+    def egresses(self) -> tuple[EgressSpec, ...]:
+        """The egresses that the embedded runtime has."""
+        return tuple(spec for _, spec in self.components if isinstance(spec, EgressSpec))
+
+    @property
+    def counts(self) -> tuple[int, int, int]:
+        """How many endpoints, ingresses and egresses there are, of any kind."""
+        endpoints, ingresses, egresses = (
+            sum(kind in kinds for kind, _ in self.components)
+            for kinds in (ENDPOINT_KINDS, INGRESS_KINDS, EGRESS_KINDS)
+        )
+        return endpoints, ingresses, egresses
+
+
+@dataclass(frozen=True, slots=True)
+class ModuleReading:
+    """What came of reading module files.
+
+    Attributes:
+        module: What is right in them.
+        errors: What is wrong, ordered by file and line.
+        warnings: What has no effect, or can hardly be meant, likewise.
+    """
+
+    module: Module
+    errors: tuple[Problem, ...]
+    warnings: tuple[Problem, ...]
+
+
+def load_modules(
+    paths: Iterable[str], *, strict: bool = False, dialect: str = DEFAULT_DIALECT
+) -> Module:
+    """Read module files for the embedded runtime, and log their warnings.
+
+    Args:
+        paths: The files; together they are one module.
+        strict: Whether an unknown key is an error, not a warning.
+        dialect: One of `DIALECTS`.
+
+    Raises:
+        ConfigurationError: If anything is wrong; one line a problem.
+    """
+    reading = read_modules(paths, strict=strict, dialect=dialect, runs_here=True)
+    for warning in reading.warnings:
+        logger.warning("%s", warning)
+    if reading.errors:
+        raise ConfigurationError("\n".join(map(str, reading.errors)))
+    return reading.module
+
+
+def read_modules(
+    paths: Iterable[str],
+    *,
+    strict: bool = False,
+    dialect: str = DEFAULT_DIALECT,
+    runs_here: bool | None = None,
+) -> ModuleReading:
+    """Read module files and find everything that is wrong in them.
+
+    Args:
+        paths: The files; together they are one module.
+        strict: Whether an unknown key is an error, not a warning.
+        dialect: One of `DIALECTS`.
+        runs_here: Whether the embedded runtime is to run them; if not, they must be whole enough
+            for a cluster. None to decide by the dialect.
+    """
+    chosen = DIALECTS[dialect]
+    if runs_here is None:
+        runs_here = chosen.is_embedded
+    names = tuple(paths)
+    reader = _Reader(Reading(chosen, runs_here), strict=strict)
+    for path in names:
+        documents, problems = read_documents(path)
+        reader.errors += problems
+        if not documents and not problems:
+            reader.warnings.append(Problem(path, 0, "is empty: no component stands in it"))
+        reader.read(documents)
+    module = Module(tuple(reader.components), chosen)
+    if not (runs_here or reader.errors):
+        reader.errors += _missing(module, ", ".join(names))
+    return ModuleReading(module, tuple(sorted(reader.errors)), tuple(sorted(reader.warnings)))
+
+
+def _missing(module: Module, names: str) -> list[Problem]:
+    """What a cluster refuses to start without."""
+    endpoints, ingresses, _ = module.counts
+    needed = (
+        (ingresses, "ingress", "io.statefun.kafka.v1/ingress"),
+        (endpoints, "endpoint", "io.statefun.endpoints.v2/http"),
+    )
+    return [
+        Problem(names, 0, f"has no {noun}: add a component, for example of the kind {example!r}")
+        for count, noun, example in needed
+        if not count
+    ]
+
+
+class _Reader:
+    """Collects components and problems, file by file."""
+
+    def __init__(self, reading: Reading, *, strict: bool) -> None:
+        self.components: list[tuple[str, Spec]] = []
+        self.errors: list[Problem] = []
+        self.warnings: list[Problem] = []
+        self._reading = reading
+        self._unknown_keys = self.errors if strict else self.warnings
+        self._taken: dict[str, Problem] = {}
+        self._kinds = tuple(
+            kind for kind in KINDS if kind in reading.dialect.kinds or _is_everywhere(kind)
+        )
+
+    def read(self, documents: list[Document]) -> None:
+        """Read the documents of one file."""
+        if is_older_form(documents):
+            components, problems = read_older_form(documents)
+            self.errors += problems
+            self._unknown_keys += older_form_strays(documents)
+        else:
+            found = [self._component(document) for document in documents]
+            components = [each for each in found if each is not None]
+        for component in components:
+            self._read_component(component)
+
+    def _component(self, document: Document) -> Component | None:
+        """The component of a document of the current form."""
+        content = document.value
+        if not (isinstance(content, dict) and isinstance(content.get("kind"), str)):
+            text = f"a component needs a 'kind': write one of {_list(self._proposed_kinds)}"
+            self.errors.append(document.problem(("kind",), text))
+            return None
+        kind, spec = content["kind"], content.get("spec")
+        if not isinstance(spec, dict):
+            refusal = self._refusal(kind)
+            text = refusal or "the component has no 'spec': write it as a mapping below 'kind'"
+            self.errors.append(document.problem(("kind",), text))
+            return None
+        for key in content.keys() - _COMPONENT_KEYS:
+            text = unknown_key(str(key), _COMPONENT_KEYS)
+            self._unknown_keys.append(document.problem((key,), text))
+        return Component(document, kind, ("kind",), spec, ("spec",))
+
+    def _read_component(self, component: Component) -> None:
+        kind = component.kind.rstrip("/")
+        refusal = self._refusal(component.kind)
+        if refusal:
+            self.errors.append(component.document.problem(component.kind_path, refusal))
+        if kind not in self._kinds:
+            return
+        if kind in PLAYGROUND_KINDS and not self._reading.runs_here:
+            text = f"{kind!r} exists in the image of the playground only: other clusters refuse it"
+            self.warnings.append(component.document.problem(component.kind_path, text))
+            fixed = KINDS[kind].model_fields["id"].default
+            if component.id_path is None and component.spec.get("id", fixed) != fixed:
+                text = f"'id' has no effect on a cluster: the id is always {fixed!r} there"
+                self._unknown_keys.append(component.problem(("id",), f"{text}, use that one"))
+        result = validate(component, KINDS[kind], self._reading)
+        self.errors += result.errors
+        self._unknown_keys += result.unknown_keys
+        self.warnings += result.doubts
+        if result.spec is not None and self._is_first(component, kind, result.spec):
+            self.components.append((kind, result.spec))
+
+    @property
+    def _proposed_kinds(self) -> tuple[str, ...]:
+        return KINDS_HERE if self._reading.runs_here else self._kinds
+
+    def _refusal(self, written: str) -> str:
+        """Why a kind cannot be used; empty if it can."""
+        kind = written.rstrip("/")
+        proposed = _list(self._proposed_kinds)
+        if kind not in KINDS:
+            close = get_close_matches(kind, self._kinds, 1)
+            hint = f"did you mean {close[0]!r}? " if close else ""
+            return f"unknown kind {written!r}: {hint}known kinds: {proposed}"
+        if kind not in self._kinds:
+            return (
+                f"the dialect {self._reading.dialect.name} has no {kind!r}: use one of {proposed}"
+            )
+        if self._reading.runs_here and kind not in KINDS_HERE:
+            like = tuple(each for each in KINDS_HERE if each.endswith(kind.rpartition("/")[2]))
+            instead = f"use {_list(like)}, or " if like else ""
+            having = (name for name, each in DIALECTS.items() if kind in each.kinds)
+            return (
+                f"{kind!r} is not available in the embedded runtime yet: {instead}run this file on "
+                f"a cluster, and check it with --dialect {next(having, 'apache')}"
+            )
+        return ""
+
+    def _is_first(self, component: Component, kind: str, spec: Any) -> bool:
+        """Whether nothing read before takes the same functions, id or port."""
+        claims: list[tuple[str, str]] = []
+        if kind in ENDPOINT_KINDS:
+            claims.append(("functions", f"functions {spec.functions!r} have an endpoint"))
+        elif kind in INGRESS_KINDS or kind in EGRESS_KINDS:
+            direction = "ingress" if kind in INGRESS_KINDS else "egress"
+            claims.append(("id", f"there is an {direction} {spec.id!r}"))
+        if kind in PLAYGROUND_KINDS and spec.port:
+            claims.append(("port", f"port {spec.port} is in use"))
+        is_first = True
+        for key, claim in claims:
+            here = component.problem((key,), claim)
+            before = self._taken.setdefault(claim, here)
+            if before is not here:
+                is_first = False
+                where = f"{before.file}:{before.line}"
+                text = f"{claim} already, see {where}: remove or change one of them"
+                self.errors.append(component.problem((key,), text))
+        return is_first
+
+
+def _is_everywhere(kind: str) -> bool:
+    """Whether every dialect has a kind."""
+    return not any(kind in each.kinds for each in DIALECTS.values())
+
+
+def _list(names: Iterable[str]) -> str:
+    return ", ".join(names)

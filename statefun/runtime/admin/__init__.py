@@ -1,0 +1,1 @@
+"""Administration: edits of a data directory, while its runtime runs or not."""

@@ -1,0 +1,224 @@
+"""The ledger: what has changed since the last commit, and what waits for a commit to be durable.
+
+Law: at most one delta is in flight. What was begun and ended within one epoch appears in no delta.
+Nothing is released before the delta that contains it is durable; a delta that could not be stored
+becomes part of the next.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+from statefun.runtime.engine.records import Delta, Released
+
+if TYPE_CHECKING:
+    from statefun.runtime.engine.records import (
+        DeadLetter,
+        OutboxRecord,
+        Parking,
+        PendingMessage,
+        Receipt,
+        ReceiptKey,
+        StoredEntry,
+        Timer,
+        ValueKey,
+    )
+    from statefun.sdk.address import Address
+
+__all__ = ["Ledger"]
+
+T = TypeVar("T")
+
+
+@dataclass(slots=True)
+class _Tally(Generic[T]):
+    """What came and what went, by number, within one epoch.
+
+    Attributes:
+        came: What came and has not gone again.
+        went: What went.
+        doubtful: Of what came, the numbers that may be stored already: a delta with them failed,
+            and nobody knows how far it got.
+    """
+
+    came: dict[int, T] = field(default_factory=dict)
+    went: list[int] = field(default_factory=list)
+    doubtful: set[int] = field(default_factory=set)
+
+    def remove(self, seq: int) -> None:
+        """Take note that something went; if it came in this epoch, it never was.
+
+        Unless it was in a delta before, which may have reached the disk after all.
+        """
+        is_new = self.came.pop(seq, None) is not None
+        if not is_new or seq in self.doubtful:
+            self.went.append(seq)
+
+    def prepend(self, earlier: _Tally[T]) -> None:
+        """Become the account of both epochs.
+
+        What the earlier one brought and this one removed is in both parts: whether the earlier
+        delta reached the disk after all cannot be known.
+        """
+        self.doubtful = earlier.doubtful | earlier.came.keys()
+        self.came = earlier.came | self.came
+        self.went = earlier.went + self.went
+
+
+@dataclass(slots=True)
+class _Epoch:
+    """The changes from one commit to the next."""
+
+    values: dict[ValueKey, StoredEntry | None] = field(default_factory=dict)
+    messages: _Tally[PendingMessage] = field(default_factory=_Tally)
+    timers: _Tally[Timer] = field(default_factory=_Tally)
+    egress: _Tally[OutboxRecord] = field(default_factory=_Tally)
+    dead_letters: dict[int, DeadLetter | None] = field(default_factory=dict)
+    parked: dict[Address, Parking | None] = field(default_factory=dict)
+    receipts: dict[ReceiptKey, Receipt | None] = field(default_factory=dict)
+    tickets: list[object] = field(default_factory=list)
+
+    @property
+    def is_empty(self) -> bool:
+        tallies = (self.messages, self.timers, self.egress)
+        others = (self.values, self.tickets, self.dead_letters, self.parked, self.receipts)
+        return not (any(others) or any(t.came or t.went for t in tallies))
+
+    def delta(self, next_seq: int) -> Delta:
+        return Delta(
+            next_seq,
+            self.values,
+            tuple(self.messages.came.values()),
+            tuple(self.messages.went),
+            tuple(self.timers.came.values()),
+            tuple(self.timers.went),
+            tuple(self.egress.came.values()),
+            tuple(self.egress.went),
+            self.dead_letters,
+            self.parked,
+            self.receipts,
+        )
+
+    def prepend(self, earlier: _Epoch) -> None:
+        self.values = earlier.values | self.values
+        self.messages.prepend(earlier.messages)
+        self.timers.prepend(earlier.timers)
+        self.egress.prepend(earlier.egress)
+        self.dead_letters = earlier.dead_letters | self.dead_letters
+        self.parked = earlier.parked | self.parked
+        self.receipts = earlier.receipts | self.receipts
+        self.tickets = earlier.tickets + self.tickets
+
+
+class Ledger:
+    """Collects changes and turns them into deltas.
+
+    Attributes:
+        epoch: The number of the current epoch; the first is 1.
+        durable_epoch: The last epoch whose changes are all stored; 0 if there is none.
+    """
+
+    __slots__ = ("_in_flight", "_now", "durable_epoch", "epoch")
+
+    def __init__(self) -> None:
+        self.epoch = 1
+        self.durable_epoch = 0
+        self._now = _Epoch()
+        self._in_flight: _Epoch | None = None
+
+    def value(self, address: Address, name: str, entry: StoredEntry | None) -> None:
+        """A value was set, touched, or (None) removed."""
+        self._now.values[address, name] = entry
+
+    def values_of(self, address: Address) -> list[tuple[str, StoredEntry | None]]:
+        """Changes of an address's values that may not be durable yet, oldest first."""
+        epochs = [self._now] if self._in_flight is None else [self._in_flight, self._now]
+        return [
+            (name, entry)
+            for epoch in epochs
+            for (changed, name), entry in epoch.values.items()
+            if changed == address
+        ]
+
+    def message_came(self, message: PendingMessage) -> None:
+        """A message began to wait."""
+        self._now.messages.came[message.seq] = message
+
+    def message_went(self, seq: int) -> None:
+        """A message was worked on."""
+        self._now.messages.remove(seq)
+
+    def timer_came(self, timer: Timer) -> None:
+        """A timer was set."""
+        self._now.timers.came[timer.seq] = timer
+
+    def timer_went(self, seq: int) -> None:
+        """A timer fired or was cancelled."""
+        self._now.timers.remove(seq)
+
+    def egress_came(self, record: OutboxRecord) -> None:
+        """A function sent to an egress."""
+        self._now.egress.came[record.id] = record
+
+    def egress_went(self, record_id: int) -> None:
+        """A sink delivered a record."""
+        self._now.egress.remove(record_id)
+
+    def dead_letter(self, letter_id: int, letter: DeadLetter | None) -> None:
+        """A message was given up, or (None) a dead letter was replayed or dropped."""
+        self._now.dead_letters[letter_id] = letter
+
+    def parking(self, address: Address, parking: Parking | None) -> None:
+        """An address is held, or (None) released."""
+        self._now.parked[address] = parking
+
+    def receipt(self, key: ReceiptKey, receipt: Receipt | None) -> None:
+        """A message with an idempotency key was taken in, or (None) that was long ago."""
+        self._now.receipts[key] = receipt
+
+    def ticket(self, ticket: object) -> None:
+        """Somebody waits for what has changed until now to be durable."""
+        self._now.tickets.append(ticket)
+
+    @property
+    def has_changes(self) -> bool:
+        """Whether there is anything that no durable delta contains."""
+        return self._in_flight is not None or not self._now.is_empty
+
+    def begin(self, next_seq: int) -> Delta | None:
+        """Close the epoch; None if a delta is in flight, or if nobody needs one.
+
+        An empty delta has nothing to store, but tickets wait for it.
+        """
+        if self._in_flight is not None:
+            return None
+        if self._now.is_empty:
+            return None
+        delta = self._now.delta(next_seq)
+        self._in_flight = self._now
+        self._now = _Epoch()
+        self.epoch += 1
+        return delta
+
+    def committed(self) -> Released:
+        """The delta in flight is durable; returns what may leave."""
+        done = self._taken_back()
+        self.durable_epoch = self.epoch - 1
+        return Released(tuple(done.tickets), tuple(done.egress.came.values()))
+
+    def failed(self) -> None:
+        """The delta in flight was not stored, or nobody knows; the next one contains it."""
+        self._now.prepend(self._taken_back())
+
+    def abandon(self) -> tuple[object, ...]:
+        """Every ticket that was not released, once; nothing is ever committed again."""
+        epochs = (self._in_flight, self._now)
+        tickets = [ticket for epoch in epochs if epoch for ticket in epoch.tickets]
+        self._in_flight, self._now = None, _Epoch()
+        return tuple(tickets)
+
+    def _taken_back(self) -> _Epoch:
+        epoch, self._in_flight = self._in_flight, None
+        assert epoch is not None, "no delta is in flight"  # noqa: S101 - our own invariant
+        return epoch

@@ -1,0 +1,151 @@
+"""Declared values and their expiration: what an engine knows of a function's state in this process.
+
+Law: an engine forgets all declarations when its process ends, and learns them again from the
+functions. A name that has been declared keeps its type and its expiration until then.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from statefun.errors import RemoteProtocolError
+from statefun.runtime.engine.records import StoredEntry
+from statefun.sdk.specs import Expiration, ExpireMode
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from statefun.sdk.protocol import MissingValue, StoredValue
+
+__all__ = ["UNSET", "Declaration", "Declarations", "canonical_typename"]
+
+UNSET = "io.statefun.types/unset"
+"""The type of a value that was declared without a typename."""
+
+RESERVED_NAMES = frozenset({"batch", "request-state"})
+"""Names under which the engines keep state of their own."""
+
+
+@lru_cache(maxsize=4096)
+def canonical_typename(typename: str) -> str:
+    """The typename of a value as the engines keep it.
+
+    Args:
+        typename: `namespace/name` with exactly one `/`, not counting those at the end; empty for a
+            value without a type.
+
+    Raises:
+        RemoteProtocolError: If it is anything else.
+    """
+    if not typename:
+        return UNSET
+    canonical = typename.rstrip("/")
+    if canonical.count("/") != 1:
+        raise RemoteProtocolError(
+            f"the value typename {typename!r} is not of the form 'namespace/name': "
+            "give the type a typename with one '/'"
+        )
+    return canonical
+
+
+@dataclass(frozen=True, slots=True)
+class Declaration:
+    """One declared value: its type and when it expires."""
+
+    typename: str
+    expiration: Expiration
+
+    def is_expired(self, entry: StoredEntry, now_ms: int) -> bool:
+        """Whether the value has to be seen as absent."""
+        expiration = self.expiration
+        return (
+            expiration.mode is not ExpireMode.NEVER
+            and entry.touched_ms + expiration.millis <= now_ms
+        )
+
+    def read(self, entry: StoredEntry, now_ms: int) -> StoredEntry:
+        """The value after a request was built with it: touched, if reading counts."""
+        if self.expiration.mode is not ExpireMode.AFTER_CALL:
+            return entry
+        return replace(entry, touched_ms=now_ms, ttl_ms=self.expiration.millis)
+
+    def write(self, value: StoredValue, now_ms: int) -> StoredEntry:
+        """The value after a reply has set it."""
+        return StoredEntry(self.typename, value.data, now_ms, self.expiration.millis)
+
+
+class Declarations:
+    """The declared values of one function typename."""
+
+    __slots__ = ("_declared",)
+
+    def __init__(self) -> None:
+        self._declared: dict[str, Declaration] = {}
+
+    def __len__(self) -> int:
+        return len(self._declared)
+
+    def items(self) -> Iterable[tuple[str, Declaration]]:
+        """Name and declaration, in the order of declaration."""
+        return self._declared.items()
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._declared)
+
+    def declare(self, missing: Iterable[MissingValue]) -> None:
+        """Learn the values a function says it needs; all of them or none.
+
+        The expiration of a name that is known already is not looked at.
+
+        Raises:
+            RemoteProtocolError: If one of them cannot be kept, or is known under another type.
+        """
+        learned: dict[str, Declaration] = {}
+        for value in missing:
+            declaration = _declaration(value)
+            known = learned.get(value.name) or self._declared.get(value.name)
+            if known is None:
+                learned[value.name] = declaration
+            elif known.typename != declaration.typename:
+                raise RemoteProtocolError(
+                    f"value {value.name!r} is declared as {declaration.typename!r} and was "
+                    f"declared as {known.typename!r} before: give the new type another name"
+                )
+        self._declared |= learned
+
+    def of(self, name: str, change: StoredValue | None) -> Declaration:
+        """The declaration that a change by a reply has to agree with.
+
+        Raises:
+            RemoteProtocolError: If the name was never declared, or the value is of another type.
+        """
+        declaration = self._declared.get(name)
+        if declaration is None:
+            known = ", ".join(self._declared) or "none"
+            raise RemoteProtocolError(
+                f"value {name!r} was changed and never declared; declared: {known}. "
+                "Ask for it with an incomplete invocation context first"
+            )
+        if change is not None and canonical_typename(change.typename) != declaration.typename:
+            raise RemoteProtocolError(
+                f"value {name!r} is declared as {declaration.typename!r} and was set to a "
+                f"{change.typename!r}: set it to a value of the declared type"
+            )
+        return declaration
+
+
+def _declaration(value: MissingValue) -> Declaration:
+    if value.name in RESERVED_NAMES:
+        raise RemoteProtocolError(
+            f"the value name {value.name!r} is taken: the engines keep state of their own under "
+            "it. Choose another name"
+        )
+    expiration = value.expiration
+    if expiration.mode is not ExpireMode.NEVER and expiration.millis <= 0:
+        raise RemoteProtocolError(
+            f"value {value.name!r} expires after {expiration.millis} ms: "
+            "an expiration is at least 1 ms"
+        )
+    return Declaration(canonical_typename(value.typename), expiration)

@@ -1,0 +1,173 @@
+"""Setbacks: what becomes of a batch that failed.
+
+Law: the decision is made in `judge` and nowhere else. A message is given up only when it failed
+alone; whatever failed in company is tried in smaller company first, in the same order, and at once
+if the company has several policies. What was tried without a connection was not tried.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+from statefun.errors import (
+    InvocationError,
+    ReplyTooLargeError,
+    TransportError,
+    UnknownFunctionError,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from statefun.runtime.engine.policy import FailurePolicy, Outcome
+    from statefun.runtime.engine.records import Parking, PendingMessage
+    from statefun.sdk.address import Address
+
+__all__ = ["FEW", "ONCE", "Setback", "Trouble", "Verdict", "cut", "is_counted", "judge", "patience"]
+
+ONCE = 1
+"""The attempts for an error that the same message would meet again."""
+
+FEW = 3
+"""The attempts for a reply that cannot be decoded."""
+
+Next: TypeAlias = "Literal['retry', 'isolate'] | Outcome"
+
+
+@dataclass(slots=True)
+class Trouble:
+    """What an address remembers of a batch that failed, until all of it is done.
+
+    Attributes:
+        attempts: How many attempts with the current batch have failed.
+        misses: How often in a row since then no connection could be made.
+        parts: The parts that follow the current batch, before anything else that waits; each with
+            the attempts that had failed when it was set aside.
+        first_failed_ms: When the first counted attempt failed, None if none has.
+        parking: Why the address is held, None if it is not.
+    """
+
+    attempts: int = 0
+    misses: int = 0
+    parts: deque[tuple[list[PendingMessage], int]] = field(default_factory=deque)
+    first_failed_ms: int | None = None
+    parking: Parking | None = None
+
+    def count(self, error: Exception, now_ms: int) -> None:
+        """Take note of a failed attempt."""
+        if not is_counted(error):
+            self.misses += 1
+            return
+        self.attempts += 1
+        self.misses = 0
+        if self.first_failed_ms is None:
+            self.first_failed_ms = now_ms
+
+    def set_aside(self, part: list[PendingMessage]) -> None:
+        """Let a part follow. Whose failure the last attempt was is not known: it is nobody's."""
+        self.attempts -= 1
+        self.parts.appendleft((part, self.attempts))
+
+    def next_part(self) -> list[PendingMessage]:
+        """Begin with the next part."""
+        part, self.attempts = self.parts.popleft()
+        self.misses = 0
+        return part
+
+    def begin_anew(self) -> None:
+        """Forget the failures and go on with the same parts: somebody said so."""
+        self.attempts = self.misses = 0
+        self.parts = deque((part, 0) for part, _ in self.parts)
+        self.first_failed_ms = self.parking = None
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What becomes of a failed batch.
+
+    Attributes:
+        then: `retry` the same, `isolate` by trying a part of it, or what becomes of its only
+            message.
+        delay_ms: A retry comes after so long.
+        is_counted: Whether the attempt was one of those the policy allows.
+    """
+
+    then: Next
+    delay_ms: int = 0
+    is_counted: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Setback:
+    """One failed attempt, for whoever logs or counts.
+
+    Attributes:
+        address: Where.
+        error: Why.
+        attempts: How many attempts have failed by now, not counting those without a connection.
+        verdict: What happens next.
+        topic: The topic whose policy that was, empty if it was that of the function.
+    """
+
+    address: Address
+    error: Exception
+    attempts: int
+    verdict: Verdict
+    topic: str = ""
+
+
+def is_counted(error: Exception) -> bool:
+    """Whether an attempt that ended by this error was one: without a connection it was none."""
+    return not isinstance(error, TransportError) or error.connected
+
+
+def patience(error: Exception) -> int | None:
+    """How many attempts are worth while after this error of a transport; None for any number."""
+    return ONCE if isinstance(error, ReplyTooLargeError | UnknownFunctionError) else None
+
+
+def judge(
+    policy: FailurePolicy,
+    trouble: Trouble,
+    size: int,
+    most: int | None,
+    random: Callable[[], float],
+    *,
+    is_mixed: bool = False,
+) -> Verdict:
+    """Decide about a batch that failed.
+
+    Args:
+        policy: The policy of its first message.
+        trouble: The failures, with the last one counted.
+        size: How many messages the batch has.
+        most: How many attempts are worth while after this error, None for any number.
+        random: Gives a number from 0 up to 1.
+        is_mixed: Whether another message of it has another policy.
+    """
+    if trouble.misses:
+        delay_ms = policy.retry.delay_ms(trouble.misses, random)
+        waits_ms = policy.retry.longest_ms if delay_ms is None else delay_ms
+        return Verdict("retry", waits_ms, is_counted=False)
+    if is_mixed:
+        return Verdict("isolate")
+    is_hopeless = most is not None and trouble.attempts >= most
+    delay_ms = None if is_hopeless else policy.retry.delay_ms(trouble.attempts, random)
+    if size > 1 and policy.then != "fail":
+        if delay_ms is None or trouble.attempts >= policy.isolate_after:
+            return Verdict("isolate")
+    elif delay_ms is None:
+        return Verdict(policy.then)
+    return Verdict("retry", delay_ms or 0)
+
+
+def cut(error: Exception, size: int) -> int:
+    """How many messages of a batch of `size` to try first, to find the one that fails.
+
+    All before it, if the error says which one it is; half of them if it does not.
+    """
+    if isinstance(error, InvocationError) and error.batch_size == size:
+        return max(1, error.position - 1)
+    return size // 2

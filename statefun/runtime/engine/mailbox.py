@@ -1,0 +1,168 @@
+"""Mailboxes: one per address, with its messages, its batch and its values.
+
+Law: the messages of an address are in its batch or behind it, in the order in which they came.
+There is a batch exactly while there are messages, and one at a time; messages that come meanwhile
+wait and become the next batch, as many of them together as the limits allow.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from statefun.runtime.engine.policy import WAITING_BYTES
+
+if TYPE_CHECKING:
+    from statefun.runtime.engine.failures import Trouble
+    from statefun.runtime.engine.policy import Limits
+    from statefun.runtime.engine.records import PendingMessage, StoredEntry
+    from statefun.sdk.address import Address
+
+__all__ = ["Batch", "Mailbox"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Batch:
+    """One request to be made; each attempt is a batch of its own.
+
+    Attributes:
+        address: Whom it is for.
+        request: A serialized ToFunction.
+        messages: The numbers of its messages, in order.
+        attempt: Which attempt this is; the first is 1.
+        declared: How many values were declared for the function when the request was built.
+    """
+
+    address: Address
+    request: bytes
+    messages: tuple[int, ...]
+    attempt: int
+    declared: int
+
+
+class Mailbox:
+    """Everything an engine holds of one address.
+
+    Attributes:
+        address: Whose it is.
+        limits: How much it may have.
+        share: The most bytes that it counts for in the runtime.
+        taken: The messages of the current batch; None if the address has none.
+        waiting: Those behind it, and behind the parts of a batch that was taken apart.
+        count: How many messages there are in all.
+        size: How many bytes they have.
+        batch: The attempt that is in flight, None if none is.
+        asked: How often the function has asked for more values for the current batch.
+        trouble: What is remembered of failures, None if there were none.
+        values: Name → value of what is stored for the address; None if it has not been loaded.
+        changed_in: The epoch in which a value was last changed.
+    """
+
+    __slots__ = (
+        "address",
+        "asked",
+        "batch",
+        "changed_in",
+        "count",
+        "limits",
+        "share",
+        "size",
+        "taken",
+        "trouble",
+        "values",
+        "waiting",
+    )
+
+    def __init__(self, address: Address, limits: Limits, share: int) -> None:
+        self.address = address
+        self.limits = limits
+        self.share = share
+        self.taken: list[PendingMessage] | None = None
+        self.waiting: deque[PendingMessage] | None = None  # an empty one for each would add up
+        self.count = 0
+        self.size = 0
+        self.batch: Batch | None = None
+        self.asked = 0
+        self.trouble: Trouble | None = None
+        self.values: dict[str, StoredEntry] | None = None
+        self.changed_in = 0
+
+    @property
+    def is_parked(self) -> bool:
+        """Whether it is held until somebody releases it."""
+        return self.trouble is not None and self.trouble.parking is not None
+
+    @property
+    def messages(self) -> list[PendingMessage]:
+        """The messages of the current batch, of which there must be one."""
+        assert self.taken is not None, "there is no batch"  # noqa: S101 - our own invariant
+        return self.taken
+
+    @property
+    def is_full(self) -> bool:
+        """Whether it takes no more from outside."""
+        limits = self.limits
+        has_all = self.count >= limits.max_waiting or self.size >= limits.max_waiting_bytes
+        return has_all or self.weight >= self.share
+
+    @property
+    def weight(self) -> int:
+        """How many bytes its messages count for in the runtime."""
+        return min(self.size + self.count * WAITING_BYTES, self.share)
+
+    def put(self, message: PendingMessage) -> bool:
+        """Add a message; returns whether that made a batch."""
+        self.count += 1
+        self.size += len(message.argument)
+        if self.taken is None:
+            self.taken = [message]
+            return True
+        if self.waiting is None:
+            self.waiting = deque((message,))
+        else:
+            self.waiting.append(message)
+        return False
+
+    def take_apart(self, size: int) -> None:
+        """Let the current batch be its first `size` messages, and the rest follow as a part."""
+        assert self.trouble is not None, "nothing failed"  # noqa: S101 - our own invariant
+        self.taken, rest = self.messages[:size], self.messages[size:]
+        self.trouble.set_aside(rest)
+        self.asked = 0
+
+    def advance(self) -> list[PendingMessage]:
+        """Finish the current batch and let the next one follow; returns the finished one.
+
+        The next one is the next part of a batch that was taken apart, or else all that waits, as
+        far as the limits go.
+        """
+        finished = self.messages
+        self.batch = None
+        self.asked = 0
+        self.count -= len(finished)
+        self.size -= sum(len(message.argument) for message in finished)
+        if self.trouble is not None and self.trouble.parts:
+            self.taken = self.trouble.next_part()
+        else:
+            self.trouble = None
+            self.taken = self._next_batch()
+        return finished
+
+    def _next_batch(self) -> list[PendingMessage] | None:
+        waiting, limits = self.waiting, self.limits
+        if waiting is None:
+            return None
+        if self.count <= limits.max_batch and self.size <= limits.max_batch_bytes:
+            self.waiting = None
+            return list(waiting)
+        batch = [waiting.popleft()]
+        size = len(batch[0].argument)
+        while waiting and len(batch) < limits.max_batch:
+            size += len(waiting[0].argument)
+            if size > limits.max_batch_bytes:
+                break
+            batch.append(waiting.popleft())
+        if not waiting:
+            self.waiting = None
+        return batch

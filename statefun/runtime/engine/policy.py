@@ -1,0 +1,227 @@
+"""Policies: what becomes of messages that fail, and how much there may be of anything.
+
+Law: everything here is frozen and says what was decided, never how it is done. A rule is looked up
+by the typename of the function that a message is for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias, TypeVar
+
+from statefun.errors import ConfigurationError
+from statefun.runtime.engine.retry import Backoff, RetryPolicy
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = [
+    "OUTCOMES",
+    "WAITING_BYTES",
+    "FailurePolicy",
+    "Limits",
+    "Outcome",
+    "Retention",
+    "Rules",
+    "choose",
+]
+
+Outcome: TypeAlias = Literal["dead-letter", "drop", "park", "fail"]
+"""What becomes of a message that used up its attempts. `dead-letter`: it is kept apart, with the
+reason, until somebody replays or drops it. `drop`: it is forgotten. `park`: its address is held,
+with everything that waits for it, until somebody releases it. `fail`: the runtime stops, as a
+cluster does."""
+
+WAITING_BYTES: Final = 1000
+"""What a waiting message needs in memory besides its value, about."""
+
+OUTCOMES: Final[tuple[Outcome, ...]] = ("dead-letter", "drop", "park", "fail")
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class FailurePolicy:
+    """What happens when a function fails on a message.
+
+    Attributes:
+        then: What becomes of a message that used up its attempts.
+        retry: How often and when it is tried before.
+        isolate_after: A batch of several messages that failed so often is taken apart, so that
+            the good ones go on without the bad one.
+
+    Raises:
+        ConfigurationError: If one of them makes no sense.
+    """
+
+    then: Outcome = "dead-letter"
+    retry: RetryPolicy = field(default_factory=Backoff)
+    isolate_after: int = 4
+
+    def __post_init__(self) -> None:
+        if self.then not in OUTCOMES:
+            raise ConfigurationError(
+                f"a message that failed cannot {self.then!r}: choose {', '.join(OUTCOMES)}"
+            )
+        if self.isolate_after < 1:
+            raise ConfigurationError(f"isolate_after is {self.isolate_after}: write 1 or more")
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much one address may have, and one request may carry. Bytes are those of the values.
+
+    Attributes:
+        max_batch: The most messages in one request.
+        max_batch_bytes: The most bytes of messages in one request; a single message may have more.
+        max_waiting: From so many messages on, an address takes no more from ingresses. Messages
+            from functions are taken always.
+        max_waiting_bytes: The same, by their bytes.
+        max_message_bytes: The longest message.
+        max_value_bytes: The longest value of an address.
+
+    Raises:
+        ConfigurationError: If one of them is less than 1.
+    """
+
+    max_batch: int = 1000
+    max_batch_bytes: int = 16 << 20
+    max_waiting: int = 10_000
+    max_waiting_bytes: int = 256 << 20
+    max_message_bytes: int = 32 << 20
+    max_value_bytes: int = 32 << 20
+
+    def __post_init__(self) -> None:
+        for each in fields(self):
+            if getattr(self, each.name) < 1:
+                raise ConfigurationError(
+                    f"{each.name} is {getattr(self, each.name)}: write 1 or more"
+                )
+
+
+@dataclass(frozen=True, slots=True)
+class Retention:
+    """How long things are kept that nobody fetches; the oldest go first.
+
+    Attributes:
+        max_count: How many.
+        max_age_ms: How long each, in milliseconds.
+
+    Raises:
+        ConfigurationError: If one of them is less than 1.
+    """
+
+    max_count: int = 10_000
+    max_age_ms: int = 30 * 24 * 3_600_000
+
+    def __post_init__(self) -> None:
+        if self.max_count < 1 or self.max_age_ms < 1:
+            raise ConfigurationError(
+                f"{self} keeps nothing: let max_count and max_age_ms be 1 or more"
+            )
+
+
+def choose(typename: str, given: T | Mapping[str, T] | None) -> T | None:
+    """The rule for a function.
+
+    Args:
+        typename: The function's.
+        given: One rule for all; or by `namespace/name`, which goes first, `namespace/*`, and `*`.
+
+    Returns:
+        None if there is none.
+    """
+    if not isinstance(given, Mapping):
+        return given
+    namespace = typename.rpartition("/")[0]
+    for pattern in (typename, f"{namespace}/*", "*"):
+        found: T | None = given.get(pattern)
+        if found is not None:
+            return found
+    return None
+
+
+def _check_rules(name: str, given: object, kind: type) -> None:
+    """Refuse what is neither a rule, nor rules by functions, nor None."""
+    if isinstance(given, Mapping):
+        for pattern, rule in given.items():
+            if pattern != "*" and "/" not in pattern:
+                raise ConfigurationError(
+                    f"{name} names {pattern!r}: write 'namespace/name', 'namespace/*' or '*'"
+                )
+            _check_rule(f"{name}[{pattern!r}]", rule, kind)
+    elif given is not None:
+        _check_rule(name, given, kind)
+
+
+def _check_rule(name: str, rule: object, kind: type) -> None:
+    if not isinstance(rule, kind):
+        raise ConfigurationError(f"{name} is {rule!r}: give a {kind.__name__}(...)")
+
+
+def _nothing(typename: str) -> None:
+    """What is said about a function of which nothing is said."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """Everything that was decided about failures and quantities.
+
+    Attributes:
+        failure: The policy for all functions, or by `namespace/name`, `namespace/*` and `*`.
+        limits: The limits likewise.
+        dead_letters: How many dead letters are kept, and how long.
+        receipts: How many idempotency keys are remembered, and how long.
+        max_waiting_bytes: From so many bytes of messages for all addresses together on, nothing is
+            taken in from ingresses; each message counts with its length and `WAITING_BYTES`. An
+            address counts for a quarter at most, so that one alone does not hold up the others, and
+            takes nothing in either when it has that.
+        endpoint_failure: What the endpoint of a function says, if `failure` says nothing about it.
+        endpoint_limits: The same for limits.
+        topic_failure: Topic of an ingress → the policy for messages from it, which goes before that
+            of their function.
+    """
+
+    failure: FailurePolicy | Mapping[str, FailurePolicy] | None = None
+    limits: Limits | Mapping[str, Limits] | None = None
+    dead_letters: Retention = Retention()
+    receipts: Retention = Retention(100_000, 24 * 3_600_000)
+    max_waiting_bytes: int = 1 << 30
+    endpoint_failure: Callable[[str], FailurePolicy | None] = _nothing
+    endpoint_limits: Callable[[str], Limits | None] = _nothing
+    topic_failure: Mapping[str, FailurePolicy] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.max_waiting_bytes < 1:
+            raise ConfigurationError(
+                f"max_waiting_bytes is {self.max_waiting_bytes}: write 1 or more"
+            )
+        _check_rules("failure", self.failure, FailurePolicy)
+        _check_rules("limits", self.limits, Limits)
+        if not isinstance(self.topic_failure, Mapping):
+            raise ConfigurationError(
+                f"topic_failure is {self.topic_failure!r}: give a FailurePolicy for each topic, "
+                "{'orders': FailurePolicy(...)}"
+            )
+        for topic, policy in self.topic_failure.items():
+            if topic in ("", "*"):
+                raise ConfigurationError(
+                    f"topic_failure names the topic {topic!r}: name each topic; the policy of "
+                    "all other messages is failure={'*': ...}"
+                )
+            _check_rule(f"topic_failure[{topic!r}]", policy, FailurePolicy)
+
+    @property
+    def address_share(self) -> int:
+        """How much of `max_waiting_bytes` one address counts for at most."""
+        return max(1, self.max_waiting_bytes // 4)
+
+    def failure_of(self, typename: str, topic: str = "") -> FailurePolicy:
+        """The policy for a message to a function, from a topic if there is one."""
+        given = self.topic_failure.get(topic) or choose(typename, self.failure)
+        return given or self.endpoint_failure(typename) or FailurePolicy()
+
+    def limits_of(self, typename: str) -> Limits:
+        """The limits of the addresses of a function."""
+        return choose(typename, self.limits) or self.endpoint_limits(typename) or Limits()

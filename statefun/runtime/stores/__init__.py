@@ -1,0 +1,1 @@
+"""Stores: where the runtime keeps messages, values and timers."""

@@ -1,0 +1,92 @@
+"""Stores: where a runtime keeps what has to survive it.
+
+Law: a delta is stored whole or not at all, and `commit` returns when it is as durable as the store
+promises. What a store gives back is what the deltas said, in the order of their numbers.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from statefun.runtime.engine.records import (
+        DeadLetter,
+        Delta,
+        Parking,
+        PendingMessage,
+        Recovered,
+        StoredEntry,
+        Timer,
+    )
+    from statefun.sdk.address import Address
+
+__all__ = ["Reader", "Store"]
+
+
+class Reader(Protocol):
+    """Looks at what is stored; sees whole commits only."""
+
+    def load(self, address: Address) -> Mapping[str, StoredEntry]:
+        """The values of one address: name → value; empty if nothing is stored for it.
+
+        Values that have expired and were not removed yet are among them.
+        """
+        ...
+
+    def addresses(self, typename: str) -> Iterator[Address]:
+        """The addresses of a function that have a value, ordered by id."""
+        ...
+
+    def typenames(self) -> Iterator[str]:
+        """The functions that have a value at some address, ordered."""
+        ...
+
+    def timers(self) -> Iterator[Timer]:
+        """The delayed messages waiting, in the order in which they fire."""
+        ...
+
+    def dead_letters(self) -> Iterator[DeadLetter]:
+        """The messages that were given up, in the order of their ids."""
+        ...
+
+    def dead_letter(self, letter_id: int) -> DeadLetter | None:
+        """One of them, None if there is none of that id."""
+        ...
+
+    def parked(self) -> Iterator[Parking]:
+        """The addresses that are held, ordered."""
+        ...
+
+    def messages(self, address: Address) -> Iterator[PendingMessage]:
+        """The messages waiting for an address or being worked on, in the order of their numbers."""
+        ...
+
+    def recover(self) -> Recovered:
+        """Everything besides values; called once, before the first commit."""
+        ...
+
+    def close(self) -> None:
+        """Release every resource; calling it again does nothing."""
+        ...
+
+
+class Store(Reader, Protocol):
+    """Keeps what a runtime commits."""
+
+    @property
+    def is_blocking(self) -> bool:
+        """Whether `commit` waits for a disk, and belongs in a thread of its own."""
+        ...
+
+    def commit(self, delta: Delta) -> None:
+        """Store a delta; atomic, and durable when it returns.
+
+        Called from one thread at a time, while `load` may be called from another.
+
+        Raises:
+            StoreDamagedError: If it cannot be stored, however often it is tried.
+            StoreError: If it was not stored, or nobody knows; the next delta contains this one.
+        """
+        ...

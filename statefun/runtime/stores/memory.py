@@ -1,0 +1,134 @@
+"""A store in memory: nothing survives the process, everything else is as on disk."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeVar
+
+from statefun.runtime.engine.records import Recovered
+from statefun.sdk.address import Address
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from statefun.runtime.engine.records import (
+        DeadLetter,
+        Delta,
+        OutboxRecord,
+        Parking,
+        PendingMessage,
+        Receipt,
+        ReceiptKey,
+        StoredEntry,
+        Timer,
+    )
+
+__all__ = ["MemoryStore"]
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+
+class MemoryStore:
+    """Keeps what a runtime commits, until the process ends."""
+
+    is_blocking = False
+
+    def __init__(self) -> None:
+        self._next_seq = 1
+        self._values: dict[Address, dict[str, StoredEntry]] = {}
+        self._messages: dict[int, PendingMessage] = {}
+        self._timers: dict[int, Timer] = {}
+        self._egress: dict[int, OutboxRecord] = {}
+        self._dead_letters: dict[int, DeadLetter] = {}
+        self._parked: dict[Address, Parking] = {}
+        self._receipts: dict[ReceiptKey, Receipt] = {}
+
+    def commit(self, delta: Delta) -> None:
+        """Take a delta in."""
+        self._next_seq = delta.next_seq
+        for (address, name), entry in delta.values.items():
+            if entry is None:
+                self._remove(address, name)
+            else:
+                self._values.setdefault(address, {})[name] = entry
+        self._messages.update((message.seq, message) for message in delta.messages)
+        self._timers.update((timer.seq, timer) for timer in delta.timers)
+        self._egress.update((record.id, record) for record in delta.egress)
+        for gone, kept in (
+            (delta.consumed, self._messages),
+            (delta.timers_gone, self._timers),
+            (delta.egress_gone, self._egress),
+        ):
+            for seq in gone:
+                kept.pop(seq, None)
+        _update(self._dead_letters, delta.dead_letters)
+        _update(self._parked, delta.parked)
+        _update(self._receipts, delta.receipts)
+
+    def _remove(self, address: Address, name: str) -> None:
+        values = self._values.get(address, {})
+        values.pop(name, None)
+        if not values:
+            self._values.pop(address, None)
+
+    def load(self, address: Address) -> Mapping[str, StoredEntry]:
+        """The values of one address."""
+        return self._values.get(address, {})
+
+    def addresses(self, typename: str) -> Iterator[Address]:
+        """The addresses of a function that have a value, ordered by id."""
+        ids = sorted(address.id for address in self._values if address.typename == typename)
+        return (Address(typename, each) for each in ids)
+
+    def typenames(self) -> Iterator[str]:
+        """The functions that have a value at some address, ordered."""
+        return iter(sorted({address.typename for address in self._values}))
+
+    def timers(self) -> Iterator[Timer]:
+        """The delayed messages waiting, in the order in which they fire."""
+        return iter(sorted(self._timers.values(), key=lambda timer: (timer.due_ms, timer.seq)))
+
+    def dead_letters(self) -> Iterator[DeadLetter]:
+        """The messages that were given up, in the order of their ids."""
+        return iter([self._dead_letters[each] for each in sorted(self._dead_letters)])
+
+    def dead_letter(self, letter_id: int) -> DeadLetter | None:
+        """One of them, None if there is none of that id."""
+        return self._dead_letters.get(letter_id)
+
+    def parked(self) -> Iterator[Parking]:
+        """The addresses that are held, ordered."""
+        return iter([self._parked[each] for each in sorted(self._parked)])
+
+    def messages(self, address: Address) -> Iterator[PendingMessage]:
+        """The messages waiting for an address, in the order of their numbers."""
+        of_address = [each for each in self._messages.values() if each.target == address]
+        return iter(sorted(of_address, key=lambda message: message.seq))
+
+    def recover(self) -> Recovered:
+        """Everything besides values."""
+        return Recovered(
+            self._next_seq,
+            tuple(self._messages[seq] for seq in sorted(self._messages)),
+            tuple(self.timers()),
+            tuple(self._egress[seq] for seq in sorted(self._egress)),
+            {
+                each.id: each.last_failed_ms
+                for each in sorted(
+                    self._dead_letters.values(), key=lambda each: (each.last_failed_ms, each.id)
+                )
+            },
+            tuple(self.parked()),
+            dict(sorted(self._receipts.items(), key=lambda item: item[1].seq)),
+        )
+
+    def close(self) -> None:
+        """Nothing to release; the content stays, so a store can be handed to a next runtime."""
+
+
+def _update(kept: dict[K, V], changes: Mapping[K, V | None]) -> None:
+    for key, change in changes.items():
+        if change is None:
+            kept.pop(key, None)
+        else:
+            kept[key] = change

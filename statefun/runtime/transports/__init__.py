@@ -1,0 +1,1 @@
+"""Transports: how a batch of messages reaches the function that it is for."""

@@ -1,0 +1,532 @@
+"""Bugs to be planted in the runtime, to see whether the simulation finds them.
+
+Law: a bug replaces one function of the runtime by a variation of it, and only as long as it is
+planted. A bug whose place is no longer there cannot be planted, which is an error.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from statefun.runtime.dispatcher import Dispatcher
+from statefun.runtime.engine import engine as engine_module
+from statefun.runtime.engine import failures as setbacks_module
+from statefun.runtime.engine import idempotency as receipts_module
+from statefun.runtime.engine import validation as replies_module
+from statefun.runtime.engine.changes import Ledger
+from statefun.runtime.engine.declarations import Declaration
+from statefun.runtime.engine.engine import Engine
+from statefun.runtime.engine.failures import Trouble
+from statefun.runtime.engine.idempotency import Receipts
+from statefun.runtime.engine.mailbox import Mailbox
+from statefun.runtime.engine.policy import Rules
+from statefun.runtime.engine.timers import Timers
+from statefun.runtime.transports.breaker import Breaker
+from statefun.runtime.transports.routing import FunctionDirectory
+from statefun.sdk.protocol import Result
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from statefun.runtime.engine.records import Delta, Released
+
+__all__ = ["BUGS", "Bug"]
+
+
+@dataclass(frozen=True)
+class Bug:
+    """A bug.
+
+    Attributes:
+        name: What goes wrong.
+        owner: The class or module with the function.
+        function: The function's name.
+        spoil: Makes the variation from the function as it is.
+    """
+
+    name: str
+    owner: Any
+    function: str
+    spoil: Callable[[Any], Any]
+
+    @contextmanager
+    def planted(self) -> Iterator[None]:
+        """Have the bug for a while."""
+        original = vars(self.owner)[self.function]
+        setattr(self.owner, self.function, self.spoil(original))
+        try:
+            yield
+        finally:
+            setattr(self.owner, self.function, original)
+
+
+BUGS: list[Bug] = []
+
+
+def _bug(name: str, owner: Any, function: str) -> Callable[[Any], Any]:
+    def add(spoil: Any) -> Any:
+        BUGS.append(Bug(name, owner, function, spoil))
+        return spoil
+
+    return add
+
+
+def _nothing(_original: Any) -> Any:
+    """The function does nothing."""
+    return lambda *_: None
+
+
+# --- acknowledging and releasing ------------------------------------------------------------------
+
+
+@_bug("a message is acknowledged when it comes", Engine, "deliver")
+def _early_acknowledgement(original: Any) -> Any:
+    def deliver(self: Any, target: Any, argument: bytes, ticket: Any = None, **more: Any) -> None:
+        original(self, target, argument, None, **more)
+        ticket.set_result(None)
+
+    return deliver
+
+
+@_bug("a commit acknowledges what came after it began", Ledger, "committed")
+def _late_tickets(original: Any) -> Any:
+    def committed(self: Any) -> Released:
+        released: Released = original(self)
+        tickets, self._now.tickets = self._now.tickets, []
+        return replace(released, tickets=(*released.tickets, *tickets))
+
+    return committed
+
+
+@_bug("a commit that failed is taken for done", Engine, "commit_failed")
+def _failed_is_done(original: Any) -> Any:
+    def commit_failed(self: Any) -> None:
+        for ticket in self.committed().tickets:
+            if not ticket.done():
+                ticket.set_result(None)
+
+    return commit_failed
+
+
+@_bug("records are released before their commit", Ledger, "committed")
+def _early_egress(original: Any) -> Any:
+    def committed(self: Any) -> Released:
+        released: Released = original(self)
+        return replace(released, egress=(*released.egress, *self._now.egress.came.values()))
+
+    return committed
+
+
+@_bug("records that nobody has are not handed over after a restart", Dispatcher, "hand_over")
+def _lost_records(original: Any) -> Any:
+    def hand_over(self: Any, records: Any) -> None:
+        if self.commits:
+            original(self, records)
+
+    return hand_over
+
+
+@_bug("the id of a record is used again after a restart", Ledger, "begin")
+def _id_used_again(original: Any) -> Any:
+    def begin(self: Any, next_seq: int) -> Delta | None:
+        delta: Delta | None = original(self, next_seq)
+        return delta and replace(delta, next_seq=next_seq - len(delta.egress))
+
+    return begin
+
+
+# --- what is stored -------------------------------------------------------------------------------
+
+
+def _without(part: str) -> Any:
+    def spoil(original: Any) -> Any:
+        def begin(self: Any, next_seq: int) -> Delta | None:
+            delta: Delta | None = original(self, next_seq)
+            changed: dict[str, Any] = {part: ()}
+            return delta and replace(delta, **changed)
+
+        return begin
+
+    return spoil
+
+
+_bug("a message that was worked on is not deleted", Ledger, "begin")(_without("consumed"))
+_bug("a timer that fired is not deleted", Ledger, "begin")(_without("timers_gone"))
+_bug("a timer is not stored", Ledger, "begin")(_without("timers"))
+_bug("a record that was delivered is not deleted", Ledger, "egress_went")(_nothing)
+_bug("an idempotency key is not stored", Ledger, "receipt")(_nothing)
+_bug("a parked address is not stored", Ledger, "parking")(_nothing)
+
+
+@_bug("a message is deleted one commit after its effects are stored", Ledger, "begin")
+def _late_deletion(original: Any) -> Any:
+    late: dict[int, tuple[int, ...]] = {}
+
+    def begin(self: Any, next_seq: int) -> Delta | None:
+        delta: Delta | None = original(self, next_seq)
+        if delta is None or delta.is_empty:
+            return delta
+        consumed, late[id(self)] = late.get(id(self), ()), delta.consumed
+        return replace(delta, consumed=consumed)
+
+    return begin
+
+
+@_bug("a message counts as done when it is sent", Engine, "_batch")
+def _done_when_sent(original: Any) -> Any:
+    def batch(self: Any, mailbox: Any, declared: Any, now_ms: int) -> Any:
+        made = original(self, mailbox, declared, now_ms)
+        for seq in made.messages:
+            self._ledger.message_went(seq)
+        return made
+
+    return batch
+
+
+def _forgets(part: str) -> Any:
+    def spoil(original: Any) -> Any:
+        def failed(self: Any) -> None:
+            lost = getattr(self._in_flight, part)
+            (lost if isinstance(lost, dict) else lost.came).clear()
+            original(self)
+
+        return failed
+
+    return spoil
+
+
+_bug("a failed commit loses its messages", Ledger, "failed")(_forgets("messages"))
+_bug("a failed commit loses its values", Ledger, "failed")(_forgets("values"))
+_bug("a failed commit loses parked addresses", Ledger, "failed")(_forgets("parked"))
+_bug("a failed commit loses idempotency keys", Ledger, "failed")(_forgets("receipts"))
+_bug("a failed commit loses dead letters", Ledger, "failed")(_forgets("dead_letters"))
+
+
+@_bug("a failed commit that was stored after all is not made up for", Ledger, "failed")
+def _not_made_up_for(original: Any) -> Any:
+    def failed(self: Any) -> None:
+        original(self)
+        for tally in (self._now.messages, self._now.timers, self._now.egress):
+            tally.tried.clear()
+
+    return failed
+
+
+def _recovers(**changes: Any) -> Any:
+    """An engine that begins with something else than what the store held."""
+
+    def spoil(original: Any) -> Any:
+        def recover(self: Any, recovered: Any) -> None:
+            spoiled = {name: change(recovered) for name, change in changes.items()}
+            original(self, replace(recovered, **spoiled))
+
+        return recover
+
+    return spoil
+
+
+_bug("numbers begin anew after a restart", Engine, "_recover")(_recovers(next_seq=lambda _: 1))
+_bug("a timer is lost at a restart", Engine, "_recover")(
+    _recovers(timers=lambda recovered: recovered.timers[1:])
+)
+_bug("messages come in another order after a restart", Engine, "_recover")(
+    _recovers(messages=lambda recovered: recovered.messages[::-1])
+)
+
+
+# --- order, time and values -----------------------------------------------------------------------
+
+
+@_bug("messages of one reply are sent in another order", engine_module, "decode_reply")
+def _reordered(original: Any) -> Any:
+    def decode_reply(body: bytes) -> Any:
+        reply = original(body)
+        if isinstance(reply, Result):
+            return replace(reply, messages=reply.messages[::-1])
+        return reply
+
+    return decode_reply
+
+
+@_bug("timers fire early", Timers, "take_due")
+def _early(original: Any) -> Any:
+    return lambda self, now_ms: original(self, now_ms + 5)
+
+
+@_bug("timers that are due together fire in another order", Timers, "take_due")
+def _other_order(original: Any) -> Any:
+    return lambda self, now_ms: original(self, now_ms)[::-1]
+
+
+@_bug("a cancelled message is delivered", Timers, "cancel")
+def _not_cancelled(original: Any) -> Any:
+    def cancel(self: Any, sender_id: str, token: str) -> None:
+        seq = self._tokens.pop((sender_id, token), None)
+        if seq is not None:
+            self._waiting[seq] = replace(self._waiting[seq], token="")
+
+    return cancel
+
+
+@_bug("a cancelled message is delivered after a restart", Engine, "_cancel")
+def _cancelled_in_memory(original: Any) -> Any:
+    return lambda self, sender, token: self._timers.cancel(sender.id, token)
+
+
+@_bug("a value is seen at the moment when it expires", Declaration, "is_expired")
+def _seen_too_long(original: Any) -> Any:
+    return lambda self, entry, now_ms: original(self, entry, now_ms - 1)
+
+
+@_bug("using a value does not keep it", Declaration, "read")
+def _not_kept(original: Any) -> Any:
+    return lambda _, entry, __: entry
+
+
+@_bug("values of an address are forgotten before they are stored", Engine, "_evict")
+def _forgotten(original: Any) -> Any:
+    def evict(self: Any) -> None:
+        for address, mailbox in list(self._mailboxes.items()):
+            if not mailbox.taken and not mailbox.trouble:
+                del self._mailboxes[address]
+
+    return evict
+
+
+# --- replies and failures -------------------------------------------------------------------------
+
+
+@_bug("a reply to an attempt that is over is applied", Engine, "_flown")
+def _stale(original: Any) -> Any:
+    def flown(self: Any, batch: Any) -> Any:
+        mailbox = self._mailboxes.get(batch.address)
+        if mailbox is None or mailbox.batch is None:
+            return None
+        mailbox.batch = None
+        return mailbox
+
+    return flown
+
+
+@_bug("a message that failed is never tried again", Engine, "tick")
+def _never_again(original: Any) -> Any:
+    def tick(self: Any, now_ms: int) -> None:
+        self._retries.clear()
+        original(self, now_ms)
+
+    return tick
+
+
+@_bug("an address that failed holds up the others", Engine, "take_batches")
+def _held_up(original: Any) -> Any:
+    return lambda self, now_ms: [] if self._retries else original(self, now_ms)
+
+
+@_bug("a batch is taken apart in another order", Mailbox, "take_apart")
+def _apart(original: Any) -> Any:
+    def take_apart(self: Any, size: int) -> None:
+        original(self, size)
+        self.taken, self.trouble.parts[0] = self.trouble.parts[0], self.taken
+
+    return take_apart
+
+
+@_bug("a message with a known idempotency key is delivered again", Receipts, "is_repeat")
+def _key_dropped(original: Any) -> Any:
+    return lambda *_: False
+
+
+# --- limits and retention -------------------------------------------------------------------------
+
+
+@_bug("an address that is full takes more", Mailbox, "is_full")
+def _never_full(_original: Any) -> Any:
+    return property(lambda _: False)
+
+
+@_bug("a runtime that is full takes more", Engine, "is_full")
+def _never_full_either(_original: Any) -> Any:
+    return property(lambda _: False)
+
+
+@_bug("a batch has all that waits", Mailbox, "_next_batch")
+def _all_that_waits(_original: Any) -> Any:
+    def next_batch(self: Any) -> Any:
+        waiting, self.waiting = self.waiting, None
+        return list(waiting) if waiting else None
+
+    return next_batch
+
+
+@_bug("a batch has one message too many", Mailbox, "_next_batch")
+def _one_too_many(original: Any) -> Any:
+    def next_batch(self: Any) -> Any:
+        batch = original(self)
+        if self.waiting:
+            batch.append(self.waiting.popleft())
+            self.waiting = self.waiting or None
+        return batch
+
+    return next_batch
+
+
+@_bug("what is done counts as waiting for ever", Engine, "_finish")
+def _counts_for_ever(original: Any) -> Any:
+    def finish(self: Any, mailbox: Any) -> Any:
+        waiting = self._waiting_bytes
+        finished = original(self, mailbox)
+        self._waiting_bytes = waiting
+        return finished
+
+    return finish
+
+
+_bug("what is too long is sent and stored", replies_module, "_check_sizes")(_nothing)
+_bug("dead letters are kept for ever", Engine, "_expire_dead_letters")(_nothing)
+
+
+@_bug("idempotency keys are kept for ever", Receipts, "expire")
+def _kept_for_ever(_original: Any) -> Any:
+    return lambda *_: []
+
+
+@_bug("an idempotency key stands for any message", receipts_module, "_digest")
+def _any_message(_original: Any) -> Any:
+    return lambda _: b""
+
+
+@_bug("an idempotency key never gets old", Receipts, "_is_old")
+def _never_old(_original: Any) -> Any:
+    return lambda *_: False
+
+
+@_bug("messages that wait for room overtake one another", Dispatcher, "_admit")
+def _overtaken(original: Any) -> Any:
+    def admit(self: Any) -> None:
+        for line in self._in_line.values():
+            line.rotate()
+        original(self)
+
+    return admit
+
+
+# --- policies, endpoints and the clock ------------------------------------------------------------
+
+
+_bug("the runtime goes on though the policy is to stop", Dispatcher, "_take_note")(_nothing)
+_bug("a clock that is set holds up retries", Engine, "clock_set")(_nothing)
+
+
+@_bug("what cannot get better is tried again", engine_module, "judge")
+def _tried_again(original: Any) -> Any:
+    return lambda policy, trouble, size, most, *others, **options: original(
+        policy, trouble, size, most and most + 1, *others, **options
+    )
+
+
+@_bug("the topic of a message has no say", Rules, "failure_of")
+def _no_say(original: Any) -> Any:
+    return lambda self, typename, _: original(self, typename)
+
+
+@_bug("the first message of a batch decides for all", engine_module, "judge")
+def _decides_for_all(original: Any) -> Any:
+    return lambda *facts, **_: original(*facts)
+
+
+@_bug("attempts with one part of a batch count for the next", Trouble, "next_part")
+def _count_for_the_next(original: Any) -> Any:
+    def next_part(self: Any) -> Any:
+        attempts = self.attempts
+        part = original(self)
+        self.attempts = attempts
+        return part
+
+    return next_part
+
+
+@_bug("the topic of a message is forgotten by a restart", Engine, "_recover")
+def _forgotten_topic(original: Any) -> Any:
+    def recover(self: Any, recovered: Any) -> None:
+        messages = tuple(replace(each, topic="") for each in recovered.messages)
+        original(self, replace(recovered, messages=messages))
+
+    return recover
+
+
+@_bug("a dead letter does not say its topic", Ledger, "dead_letter")
+def _topicless(original: Any) -> Any:
+    return lambda self, letter_id, letter: original(
+        self, letter_id, letter and replace(letter, topic="")
+    )
+
+
+@_bug("a dead letter that is sent again has lost its topic", Engine, "replay")
+def _lost_topic(original: Any) -> Any:
+    return lambda self, letters: original(self, [replace(each, topic="") for each in letters])
+
+
+@_bug("an attempt without a connection counts", setbacks_module, "is_counted")
+def _counts(_original: Any) -> Any:
+    return lambda _: True
+
+
+@_bug("what is out of reach is called all the time", Breaker, "lets_through")
+def _all_the_time(_original: Any) -> Any:
+    return lambda *_: True
+
+
+@_bug("an endpoint for one function does not go first", FunctionDirectory, "_find_endpoint")
+def _not_first(_original: Any) -> Any:
+    return lambda self, typename: next(
+        (each for each in reversed(self._endpoints) if each.matches(typename)), None
+    )
+
+
+# --- edits ----------------------------------------------------------------------------------------
+
+
+@_bug("an edit is answered before it is durable", Dispatcher, "edit")
+def _early_answer(_original: Any) -> Any:
+    async def make_edit(self: Any, change: Any) -> Any:
+        self._wake.set()
+        return change(self._engine)
+
+    return make_edit
+
+
+@_bug("an edit is lost when the values are loaded", Engine, "loaded")
+def _loaded_over(original: Any) -> Any:
+    def loaded(self: Any, address: Any, values: Any) -> None:
+        self._mailboxes[address].changed_in = 0
+        original(self, address, values)
+
+    return loaded
+
+
+@_bug("a timer that was cancelled by hand fires after a restart", Engine, "cancel_timer")
+def _cancelled_by_hand(_original: Any) -> Any:
+    return lambda self, seq: self._timers.remove(seq) is not None
+
+
+@_bug("an address that was released is held after a restart", Ledger, "parking")
+def _held_again(original: Any) -> Any:
+    return lambda self, at, parking: parking and original(self, at, parking)
+
+
+@_bug("a dead letter comes back after a restart", Ledger, "dead_letter")
+def _comes_back(original: Any) -> Any:
+    return lambda self, letter_id, letter: letter and original(self, letter_id, letter)
+
+
+@_bug("somebody is told too early that all is done", Dispatcher, "_tell_idlers")
+def _told_too_early(_original: Any) -> Any:
+    def tell_idlers(self: Any) -> None:
+        for idler in self._idlers:
+            if not idler.done():
+                idler.set_result(None)
+        self._idlers = []
+
+    return tell_idlers

@@ -1,0 +1,371 @@
+"""What stands in for the world behind the runtime's seams: clock, store, functions, sinks.
+
+Law: everything goes through the public methods of the seams; what a dead process still does in its
+last breath reaches nothing. `Witness` stands between dispatcher and engine, changes nothing, and
+tells the simulation what went by.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+from statefun.errors import InvocationError, StatefunError, StoreError, TransportError
+from tests.tools.simulation.language import EGRESS, read_request, run, will_fail
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from statefun.ports import OutgoingRecord
+    from statefun.runtime.clock import Alarm
+    from statefun.runtime.engine.engine import Engine
+    from statefun.runtime.engine.failures import Setback
+    from statefun.runtime.engine.mailbox import Batch
+    from statefun.runtime.engine.records import DeadLetter, Delta, Released, StoredEntry
+    from statefun.runtime.stores.base import Store
+    from statefun.sdk.address import Address
+    from tests.tools.simulation.language import Request
+    from tests.tools.simulation.plan import Plan
+    from tests.tools.simulation.simulation import Process
+
+__all__ = ["FakeClock", "FakeEgress", "FakeEndpoint", "FakeStore", "Witness"]
+
+_LONGEST_SLEEP_MS = 30_000
+_MISSES = 5
+_PAUSE_MS = 1000
+"""After so many calls in a row without a connection there is one only now and then."""
+
+_FAULTY_CALLS = 3
+"""So many calls about one message may go wrong; then they go well."""
+
+
+class FakeClock:
+    """A wall clock that can be set, and alarms that know only how much time passes."""
+
+    def __init__(self, process: Process) -> None:
+        self._process = process
+
+    def now_ms(self) -> int:
+        return self._process.simulation.now_ms()
+
+    def uptime_ms(self) -> int:
+        return self._process.loop.now_ms
+
+    def call_at(self, due_ms: int, callback: Callable[[], object]) -> Alarm:
+        delay_ms = min(due_ms - self.now_ms(), _LONGEST_SLEEP_MS)
+        return self._process.loop.after(delay_ms, callback)
+
+
+class FakeStore:
+    """A store that a crash leaves with what was committed, and that may fail.
+
+    Args:
+        kept: What survives processes.
+        process: Whose store it is.
+    """
+
+    def __init__(self, kept: Store, process: Process) -> None:
+        self.is_blocking = process.simulation.plan.is_blocking
+        self._kept = kept
+        self._process = process
+        self._loads = 0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._kept, name)
+
+    def commit(self, delta: Delta) -> None:
+        process, simulation = self._process, self._process.simulation
+        if not process.is_alive:
+            raise StoreError("the process is dead")
+        simulation.point("before the write")
+        outage = simulation.outage()
+        if outage is None or outage.are_stored:
+            self._kept.commit(delta)
+            simulation.stored(delta)
+        process.is_full = outage is not None
+        if outage is not None:
+            simulation.note("the commit fails%s", ", but is stored" * outage.are_stored)
+            raise StoreError("the disk is full")
+        simulation.point("after the write")
+
+    def load(self, address: Address) -> Mapping[str, StoredEntry]:
+        simulation = self._process.simulation
+        self._loads += 1
+        key = "load", len(simulation.processes), self._loads
+        if simulation.plan.draw(*key) < simulation.plan.weather.load_fails:
+            self._process.may_end = True
+            simulation.note("loading %s fails", address)
+            raise StoreError("the disk cannot be read")
+        return dict(self._kept.load(address))
+
+
+class FakeEgress:
+    """A sink that takes its time."""
+
+    typename = EGRESS
+
+    def __init__(self, process: Process) -> None:
+        self._process = process
+        self._delivered: Callable[[Sequence[int]], None] | None = None
+
+    def accept(self, argument: bytes) -> None:
+        """Any record will do."""
+
+    async def start(self, delivered: Callable[[Sequence[int]], None]) -> None:
+        self._delivered = delivered
+
+    def put(self, records: Sequence[OutgoingRecord]) -> None:
+        process = self._process
+        if not process.is_alive:
+            return
+        for record in records:
+            name = process.simulation.handed_over(process, record)
+            delay_ms = process.simulation.plan.pick(300, "deliver", name, len(process.handed))
+            process.loop.after(delay_ms, self._deliver, record.id)
+        process.simulation.point("after records were handed over")
+
+    def _deliver(self, record_id: int) -> None:
+        process = self._process
+        if process.is_alive and self._delivered is not None:
+            self._delivered([record_id])
+            process.simulation.point("after a record was delivered")
+
+    async def stop(self) -> None:
+        self._delivered = None
+
+
+class FakeEndpoint:
+    """Where functions are, and the transport that leads there.
+
+    Args:
+        process: Who calls.
+        functions: Which: one typename, or `s/*` for all that the process knows.
+    """
+
+    def __init__(self, process: Process, functions: str) -> None:
+        self.functions = functions
+        self.is_specific = functions != "s/*"
+        self._process = process
+        self._misses = 0  # calls in a row without a connection
+        self._missed_ms = 0
+
+    def matches(self, typename: str) -> bool:
+        is_meant = typename == self.functions or not self.is_specific
+        return is_meant and typename in self._process.deployment.functions
+
+    def transport(self, _typename: str) -> FakeEndpoint:
+        return self
+
+    async def close(self) -> None: ...
+
+    async def invoke(self, body: bytes) -> bytes:
+        """Make a call; the weather decides how it goes."""
+        simulation = self._process.simulation
+        batch, request = self._process.batches[body], read_request(body)
+        simulation.called(self._process, request.target, self.functions)
+        fate = _Fate(simulation.plan, simulation.call_key(request))
+        self._look(fate)
+        try:
+            return await self._connected(batch, request, fate)
+        finally:
+            self._misses = 0
+
+    def _look(self, fate: _Fate) -> None:
+        """Be out of reach, if that is so."""
+        simulation, now_ms = self._process.simulation, self._process.loop.now_ms
+        if self._misses >= _MISSES and now_ms < self._missed_ms + _PAUSE_MS:
+            simulation.bothered(self.functions)
+        blackouts = simulation.plan.blackouts
+        is_dark = any(each.from_ms <= now_ms < each.to_ms for each in blackouts)
+        if is_dark or fate.happens("unreachable"):
+            self._misses += 1
+            self._missed_ms = now_ms
+            raise TransportError("connection refused", connected=False)
+
+    async def _connected(self, batch: Batch, request: Request, fate: _Fate) -> bytes:
+        simulation = self._process.simulation
+        latency_ms = fate.pick(3000 if fate.happens("slow") else 30, "latency")
+        if latency_ms:
+            await asyncio.sleep(latency_ms / 1000)
+        self._fail(request, fate)
+        function = self._process.deployment.functions[request.target.typename]
+        reply, effects = run(function, simulation.plan.programs, request)
+        simulation.replies[reply] = effects
+        return self._answer(batch, reply, fate)
+
+    def _fail(self, request: Request, fate: _Fate) -> None:
+        """Raise what the function raises, if it does."""
+        if fate.happens("fails"):
+            raise ValueError("the function failed")
+        simulation = self._process.simulation
+        poison = None if simulation.is_mended else will_fail(simulation.plan.programs, request)
+        if poison is not None and poison[1].says_where:
+            size = len(request.messages)
+            raise InvocationError(request.target, "s/message", poison[0], size, "it always does")
+        if poison is not None:
+            raise ValueError("the function always does")
+
+    def _answer(self, batch: Batch, reply: bytes, fate: _Fate) -> bytes:
+        """Give the reply back, or not, or more than once."""
+        process = self._process
+        if fate.happens("garbage"):
+            return b"\xff"
+        if fate.happens("lost"):
+            raise TransportError("no reply came")
+        if fate.happens("late"):
+            process.loop.after(10 + fate.pick(500, "late"), process.reply_again, batch, reply)
+            raise TransportError("no reply came in time")
+        if fate.happens("twice"):
+            process.loop.after(fate.pick(500, "twice"), process.reply_again, batch, reply)
+        return reply
+
+
+class _Fate:
+    """How one call goes.
+
+    Args:
+        plan: Whose weather decides.
+        key: The first message, and how often it was called about.
+    """
+
+    def __init__(self, plan: Plan, key: tuple[str, int]) -> None:
+        self._plan = plan
+        self._key = key
+
+    def happens(self, kind: str) -> bool:
+        likely: float = getattr(self._plan.weather, kind)
+        may_be = self._key[1] <= _FAULTY_CALLS and likely > 0
+        return may_be and self._plan.draw(kind, *self._key) < likely
+
+    def pick(self, most_ms: int, what: str) -> int:
+        return self._plan.pick(most_ms, what, *self._key)
+
+
+class Witness:
+    """The engine, with somebody who watches what goes in and comes out.
+
+    Args:
+        engine: The engine.
+        process: Who is told.
+    """
+
+    def __init__(self, engine: Engine, process: Process) -> None:
+        self._engine = engine
+        self._process = process
+        self._simulation = process.simulation
+        self._setbacks: list[Setback] = []
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._engine, name)
+
+    def deliver(
+        self,
+        target: Address,
+        argument: bytes,
+        ticket: object,
+        *,
+        key: str = "",
+        topic: str = "",
+        now_ms: int = 0,
+    ) -> None:
+        process = self._process
+        answer = self._simulation.answer(process, target, argument, key, now_ms)
+        try:
+            self._engine.deliver(target, argument, ticket, key=key, topic=topic, now_ms=now_ms)
+        except StatefunError as error:
+            if process.is_alive:
+                self._simulation.turned_away(process, target, argument, answer, error)
+            raise
+        if process.is_alive:
+            self._simulation.came(process, target, argument, key, now_ms, answer)
+
+    def replied(self, batch: Batch, reply: bytes, now_ms: int) -> None:
+        if self._process.is_alive:
+            self._simulation.point("before a reply is applied")
+        self._engine.replied(batch, reply, now_ms)
+        setbacks = self._told()
+        if self._process.is_alive:
+            self._simulation.replied(self._process, batch, reply, now_ms, setbacks)
+
+    def failed(self, batch: Batch, error: Exception, now_ms: int) -> None:
+        self._engine.failed(batch, error, now_ms)
+        setbacks = self._told()
+        if self._process.is_alive:
+            self._simulation.failed(self._process, batch, now_ms, setbacks)
+
+    def _told(self) -> list[Setback]:
+        """What the engine says about failures, kept for the dispatcher."""
+        setbacks = self._engine.take_setbacks()
+        self._setbacks += setbacks
+        return setbacks
+
+    def take_setbacks(self) -> list[Setback]:
+        setbacks, self._setbacks = self._setbacks, []
+        return setbacks + self._engine.take_setbacks()
+
+    def replay(self, letters: Iterable[DeadLetter]) -> None:
+        letters = tuple(letters)
+        self._engine.replay(letters)
+        if self._process.is_alive:
+            self._simulation.replayed(letters)
+
+    def release(self, address: Address) -> bool:
+        is_released = self._engine.release(address)
+        if self._process.is_alive:
+            self._simulation.released(self._process, address, is_released=is_released)
+        return is_released
+
+    def forget_dead_letter(self, letter_id: int) -> bool:
+        is_forgotten = self._engine.forget_dead_letter(letter_id)
+        if self._process.is_alive:
+            self._simulation.letter_dropped(letter_id, is_forgotten=is_forgotten)
+        return is_forgotten
+
+    def cancel_timer(self, seq: int) -> bool:
+        is_cancelled = self._engine.cancel_timer(seq)
+        if self._process.is_alive:
+            self._simulation.timer_cancelled(seq, is_cancelled=is_cancelled)
+        return is_cancelled
+
+    def edit_value(self, address: Address, name: str, entry: StoredEntry | None) -> None:
+        self._engine.edit_value(address, name, entry)
+        if self._process.is_alive:
+            self._simulation.changed(address, name, entry)
+
+    def tick(self, now_ms: int) -> None:
+        self._engine.tick(now_ms)
+        if self._process.is_alive:
+            self._simulation.ticked(now_ms)
+
+    def take_batches(self, now_ms: int) -> list[Batch]:
+        batches = self._engine.take_batches(now_ms)
+        if batches and self._process.is_alive:
+            for batch in batches:
+                self._simulation.requested(self._process, batch, now_ms)
+            self._simulation.point("after requests were built")
+        return batches
+
+    def egress_delivered(self, ids: Sequence[int]) -> None:
+        self._engine.egress_delivered(ids)
+        if self._process.is_alive:
+            self._simulation.delivered(ids)
+
+    @property
+    def has_changes(self) -> bool:
+        has_changes = self._engine.has_changes
+        if self._process.is_alive and self._engine.is_idle and not has_changes:
+            self._simulation.is_idle(self._process)
+        return has_changes
+
+    def begin_commit(self) -> Delta | None:
+        if self._process.is_alive:
+            self._simulation.point("before a commit begins")
+        delta = self._engine.begin_commit()
+        if delta is not None and self._process.is_alive:
+            self._simulation.began(delta)
+        return delta
+
+    def committed(self) -> Released:
+        if self._process.is_alive:
+            self._simulation.committed()
+        return self._engine.committed()
