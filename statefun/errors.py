@@ -29,6 +29,7 @@
     │   ├── StoreDamagedError                          its file is damaged
     │   ├── StoreLockedError                           another process has it
     │   └── SchemaTooNewError                          a newer version wrote it
+    ├── RequestRefusedError                            an HTTP request that is answered 4xx or 503
     ├── ConfigurationError (ValueError)                a module file, an option or a target is wrong
     └── RuntimeStoppedError (RuntimeError)             the runtime does not accept messages any more
 
@@ -61,6 +62,7 @@ __all__ = [
     "ProtocolError",
     "RemoteProtocolError",
     "ReplyTooLargeError",
+    "RequestRefusedError",
     "RuntimeStoppedError",
     "SchemaTooNewError",
     "SerializationError",
@@ -307,6 +309,26 @@ class StoreLockedError(StoreError):
 
 class SchemaTooNewError(StoreError):
     """The data directory was written by a newer version."""
+
+
+class RequestRefusedError(StatefunError):
+    """An HTTP request is refused; raised where a server answers it, and sent as its answer.
+
+    Attributes:
+        http_status: The status of the answer.
+        reason: The line that is its body.
+        retry_after_s: When the client may try again, in seconds; None if it need not. By default
+            1 for the status 503.
+    """
+
+    def __init__(self, http_status: int, reason: str, retry_after_s: int | None = None) -> None:
+        super().__init__(http_status, reason, retry_after_s)
+        self.http_status = http_status
+        self.reason = reason
+        self.retry_after_s = 1 if retry_after_s is None and http_status == 503 else retry_after_s
+
+    def __str__(self) -> str:
+        return f"{self.reason} (HTTP {self.http_status})"
 
 
 class ConfigurationError(_SentenceError, ValueError):

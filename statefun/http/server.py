@@ -1,0 +1,247 @@
+"""A server: one place where it listens, one handler, and everybody who connects."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from statefun.errors import ConfigurationError
+from statefun.http.access import Access
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from statefun.http.connection import Connections
+    from statefun.http.messages import Handler
+
+__all__ = ["HttpServer", "ServerLimits"]
+
+_BACKLOG: Final = 1024
+_HANDSHAKE_S: Final = 15.0
+_CANCELLED_S: Final = 1.0
+_NO_LISTENER: Final = -1
+
+
+@dataclass(frozen=True, slots=True)
+class ServerLimits:
+    """How much a client may ask of a server. Who exceeds it is told so.
+
+    Attributes:
+        max_body_bytes: The longest body, decompressed; None for any.
+        max_unfinished_bytes: The most bytes of unfinished bodies over all connections, besides the
+            first 64 KiB of each.
+        max_head_bytes: The longest head of a request.
+        max_header_fields: The most header fields of a request.
+        max_connections: The most connections at a time.
+        idle_timeout_s: A connection is closed after so many seconds without a request, within a
+            head, or without a byte of a body.
+        write_timeout_s: A client that takes no byte of its answer for so many seconds is sent away.
+    """
+
+    max_body_bytes: int | None = 32 << 20
+    max_unfinished_bytes: int = 256 << 20
+    max_head_bytes: int = 64 << 10
+    max_header_fields: int = 128
+    max_connections: int = 65_536
+    idle_timeout_s: float = 60.0
+    write_timeout_s: float = 30.0
+
+
+class HttpServer:
+    """Listens, and answers every request by one handler.
+
+    How many connections there can be is also the process's limit of open files. A server does not
+    change that limit, which belongs to the program.
+
+    Args:
+        handler: Answers every request, whatever its method and path; see `Routes`.
+        host: Where to listen: a name or an address.
+        port: Which port; 0 for any free one.
+        unix: The path of a Unix domain socket to listen on instead. Only this user can connect.
+        listener: A listening socket to use instead; it is closed in the end.
+        access: Who may ask.
+        limits: How much they may ask for.
+        upgrades: The protocols, in lower case, that the handler may switch a connection to with
+            `Response.switch`, such as `websocket`. Offers of others are declined.
+
+    Attributes:
+        host: Where it listens.
+        port: The port in use once started; until then the one asked for.
+
+    Raises:
+        ModuleNotFoundError: If httptools is not installed.
+    """
+
+    def __init__(
+        self,
+        handler: Handler,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        *,
+        unix: str = "",
+        listener: socket.socket | None = None,
+        access: Access | None = None,
+        limits: ServerLimits | None = None,
+        upgrades: Collection[str] = (),
+    ) -> None:
+        _require_parser()
+        self.host = host
+        self.port = port
+        self._unix = unix
+        self._listener = listener
+        self._handler = handler
+        self._access = access or Access()
+        self._limits = limits or ServerLimits()
+        self._upgrades = frozenset(upgrades)
+        self._listening: asyncio.Server | None = None
+        self._connections: Connections | None = None
+        self._inode = _NO_LISTENER
+
+    async def start(self) -> None:
+        """Listen.
+
+        Raises:
+            ConfigurationError: If it cannot, because the port or the path is taken or may not be
+                used, or because `access` says nothing of clients beyond this machine.
+        """
+        from statefun.http.connection import Connection, Connections  # noqa: PLC0415 - an extra
+
+        connections = self._connections = Connections(
+            self._handler, self._access, self._limits, self._upgrades
+        )
+        listening = await self._listen(lambda: Connection(connections))
+        self._listening = listening
+        names = [each.getsockname() for each in listening.sockets]
+        try:
+            for each in names:
+                self._access.check(each[0] if isinstance(each, tuple) else "")
+        except ConfigurationError:
+            self.close_listener()
+            raise
+        await listening.start_serving()
+        if isinstance(names[0], tuple):
+            self.port = names[0][1]
+
+    async def _listen(self, protocol: Any) -> asyncio.Server:
+        loop = asyncio.get_running_loop()
+        tls = self._access.tls
+        options: dict[str, Any] = {
+            "ssl": tls,
+            "ssl_handshake_timeout": None if tls is None else _HANDSHAKE_S,
+            "backlog": _BACKLOG,
+            "start_serving": False,
+        }
+        if self._unix:
+            self._listener, self._inode = _bind_unix(self._unix)
+        try:
+            if self._listener is not None:
+                return await loop.create_server(protocol, sock=self._listener, **options)
+            return await loop.create_server(protocol, self.host, self.port, **options)
+        except OSError as error:
+            reason = os.strerror(error.errno) if error.errno and error.errno > 0 else str(error)
+            advice = "stop what uses the port, or choose another one"
+            if isinstance(error, socket.gaierror):
+                reason, advice = str(error.strerror), "write the name or the address of this host"
+            raise ConfigurationError(
+                f"cannot listen on {self.host}:{self.port}: {reason}; {advice}"
+            ) from error
+
+    async def stop(self, within_s: float = 3.0) -> None:
+        """Listen no more, answer what has begun, and close every connection.
+
+        Also to be called when `start` failed or was not called.
+
+        Args:
+            within_s: Answers that take longer are cancelled.
+        """
+        self.close_listener()
+        connections, self._connections = self._connections, None
+        if connections is None:
+            return
+        for each in list(connections.open):
+            each.shutdown()
+        try:
+            async with asyncio.timeout(within_s):
+                await connections.all_closed.wait()
+                while connections.tasks:  # whose clients have left
+                    await asyncio.wait(set(connections.tasks))
+        except TimeoutError:
+            pass
+        tasks = set(connections.tasks)
+        for task in tasks:
+            task.cancel()
+        for each in list(connections.open):
+            each.abort()
+        if tasks:
+            await asyncio.wait(tasks, timeout=_CANCELLED_S)
+        await connections.all_closed.wait()
+
+    def close_listener(self) -> None:
+        """Accept no more connections; those that are open go on."""
+        listening, self._listening = self._listening, None
+        if listening is not None:
+            listening.close()
+            if self._unix:
+                self._remove_unix()
+
+    def _remove_unix(self) -> None:
+        """Remove the path, unless another process has put its own socket there."""
+        path = Path(self._unix)
+        try:
+            if path.stat().st_ino == self._inode:
+                path.unlink()
+        except FileNotFoundError:
+            pass
+
+
+def _bind_unix(path: str) -> tuple[socket.socket, int]:
+    """A socket at a path, in place of one that nobody listens on; and the inode of the path.
+
+    Raises:
+        ConfigurationError: If somebody does, or the path cannot be used.
+    """
+    listener = socket.socket(socket.AF_UNIX)
+    before = os.umask(0o177)  # whoever may write to it may connect
+    try:
+        if _is_abandoned(path):
+            Path(path).unlink()
+        listener.bind(path)
+        inode = Path(path).stat().st_ino
+    except OSError as error:
+        listener.close()
+        raise ConfigurationError(
+            f"cannot listen on {path}: {error.strerror or error}; stop what uses the path, or "
+            "choose another one"
+        ) from error
+    finally:
+        os.umask(before)
+    return listener, inode
+
+
+def _is_abandoned(path: str) -> bool:
+    """Whether there is a socket at a path that nobody listens on."""
+    try:
+        if not stat.S_ISSOCK(Path(path).stat().st_mode):
+            return False
+    except FileNotFoundError:
+        return False
+    with socket.socket(socket.AF_UNIX) as probe:
+        try:
+            probe.connect(path)
+        except ConnectionRefusedError:
+            return True
+    return False
+
+
+def _require_parser() -> None:
+    try:
+        import httptools  # noqa: F401, PLC0415 - an extra
+    except ModuleNotFoundError as error:
+        raise ModuleNotFoundError(
+            "listening for HTTP needs httptools: pip install 'statefun[runtime]'", name=error.name
+        ) from error
