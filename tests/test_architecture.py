@@ -108,7 +108,7 @@ LIBRARIES: dict[str, set[str]] = {
         "cli.admin",
     },
     "uvicorn": {"serve.worker", "serve.connection"},
-    "httptools": {"serve.connection"},
+    "httptools": {"http.reader", "http.server", "serve.connection"},
     "filelock": {"runtime.stores.sqlite"},
     "yaml": {"modulefiles.yaml"},
     "pydantic": {
@@ -122,6 +122,7 @@ LIBRARIES: dict[str, set[str]] = {
 # Files that need their extra to be imported at all: they import it at the top, and are themselves
 # imported inside functions only. Everywhere else a library is imported inside a function.
 NEED_AN_EXTRA = {
+    *("http.connection", "http.reader"),
     *(f"serve.{name}" for name in ("worker", "workers", "connection")),
     *(f"modulefiles.{name}" for name in ("yaml", "components", "fields", "transports", "kinds")),
     *(f"modulefiles.{name}" for name in ("kafka", "kinesis", "validation", "module")),

@@ -263,6 +263,16 @@ EXAMPLES: dict[str, Example] = {
         lambda: errors.GivenUpError("t/a '1' failed 8 times, and its policy is to stop"),
         "t/a '1' failed 8 times, and its policy is to stop",
     ),
+    "RequestRefusedError": Example(
+        lambda: errors.RequestRefusedError(503, "too much waits: send it again later"),
+        "too much waits: send it again later (HTTP 503)",
+        (),
+        {
+            "http_status": 503,
+            "reason": "too much waits: send it again later",
+            "retry_after_s": 1,
+        },
+    ),
     "StoreError": Example(
         lambda: SqliteReader(Path("nowhere")),
         "there is no nowhere/statefun.db: no runtime has used this directory yet. "

@@ -27,7 +27,7 @@ EXTRAS = {
 FACES = [
     *("statefun", "statefun.errors", "statefun.serve", "statefun.runtime", "statefun.testing"),
     *("statefun.connectors", "statefun.ports", "statefun.loading", "statefun.connectors.http"),
-    "statefun.cli",
+    *("statefun.cli", "statefun.http"),
 ]
 
 # Files that only hold a place, refuse to be imported, or are run.

@@ -5,9 +5,10 @@ or an awaitable of a `Response`. `Routes` is a handler that looks at the path an
 """
 
 from statefun.http.access import Access, bearer_tokens, server_tls
+from statefun.http.limits import ServerLimits
 from statefun.http.messages import Handler, Later, Request, Response, text_response
 from statefun.http.routes import Routes
-from statefun.http.server import HttpServer, ServerLimits
+from statefun.http.server import HttpServer
 
 __all__ = [
     "Access",

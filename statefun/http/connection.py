@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
 
     from statefun.http.access import Access
+    from statefun.http.limits import ServerLimits
     from statefun.http.messages import Handler
-    from statefun.http.server import ServerLimits
 
 __all__ = ["Connection", "Connections"]
 

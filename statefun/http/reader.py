@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from statefun.http.access import Access
+    from statefun.http.limits import ServerLimits
     from statefun.http.messages import Peer
-    from statefun.http.server import ServerLimits
 
 __all__ = ["Intake", "RequestReader"]
 

@@ -6,12 +6,12 @@ import asyncio
 import os
 import socket
 import stat
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from statefun.errors import ConfigurationError
 from statefun.http.access import Access
+from statefun.http.limits import ServerLimits
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -19,37 +19,12 @@ if TYPE_CHECKING:
     from statefun.http.connection import Connections
     from statefun.http.messages import Handler
 
-__all__ = ["HttpServer", "ServerLimits"]
+__all__ = ["HttpServer"]
 
 _BACKLOG: Final = 1024
 _HANDSHAKE_S: Final = 15.0
 _CANCELLED_S: Final = 1.0
 _NO_LISTENER: Final = -1
-
-
-@dataclass(frozen=True, slots=True)
-class ServerLimits:
-    """How much a client may ask of a server. Who exceeds it is told so.
-
-    Attributes:
-        max_body_bytes: The longest body, decompressed; None for any.
-        max_unfinished_bytes: The most bytes of unfinished bodies over all connections, besides the
-            first 64 KiB of each.
-        max_head_bytes: The longest head of a request.
-        max_header_fields: The most header fields of a request.
-        max_connections: The most connections at a time.
-        idle_timeout_s: A connection is closed after so many seconds without a request, within a
-            head, or without a byte of a body.
-        write_timeout_s: A client that takes no byte of its answer for so many seconds is sent away.
-    """
-
-    max_body_bytes: int | None = 32 << 20
-    max_unfinished_bytes: int = 256 << 20
-    max_head_bytes: int = 64 << 10
-    max_header_fields: int = 128
-    max_connections: int = 65_536
-    idle_timeout_s: float = 60.0
-    write_timeout_s: float = 30.0
 
 
 class HttpServer:
