@@ -5,8 +5,15 @@ BIN := $(VENV)/bin
 FIRST ?= 1
 SEEDS ?= 1000
 KILLS ?= 40
+PIP := bin/pip --quiet --disable-pip-version-check
+LOCKED := --require-hashes -r
+OURSELVES := --no-deps --no-build-isolation -e . # hatchling is in the locks
+COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-annotate --custom-compile-command 'make lock' $(if $(UPGRADE),--upgrade)
+SUPPORTED := -c 'import sys; v = sys.version_info; v < (3, 11) and sys.exit("statefun needs Python 3.11 \
+or newer, and $(PYTHON) is Python %d.%d: name a newer one, as in make PYTHON=python3.12" % v[:2])'
 
-.PHONY: greeter test simulate crashes engines matrix check bench protos format clean
+.PHONY: greeter test simulate crashes engines matrix check bench protos format lock clean
 
 greeter: $(VENV)/.all ## the greeter on the embedded runtime, killed in the middle
 	$(BIN)/python examples/greeter/demo.py
@@ -24,7 +31,7 @@ engines: $(VENV)/.engines ## the scenarios on the real engines, and what only th
 	$(BIN)/python -m tests.tools.lab
 	$(BIN)/python -m pytest -v -m engines
 
-matrix: .venv-oldest/.done .venv-newest/.done .venv-upstream/.done ## oldest and newest versions
+matrix: .venv-oldest/.done .venv-newest/.done .venv-upstream/.done ## oldest and newest of Python and of every dependency
 	.venv-oldest/bin/python -m pytest -q
 	.venv-newest/bin/python -m pytest -q
 
@@ -45,28 +52,46 @@ format: $(VENV)/.check ## let the formatter and the linter mend what they can
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
+lock: $(VENV)/.uv ## write locks/ anew and keep the pins that still fit; UPGRADE=1 takes the newest of everything
+	for extra in all test check engines protos; do \
+		$(COMPILE) pyproject.toml --extra $$extra --group build -o locks/$$extra.txt || exit; done
+	$(COMPILE) pyproject.toml --extra test --group build --resolution lowest-direct --upgrade -o locks/oldest.txt
+	for group in uv upstream; do $(COMPILE) --group $$group -o locks/$$group.txt || exit; done
+
 clean:
 	rm -rf .venv .venv-* .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 $(VENV)/bin/python:
+	@$(PYTHON) $(SUPPORTED)
 	$(PYTHON) -m venv $(VENV)
 
-$(VENV)/.%: pyproject.toml | $(VENV)/bin/python
-	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[$*]'
+$(VENV)/.uv: locks/uv.txt | $(VENV)/bin/python
+	$(VENV)/$(PIP) install $(LOCKED) $<
 	@touch $@
 
-.venv-upstream/.done: ## the old SDK, in an environment of its own, for comparison
+$(VENV)/.%: locks/%.txt pyproject.toml | $(VENV)/bin/python
+	$(VENV)/$(PIP) install $(LOCKED) $<
+	$(VENV)/$(PIP) install $(OURSELVES)
+	@touch $@
+
+.venv-upstream/.done: locks/upstream.txt ## the old SDK, in an environment of its own, for comparison
+	@$(PYTHON) $(SUPPORTED)
 	$(PYTHON) -m venv .venv-upstream
-	.venv-upstream/bin/pip install --quiet --disable-pip-version-check \
-		flink-statefun==3.5.0 'protobuf>=7.36,<8' aiohttp
+	.venv-upstream/$(PIP) install $(LOCKED) $<
 	@touch $@
 
-.venv-oldest/.done: pyproject.toml ## the oldest Python here with the oldest protobuf
+.venv-oldest/.done: locks/oldest.txt pyproject.toml ## the oldest Python here, the oldest of what we ask for
 	$$($(PYTHON) tools/interpreters.py oldest) -m venv .venv-oldest
-	.venv-oldest/bin/pip install --quiet --disable-pip-version-check -e '.[test]' 'protobuf==4.25.0'
+	.venv-oldest/$(PIP) install $(LOCKED) $<
+	.venv-oldest/$(PIP) install $(OURSELVES)
 	@touch $@
 
-.venv-newest/.done: pyproject.toml ## the newest Python here with the newest protobuf
+.PHONY: .venv-newest/.done
+.venv-newest/.done: ## the newest Python here, and what is newest today; with FROZEN=1, what was at `make lock`
 	$$($(PYTHON) tools/interpreters.py newest) -m venv .venv-newest
-	.venv-newest/bin/pip install --quiet --disable-pip-version-check -e '.[test]' 'protobuf>=7'
-	@touch $@
+ifdef FROZEN
+	.venv-newest/$(PIP) install $(LOCKED) locks/test.txt
+	.venv-newest/$(PIP) install $(OURSELVES)
+else
+	.venv-newest/$(PIP) install --upgrade --upgrade-strategy eager -e '.[test]'
+endif
