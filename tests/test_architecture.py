@@ -84,8 +84,8 @@ PROTO_READERS = {
 # The outside world → who may let it in; everybody else is given what they need.
 WORLD: dict[str, set[str]] = {
     "time": {"runtime.clock", "serve.workers"},
-    "random": {"runtime.runtime"},
-    "uuid": set(),
+    "random": {"runtime.runtime", "durable.context"},  # the context names the types only
+    "uuid": {"durable.context"},
     "secrets": set(),
     "sqlite3": {"runtime.stores.sqlite", "runtime.stores.migrations"},
 }
@@ -99,7 +99,7 @@ SHELL_ONLY_EXCEPT = {
 
 # A library → the files that adapt it.
 LIBRARIES: dict[str, set[str]] = {
-    "google": {"sdk._proto", "sdk.valuetypes", "sdk.egress", "sdk.protocol"},
+    "google": {"sdk._proto", "sdk.valuetypes", "sdk.egress", "sdk.protocol", "durable.serde"},
     "aiohttp": {
         "serve.aiohttp",
         "connectors.server",
@@ -114,8 +114,12 @@ LIBRARIES: dict[str, set[str]] = {
     "pydantic": {
         *(f"modulefiles.{name}" for name in ("fields", "kinds", "validation", "transports")),
         *(f"modulefiles.{name}" for name in ("kafka", "kinesis")),
+        "durable.serde",
     },
-    "pydantic_core": {"modulefiles.validation"},
+    "pydantic_core": {"modulefiles.validation", "durable.serde"},
+    "msgspec": {"durable.serde"},
+    "cronsim": {"durable.schedule"},
+    "typing_extensions": {"durable.context", "durable.serde"},  # for type checkers alone
     "prometheus_client": {"cli.admin"},
 }
 

@@ -27,7 +27,8 @@ EXTRAS = {
 FACES = [
     *("statefun", "statefun.errors", "statefun.serve", "statefun.runtime", "statefun.testing"),
     *("statefun.connectors", "statefun.ports", "statefun.loading", "statefun.connectors.http"),
-    *("statefun.cli", "statefun.http"),
+    *("statefun.cli", "statefun.http", "statefun.durable"),
+    *(f"statefun.durable.{name}" for name in ("serde", "exceptions", "context_managers")),
 ]
 
 # Files that only hold a place, refuse to be imported, or are run.

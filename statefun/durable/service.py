@@ -1,0 +1,158 @@
+"""Services: handlers that share a name and nothing else."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
+
+from statefun.durable.declaration import Declaration
+from statefun.durable.options import Schedule
+from statefun.durable.place import Place
+from statefun.durable.serde import DEFAULT_SERDE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from datetime import timedelta
+
+    from statefun.durable.options import ContextManagers, RateLimit
+    from statefun.durable.retry_policy import InvocationRetryPolicy
+    from statefun.durable.serde import SerdeLike
+
+F = TypeVar("F", bound="Callable[..., Any]")
+
+__all__ = ["Service"]
+
+
+class Service(Declaration):
+    """Handlers without state, each invocation by itself.
+
+    Args:
+        name: The name, which is part of URLs and of addresses.
+        description: A sentence for people.
+        metadata: More facts for tools.
+        inactivity_timeout: How long a handler may compute before it is asked to stop.
+        abort_timeout: How long after that it is stopped and tried again.
+        journal_retention: How long a finished invocation is kept to be looked at.
+        idempotency_retention: How long its result is kept under its idempotency key.
+        ingress_private: Whether only other handlers may call it.
+        invocation_retry_policy: When failed attempts are repeated.
+        invocation_context_managers: What each attempt is run within, outermost first.
+        effects: `"strict"` or `"relaxed"`; see `Options`.
+
+    Raises:
+        DefinitionError: If the name or an option cannot be meant.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        description: str | None = None,
+        metadata: Mapping[str, str] | None = None,
+        inactivity_timeout: timedelta | None = None,
+        abort_timeout: timedelta | None = None,
+        journal_retention: timedelta | None = None,
+        idempotency_retention: timedelta | None = None,
+        ingress_private: bool | None = None,
+        invocation_retry_policy: InvocationRetryPolicy | None = None,
+        invocation_context_managers: ContextManagers | None = None,
+        *,
+        effects: Literal["strict", "relaxed"] | None = None,
+    ) -> None:
+        super().__init__(
+            "service",
+            name,
+            Place.of_caller(),
+            description=description,
+            metadata=metadata,
+            options={
+                "inactivity_timeout": inactivity_timeout,
+                "abort_timeout": abort_timeout,
+                "journal_retention": journal_retention,
+                "idempotency_retention": idempotency_retention,
+                "ingress_private": ingress_private,
+                "invocation_retry_policy": invocation_retry_policy,
+                "invocation_context_managers": invocation_context_managers,
+                "effects": effects,
+            },
+        )
+
+    def handler(
+        self,
+        name: str | None = None,
+        accept: str = "application/json",
+        content_type: str = "application/json",
+        input_serde: SerdeLike[Any] = DEFAULT_SERDE,
+        output_serde: SerdeLike[Any] = DEFAULT_SERDE,
+        metadata: Mapping[str, str] | None = None,
+        inactivity_timeout: timedelta | None = None,
+        abort_timeout: timedelta | None = None,
+        journal_retention: timedelta | None = None,
+        idempotency_retention: timedelta | None = None,
+        ingress_private: bool | None = None,
+        invocation_retry_policy: InvocationRetryPolicy | None = None,
+        invocation_context_managers: ContextManagers | None = None,
+        *,
+        max_concurrency: int | None = None,
+        rate_limit: RateLimit | None = None,
+    ) -> Callable[[F], F]:
+        """Declare a handler: an async function of a `Context` and at most one argument.
+
+        The function keeps its name and its docstring. Called directly, as `await other(ctx, x)`,
+        it runs inside the same invocation.
+
+        Args:
+            name: Its name; None takes the function's.
+            accept: The media type of the argument; `*/*` for any.
+            content_type: The media type of the result.
+            input_serde: How the argument is read: a serde, a `Type`, or by the
+                annotation.
+            output_serde: How the result is written: the same.
+            metadata: More facts for tools.
+            inactivity_timeout: How long a handler may compute before it is asked to
+                stop.
+            abort_timeout: How long after that it is stopped and tried again.
+            journal_retention: How long a finished invocation is kept to be looked at.
+            idempotency_retention: How long its result is kept under its idempotency
+                key.
+            ingress_private: Whether only other handlers may call it.
+            invocation_retry_policy: When failed attempts are repeated.
+            invocation_context_managers: What each attempt is run within, outermost
+                first.
+            max_concurrency: How many of its invocations run at once.
+            rate_limit: How often its invocations begin.
+
+        Raises:
+            DefinitionError: If something is wrong with the declaration.
+        """
+        return self._declare(
+            Place.of_caller(),
+            None,
+            name,
+            (accept, content_type, input_serde, output_serde),
+            metadata,
+            {
+                "inactivity_timeout": inactivity_timeout,
+                "abort_timeout": abort_timeout,
+                "journal_retention": journal_retention,
+                "idempotency_retention": idempotency_retention,
+                "ingress_private": ingress_private,
+                "invocation_retry_policy": invocation_retry_policy,
+                "invocation_context_managers": invocation_context_managers,
+                "max_concurrency": max_concurrency,
+                "rate_limit": rate_limit,
+            },
+        )
+
+    def schedule(self, cron: str, *, timezone: str = "UTC") -> Callable[[F], F]:
+        """Let a handler start by itself at certain times; it stands above `handler()`.
+
+        Each time is kept once, across restarts. A time that passes while nothing runs is made up
+        for once, when it runs again.
+
+        Args:
+            cron: Minute, hour, day of the month, month, day of the week: `"0 * * * *"`.
+            timezone: The time zone in which they are read, such as `"Europe/Berlin"`.
+
+        Raises:
+            DefinitionError: If it names no time, or the handler needs an argument.
+        """
+        return self._schedule(Schedule(cron, timezone), Place.of_caller())
