@@ -46,7 +46,7 @@ check: $(VENV)/.check ## formatter, linter, types, architecture, freshness
 bench: $(VENV)/.test .venv-upstream/.done ## every figure against a peer, in the same run
 	$(BIN)/python -m bench
 
-protos: $(VENV)/.protos ## regenerate statefun/sdk/_proto from protos/
+protos: $(VENV)/.protos ## regenerate statefun/sdk/wire/_proto from protos/
 	$(BIN)/python tools/generate_protos.py
 
 format: $(VENV)/.check ## let the formatter and the linter mend what they can

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 from bench.figure import compared, in_turns
 from bench.programs.greeter import functions as greeter
 from statefun.runtime import Runtime
+from statefun.sdk.builders import message_builder
 from statefun.sdk.functions import StatefulFunctions
-from statefun.sdk.messages import Message, message_builder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from bench.figure import Row
     from statefun.sdk.context import Context
+    from statefun.sdk.messages import Message
 
 __all__ = ["FIGURE"]
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from statefun.sdk.address import Address
-from statefun.sdk.messages import message_builder
-from statefun.sdk.protocol import Invocation, StoredValue, encode_request
-from statefun.sdk.valuetypes import IntType, StringType
+from statefun.sdk.builders import message_builder
+from statefun.sdk.primitives import IntType, StringType
+from statefun.sdk.wire import Invocation, StoredValue, encode_request
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

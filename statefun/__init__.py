@@ -13,30 +13,15 @@ from pathlib import Path
 from typing import Any
 
 from statefun.sdk.address import SdkAddress
+from statefun.sdk.builders import egress_message_builder, message_builder
 from statefun.sdk.context import Context
 from statefun.sdk.egress import kafka_egress_message, kinesis_egress_message
 from statefun.sdk.functions import StatefulFunctions
 from statefun.sdk.handler import RequestReplyHandler
-from statefun.sdk.messages import (
-    EgressMessage,
-    Message,
-    egress_message_builder,
-    message_builder,
-)
+from statefun.sdk.messages import EgressMessage, Message
+from statefun.sdk.primitives import BoolType, DoubleType, FloatType, IntType, LongType, StringType
 from statefun.sdk.specs import ValueSpec
-from statefun.sdk.valuetypes import (
-    BoolType,
-    DoubleType,
-    FloatType,
-    IntType,
-    LongType,
-    StringType,
-    Type,
-    TypeSerializer,
-    make_json_type,
-    make_protobuf_type,
-    simple_type,
-)
+from statefun.sdk.types import Type, TypeSerializer, make_json_type, make_protobuf_type, simple_type
 
 __all__ = [
     "BoolType",

@@ -7,14 +7,14 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from statefun.errors import InvocationError
-from statefun.sdk import _proto
 from statefun.sdk.address import Address
-from statefun.sdk.valuetypes import IntType, StringType
+from statefun.sdk.primitives import IntType, StringType
+from statefun.sdk.wire import _proto
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from statefun.sdk.valuetypes import Type
+    from statefun.sdk.types import Type
 
 __all__ = [
     "Asked",

@@ -69,17 +69,15 @@ PURE = ("runtime.engine",)
 
 # Inside the sdk, each module imports only from its left: a cycle cannot be written.
 SDK = [
-    *("_proto", "wire", "address", "batch", "valuetypes", "specs", "messages", "egress"),
-    *("storage", "effects", "context", "functions", "protocol", "lanes", "handler"),
+    *("address", "wire", "types", "primitives", "specs", "messages", "builders", "egress"),
+    *("storage", "effects", "context", "functions", "executor", "failures", "handler"),
 ]
 
-# Who touches the wire schema.
-PROTO_READERS = {
-    *(f"sdk.{name}" for name in ("batch", "valuetypes", "messages", "egress", "storage")),
-    "sdk.protocol",
-    *(f"legacy.{name}" for name in ("utils", "wrapper_types", "types_pb2", "request_reply_pb2")),
-    *(f"legacy.{name}" for name in ("kafka_egress_pb2", "kinesis_egress_pb2")),
-}
+# The same inside the room of bytes; the last is its door, the only part that others import.
+WIRE = [
+    *("tags", "text", "framing", "records", "_proto", "scalars", "python", "egress_records"),
+    "",
+]
 
 # The outside world → who may let it in; everybody else is given what they need.
 WORLD: dict[str, set[str]] = {
@@ -94,12 +92,15 @@ WORLD: dict[str, set[str]] = {
 SHELL_ONLY = {"asyncio", "threading", "concurrent", "os", "socket", "sqlite3", "logging", "pathlib"}
 SHELL_ONLY_EXCEPT = {
     "sdk.handler": {"asyncio"},
-    "sdk.lanes": {"threading", "concurrent"},  # only if `bind` asked for a thread
+    "sdk.executor": {"threading", "concurrent"},  # only if `bind` asked for a thread
 }
 
 # A library → the files that adapt it.
 LIBRARIES: dict[str, set[str]] = {
-    "google": {"sdk._proto", "sdk.valuetypes", "sdk.egress", "sdk.protocol", "durable.serde"},
+    "google": {
+        *("sdk.types", "durable.serde"),
+        *(f"sdk.wire.{name}" for name in ("_proto", "scalars", "python", "egress_records")),
+    },
     "aiohttp": {
         "serve.aiohttp",
         "connectors.server",
@@ -250,16 +251,24 @@ def broken_inside(arrow: Arrow, target: str) -> Iterator[str]:
     elif here != there and not ancestors(target) & ROOMS.get(here, set()):
         yield f"{here or 'the facade'} may not know {there}"
     if here == there == "sdk":
-        own, other = arrow.source.removeprefix("sdk."), target.removeprefix("sdk.")
-        if other not in SDK[: SDK.index(own) if own in SDK else 0]:
-            yield "inside the sdk, imports point to the left"
-    if target == "sdk._proto" and arrow.source not in PROTO_READERS:
-        yield "only those named touch the wire schema"
+        yield from broken_inside_the_sdk(arrow.source, target)
+    is_inside_wire = "sdk.wire" in ancestors(target) - {target}
+    if is_inside_wire and "sdk.wire" not in ancestors(arrow.source) and here != "legacy":
+        yield "bytes go through the door, statefun.sdk.wire"
     if here == there and here in INNER_ROOMS:
         yield from broken_between_inner_rooms(INNER_ROOMS[here], arrow.source, target)
     needs_an_extra = target in NEED_AN_EXTRA and arrow.when == "import"
     if needs_an_extra and arrow.source not in NEED_AN_EXTRA:
         yield "a file that needs an extra is imported inside a function"
+
+
+def broken_inside_the_sdk(source: str, target: str) -> Iterator[str]:
+    places = [each.removeprefix("sdk.") for each in (source, target)]
+    order, (own, other) = SDK, [each.partition(".")[0] for each in places]
+    if own == other == "wire":
+        order, (own, other) = WIRE, [each.partition(".")[2] for each in places]
+    if other not in order[: order.index(own) if own in order else 0]:
+        yield "inside the sdk, imports point to the left"
 
 
 def broken_between_inner_rooms(
@@ -309,7 +318,9 @@ def test_the_imports_are_those_of_the_picture() -> None:
         ("runtime.clock", "from statefun import ValueSpec", "the facade is for users"),
         ("cli.run", "import statefun", "the facade is for users"),
         ("sdk.handler", "from .context import Context", "imports are absolute"),
-        ("runtime.values", "from statefun.sdk import _proto", "touch the wire schema"),
+        ("runtime.values", "from statefun.sdk.wire import _proto", "through the door"),
+        ("sdk.storage", "from statefun.sdk.wire.tags import TRUE", "through the door"),
+        ("sdk.wire.tags", "from statefun.sdk.wire import python", "imports point to the left"),
         ("runtime.engine.engine", "import asyncio", "no I/O and no threads here"),
         ("runtime.engine.engine", "import random", "only those named may import random"),
         (
@@ -343,14 +354,14 @@ def test_a_stray_import_is_found(module: str, code: str, law: str) -> None:
 
 def test_the_picture_names_only_what_there_is() -> None:
     """A module that is gone, or a permission that nobody uses, leaves the picture."""
-    readers = {arrow.source for arrow in all_arrows() if arrow.inside == "sdk._proto"}
     adapters = {(arrow.target.partition(".")[0], arrow.source) for arrow in all_arrows()}
     allowed = {(name, each) for name, files in (LIBRARIES | WORLD).items() for each in files}
 
-    assert sorted(SDK) == sorted(
-        name.removeprefix("sdk.") for name in modules() if name.startswith("sdk.")
-    )
-    assert readers == PROTO_READERS
+    inside_sdk = {name.removeprefix("sdk.") for name in modules() if name.startswith("sdk.")}
+    inside_wire = {name.removeprefix("wire.") for name in inside_sdk if name.startswith("wire.")}
+
+    assert sorted(SDK) == sorted({name.partition(".")[0] for name in inside_sdk})
+    assert sorted(WIRE) == sorted({*inside_wire, ""})
     assert allowed - adapters == set()
     assert NEED_AN_EXTRA - modules().keys() == set()
     assert set(PURE) - modules().keys() == set()

@@ -20,12 +20,12 @@ from statefun.runtime.runtime import Runtime
 from statefun.runtime.stores.migrations import MIGRATIONS, check_version
 from statefun.runtime.stores.sqlite import SqliteReader
 from statefun.sdk.address import Address, SdkAddress
+from statefun.sdk.builders import egress_message_builder, message_builder
 from statefun.sdk.egress import kafka_egress_message
 from statefun.sdk.functions import StatefulFunctions
 from statefun.sdk.handler import RequestReplyHandler
-from statefun.sdk.messages import egress_message_builder, message_builder
+from statefun.sdk.primitives import IntType, StringType
 from statefun.sdk.specs import ValueSpec
-from statefun.sdk.valuetypes import IntType, StringType
 from tests.builders import number, to_function
 from tests.runtime.driver import A, Driver, Effects
 

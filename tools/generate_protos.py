@@ -1,4 +1,4 @@
-"""Turn `protos/*.proto` into `statefun/sdk/_proto/`: one descriptor set, and type stubs.
+"""Turn `protos/*.proto` into `statefun/sdk/wire/_proto/`: one descriptor set, and type stubs.
 
 Needs a protobuf compiler, which `grpcio-tools` brings (`pip install 'statefun[protos]'`).
 """
@@ -15,7 +15,7 @@ from grpc_tools import protoc
 
 ROOT = Path(__file__).resolve().parent.parent
 SOURCES = ROOT / "protos"
-TARGET = ROOT / "statefun" / "sdk" / "_proto"
+TARGET = ROOT / "statefun" / "sdk" / "wire" / "_proto"
 
 
 def generate(target: Path) -> None:
@@ -46,7 +46,7 @@ def main() -> int:
         generate(Path(fresh))
         if same_schema(Path(fresh), TARGET):
             return 0
-    print("statefun/sdk/_proto is older than protos/: run `make protos`", file=sys.stderr)
+    print("statefun/sdk/wire/_proto is older than protos/: run `make protos`", file=sys.stderr)
     return 1
 
 

@@ -10,20 +10,21 @@ from urllib.parse import quote, urlsplit
 from statefun.cli.arguments import CommandError, UsageError, parse_text, parse_type, say
 from statefun.errors import SerializationError
 from statefun.sdk.address import Address, parse_typename
-from statefun.sdk.valuetypes import (
+from statefun.sdk.primitives import (
     BoolType,
     DoubleType,
     FloatType,
     IntType,
     LongType,
     StringType,
-    Type,
     serialize,
 )
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
     from collections.abc import Callable
+
+    from statefun.sdk.types import Type
 
 __all__ = ["add", "encode_value", "run"]
 

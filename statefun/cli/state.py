@@ -24,7 +24,7 @@ from statefun.runtime.clock import SystemClock
 from statefun.runtime.stores.sqlite import SqliteReader
 from statefun.runtime.values import visible_values
 from statefun.sdk.address import Address
-from statefun.sdk.valuetypes import StringType
+from statefun.sdk.primitives import StringType
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace

@@ -33,9 +33,8 @@ from statefun.errors import (
     UnknownFunctionError,
 )
 from statefun.sdk.address import Address, parse_typename
-from statefun.sdk.egress import KAFKA_RECORD, decode_kafka_record
-from statefun.sdk.messages import encode_typed_value
-from statefun.sdk.protocol import decode_typed_value
+from statefun.sdk.egress import KAFKA_RECORD
+from statefun.sdk.wire import decode_kafka_record, decode_typed_value, encode_typed_value
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence

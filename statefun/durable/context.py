@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from typing_extensions import TypeVar
 
     from statefun.sdk.messages import EgressMessage, Message
-    from statefun.sdk.valuetypes import Type
+    from statefun.sdk.types import Type
 
     T = TypeVar("T", default=Any)
     S = TypeVar("S", default=Any)

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, Generic, Literal, TypeAlias, cast
 from google.protobuf.message import DecodeError, EncodeError, Message
 
 from statefun.errors import DefinitionError, SerializationError
-from statefun.sdk.valuetypes import Type
+from statefun.sdk.types import Type
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator

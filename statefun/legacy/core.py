@@ -1,15 +1,9 @@
-"""Old name of `statefun.sdk.address`, `statefun.sdk.specs` and `statefun.sdk.valuetypes`."""
+"""Old name of `statefun.sdk.address`, `statefun.sdk.specs` and `statefun.sdk.types`."""
 
 from statefun.legacy import attribute_of_core
 from statefun.sdk.address import SdkAddress, parse_typename
 from statefun.sdk.specs import ValueSpec
-from statefun.sdk.valuetypes import (
-    SimpleType,
-    Type,
-    TypeSerializer,
-    UserTypeSerializer,
-    simple_type,
-)
+from statefun.sdk.types import SimpleType, Type, TypeSerializer, UserTypeSerializer, simple_type
 
 __all__ = [
     "SdkAddress",

@@ -1,6 +1,6 @@
 """The message of kafka-egress.proto, in a private descriptor pool."""
 
-from statefun.sdk._proto import KafkaProducerRecord
+from statefun.sdk.wire._proto import KafkaProducerRecord
 
 DESCRIPTOR = KafkaProducerRecord.DESCRIPTOR.file
 

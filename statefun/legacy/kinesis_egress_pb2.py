@@ -1,6 +1,6 @@
 """The message of kinesis-egress.proto, in a private descriptor pool."""
 
-from statefun.sdk._proto import KinesisEgressRecord
+from statefun.sdk.wire._proto import KinesisEgressRecord
 
 DESCRIPTOR = KinesisEgressRecord.DESCRIPTOR.file
 

@@ -1,6 +1,6 @@
 """The messages of request-reply.proto, in a private descriptor pool."""
 
-from statefun.sdk._proto import Address, FromFunction, ToFunction, TypedValue
+from statefun.sdk.wire._proto import Address, FromFunction, ToFunction, TypedValue
 
 DESCRIPTOR = ToFunction.DESCRIPTOR.file
 

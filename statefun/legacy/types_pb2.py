@@ -1,6 +1,6 @@
 """The messages of types.proto, in a private descriptor pool."""
 
-from statefun.sdk._proto import (
+from statefun.sdk.wire._proto import (
     BooleanWrapper,
     DoubleWrapper,
     FloatWrapper,

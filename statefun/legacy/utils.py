@@ -1,18 +1,13 @@
-"""Old helpers around `TypedValue`, and two type makers of `statefun.sdk.valuetypes`."""
+"""Old helpers around `TypedValue`, and two type makers of `statefun.sdk.types`."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from statefun.errors import SerializationError, TypeMismatchError
-from statefun.sdk._proto import TypedValue
-from statefun.sdk.valuetypes import (
-    Type,
-    make_json_type,
-    make_protobuf_type,
-    serialize,
-    simple_type,
-)
+from statefun.sdk.primitives import serialize
+from statefun.sdk.types import Type, make_json_type, make_protobuf_type, simple_type
+from statefun.sdk.wire._proto import TypedValue
 
 __all__ = [
     "Type",

@@ -1,18 +1,10 @@
-"""Old name of the built-in part of `statefun.sdk.valuetypes`."""
+"""Old name of `statefun.sdk.primitives`."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from statefun.sdk._proto import (
-    BooleanWrapper,
-    DoubleWrapper,
-    FloatWrapper,
-    IntWrapper,
-    LongWrapper,
-    StringWrapper,
-)
-from statefun.sdk.valuetypes import (
+from statefun.sdk.primitives import (
     BoolType,
     DoubleType,
     FloatType,
@@ -20,8 +12,15 @@ from statefun.sdk.valuetypes import (
     LongType,
     PrimitiveType,
     StringType,
-    Type,
-    TypeSerializer,
+)
+from statefun.sdk.types import Type, TypeSerializer
+from statefun.sdk.wire._proto import (
+    BooleanWrapper,
+    DoubleWrapper,
+    FloatWrapper,
+    IntWrapper,
+    LongWrapper,
+    StringWrapper,
 )
 
 __all__ = [

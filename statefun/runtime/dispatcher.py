@@ -30,7 +30,7 @@ from statefun.ports import OutgoingRecord
 from statefun.runtime.engine.failures import is_counted
 from statefun.runtime.transports.base import broken_off, cancelled
 from statefun.runtime.values import escaped
-from statefun.sdk.handler import is_closing
+from statefun.sdk.failures import is_closing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterable, Sequence

@@ -6,32 +6,19 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from statefun.errors import RemoteProtocolError
-from statefun.sdk import valuetypes
-from statefun.sdk.egress import decode_kafka_record
-from statefun.sdk.protocol import StoredValue, decode_typed_value
+from statefun.sdk.primitives import BUILT_IN
+from statefun.sdk.wire import StoredValue, decode_kafka_record, decode_typed_value
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from statefun.runtime.engine.records import StoredEntry
-    from statefun.sdk.egress import KafkaRecord
-    from statefun.sdk.valuetypes import Type
+    from statefun.sdk.types import Type
+    from statefun.sdk.wire import KafkaRecord
 
 __all__ = ["EgressValue", "Value", "escaped", "visible_values"]
 
 T = TypeVar("T")
-
-_BUILT_IN: Mapping[str, Type[Any]] = {
-    each.typename: each
-    for each in (
-        valuetypes.BoolType,
-        valuetypes.IntType,
-        valuetypes.LongType,
-        valuetypes.FloatType,
-        valuetypes.DoubleType,
-        valuetypes.StringType,
-    )
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +40,12 @@ class Value(StoredValue):
     @property
     def is_built_in(self) -> bool:
         """Whether its type is one of the six built-in ones."""
-        return self.typename in _BUILT_IN
+        return self.typename in BUILT_IN
 
     @property
     def value(self) -> Any:
         """The Python value if the type is built in, else the bytes."""
-        built_in = _BUILT_IN.get(self.typename)
+        built_in = BUILT_IN.get(self.typename)
         return self.data if built_in is None else built_in.serializer().deserialize(self.data)
 
     def as_type(self, value_type: Type[T]) -> T:

@@ -8,14 +8,14 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from statefun.errors import InvalidMessageError, TurnEndedError
-from statefun.sdk.address import SdkAddress, sdk_address
-from statefun.sdk.effects import Cancel, Effects, SendAfter
+from statefun.sdk.effects import Effects
 from statefun.sdk.messages import EgressMessage, Message
 from statefun.sdk.specs import whole_millis
-from statefun.sdk.valuetypes import utf8
+from statefun.sdk.wire import Cancellation, SendAfter, utf8
 
 if TYPE_CHECKING:
-    from statefun.sdk.batch import Batch
+    from statefun.sdk.address import SdkAddress
+    from statefun.sdk.wire import InvocationBatch
 
 __all__ = ["BatchContext", "Context"]
 
@@ -109,15 +109,16 @@ class BatchContext(Context, Effects):
 
     Attributes:
         batch: The batch.
-        position: Which of its messages is being handled, from zero.
+        position: The message that is being handled, from zero.
+        has_ended: Whether the batch is over, so that effects are refused: nobody would see them.
     """
 
-    __slots__ = ("_address", "_has_ended", "_storage", "batch", "position")
+    __slots__ = ("_address", "_storage", "batch", "has_ended", "position")
 
-    def __init__(self, batch: Batch, storage: Any) -> None:
+    def __init__(self, batch: InvocationBatch, storage: Any) -> None:
         self._address: SdkAddress | None = None
         self._storage = storage
-        self._has_ended = False
+        self.has_ended = False
         self.batch = batch
         self.position = 0
         self.messages = []
@@ -136,23 +137,17 @@ class BatchContext(Context, Effects):
     @property
     def caller(self) -> SdkAddress | None:
         """Who sent the message; None if it came from an ingress."""
-        caller = self.batch.invocation(self.position).caller
-        known = caller.namespace or caller.type or caller.id
-        return sdk_address(caller) if known else None
-
-    def end(self) -> None:
-        """Refuse every effect from now on: nobody would see it."""
-        self._has_ended = True
+        return self.batch.caller(self.position)
 
     def _check_running(self, effect: str) -> None:
-        if self._has_ended:
+        if self.has_ended:
             raise TurnEndedError(effect, self.address)
 
     def send(self, message: Message) -> None:
         """See `Context.send`."""
         if type(message) is not Message:
             _check_message(message, "send")
-        if self._has_ended:
+        if self.has_ended:
             self._check_running("send")
         self.messages.append(message)
 
@@ -179,7 +174,7 @@ class BatchContext(Context, Effects):
             )
         token = _check_token(cancellation_token)
         self._check_running("cancel_delayed_message")
-        self.delayed.append(Cancel(token))
+        self.delayed.append(Cancellation(token))
 
     def send_egress(self, message: EgressMessage) -> None:
         """See `Context.send_egress`."""
@@ -205,5 +200,4 @@ def _check_message(message: object, method: str) -> None:
 
 
 def _check_token(token: str) -> str:
-    utf8(token, "a cancellation token")
-    return token
+    return utf8(token, "a cancellation token").decode()

@@ -3,72 +3,33 @@
 from __future__ import annotations
 
 import struct
-from typing import TYPE_CHECKING, Any, NamedTuple
-
-from google.protobuf.message import DecodeError
+from typing import TYPE_CHECKING, Any
 
 from statefun.errors import InvalidMessageError, NumberOutOfRangeError
-from statefun.sdk import _proto
-from statefun.sdk.messages import (
-    EgressMessage,
-    Header,
-    Headers,
-    encode_headers,
+from statefun.sdk.address import parse_typename
+from statefun.sdk.messages import EgressMessage
+from statefun.sdk.primitives import serialize
+from statefun.sdk.wire import (
+    encode_kafka_record,
+    encode_kinesis_record,
     encode_typed_value,
     outgoing_egress_message,
+    utf8,
 )
-from statefun.sdk.valuetypes import serialize, utf8
-from statefun.sdk.wire import delimited
 
 if TYPE_CHECKING:
-    from statefun.sdk.valuetypes import Type
+    from statefun.sdk.types import Type
+    from statefun.sdk.wire import Headers
 
 __all__ = [
     "KAFKA_RECORD",
     "KINESIS_RECORD",
-    "KafkaRecord",
-    "decode_kafka_record",
     "kafka_egress_message",
     "kinesis_egress_message",
 ]
 
 KAFKA_RECORD = "type.googleapis.com/io.statefun.sdk.egress.KafkaProducerRecord"
 KINESIS_RECORD = "type.googleapis.com/io.statefun.sdk.egress.KinesisEgressRecord"
-
-
-class KafkaRecord(NamedTuple):
-    """A Kafka record as an engine reads it.
-
-    Attributes:
-        topic: The topic.
-        key: The key, empty if the record has none.
-        value: The value's bytes; may be empty.
-        headers: In order, duplicates kept.
-    """
-
-    topic: str
-    key: str
-    value: bytes
-    headers: tuple[Header, ...] = ()
-
-
-def decode_kafka_record(data: bytes) -> KafkaRecord:
-    """The record inside an egress message of the type `KAFKA_RECORD`.
-
-    Raises:
-        InvalidMessageError: If the bytes are no record.
-
-    Source:
-        kafka-egress.proto
-    """
-    try:
-        record = _proto.KafkaProducerRecord.FromString(data)
-    except (DecodeError, ValueError, RecursionError) as error:
-        raise InvalidMessageError(f"{len(data)} bytes are no Kafka record: {error}") from error
-    headers = tuple(
-        Header(each.key, each.value if each.has_value else None) for each in record.headers
-    )
-    return KafkaRecord(record.topic, record.key, record.value_bytes, headers)
 
 
 def kafka_egress_message(
@@ -101,15 +62,14 @@ def kafka_egress_message(
     Source:
         kafka-egress.proto
     """
+    parse_typename(typename)
     if not topic:
         raise InvalidMessageError("a Kafka record needs a topic, got none")
     data = _record_value(value, value_type, "Kafka")
-    record = b"" if key is None else _filled(b"\x0a", utf8(key, "the key of a Kafka record"))
-    record += _filled(b"\x12", data)
-    record += delimited(b"\x1a", utf8(topic, "the topic of a Kafka record"))
-    if headers is not None:
-        record += encode_headers(b"\x22", headers)
-    return outgoing_egress_message(typename, encode_typed_value(KAFKA_RECORD, record))
+    record = encode_kafka_record(topic, key, data, headers)
+    return outgoing_egress_message(
+        EgressMessage, typename, encode_typed_value(KAFKA_RECORD, record)
+    )
 
 
 def kinesis_egress_message(
@@ -137,22 +97,16 @@ def kinesis_egress_message(
     Source:
         kinesis-egress.proto
     """
+    parse_typename(typename)
     if not stream:
         raise InvalidMessageError("a Kinesis record needs a stream, got none")
     if partition_key is None:
         raise InvalidMessageError("a Kinesis record needs a partition key, got None")
     data = _record_value(value, value_type, "Kinesis")
-    record = _filled(b"\x0a", utf8(partition_key, "the partition key of a Kinesis record"))
-    record += _filled(b"\x12", data)
-    record += delimited(b"\x1a", utf8(stream, "the stream of a Kinesis record"))
-    if explicit_hash_key is not None:
-        record += _filled(b"\x22", utf8(explicit_hash_key, "the hash key of a Kinesis record"))
-    return outgoing_egress_message(typename, encode_typed_value(KINESIS_RECORD, record))
-
-
-def _filled(tag: bytes, content: bytes) -> bytes:
-    """A field, left out when it is empty, so that the record is in protobuf's canonical form."""
-    return delimited(tag, content) if content else b""
+    record = encode_kinesis_record(stream, partition_key, data, explicit_hash_key)
+    return outgoing_egress_message(
+        EgressMessage, typename, encode_typed_value(KINESIS_RECORD, record)
+    )
 
 
 def _record_value(value: Any, value_type: Type[Any] | None, sink: str) -> bytes:

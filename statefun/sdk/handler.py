@@ -10,18 +10,26 @@ from typing import TYPE_CHECKING, Any
 
 from statefun.errors import DefinitionError, InvocationError
 from statefun.sdk.context import BatchContext
+from statefun.sdk.executor import KeyedExecutor
+from statefun.sdk.failures import is_closing, text_of
 from statefun.sdk.functions import StatefulFunctions
-from statefun.sdk.lanes import Lanes
-from statefun.sdk.messages import incoming_message
-from statefun.sdk.protocol import decode_request, encode_incomplete, encode_result
+from statefun.sdk.messages import Message
 from statefun.sdk.storage import Missing
+from statefun.sdk.wire import (
+    MissingValue,
+    incoming_message,
+    split_request,
+    write_missing,
+    write_reply,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
 
     from statefun.sdk.functions import StatefulFunction
+    from statefun.sdk.specs import ValueSpec
 
-__all__ = ["RequestReplyHandler", "is_closing", "text_of"]
+__all__ = ["RequestReplyHandler"]
 
 
 class RequestReplyHandler:
@@ -40,7 +48,7 @@ class RequestReplyHandler:
                 f"a handler needs the StatefulFunctions it should serve, got {functions!r}"
             )
         self.functions = functions
-        self._lanes = Lanes()
+        self._executor = KeyedExecutor()
 
     def handle_sync(self, request_bytes: bytes | bytearray | memoryview) -> bytes:
         """Like `handle_async`, from code that is not async.
@@ -71,39 +79,41 @@ class RequestReplyHandler:
                 No effect of the batch survives.
             KeyboardInterrupt: If a function raised that: it is for the whole process.
         """
-        batch = decode_request(request_bytes)
+        batch = split_request(request_bytes)
         function = self.functions.for_typename(batch.typename)
         values = function.storage_spec
         storage = values.resolve(batch.state)
         if isinstance(storage, Missing):
-            return encode_incomplete(storage.specs)
+            return write_missing(_missing_value(spec) for spec in storage.specs)
         context = BatchContext(batch, storage)
         try:
             if function.is_blocking:
-                await self._run_in_lane(function, context)
+                await self._run_in_thread(function, context)
             else:
                 fun, is_async = function.fun, function.is_async
-                for position in range(len(batch.invocations)):
-                    context.position = position
-                    outcome = fun(context, incoming_message(batch, position))
+                typename, target_id = batch.typename, batch.target_id
+                for invocation in batch.invocations:
+                    message = incoming_message(Message, typename, target_id, invocation)
+                    outcome = fun(context, message)
                     if is_async or (outcome is not None and inspect.isawaitable(outcome)):
                         await outcome
+                    context.position += 1
         except BaseException as error:
             if _is_from_outside(error):
                 raise
             raise _failure(context, error) from error
         finally:
-            context.end()
+            context.has_ended = True
             mutations = values.seal(storage, batch)
-        return encode_result(context, mutations)
+        return write_reply(context.messages, context.delayed, context.egress, mutations)
 
-    async def _run_in_lane(self, function: StatefulFunction, context: BatchContext) -> None:
+    async def _run_in_thread(self, function: StatefulFunction, context: BatchContext) -> None:
         """Run the batch in a thread, after earlier batches of the same address."""
         loop = asyncio.get_running_loop()
         variables = contextvars.copy_context()
         work = partial(variables.run, _run_blocking, function, context, loop)
         key = (function.typename, context.batch.target_id)
-        error = await asyncio.wrap_future(self._lanes.submit(key, work))
+        error = await asyncio.wrap_future(self._executor.submit(key, work))
         if error is not None:
             raise error
 
@@ -118,13 +128,14 @@ def _run_blocking(
     """
     fun, batch = function.fun, context.batch
     try:
-        for position in range(len(batch.invocations)):
-            context.position = position
-            outcome = fun(context, incoming_message(batch, position))
+        for invocation in batch.invocations:
+            message = incoming_message(Message, batch.typename, batch.target_id, invocation)
+            outcome = fun(context, message)
             if outcome is not None and inspect.isawaitable(outcome):
                 error = asyncio.run_coroutine_threadsafe(_awaited(outcome), loop).result()
                 if error is not None:
                     return error
+            context.position += 1
     except BaseException as error:  # noqa: BLE001 - it is raised again where the batch is awaited
         return error
     return None
@@ -149,25 +160,15 @@ def _is_from_outside(error: BaseException) -> bool:
     return isinstance(error, KeyboardInterrupt) or is_closing(error)
 
 
-def is_closing(error: BaseException) -> bool:
-    """Whether it closes the coroutine that has caught it; one that was raised came from below."""
-    trace = error.__traceback__
-    return isinstance(error, GeneratorExit) and (trace is None or trace.tb_next is None)
-
-
-def text_of(error: BaseException) -> str:
-    """The kind and the text of an error, whatever its `__str__` does."""
-    try:
-        return f"{type(error).__name__}: {error}"
-    except Exception as broken:  # noqa: BLE001 - the user's own __str__
-        return f"{type(error).__name__} without a text: its __str__ raised {type(broken).__name__}"
+def _missing_value(spec: ValueSpec) -> MissingValue:
+    return MissingValue(spec.name, spec.type.typename, spec.expiration)
 
 
 def _failure(context: BatchContext, error: BaseException) -> InvocationError:
     batch, position = context.batch, context.position
     return InvocationError(
         batch.address,
-        batch.invocation(position).argument.typename,
+        batch.value_typename(position),
         position + 1,
         len(batch.invocations),
         text_of(error),
@@ -177,5 +178,5 @@ def _failure(context: BatchContext, error: BaseException) -> InvocationError:
 def _run_elsewhere(coroutine: Coroutine[Any, Any, bytes]) -> bytes:
     """Run a coroutine on a loop of its own in another thread, and wait for it."""
     variables = contextvars.copy_context()
-    lanes = Lanes()
-    return lanes.submit(None, lambda: variables.run(asyncio.run, coroutine)).result()
+    executor = KeyedExecutor()
+    return executor.submit(None, lambda: variables.run(asyncio.run, coroutine)).result()

@@ -2,45 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import timedelta
-from enum import IntEnum
 from keyword import iskeyword
 from typing import TYPE_CHECKING, Any
 
 from statefun.errors import AlreadyRegisteredError, InvalidSpecError
-from statefun.sdk.valuetypes import Type
+from statefun.sdk.types import Type
+from statefun.sdk.wire import Expiration, ExpireMode
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["Expiration", "ExpireMode", "ValueSpec", "check_names", "whole_millis"]
+__all__ = ["ValueSpec", "check_names", "whole_millis"]
 
 _ONE_MILLISECOND = timedelta(milliseconds=1)
 
 RESERVED = frozenset({"batch"})
 """Names under which the engine keeps state of its own for every address."""
-
-
-class ExpireMode(IntEnum):
-    """From when an expiration is counted; the numbers are the wire's."""
-
-    NEVER = 0
-    AFTER_WRITE = 1
-    AFTER_CALL = 2
-
-
-@dataclass(frozen=True, slots=True)
-class Expiration:
-    """When a value disappears by itself.
-
-    Attributes:
-        mode: From when it is counted.
-        millis: After how many milliseconds; at least 1 unless the mode is `NEVER`.
-    """
-
-    mode: ExpireMode = ExpireMode.NEVER
-    millis: int = 0
 
 
 def whole_millis(duration: timedelta) -> int:

@@ -17,20 +17,16 @@ from statefun.errors import (
     TypeMismatchError,
     UnknownValueError,
 )
-from statefun.sdk import _proto
-from statefun.sdk.valuetypes import PrimitiveType, present_fields, serialize
-from statefun.sdk.wire import Heads, HeadsOfWholes, delimited
+from statefun.sdk.primitives import PrimitiveType, serialize
+from statefun.sdk.wire import StateField, StateLayout, UncheckedValue
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from statefun.sdk.batch import Batch
     from statefun.sdk.specs import ValueSpec
+    from statefun.sdk.wire import InvocationBatch
 
 __all__ = ["Missing", "Storage", "StorageSpec"]
-
-
-_Sent = _proto.ToFunction.PersistedValue
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +40,7 @@ class Storage:
     """The values of one address: `storage.name`, `storage.name = value`, `del storage.name`.
 
     Reading a value that was never set, was deleted or has expired gives None. There are no other
-    attributes than the values; the slot is in upper case, which no value's name may be.
+    attributes than the values; the slots are in upper case, which no value's name may be.
 
     Raises:
         UnknownValueError: For a name without a spec; an `AttributeError`.
@@ -52,42 +48,43 @@ class Storage:
         InvalidMessageError: On assigning None (use `del`); a `ValueError`.
     """
 
-    __slots__ = ("_CELLS",)
+    __slots__ = ("_CELLS", "_CHANGED")
 
-    _CELLS: dict[Any, Any]
-    """Name → what there is of the value (see `_Field`), for each spec; then the fields whose values
-    were changed → True; and once the batch is over, None → the batch."""
+    _CELLS: dict[str, Any]
+    """Value name → its cell; see `_Field`."""
+
+    _CHANGED: Any
+    """The names of the values that were written or deleted → True; once the batch is over, the
+    batch."""
 
 
-_SET_CELLS: Callable[[Storage, dict[Any, Any]], None] = Storage.__dict__["_CELLS"].__set__
+# These set the slots in spite of `__setattr__`, at half the cost of `object.__setattr__`.
+_SET_CELLS: Callable[[Storage, dict[str, Any]], None] = Storage.__dict__["_CELLS"].__set__
+_SET_CHANGED: Callable[[Storage, Any], None] = Storage.__dict__["_CHANGED"].__set__
 
 
 class _Field:
-    """How the value of one spec is kept while a batch runs.
+    """The kinds of content that the cell of one value has while a batch runs.
 
-    Its cell holds None if there is no value, else the bytes of the value. If the type is built in,
-    and so its values immutable, the value itself takes their place once it was read or written.
-    What came in encoded as nobody does it stays an object (`_Sent`) until it is read.
+    A cell holds None if there is no value, else the bytes of the value. If the type is built in,
+    and so its values immutable, the value itself replaces the bytes once it was read or written.
+    A value that may be of another type stays an `UncheckedValue` until it is read.
 
     Attributes:
-        name_field: The name, as it stands first in a serialized PersistedValue.
-        heads: For a serialized PersistedValue with a value of the right type.
-        modification: For a mutation that writes, a field of the result.
-        deletion: The mutation that deletes, which is the default of its kind.
         is_built_in: Whether the type is.
-        keep: An assigned value → what its cell holds.
-        to_bytes: What its cell holds after that → bytes.
+        keep: An assigned value → the content of its cell.
+        to_bytes: The content of its cell after that → bytes.
         unpack: Bytes → the value.
+        on_wire: The bytes around the value.
+        modification: The method of that name of `on_wire`.
     """
 
     __slots__ = (
-        "deletion",
-        "heads",
         "is_built_in",
         "keep",
         "modification",
         "name",
-        "name_field",
+        "on_wire",
         "to_bytes",
         "typename",
         "unpack",
@@ -95,21 +92,17 @@ class _Field:
 
     def __init__(self, spec: ValueSpec) -> None:
         self.name = spec.name
+        self.on_wire = StateField(spec.name, spec.type.typename)
+        self.modification = self.on_wire.modification
         self.typename = spec.type.typename
-        encoded_name, present = self.name.encode(), present_fields(self.typename)
-        self.name_field = delimited(b"\x0a", encoded_name)
-        self.heads = HeadsOfWholes(self.name_field + b"\x12", present)
-        name_of_mutation = delimited(b"\x12", encoded_name)
-        self.modification = Heads(b"\x0a", b"\x08\x01" + name_of_mutation + b"\x1a", present)
-        self.deletion = delimited(b"\x0a", name_of_mutation)
         self.keep: Callable[[Any], Any]
         self.to_bytes: Callable[[Any], bytes]
         self.unpack: Callable[[bytes], Any]
         value_type = spec.type
         self.is_built_in = type(value_type) is PrimitiveType
         if type(value_type) is PrimitiveType:
-            self.keep, self.to_bytes = value_type.normalise, value_type.encode
-            self.unpack = value_type.decode
+            scalar = value_type.scalar
+            self.keep, self.to_bytes, self.unpack = scalar.normalise, scalar.encode, scalar.decode
         else:
             self.keep, self.to_bytes = partial(serialize, value_type), _same
             self.unpack = value_type.serializer().deserialize
@@ -121,8 +114,8 @@ class _Field:
         def read(storage: Storage) -> Any:
             cells = storage._CELLS  # noqa: SLF001 - this is the storage's own getter
             held = cells[name]
-            if type(held) is _Sent:
-                held = self.open(held)
+            if type(held) is UncheckedValue:
+                held = self.check(held)
             if type(held) is not bytes:
                 return held
             value = unpack(held)
@@ -132,23 +125,19 @@ class _Field:
 
         return read
 
-    def open(self, sent: _proto.ToFunction.PersistedValue) -> bytes | None:
-        """The bytes of a value as it came in."""
-        typed = sent.state_value
-        if not typed.has_value:
-            return None
-        if typed.typename != self.typename:
-            raise TypeMismatchError(
-                f"the stored value {self.name!r}", self.typename, typed.typename
-            )
-        return typed.value
-
     def mutation(self, held: Any) -> bytes:
-        """A state_mutations field of the result, for what the cell holds after a change."""
+        """The mutation for the content of the cell after a change."""
         if held is None:
-            return self.deletion
-        data = self.to_bytes(held)
-        return self.modification[len(data)] + data
+            return self.on_wire.deletion
+        return self.modification(self.to_bytes(held))
+
+    def check(self, stored: UncheckedValue) -> bytes:
+        """The bytes of a value, once its typename is known to be the declared one."""
+        if stored.typename != self.typename:
+            raise TypeMismatchError(
+                f"the stored value {self.name!r}", self.typename, stored.typename
+            )
+        return stored.data
 
 
 def _same(data: bytes) -> bytes:
@@ -162,74 +151,51 @@ class StorageSpec:
         specs: In the order of declaration.
     """
 
-    __slots__ = ("_by_name", "_fields", "_make", "_order", "specs")
+    __slots__ = ("_by_name", "_layout", "_make", "specs")
 
     def __init__(self, typename: str, specs: tuple[ValueSpec, ...]) -> None:
         self.specs = specs
-        self._fields = tuple(map(_Field, specs))
-        self._order = self._fields
-        self._by_name = {field.name: field for field in self._fields}
+        self._by_name = {spec.name: _Field(spec) for spec in specs}
+        self._layout = StateLayout([field.on_wire for field in self._by_name.values()])
         self._make = _storage_class(typename, self._by_name)
 
     def resolve(self, state: list[bytes]) -> Storage | Missing:
-        """The storage of one batch, or which values the request lacks.
-
-        Values that are sent and not declared are ignored; if a name is sent twice, the last counts.
+        """The storage of one batch, or the values that the request lacks.
 
         Args:
-            state: Serialized PersistedValues, well-formed.
+            state: From `wire.split_request`.
         """
-        cells: dict[Any, Any] = {}
-        for sent, field in zip(state, self._order):  # noqa: B905 - the keyword alone costs 2 %
-            size = len(sent)
-            data = sent.removeprefix(field.heads[size])
-            if len(data) < size:
-                cells[field.name] = data
-            elif sent == field.name_field:
-                cells[field.name] = None
-            else:
-                break
-        if len(cells) < len(state):
-            cells = self._resolve_by_name(state)
-        if len(cells) < len(self._fields):
+        cells = self._layout.read(state)
+        if len(cells) < len(self.specs):
             return Missing(tuple(spec for spec in self.specs if spec.name not in cells))
         storage = self._make()
         _SET_CELLS(storage, cells)
+        _SET_CHANGED(storage, {})
         return storage
 
-    def _resolve_by_name(self, state: list[bytes]) -> dict[Any, Any]:
-        """The long way: another order, a value that is not declared, or one encoded strangely."""
-        values = [_Sent.FromString(sent) for sent in state]
-        cells: dict[Any, Any] = {
-            value.state_name: value for value in values if value.state_name in self._by_name
-        }
-        if len(cells) == len(self._fields) == len(values):
-            # An engine has an order of its own and keeps to it: the next request will be in it.
-            self._order = tuple(self._by_name[name] for name in cells)
-        return cells
-
-    def seal(self, storage: Storage, batch: Batch) -> list[bytes]:
-        """What was written or deleted, at most one change a name, as fields of the result.
+    def seal(self, storage: Storage, batch: InvocationBatch) -> list[bytes]:
+        """The values that were written or deleted, one mutation each.
 
         Later writes raise `TurnEndedError`, since nobody would see them.
         """
-        cells = storage._CELLS  # noqa: SLF001 - the spec made it
-        cells[None] = batch
-        mutations = []
-        for field in self._fields:
-            if field in cells:
-                mutations.append(field.mutation(cells[field.name]))  # noqa: PERF401 - cheaper
+        changed = storage._CHANGED  # noqa: SLF001 - the spec made it
+        _SET_CHANGED(storage, batch)
+        if not changed:
+            return []
+        cells, mutations = storage._CELLS, []  # noqa: SLF001
+        for name in changed:
+            mutations.append(self._by_name[name].mutation(cells[name]))  # noqa: PERF401 - cheaper
         return mutations
 
 
 def _storage_class(typename: str, by_name: Mapping[str, _Field]) -> type[Storage]:
-    """A class with one property a value, and clear errors for all other names."""
+    """A class with one property for each value, and clear errors for all other names."""
     registered = tuple(by_name)
 
     def unknown(_: Storage, name: str) -> NoReturn:
         raise UnknownValueError(name, typename, registered)
 
-    def refuse(batch: Batch) -> NoReturn:
+    def refuse(batch: Any) -> NoReturn:
         raise TurnEndedError("a write to the storage", batch.address)
 
     def write(storage: Storage, name: str, value: object) -> None:
@@ -239,19 +205,20 @@ def _storage_class(typename: str, by_name: Mapping[str, _Field]) -> type[Storage
                 f"None cannot be stored as {name!r}: to delete the value write del storage.{name}"
             )
         held = field.keep(value)
-        cells = storage._CELLS  # noqa: SLF001
-        if None in cells:
-            refuse(cells[None])
-        cells[name] = held
-        cells[field] = True
+        changed = storage._CHANGED  # noqa: SLF001
+        if type(changed) is not dict:
+            refuse(changed)
+        changed[name] = True
+        storage._CELLS[name] = held  # noqa: SLF001
 
     def delete(storage: Storage, name: str) -> None:
-        field = by_name.get(name) or unknown(storage, name)
-        cells = storage._CELLS  # noqa: SLF001
-        if None in cells:
-            refuse(cells[None])
-        cells[name] = None
-        cells[field] = True
+        if name not in by_name:
+            unknown(storage, name)
+        changed = storage._CHANGED  # noqa: SLF001
+        if type(changed) is not dict:
+            refuse(changed)
+        changed[name] = True
+        storage._CELLS[name] = None  # noqa: SLF001
 
     members: dict[str, Any] = {field.name: property(field.reader()) for field in by_name.values()}
     members |= {

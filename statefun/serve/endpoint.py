@@ -14,7 +14,7 @@ from statefun.errors import ConfigurationError, InvocationError, RemoteProtocolE
 from statefun.sdk.address import Address
 from statefun.sdk.functions import StatefulFunctions
 from statefun.sdk.handler import RequestReplyHandler
-from statefun.sdk.protocol import decode_request
+from statefun.sdk.wire import split_request
 
 if TYPE_CHECKING:
     from statefun.loading import Functions
@@ -139,7 +139,7 @@ def _failure(error: BaseException, body: Body) -> Answer:
 
 
 def _address_in(body: Body) -> Address:
-    batch = decode_request(body)
+    batch = split_request(body)
     return Address(batch.typename, batch.target_id)
 
 

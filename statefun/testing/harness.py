@@ -25,9 +25,10 @@ from statefun.runtime.transports.base import cancelled
 from statefun.runtime.transports.routing import FunctionDirectory
 from statefun.runtime.values import EgressValue, visible_values
 from statefun.sdk.address import Address
+from statefun.sdk.builders import message_builder
 from statefun.sdk.functions import StatefulFunctions
 from statefun.sdk.handler import RequestReplyHandler
-from statefun.sdk.messages import Message, message_builder
+from statefun.sdk.messages import Message
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -37,8 +38,8 @@ if TYPE_CHECKING:
     from statefun.runtime.engine.policy import FailurePolicy
     from statefun.runtime.engine.records import DeadLetter
     from statefun.runtime.values import Value
-    from statefun.sdk.messages import Headers
-    from statefun.sdk.valuetypes import Type
+    from statefun.sdk.types import Type
+    from statefun.sdk.wire import Headers
 
 __all__ = ["Harness"]
 

@@ -19,7 +19,7 @@ from statefun.runtime.admin.control import make_edit
 from statefun.runtime.engine.records import DeadLetter, Delta, Parking, PendingMessage, StoredEntry
 from statefun.runtime.stores.sqlite import SqliteStore
 from statefun.sdk.address import Address
-from statefun.sdk.messages import encode_typed_value
+from statefun.sdk.wire import encode_typed_value
 from tests.cli.process import Outcome, Server, statefun
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from statefun.sdk.valuetypes import StringType, serialize
+from statefun.sdk.primitives import StringType, serialize
 from tests.cli.process import Server
 
 if TYPE_CHECKING:

@@ -28,7 +28,7 @@ import aiohttp
 import pytest
 from aiohttp.test_utils import TestServer
 
-from statefun.sdk.valuetypes import StringType, serialize
+from statefun.sdk.primitives import StringType, serialize
 from statefun.serve import aiohttp_app
 from tests.cli.ledger import functions
 from tests.cli.process import PATIENCE_S, Server, statefun

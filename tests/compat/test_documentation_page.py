@@ -23,11 +23,12 @@ from statefun import (
     message_builder,
 )
 from statefun.errors import InvocationError
-from statefun.sdk._proto import KafkaProducerRecord, KinesisEgressRecord, TypedValue
 from statefun.sdk.address import Address
-from statefun.sdk.protocol import (
+from statefun.sdk.wire import (
     DelayedMessage,
     EgressRecord,
+    Expiration,
+    ExpireMode,
     Incomplete,
     Invocation,
     MissingValue,
@@ -38,7 +39,7 @@ from statefun.sdk.protocol import (
     decode_reply,
     encode_request,
 )
-from statefun.sdk.specs import Expiration, ExpireMode
+from statefun.sdk.wire._proto import KafkaProducerRecord, KinesisEgressRecord, TypedValue
 
 PAGE = Path(__file__).with_name("documentation_page")
 GREETER = Address("com.example.fns/greeter", "Ada")

@@ -17,7 +17,7 @@ import pytest
 
 from statefun.connectors.http import HttpIngress
 from statefun.connectors.server import BodyRoom
-from statefun.sdk.messages import encode_typed_value
+from statefun.sdk.wire import encode_typed_value
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator

@@ -16,7 +16,7 @@ from statefun.connectors.http import PLAYGROUND_EGRESS, HttpEgress
 from statefun.errors import InvalidMessageError
 from statefun.ports import OutgoingRecord
 from statefun.sdk.egress import kafka_egress_message, kinesis_egress_message
-from statefun.sdk.messages import encode_typed_value
+from statefun.sdk.wire import encode_typed_value
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence

@@ -12,7 +12,7 @@ import pytest
 from statefun.connectors.http import HttpEgress
 from statefun.ports import OutgoingRecord
 from statefun.runtime.streams import Tap, TapReader
-from statefun.sdk.messages import encode_typed_value
+from statefun.sdk.wire import encode_typed_value
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence

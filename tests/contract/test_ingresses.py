@@ -20,7 +20,7 @@ from statefun.errors import (
     UnknownFunctionError,
 )
 from statefun.sdk.address import Address
-from statefun.sdk.messages import encode_typed_value
+from statefun.sdk.wire import encode_typed_value
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -12,18 +12,19 @@ from statefun.errors import StatefunError
 from statefun.runtime.transports.base import InProcessTransport, Transport
 from statefun.runtime.transports.http import HttpEndpoint
 from statefun.sdk.address import Address
+from statefun.sdk.builders import message_builder
 from statefun.sdk.functions import StatefulFunctions
-from statefun.sdk.messages import encode_typed_value, message_builder
-from statefun.sdk.protocol import (
+from statefun.sdk.primitives import IntType, StringType
+from statefun.sdk.specs import ValueSpec
+from statefun.sdk.wire import (
     Incomplete,
     Invocation,
     OutgoingMessage,
     Result,
     decode_reply,
     encode_request,
+    encode_typed_value,
 )
-from statefun.sdk.specs import ValueSpec
-from statefun.sdk.valuetypes import IntType, StringType
 from statefun.serve import aiohttp_app
 
 if TYPE_CHECKING:

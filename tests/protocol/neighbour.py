@@ -43,7 +43,7 @@ def second_copy(*, with_headers: bool) -> None:
     spec = importlib.util.find_spec("statefun")
     assert spec is not None
     assert spec.origin is not None
-    schema = Path(spec.origin).parent / "sdk" / "_proto" / "schema.bin"
+    schema = Path(spec.origin).parent / "sdk" / "wire" / "_proto" / "schema.bin"
     for file in descriptor_pb2.FileDescriptorSet.FromString(schema.read_bytes()).file:
         for message in [] if with_headers else file.message_type:
             if message.name in HEADER_FIELDS:

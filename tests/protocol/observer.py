@@ -11,8 +11,8 @@ from statefun.errors import (
     StatefunError,
     UnknownFunctionError,
 )
-from statefun.sdk._proto import FromFunction, ToFunction
-from statefun.sdk.protocol import decode_reply
+from statefun.sdk.wire import decode_reply
+from statefun.sdk.wire._proto import FromFunction, ToFunction
 from tests.protocol.exchanges import OLD_SDK, bodies_with_headers, recorded
 from tests.protocol.mutations import Stock
 

@@ -17,8 +17,8 @@ from statefun import (
     Type,
 )
 from statefun.errors import SerializationError
-from statefun.sdk import _proto
-from statefun.sdk._proto import TypedValue
+from statefun.sdk.wire import _proto
+from statefun.sdk.wire._proto import TypedValue
 from tests.protocol.mutations import NOT_UTF8
 from tests.protocol.wiretree import BYTES, END, FIXED32, FIXED64, GROUP, VARINT, varint
 

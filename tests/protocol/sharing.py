@@ -19,8 +19,8 @@ from statefun import (
     make_protobuf_type,
     message_builder,
 )
-from statefun.sdk import _proto
-from statefun.sdk._proto import FromFunction, KafkaProducerRecord, ToFunction, TypedValue
+from statefun.sdk.wire import _proto
+from statefun.sdk.wire._proto import FromFunction, KafkaProducerRecord, ToFunction, TypedValue
 from tests.protocol.engine_schema import ENUMS, MESSAGES
 from tests.protocol.mutations import mutated
 from tests.protocol.observer import (

@@ -19,10 +19,12 @@ from statefun.errors import (
     TypeMismatchError,
     UnknownFunctionError,
 )
-from statefun.sdk._proto import FromFunction, ToFunction
-from statefun.sdk.messages import encode_address, encode_typed_value
-from statefun.sdk.valuetypes import StringType, simple_type
-from statefun.sdk.wire import delimited
+from statefun.sdk.primitives import StringType
+from statefun.sdk.types import simple_type
+from statefun.sdk.wire import encode_typed_value
+from statefun.sdk.wire._proto import Address as WireAddress
+from statefun.sdk.wire._proto import FromFunction, ToFunction
+from statefun.sdk.wire.framing import delimited
 from tests.protocol.mutations import Stock, mutated
 from tests.protocol.payloads import PRIMITIVES
 from tests.protocol.wiretree import BYTES, END, Field, decode, varint
@@ -241,13 +243,14 @@ async def test_overlong_lengths_are_read_as_protobuf_reads_them() -> None:
         assert await observed(body) == expected(body), f"seed {seed}: {body.hex()}"
 
 
-TARGET = delimited(b"\x0a", encode_address("t/none", "1"))
+TARGET = delimited(b"\x0a", WireAddress(namespace="t", type="none", id="1").SerializeToString())
 TEXT = delimited(b"\x12", encode_typed_value(StringType.typename, b"\x0a\x03Bob"))
 
 
 async def test_an_argument_inside_an_argument_is_not_taken_for_it() -> None:
     """Not even where a caller with an odd length lets the inner one stand where one could begin."""
-    caller, seen = encode_address("t/caller", "2"), []
+    caller = WireAddress(namespace="t", type="caller", id="2").SerializeToString()
+    seen: list[bool] = []
     odd_caller = b"\x0a" + bytes([len(caller) | 0x80]) + b"\0" + caller
     inner_at = 2 + (len(caller) | 0x80)
     before_value = len(odd_caller) + len(encode_typed_value("t/own", bytes(128))) - 128 + 3

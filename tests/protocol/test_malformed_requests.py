@@ -14,7 +14,7 @@ from statefun.errors import (
     RemoteProtocolError,
     UnknownFunctionError,
 )
-from statefun.sdk._proto import FromFunction, ToFunction
+from statefun.sdk.wire._proto import FromFunction, ToFunction
 from tests.protocol import captured_functions
 from tests.protocol.mutations import mutated, texts_spoiled
 from tests.protocol.observer import (

@@ -13,7 +13,7 @@ import pytest
 from google.protobuf import descriptor_pb2
 
 import statefun
-from statefun.sdk import _proto
+from statefun.sdk.wire import _proto
 from tests.protocol.engine_schema import ENUMS, HEADER_FIELDS, MESSAGES, ONEOFS, PACKAGES
 from tests.protocol.proto_text import Schema, parse
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[2]
 SOURCES = ROOT / "protos"
-GENERATED = Path(statefun.__file__).parent / "sdk" / "_proto"
+GENERATED = Path(statefun.__file__).parent / "sdk" / "wire" / "_proto"
 ENGINE = Schema(MESSAGES, ENUMS, ONEOFS)
 
 

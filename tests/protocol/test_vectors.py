@@ -18,9 +18,9 @@ from statefun import (
     kafka_egress_message,
     message_builder,
 )
-from statefun.sdk._proto import FromFunction, KafkaProducerRecord, ToFunction, TypedValue
 from statefun.sdk.address import Address
-from statefun.sdk.protocol import Invocation, StoredValue, encode_request
+from statefun.sdk.wire import Invocation, StoredValue, encode_request
+from statefun.sdk.wire._proto import FromFunction, KafkaProducerRecord, ToFunction, TypedValue
 from tests.protocol.captured_functions import functions
 from tests.protocol.exchanges import OLD_SDK, Exchange, bodies_with_headers, recorded
 

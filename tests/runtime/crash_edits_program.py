@@ -23,21 +23,18 @@ from typing import TYPE_CHECKING
 
 from statefun.runtime import Backoff, FailurePolicy, Runtime
 from statefun.sdk.address import Address
+from statefun.sdk.builders import egress_message_builder, message_builder
 from statefun.sdk.functions import StatefulFunctions
-from statefun.sdk.messages import (
-    Message,
-    egress_message_builder,
-    encode_typed_value,
-    message_builder,
-)
+from statefun.sdk.primitives import IntType, StringType, serialize
 from statefun.sdk.specs import ValueSpec
-from statefun.sdk.valuetypes import IntType, StringType, serialize
+from statefun.sdk.wire import encode_typed_value
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from statefun.ports import Delivery
     from statefun.sdk.context import Context
+    from statefun.sdk.messages import Message
 
 CLIENTS = 8
 LATE_S = 0.1

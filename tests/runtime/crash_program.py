@@ -17,15 +17,16 @@ from itertools import count
 from typing import TYPE_CHECKING
 
 from statefun.runtime import Runtime
+from statefun.sdk.builders import egress_message_builder, message_builder
 from statefun.sdk.functions import StatefulFunctions
-from statefun.sdk.messages import Message, egress_message_builder, message_builder
+from statefun.sdk.primitives import IntType
 from statefun.sdk.specs import ValueSpec
-from statefun.sdk.valuetypes import IntType
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from statefun.sdk.context import Context
+    from statefun.sdk.messages import Message
 
 CLIENTS = 32
 FRONTS = 4

@@ -11,10 +11,10 @@ from statefun.runtime.engine.policy import FailurePolicy, Rules
 from statefun.runtime.engine.retry import Backoff
 from statefun.runtime.stores.memory import MemoryStore
 from statefun.runtime.transports.routing import FunctionDirectory
-from statefun.sdk._proto import FromFunction, ToFunction, TypedValue
 from statefun.sdk.address import Address
 from statefun.sdk.functions import StatefulFunctions
-from statefun.sdk.messages import encode_typed_value
+from statefun.sdk.wire import encode_typed_value
+from statefun.sdk.wire._proto import FromFunction, ToFunction, TypedValue
 from tests.builders import wire
 
 if TYPE_CHECKING:

@@ -30,10 +30,11 @@ from statefun.runtime.stores.sqlite import FILE_NAME, SqliteReader, SqliteStore
 from statefun.runtime.transports.breaker import Breaker
 from statefun.runtime.transports.http import HttpEndpoint
 from statefun.sdk.address import Address
+from statefun.sdk.builders import message_builder
 from statefun.sdk.functions import StatefulFunctions
-from statefun.sdk.messages import Message, encode_typed_value, message_builder
+from statefun.sdk.primitives import IntType
 from statefun.sdk.specs import ValueSpec
-from statefun.sdk.valuetypes import IntType
+from statefun.sdk.wire import encode_typed_value
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     from statefun.ports import Delivery
     from statefun.runtime.transports.base import Transport
     from statefun.sdk.context import Context
+    from statefun.sdk.messages import Message
 
 SECOND = timedelta(seconds=1)
 NO_RETRY = Backoff(attempts=1)

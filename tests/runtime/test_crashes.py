@@ -26,8 +26,8 @@ from statefun.runtime.admin import edits
 from statefun.runtime.admin.control import make_edit
 from statefun.runtime.stores.sqlite import SqliteReader
 from statefun.sdk.address import Address
-from statefun.sdk.protocol import decode_typed_value
-from statefun.sdk.valuetypes import IntType, StringType, serialize
+from statefun.sdk.primitives import IntType, StringType, serialize
+from statefun.sdk.wire import decode_typed_value
 from tests.runtime.crash_edits_program import WORKERS
 from tests.runtime.crash_program import FRONTS
 

@@ -26,10 +26,11 @@ from statefun.runtime import Backoff, FailurePolicy, ManualClock, Runtime
 from statefun.runtime.stores.memory import MemoryStore
 from statefun.runtime.transports.base import InProcessTransport
 from statefun.sdk.address import Address
+from statefun.sdk.builders import egress_message_builder, message_builder
 from statefun.sdk.functions import StatefulFunctions
-from statefun.sdk.messages import Message, egress_message_builder, message_builder
+from statefun.sdk.primitives import IntType, StringType
 from statefun.sdk.specs import ValueSpec
-from statefun.sdk.valuetypes import IntType, StringType, make_json_type
+from statefun.sdk.types import make_json_type
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from statefun.runtime.stores.base import Store
     from statefun.runtime.transports.base import Transport
     from statefun.sdk.context import Context
+    from statefun.sdk.messages import Message
 
 JSON = make_json_type("t/json")
 COUNT = [ValueSpec("count", IntType)]

@@ -15,7 +15,7 @@ import pytest
 
 from statefun.sdk.address import Address
 from statefun.sdk.functions import StatefulFunctions
-from statefun.sdk.protocol import Invocation, encode_request
+from statefun.sdk.wire import Invocation, encode_request
 from tests.tools.lab import LabError
 from tests.tools.scenarios import engines, places
 from tests.tools.scenarios.catalogue import CATALOGUE

@@ -9,11 +9,11 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from statefun.sdk.builders import message_builder
 from statefun.sdk.functions import StatefulFunctions
 from statefun.sdk.handler import RequestReplyHandler
-from statefun.sdk.messages import message_builder
+from statefun.sdk.primitives import IntType
 from statefun.sdk.specs import ValueSpec
-from statefun.sdk.valuetypes import IntType
 
 if TYPE_CHECKING:
     from statefun.sdk.context import Context

@@ -5,15 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from statefun.sdk import _proto
 from statefun.sdk.address import Address
-from statefun.sdk.messages import Message, message_builder
-from statefun.sdk.protocol import Invocation, Result, decode_reply, encode_request
+from statefun.sdk.builders import message_builder
+from statefun.sdk.messages import Message
+from statefun.sdk.wire import Invocation, Result, _proto, decode_reply, encode_request
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from statefun.sdk.protocol import StoredValue
+    from statefun.sdk.wire import StoredValue
 
 OCTETS = "application/octet-stream"
 TEXT = "text/plain; charset=utf-8"

@@ -19,8 +19,8 @@ from statefun import (
     message_builder,
     simple_type,
 )
-from statefun.sdk._proto import Address, TypedValue
-from statefun.sdk.messages import Header
+from statefun.sdk.wire import Header
+from statefun.sdk.wire._proto import Address, TypedValue
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING
 
 from statefun.errors import RemoteProtocolError
 from statefun.runtime.engine.records import StoredEntry
-from statefun.sdk.specs import Expiration, ExpireMode
+from statefun.sdk.wire import Expiration, ExpireMode
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from statefun.sdk.protocol import MissingValue, StoredValue
+    from statefun.sdk.wire import MissingValue, StoredValue
 
 __all__ = ["UNSET", "Declaration", "Declarations", "canonical_typename"]
 

@@ -45,7 +45,7 @@ from statefun.runtime.engine.records import (
 )
 from statefun.runtime.engine.timers import Timers
 from statefun.runtime.engine.validation import ReplyCheck
-from statefun.sdk.protocol import Cancellation, Incomplete, decode_reply, encode_request
+from statefun.sdk.wire import Cancellation, Incomplete, decode_reply, encode_request
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -53,7 +53,7 @@ if TYPE_CHECKING:
     from statefun.runtime.engine.records import Delta, Released, StoredEntry
     from statefun.runtime.engine.validation import EgressChecks, KnownFunctions
     from statefun.sdk.address import Address
-    from statefun.sdk.protocol import DelayedMessage, MissingValue, Result
+    from statefun.sdk.wire import DelayedMessage, MissingValue, Result
 
 __all__ = ["Engine"]
 

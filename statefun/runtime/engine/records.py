@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
 
-from statefun.sdk.protocol import Invocation, StoredValue
+from statefun.sdk.wire import Invocation, StoredValue
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 from statefun.errors import RemoteProtocolError, UnknownEgressError
-from statefun.sdk.protocol import Cancellation
+from statefun.sdk.wire import Cancellation
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from statefun.runtime.engine.policy import Limits
     from statefun.runtime.engine.timers import Timers
     from statefun.sdk.address import Address
-    from statefun.sdk.protocol import DelayedMessage, Result
+    from statefun.sdk.wire import DelayedMessage, Result
 
 __all__ = ["LONGEST_DELAY_MS", "EgressChecks", "KnownFunctions", "ReplyCheck"]
 

@@ -9,7 +9,8 @@ if TYPE_CHECKING:
     from statefun.sdk.functions import StatefulFunctions
 
 from statefun.errors import TransportError
-from statefun.sdk.handler import RequestReplyHandler, text_of
+from statefun.sdk.failures import text_of
+from statefun.sdk.handler import RequestReplyHandler
 
 __all__ = ["InProcessTransport", "Transport", "broken_off", "cancelled"]
 

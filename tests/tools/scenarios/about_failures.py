@@ -9,11 +9,11 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from statefun.runtime.transports.options import HttpOptions
+from statefun.sdk.builders import egress_message_builder, message_builder
 from statefun.sdk.egress import kafka_egress_message
 from statefun.sdk.functions import StatefulFunctions
-from statefun.sdk.messages import egress_message_builder, message_builder
+from statefun.sdk.primitives import IntType, StringType
 from statefun.sdk.specs import ValueSpec
-from statefun.sdk.valuetypes import IntType, StringType
 from tests.tools.scenarios.scenario import (
     CONCURRENT,
     ENGINES,

@@ -7,11 +7,12 @@ from collections import Counter
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from statefun.sdk.builders import egress_message_builder, message_builder
 from statefun.sdk.egress import kafka_egress_message, kinesis_egress_message
 from statefun.sdk.functions import StatefulFunctions
-from statefun.sdk.messages import egress_message_builder, message_builder
+from statefun.sdk.primitives import IntType, LongType, StringType
 from statefun.sdk.specs import ValueSpec
-from statefun.sdk.valuetypes import IntType, LongType, StringType, make_json_type
+from statefun.sdk.types import make_json_type
 from tests.tools.scenarios.scenario import RAW, Await, NotBefore, Scenario, Send, tell
 
 if TYPE_CHECKING:

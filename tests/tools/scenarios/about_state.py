@@ -7,17 +7,9 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from statefun.sdk.functions import StatefulFunctions
+from statefun.sdk.primitives import BoolType, DoubleType, FloatType, IntType, LongType, StringType
 from statefun.sdk.specs import ValueSpec
-from statefun.sdk.valuetypes import (
-    BoolType,
-    DoubleType,
-    FloatType,
-    IntType,
-    LongType,
-    StringType,
-    make_json_type,
-    simple_type,
-)
+from statefun.sdk.types import make_json_type, simple_type
 from tests.tools.scenarios.scenario import Await, InTime, Mark, Pause, Scenario, Send, paced, tell
 
 if TYPE_CHECKING:

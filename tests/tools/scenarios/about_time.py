@@ -7,10 +7,10 @@ from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING
 
+from statefun.sdk.builders import message_builder
 from statefun.sdk.functions import StatefulFunctions
-from statefun.sdk.messages import message_builder
+from statefun.sdk.primitives import IntType, StringType
 from statefun.sdk.specs import ValueSpec
-from statefun.sdk.valuetypes import IntType, StringType
 from tests.tools.scenarios.scenario import (
     Await,
     InTime,

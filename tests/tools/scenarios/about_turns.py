@@ -9,19 +9,11 @@ from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from statefun.sdk.builders import message_builder
 from statefun.sdk.functions import StatefulFunctions
-from statefun.sdk.messages import message_builder
+from statefun.sdk.primitives import BoolType, DoubleType, FloatType, IntType, LongType, StringType
 from statefun.sdk.specs import ValueSpec
-from statefun.sdk.valuetypes import (
-    BoolType,
-    DoubleType,
-    FloatType,
-    IntType,
-    LongType,
-    StringType,
-    make_json_type,
-    simple_type,
-)
+from statefun.sdk.types import make_json_type, simple_type
 from tests.tools.scenarios.scenario import (
     CONCURRENT,
     Await,
@@ -40,7 +32,7 @@ if TYPE_CHECKING:
 
     from statefun.sdk.context import Context
     from statefun.sdk.messages import Message
-    from statefun.sdk.valuetypes import Type
+    from statefun.sdk.types import Type
 
 JSON = make_json_type("s.types/json")
 BYTES = simple_type("s.types/bytes", bytes, bytes)

@@ -16,9 +16,9 @@ from yarl import URL
 
 from statefun.runtime.values import EgressValue, Value
 from statefun.sdk.address import Address
+from statefun.sdk.builders import message_builder
 from statefun.sdk.functions import StatefulFunctions
-from statefun.sdk.messages import Message, message_builder
-from statefun.sdk.valuetypes import simple_type
+from statefun.sdk.types import simple_type
 from tests.tools.lab import SHORT_LIVED, Flink
 from tests.tools.lab.errors import LabError
 from tests.tools.lab.server import filled, free_port
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from statefun.sdk.context import Context
+    from statefun.sdk.messages import Message
     from statefun.sdk.specs import ValueSpec
     from tests.tools.lab import Job
     from tests.tools.scenarios.places import House, MakeFunctions, Stage

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from statefun.runtime.transports.options import HttpOptions
-from statefun.sdk.messages import Message, egress_message_builder, message_builder
-from statefun.sdk.valuetypes import StringType
+from statefun.sdk.builders import egress_message_builder, message_builder
+from statefun.sdk.primitives import StringType
 from tests.tools.lab.software import engine_places
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from statefun.runtime.values import EgressValue
     from statefun.sdk.context import Context
     from statefun.sdk.functions import StatefulFunctions
+    from statefun.sdk.messages import Message
 
 IN_PROCESS = ("harness", "memory", "sqlite")
 ENGINES = tuple(engine_places())

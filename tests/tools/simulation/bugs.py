@@ -25,7 +25,7 @@ from statefun.runtime.engine.policy import Rules
 from statefun.runtime.engine.timers import Timers
 from statefun.runtime.transports.breaker import Breaker
 from statefun.runtime.transports.routing import FunctionDirectory
-from statefun.sdk.protocol import Result
+from statefun.sdk.wire import Result
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

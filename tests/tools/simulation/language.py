@@ -11,10 +11,10 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 from zlib import crc32
 
-from statefun.sdk._proto import Address as WireAddress
-from statefun.sdk._proto import FromFunction, ToFunction, TypedValue
 from statefun.sdk.address import Address
-from statefun.sdk.messages import encode_typed_value
+from statefun.sdk.wire import encode_typed_value
+from statefun.sdk.wire._proto import Address as WireAddress
+from statefun.sdk.wire._proto import FromFunction, ToFunction, TypedValue
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -26,8 +26,9 @@ from statefun.durable.serde import (
     serde_of,
 )
 from statefun.errors import DefinitionError, SerializationError
-from statefun.sdk._proto import Address
-from statefun.sdk.valuetypes import IntType, simple_type
+from statefun.sdk.primitives import IntType
+from statefun.sdk.types import simple_type
+from statefun.sdk.wire._proto import Address
 
 
 class Colour(Enum):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from statefun.runtime import Value
-from statefun.sdk.messages import message_builder
+from statefun.sdk.builders import message_builder
 
 
 def test_the_message_of_a_dead_letter_can_be_read() -> None:

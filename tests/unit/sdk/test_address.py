@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from statefun.errors import InvalidTypenameError
-from statefun.sdk import _proto
 from statefun.sdk.address import Address, SdkAddress, parse_typename, sdk_address
+from statefun.sdk.wire import _proto
 
 part = st.text(st.characters(exclude_characters="/", exclude_categories=["Cs"]), min_size=1)
 

@@ -13,9 +13,9 @@ from statefun.errors import (
     TurnEndedError,
 )
 from statefun.sdk.address import Address, SdkAddress
+from statefun.sdk.builders import egress_message_builder, message_builder
 from statefun.sdk.context import Context
-from statefun.sdk.messages import Message, egress_message_builder, message_builder
-from statefun.sdk.valuetypes import StringType
+from statefun.sdk.primitives import StringType
 from tests.builders import Asked, asked, number, text, to_function, unwrapped
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from statefun.sdk.functions import StatefulFunctions
     from statefun.sdk.handler import RequestReplyHandler
+    from statefun.sdk.messages import Message
 
     Run: TypeAlias = Callable[[Callable[[Context], object]], Asked]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given
@@ -15,17 +15,18 @@ from statefun.errors import (
     NumberOutOfRangeError,
     SerializationError,
 )
-from statefun.sdk import _proto
 from statefun.sdk.egress import (
     KAFKA_RECORD,
     KINESIS_RECORD,
-    KafkaRecord,
-    decode_kafka_record,
     kafka_egress_message,
     kinesis_egress_message,
 )
-from statefun.sdk.messages import EgressMessage, Header
-from statefun.sdk.valuetypes import IntType, LongType, make_json_type
+from statefun.sdk.primitives import IntType, LongType
+from statefun.sdk.types import make_json_type
+from statefun.sdk.wire import Header, KafkaRecord, _proto, decode_kafka_record
+
+if TYPE_CHECKING:
+    from statefun.sdk.messages import EgressMessage
 
 JSON = make_json_type("t/json")
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]))

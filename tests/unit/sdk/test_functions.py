@@ -18,8 +18,8 @@ from statefun.errors import (
 )
 from statefun.sdk.address import Address
 from statefun.sdk.functions import StatefulFunctions
+from statefun.sdk.primitives import IntType, StringType
 from statefun.sdk.specs import ValueSpec
-from statefun.sdk.valuetypes import IntType, StringType
 from tests.builders import number, to_function
 
 if TYPE_CHECKING:

@@ -20,15 +20,16 @@ from statefun.errors import (
     UnknownFunctionError,
 )
 from statefun.sdk.address import Address, SdkAddress
+from statefun.sdk.builders import message_builder
 from statefun.sdk.handler import RequestReplyHandler
-from statefun.sdk.messages import Message, message_builder
+from statefun.sdk.primitives import IntType, StringType
 from statefun.sdk.specs import ValueSpec
-from statefun.sdk.valuetypes import IntType, StringType
 from tests.builders import Asked, asked, missing, number, text, to_function
 
 if TYPE_CHECKING:
     from statefun.sdk.context import Context
     from statefun.sdk.functions import StatefulFunctions
+    from statefun.sdk.messages import Message
 
 ADA = Address("t/f", "Ada")
 INBOX = Address("t/inbox", "1")

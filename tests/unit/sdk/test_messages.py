@@ -16,25 +16,11 @@ from statefun.errors import (
     SerializationError,
     TypeMismatchError,
 )
-from statefun.sdk import _proto
-from statefun.sdk.messages import (
-    EgressMessage,
-    Header,
-    Message,
-    egress_message_builder,
-    message_builder,
-)
-from statefun.sdk.valuetypes import (
-    BoolType,
-    DoubleType,
-    FloatType,
-    IntType,
-    LongType,
-    StringType,
-    Type,
-    make_json_type,
-    simple_type,
-)
+from statefun.sdk.builders import egress_message_builder, message_builder
+from statefun.sdk.messages import EgressMessage, Message
+from statefun.sdk.primitives import BoolType, DoubleType, FloatType, IntType, LongType, StringType
+from statefun.sdk.types import Type, make_json_type, simple_type
+from statefun.sdk.wire import Header, _proto
 from tests.builders import number, text, typed
 
 if TYPE_CHECKING:

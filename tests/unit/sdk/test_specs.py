@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from statefun.errors import AlreadyRegisteredError, InvalidSpecError
-from statefun.sdk.specs import Expiration, ExpireMode, ValueSpec, check_names, whole_millis
-from statefun.sdk.valuetypes import IntType, StringType
+from statefun.sdk.primitives import IntType, StringType
+from statefun.sdk.specs import ValueSpec, check_names, whole_millis
+from statefun.sdk.wire import Expiration, ExpireMode
 
 HOUR = timedelta(hours=1)
 MICROSECOND = timedelta(microseconds=1)

@@ -16,26 +16,17 @@ from statefun.errors import (
 from statefun.sdk.address import Address, SdkAddress
 from statefun.sdk.functions import StatefulFunctions
 from statefun.sdk.handler import RequestReplyHandler
+from statefun.sdk.primitives import BoolType, DoubleType, FloatType, IntType, LongType, StringType
 from statefun.sdk.specs import ValueSpec
-from statefun.sdk.valuetypes import (
-    BoolType,
-    DoubleType,
-    FloatType,
-    IntType,
-    LongType,
-    StringType,
-    Type,
-    make_json_type,
-    simple_type,
-)
+from statefun.sdk.types import Type, make_json_type, simple_type
 from tests.builders import asked, number, text, to_function, typed, unwrapped
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from statefun.sdk._proto import TypedValue
     from statefun.sdk.context import Context
     from statefun.sdk.messages import Message
+    from statefun.sdk.wire._proto import TypedValue
 
 JSON = make_json_type("t/json")
 SPECS = (ValueSpec("seen", IntType), ValueSpec("name", StringType), ValueSpec("basket", JSON))

@@ -11,8 +11,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from statefun.errors import DefinitionError, SerializationError
-from statefun.sdk import _proto
-from statefun.sdk.valuetypes import (
+from statefun.sdk.primitives import (
     BoolType,
     DoubleType,
     FloatType,
@@ -20,13 +19,10 @@ from statefun.sdk.valuetypes import (
     LongType,
     PrimitiveType,
     StringType,
-    Type,
-    TypeSerializer,
-    make_json_type,
-    make_protobuf_type,
     serialize,
-    simple_type,
 )
+from statefun.sdk.types import Type, TypeSerializer, make_json_type, make_protobuf_type, simple_type
+from statefun.sdk.wire import _proto
 from tests.builders import typed
 
 INTS = st.integers(-(2**31), 2**31 - 1)

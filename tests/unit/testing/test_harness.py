@@ -18,14 +18,15 @@ from statefun.errors import (
     RemoteProtocolError,
     UnknownFunctionError,
 )
+from statefun.sdk.builders import egress_message_builder, message_builder
 from statefun.sdk.functions import StatefulFunctions
-from statefun.sdk.messages import Message, egress_message_builder, message_builder
+from statefun.sdk.primitives import IntType, StringType
 from statefun.sdk.specs import ValueSpec
-from statefun.sdk.valuetypes import IntType, StringType
 from statefun.testing import Harness, ManualClock
 
 if TYPE_CHECKING:
     from statefun.sdk.context import Context
+    from statefun.sdk.messages import Message
 
 functions = StatefulFunctions()
 SECOND = timedelta(seconds=1)

@@ -21,15 +21,16 @@ from statefun.runtime.engine.records import DeadLetter, Delta
 from statefun.runtime.engine.retry import Backoff
 from statefun.runtime.stores.sqlite import SqliteReader, SqliteStore
 from statefun.sdk.address import Address
+from statefun.sdk.builders import message_builder
 from statefun.sdk.functions import StatefulFunctions
-from statefun.sdk.messages import Message, message_builder
+from statefun.sdk.primitives import IntType, serialize
 from statefun.sdk.specs import ValueSpec
-from statefun.sdk.valuetypes import IntType, serialize
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from statefun.sdk.context import Context
+    from statefun.sdk.messages import Message
 
 A = Address("t/a", "1")
 INT = IntType.typename

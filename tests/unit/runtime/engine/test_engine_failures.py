@@ -20,6 +20,7 @@ from statefun.runtime.engine.policy import FailurePolicy, Limits, Retention, Rul
 from statefun.runtime.engine.records import DeadLetter, Parking
 from statefun.runtime.engine.retry import Backoff
 from statefun.sdk.address import Address
+from statefun.sdk.wire import decode_typed_value
 from tests.runtime.driver import START_MS, A, B, Driver, Effects, Seen, rules, text
 
 if TYPE_CHECKING:
@@ -58,8 +59,6 @@ def applied(driver: Driver) -> list[str]:
 
 
 def driver_value(argument: bytes) -> str:
-    from statefun.sdk.protocol import decode_typed_value  # noqa: PLC0415 - here only
-
     return decode_typed_value(argument).data.decode()
 
 

@@ -1,4 +1,4 @@
-"""The batch of a request, as bytes and as objects."""
+"""The batch of a request and its messages."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ import pytest
 from statefun.sdk.address import Address, SdkAddress
 from statefun.sdk.functions import StatefulFunctions
 from statefun.sdk.handler import RequestReplyHandler
-from statefun.sdk.protocol import decode_request
-from tests.builders import text, to_function, wire
+from statefun.sdk.primitives import StringType
+from statefun.sdk.wire import split_request
+from tests.builders import text, to_function
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,19 +24,14 @@ if TYPE_CHECKING:
 REQUEST = to_function(Address("t/f", "1"), text("a"), text("b"), caller=Address("t/g", "2"))
 
 
-def test_a_batch_has_its_messages_as_bytes_and_as_objects() -> None:
-    """Both say the same, and so do the names of the target."""
-    batch = decode_request(REQUEST)
+def test_a_batch_names_its_target_and_the_callers_of_its_messages() -> None:
+    """Each message has a caller and a value of its own."""
+    batch = split_request(REQUEST)
 
-    objects = [batch.invocation(0), batch.invocation(1)]
-
-    assert [each.SerializeToString() for each in objects] == batch.invocations
-    assert [(each.caller, each.argument) for each in objects] == [
-        (wire(Address("t/g", "2")), text("a")),
-        (wire(Address("t/g", "2")), text("b")),
-    ]
     assert batch.address == SdkAddress("t", "f", "1", "t/f")
     assert (batch.typename, batch.target_id, batch.state) == ("t/f", "1", [])
+    assert [batch.caller(0), batch.caller(1)] == [SdkAddress("t", "g", "2", "t/g")] * 2
+    assert batch.value_typename(1) == StringType.typename
 
 
 @pytest.mark.parametrize("asked", [False, True])

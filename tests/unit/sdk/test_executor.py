@@ -12,10 +12,10 @@ import pytest
 
 from statefun.errors import InvocationError, TurnEndedError
 from statefun.sdk.address import Address
-from statefun.sdk.lanes import Lanes
-from statefun.sdk.messages import Message, message_builder
+from statefun.sdk.builders import message_builder
+from statefun.sdk.executor import KeyedExecutor
+from statefun.sdk.primitives import IntType
 from statefun.sdk.specs import ValueSpec
-from statefun.sdk.valuetypes import IntType
 from tests.builders import Asked, asked, number, text, to_function
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from statefun.sdk.context import Context
     from statefun.sdk.functions import StatefulFunctions
     from statefun.sdk.handler import RequestReplyHandler
+    from statefun.sdk.messages import Message
 
 ADA, GRACE, INBOX = Address("t/f", "Ada"), Address("t/f", "Grace"), Address("t/inbox", "1")
 PATIENCE_SECONDS = 10  # only a broken program waits so long
@@ -224,7 +225,7 @@ def test_blocking_functions_run_for_code_without_a_loop(
 
 def test_work_of_one_key_keeps_its_order_and_others_go_on() -> None:
     """What is behind a piece of work waits for it; what has another key does not."""
-    lanes, log, released = Lanes(), [], threading.Event()
+    lanes, log, released = KeyedExecutor(), [], threading.Event()
 
     def wait() -> None:
         await_event(released)
@@ -242,7 +243,7 @@ def test_work_of_one_key_keeps_its_order_and_others_go_on() -> None:
 
 def test_a_lane_that_ran_empty_can_be_used_again() -> None:
     """Results and exceptions go to whoever submitted the work."""
-    lanes = Lanes()
+    lanes = KeyedExecutor()
 
     def fail() -> Any:
         raise ZeroDivisionError
@@ -255,7 +256,7 @@ def test_a_lane_that_ran_empty_can_be_used_again() -> None:
 
 def test_work_that_is_cancelled_while_it_waits_never_runs() -> None:
     """What is behind it goes on."""
-    lanes, log, released = Lanes(), [], threading.Event()
+    lanes, log, released = KeyedExecutor(), [], threading.Event()
     lanes.submit("a", lambda: await_event(released))
     cancelled = lanes.submit("a", lambda: log.append("cancelled"))
     behind = lanes.submit("a", lambda: log.append("behind"))

@@ -1,12 +1,17 @@
-"""The pieces of the wire format that are written by hand."""
+"""Lengths and prefixes, the parts of the wire format that are written by hand."""
 
 from __future__ import annotations
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from statefun.sdk import _proto
-from statefun.sdk.wire import VARINTS, Heads, HeadsOfWholes, delimited
+from statefun.sdk.wire import _proto
+from statefun.sdk.wire.framing import (
+    VARINTS,
+    PrefixByContentLength,
+    PrefixByTotalLength,
+    delimited,
+)
 
 
 @given(st.integers(0, 2**63 - 1) | st.integers(0, 2**15))
@@ -35,47 +40,47 @@ def test_numbers_once_asked_for_do_not_pile_up() -> None:
     assert len(VARINTS) == before
 
 
-# --- heads ----------------------------------------------------------------------------------------
+# --- prefixes -------------------------------------------------------------------------------------
 
 TAGS = st.lists(st.binary(min_size=1, max_size=200), min_size=1, max_size=4)
 LENGTHS = st.integers(0, 400) | st.integers(16_000, 17_000) | st.integers(0, 3_000_000)
 
 
 @given(TAGS, LENGTHS)
-def test_a_head_is_what_stands_before_the_content(tags: list[bytes], length: int) -> None:
-    """With the content behind it, it is the same as each field put around what is inside."""
+def test_a_prefix_opens_the_fields_around_the_content(tags: list[bytes], length: int) -> None:
+    """Prefix and content are the same bytes as the fields written one around the other."""
     whole = content = bytes(length)
     for tag in reversed(tags):
         whole = delimited(tag, whole)
 
-    assert Heads(*tags)[length] + content == whole
+    assert PrefixByContentLength(*tags)[length] + content == whole
 
 
 @given(TAGS, LENGTHS)
-def test_the_head_of_a_whole_is_found_by_its_length(tags: list[bytes], length: int) -> None:
-    """No two contents make a whole of the same length, so the length is enough."""
-    head = Heads(*tags)[length]
+def test_a_prefix_is_found_by_the_total_length(tags: list[bytes], length: int) -> None:
+    """Two contents of different lengths never give the same total length."""
+    prefix = PrefixByContentLength(*tags)[length]
 
-    assert HeadsOfWholes(*tags)[len(head) + length] == head
+    assert PrefixByTotalLength(*tags)[len(prefix) + length] == prefix
 
 
-def test_a_length_that_no_content_gives_has_no_head() -> None:
-    """What is there instead is longer than the whole, so nothing starts with it."""
-    heads, wholes = Heads(b"ab", b"c"), HeadsOfWholes(b"ab", b"c")
-    reachable = {len(heads[length]) + length for length in range(20_000)}
+def test_a_total_length_that_no_content_gives_has_no_prefix() -> None:
+    """Its entry is longer than the total, so no bytes start with it."""
+    prefixes, totals = PrefixByContentLength(b"ab", b"c"), PrefixByTotalLength(b"ab", b"c")
+    reachable = {len(prefixes[length]) + length for length in range(20_000)}
 
     unreachable = [whole for whole in range(20_000) if whole not in reachable]
 
     assert unreachable[:6] == [0, 1, 2, 3, 4, 131]
-    assert all(len(wholes[whole]) > whole for whole in unreachable)
+    assert all(len(totals[whole]) > whole for whole in unreachable)
 
 
-def test_heads_of_long_contents_do_not_pile_up() -> None:
-    """Only those of short ones are kept, so no sender can fill the memory with lengths."""
-    heads, wholes = Heads(b"a"), HeadsOfWholes(b"a")
+def test_prefixes_of_long_contents_are_not_cached() -> None:
+    """Otherwise a sender could fill the memory with lengths."""
+    prefixes, totals = PrefixByContentLength(b"a"), PrefixByTotalLength(b"a")
 
     for length in range(1 << 16, (1 << 16) + 100):
-        heads[length]
-        wholes[length]
+        prefixes[length]
+        totals[length]
 
-    assert (len(heads), len(wholes)) == (0, 0)
+    assert (len(prefixes), len(totals)) == (0, 0)

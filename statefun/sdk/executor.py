@@ -1,4 +1,4 @@
-"""Lanes: blocking work in threads, one piece at a time and in order for each key."""
+"""The executor: blocking work in threads, one piece at a time and in order for each key."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, TypeVar
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
 
-__all__ = ["Lanes"]
+__all__ = ["KeyedExecutor"]
 
 T = TypeVar("T")
 
 _MOST_THREADS = 64  # of different keys at a time; they mostly wait
 
 
-class Lanes:
+class KeyedExecutor:
     """A thread pool in which work of the same key never overlaps and keeps its order.
 
     May be used from any thread and from any event loop. Threads are started when first needed, up
@@ -37,7 +37,7 @@ class Lanes:
             if future.set_running_or_notify_cancel():
                 try:
                     outcome = work()
-                except BaseException as error:  # noqa: BLE001 - whoever waits gets it
+                except BaseException as error:  # noqa: BLE001 - the future carries it
                     future.set_exception(error)
                 else:
                     future.set_result(outcome)
@@ -48,11 +48,11 @@ class Lanes:
                 waiting.append(run)
                 return future
             self._waiting[key] = deque((run,))
-        self._pool.submit(self._run_lane, key)
+        self._pool.submit(self._run_key, key)
         return future
 
-    def _run_lane(self, key: Hashable) -> None:
-        """Run what waits for one key until nothing does."""
+    def _run_key(self, key: Hashable) -> None:
+        """Run the waiting work of one key until none is left."""
         while True:
             with self._lock:
                 waiting = self._waiting[key]

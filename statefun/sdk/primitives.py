@@ -1,0 +1,90 @@
+"""Primitives: the six built-in types that all languages share."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from statefun.sdk import wire
+from statefun.sdk.types import Type, TypeSerializer
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = [
+    "BUILT_IN",
+    "BoolType",
+    "DoubleType",
+    "FloatType",
+    "IntType",
+    "LongType",
+    "PrimitiveType",
+    "StringType",
+    "serialize",
+]
+
+T = TypeVar("T")
+
+
+class PrimitiveType(Type[T]):
+    """A built-in type. Its values are immutable, so a decoded value can be kept.
+
+    Attributes:
+        scalar: The encoding.
+        wrapper: The message class that defines it.
+        dump: Any accepted value → its canonical bytes.
+        decode: Bytes → the value.
+
+    Source:
+        types.proto
+    """
+
+    __slots__ = ("_serializer", "decode", "dump", "scalar", "wrapper")
+
+    def __init__(self, scalar: wire.Scalar[T]) -> None:
+        super().__init__(scalar.typename)
+        self.scalar = scalar
+        self.wrapper = scalar.wrapper
+        self.dump = scalar.dump
+        self.decode = scalar.decode
+        self._serializer = PrimitiveSerializer(self)
+
+    def serializer(self) -> TypeSerializer[T]:
+        """The serializer of the built-in type."""
+        return self._serializer
+
+
+class PrimitiveSerializer(TypeSerializer[T]):
+    """The serializer of a `PrimitiveType`."""
+
+    __slots__ = ("_type",)
+
+    def __init__(self, primitive: PrimitiveType[T]) -> None:
+        self._type = primitive
+
+    def serialize(self, value: T) -> bytes:
+        """The canonical bytes of `value`."""
+        return self._type.dump(value)
+
+    def deserialize(self, byte: bytes) -> T:
+        """The value, for any bytes that protobuf accepts."""
+        return self._type.decode(byte)
+
+
+BoolType = PrimitiveType(wire.BOOL)
+IntType = PrimitiveType(wire.INT)
+FloatType = PrimitiveType(wire.FLOAT)
+LongType = PrimitiveType(wire.LONG)
+DoubleType = PrimitiveType(wire.DOUBLE)
+StringType = PrimitiveType(wire.STRING)
+
+BUILT_IN: Mapping[str, PrimitiveType[Any]] = {
+    each.typename: each for each in (BoolType, IntType, FloatType, LongType, DoubleType, StringType)
+}
+"""The built-in types, by typename."""
+
+
+def serialize(value_type: Type[T], value: T) -> bytes:
+    """The bytes of `value`, by the serializer of `value_type`."""
+    if type(value_type) is PrimitiveType:
+        return value_type.dump(value)
+    return wire.as_bytes(value_type.serializer().serialize(value), value_type.typename)

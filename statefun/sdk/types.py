@@ -1,0 +1,166 @@
+"""Types: a typename, and a serializer between values and bytes."""
+
+from __future__ import annotations
+
+import json
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from google.protobuf.message import Message
+
+from statefun.errors import DefinitionError
+from statefun.sdk.wire import as_bytes
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = [
+    "SimpleType",
+    "Type",
+    "TypeSerializer",
+    "UserTypeSerializer",
+    "make_json_type",
+    "make_protobuf_type",
+    "simple_type",
+]
+
+T = TypeVar("T")
+M = TypeVar("M", bound=Message)
+
+
+class TypeSerializer(ABC, Generic[T]):
+    """Turns values of one type into bytes and back."""
+
+    __slots__ = ()
+
+    @abstractmethod
+    def serialize(self, value: T) -> bytes:
+        """The bytes of `value`."""
+
+    @abstractmethod
+    def deserialize(self, byte: bytes) -> T:
+        """The value that `byte` stands for; a fresh object each time."""
+
+
+class Type(ABC, Generic[T]):
+    """The type of messages and of state: a typename with a serializer.
+
+    Subclass it, or use `simple_type`, `make_json_type` or `make_protobuf_type`.
+
+    Args:
+        typename: `namespace/name`; the same in every language that shares the type.
+
+    Raises:
+        ValueError: If `typename` is empty.
+    """
+
+    __slots__ = ("typename",)
+
+    def __init__(self, typename: str) -> None:
+        if not typename:
+            raise DefinitionError(
+                "a type has no typename: give it one of the form 'namespace/name'"
+            )
+        self.typename = typename
+
+    @abstractmethod
+    def serializer(self) -> TypeSerializer[T]:
+        """The serializer of this type."""
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.typename}>"
+
+
+class SimpleType(Type[T]):
+    """A type made of two functions."""
+
+    __slots__ = ("_serializer",)
+
+    def __init__(
+        self,
+        typename: str,
+        serialize_fn: Callable[[T], bytes | str],
+        deserialize_fn: Callable[[bytes], T],
+    ) -> None:
+        super().__init__(typename)
+        for name, function in (("serialize_fn", serialize_fn), ("deserialize_fn", deserialize_fn)):
+            if not function:
+                raise DefinitionError(f"the type {typename!r} has no {name}: pass a function")
+        self._serializer = UserTypeSerializer(serialize_fn, deserialize_fn)
+
+    def serializer(self) -> TypeSerializer[T]:
+        """The serializer made of the two functions."""
+        return self._serializer
+
+
+class UserTypeSerializer(TypeSerializer[T]):
+    """The serializer of a `SimpleType`."""
+
+    __slots__ = ("deserialize_fn", "serialize_fn")
+
+    def __init__(
+        self, serialize_fn: Callable[[T], bytes | str], deserialize_fn: Callable[[bytes], T]
+    ) -> None:
+        self.serialize_fn = serialize_fn
+        self.deserialize_fn = deserialize_fn
+
+    def serialize(self, value: T) -> bytes:
+        """What `serialize_fn` returns; a `str` is encoded as UTF-8."""
+        return as_bytes(self.serialize_fn(value), "serialize_fn")
+
+    def deserialize(self, byte: bytes) -> T:
+        """What `deserialize_fn` returns for the bytes."""
+        return self.deserialize_fn(byte)
+
+
+def simple_type(
+    typename: str | None = None,
+    serialize_fn: Callable[[T], bytes | str] | None = None,
+    deserialize_fn: Callable[[bytes], T] | None = None,
+) -> Type[T]:
+    """A type made of two functions.
+
+    Args:
+        typename: `namespace/name`.
+        serialize_fn: A value → its bytes; a `str` is encoded as UTF-8.
+        deserialize_fn: Bytes → a value.
+
+    Raises:
+        ValueError: If one of the three is missing.
+    """
+    return SimpleType(typename, serialize_fn, deserialize_fn)  # type: ignore[arg-type]
+
+
+def _json_bytes(value: Any) -> bytes:
+    return json.dumps(value, ensure_ascii=False).encode()
+
+
+def make_json_type(typename: str) -> Type[Any]:
+    """A type whose values are whatever `json` can write, stored as UTF-8 without escapes."""
+    return SimpleType(typename, _json_bytes, json.loads)
+
+
+def make_protobuf_type(cls: type[M], namespace: str | None = None) -> Type[M]:
+    """A type for a protobuf message class, under `<namespace>/<full name of the message>`.
+
+    Args:
+        cls: A generated message class, of any descriptor pool.
+        namespace: `type.googleapis.com` unless given, which is what the other SDKs use.
+
+    Raises:
+        ValueError: If `cls` is missing.
+    """
+    if not cls:
+        raise DefinitionError("make_protobuf_type needs a generated message class, got none")
+    name = cls.DESCRIPTOR.full_name
+
+    def parse(data: bytes) -> M:
+        message = cls()
+        message.ParseFromString(data)
+        return message
+
+    return SimpleType(
+        f"{namespace or 'type.googleapis.com'}/{name}",
+        lambda message: message.SerializeToString(),
+        parse,
+    )

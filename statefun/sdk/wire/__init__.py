@@ -1,0 +1,127 @@
+"""The one door to bytes: requests, replies, values, headers and egress records.
+
+Everything that knows the wire format stands in this folder; the rest of the package imports from
+here, and never from the modules inside. An endpoint splits requests and writes replies; an engine
+encodes requests and decodes replies. Everything travels as the plain `records`.
+
+`python` is the reference implementation. A second one offers the same names and passes the suite in
+`tests/contract/test_wire.py`.
+"""
+
+from __future__ import annotations
+
+from statefun.sdk.wire._proto import TypedValue
+from statefun.sdk.wire.egress_records import (
+    decode_kafka_record,
+    encode_kafka_record,
+    encode_kinesis_record,
+)
+from statefun.sdk.wire.python import (
+    Carrier,
+    EgressCarrier,
+    InvocationBatch,
+    MessageCarrier,
+    StateField,
+    StateLayout,
+    decode_reply,
+    decode_typed_value,
+    encode_headers,
+    encode_request,
+    encode_typed_value,
+    incoming_message,
+    outgoing_egress_message,
+    outgoing_message,
+    outgoing_text,
+    split_request,
+    write_missing,
+    write_reply,
+)
+from statefun.sdk.wire.records import (
+    Cancellation,
+    Delayed,
+    DelayedMessage,
+    EgressRecord,
+    Expiration,
+    ExpireMode,
+    Header,
+    Headers,
+    HeaderValue,
+    Incomplete,
+    Invocation,
+    KafkaRecord,
+    MissingValue,
+    OutgoingMessage,
+    Reply,
+    Result,
+    Sendable,
+    SendAfter,
+    StoredValue,
+    UncheckedValue,
+)
+from statefun.sdk.wire.scalars import (
+    BOOL,
+    DOUBLE,
+    FLOAT,
+    INT,
+    LONG,
+    STRING,
+    Scalar,
+)
+from statefun.sdk.wire.text import (
+    as_bytes,
+    utf8,
+)
+
+__all__ = [
+    "BOOL",
+    "DOUBLE",
+    "FLOAT",
+    "INT",
+    "LONG",
+    "STRING",
+    "Cancellation",
+    "Carrier",
+    "Delayed",
+    "DelayedMessage",
+    "EgressCarrier",
+    "EgressRecord",
+    "Expiration",
+    "ExpireMode",
+    "Header",
+    "HeaderValue",
+    "Headers",
+    "Incomplete",
+    "Invocation",
+    "InvocationBatch",
+    "KafkaRecord",
+    "MessageCarrier",
+    "MissingValue",
+    "OutgoingMessage",
+    "Reply",
+    "Result",
+    "Scalar",
+    "SendAfter",
+    "Sendable",
+    "StateField",
+    "StateLayout",
+    "StoredValue",
+    "TypedValue",
+    "UncheckedValue",
+    "as_bytes",
+    "decode_kafka_record",
+    "decode_reply",
+    "decode_typed_value",
+    "encode_headers",
+    "encode_kafka_record",
+    "encode_kinesis_record",
+    "encode_request",
+    "encode_typed_value",
+    "incoming_message",
+    "outgoing_egress_message",
+    "outgoing_message",
+    "outgoing_text",
+    "split_request",
+    "utf8",
+    "write_missing",
+    "write_reply",
+]

@@ -1,0 +1,213 @@
+"""Records: the plain values that go through the door, in both directions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeAlias
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from statefun.sdk.address import Address
+
+__all__ = [
+    "Cancellation",
+    "Delayed",
+    "DelayedMessage",
+    "EgressRecord",
+    "Expiration",
+    "ExpireMode",
+    "Header",
+    "HeaderValue",
+    "Headers",
+    "Incomplete",
+    "Invocation",
+    "KafkaRecord",
+    "MissingValue",
+    "OutgoingMessage",
+    "Reply",
+    "Result",
+    "SendAfter",
+    "Sendable",
+    "StoredValue",
+    "UncheckedValue",
+]
+
+
+class ExpireMode(IntEnum):
+    """The event from which an expiration is counted; the numbers are those of the wire."""
+
+    NEVER = 0
+    AFTER_WRITE = 1
+    AFTER_CALL = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Expiration:
+    """When a value disappears by itself.
+
+    Attributes:
+        mode: The event from which it is counted.
+        millis: The time in milliseconds; at least 1 unless the mode is `NEVER`.
+    """
+
+    mode: ExpireMode = ExpireMode.NEVER
+    millis: int = 0
+
+
+class Header(NamedTuple):
+    """One header: a key, and bytes or None. A null value (None) is not an empty one (`b""`)."""
+
+    key: str
+    value: bytes | None
+
+    def as_text(self) -> str | None:
+        """The value as UTF-8 text, with U+FFFD for invalid bytes; None for a null value."""
+        return None if self.value is None else self.value.decode(errors="replace")
+
+
+if TYPE_CHECKING:
+    HeaderValue: TypeAlias = bytes | str | None
+    Headers: TypeAlias = Iterable[tuple[str, HeaderValue]] | Mapping[str, HeaderValue]
+else:
+    HeaderValue = Headers = object
+
+
+class Sendable(Protocol):
+    """A message with its target, as `write_reply` needs it."""
+
+    target_typename: str
+    target_id: str
+
+    def argument(self) -> bytes:
+        """The serialized `TypedValue`."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredValue:
+    """A value of an address's state: its typename and its bytes."""
+
+    typename: str
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class UncheckedValue:
+    """A stored value whose typename was not yet compared with its declaration."""
+
+    typename: str
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Invocation:
+    """One message of a batch.
+
+    Attributes:
+        caller: The sender; None if the message came from an ingress.
+        argument: A serialized `TypedValue`.
+    """
+
+    caller: Address | None
+    argument: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class OutgoingMessage:
+    """A message to a function; `argument` is a serialized `TypedValue`."""
+
+    target: Address
+    argument: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class DelayedMessage:
+    """A message to a function after `delay_ms` (as received, maybe negative).
+
+    `token` is empty if the message cannot be cancelled.
+    """
+
+    delay_ms: int
+    target: Address
+    argument: bytes
+    token: str
+
+
+@dataclass(frozen=True, slots=True)
+class Cancellation:
+    """The cancellation of the delayed message with this token (as received, maybe empty)."""
+
+    token: str
+
+
+@dataclass(frozen=True, slots=True)
+class SendAfter:
+    """A message to be sent after `delay_ms`; without a token it cannot be cancelled."""
+
+    delay_ms: int
+    message: Sendable
+    token: str
+
+
+Delayed: TypeAlias = SendAfter | Cancellation
+
+
+@dataclass(frozen=True, slots=True)
+class EgressRecord:
+    """A message to the egress `typename`; `argument` is a serialized `TypedValue`."""
+
+    typename: str
+    argument: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """The effects that a batch asks for.
+
+    Attributes:
+        messages: In the order they were sent.
+        delayed: Delayed messages and cancellations, in order.
+        egress: In the order they were sent.
+        mutations: Value name → its new value, None to delete it.
+    """
+
+    messages: tuple[OutgoingMessage, ...] = ()
+    delayed: tuple[DelayedMessage | Cancellation, ...] = ()
+    egress: tuple[EgressRecord, ...] = ()
+    mutations: Mapping[str, StoredValue | None] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MissingValue:
+    """A value that the function declares and that the request did not carry."""
+
+    name: str
+    typename: str
+    expiration: Expiration
+
+
+@dataclass(frozen=True, slots=True)
+class Incomplete:
+    """The function did not run: it needs these values in the request too."""
+
+    missing: tuple[MissingValue, ...]
+
+
+Reply: TypeAlias = Result | Incomplete
+
+
+class KafkaRecord(NamedTuple):
+    """A Kafka record as an engine reads it.
+
+    Attributes:
+        topic: The topic.
+        key: The key, empty if the record has none.
+        value: The value's bytes; may be empty.
+        headers: In order, duplicates kept.
+    """
+
+    topic: str
+    key: str
+    value: bytes
+    headers: tuple[Header, ...] = ()
