@@ -5,6 +5,8 @@ BIN := $(VENV)/bin
 FIRST ?= 1
 SEEDS ?= 1000
 KILLS ?= 40
+CORES ?= 2
+TESTS := bin/python -m pytest -n $(CORES)
 PIP := bin/pip --quiet --disable-pip-version-check
 LOCKED := --require-hashes -r
 OURSELVES := --no-deps --no-build-isolation -e . # hatchling is in the locks
@@ -19,21 +21,22 @@ greeter: $(VENV)/.all ## the greeter on the embedded runtime, killed in the midd
 	$(BIN)/python examples/greeter/demo.py
 
 test: $(VENV)/.test .venv-upstream/.done ## all tests
-	$(BIN)/python -m pytest
+	$(VENV)/$(TESTS)
 
 simulate: $(VENV)/.test ## the runtime in simulated worlds: SEEDS=N of them, or SEED=n and what happens in it
 	$(BIN)/python -m tests.tools.simulation --first $(FIRST) $(if $(SEED),--seed $(SEED),--seeds $(SEEDS))
 
-crashes: $(VENV)/.test ## real processes killed, KILLS=N times each: in process, edited, by HTTP, with a remote endpoint
-	KILLS=$(KILLS) $(BIN)/python -m pytest -q tests/runtime/test_crashes.py tests/cli/test_run_survives_kills.py
+crashes: $(VENV)/.test ## real processes killed KILLS=N times each, and one with ten thousand connections
+	KILLS=$(KILLS) $(BIN)/python -m pytest -v -m 'not engines' tests/runtime/test_crashes.py \
+		tests/cli/test_run_survives_kills.py tests/cli/test_many_connections.py
 
 engines: $(VENV)/.engines ## the scenarios on the real engines, and what only they can show; needs Java and Maven
 	$(BIN)/python -m tests.tools.lab
 	$(BIN)/python -m pytest -v -m engines
 
 matrix: .venv-oldest/.done .venv-newest/.done .venv-upstream/.done ## oldest and newest of Python and of every dependency
-	.venv-oldest/bin/python -m pytest -q
-	.venv-newest/bin/python -m pytest -q
+	.venv-oldest/$(TESTS)
+	.venv-newest/$(TESTS)
 
 check: $(VENV)/.check ## formatter, linter, types, architecture, freshness
 	$(BIN)/ruff format --check .

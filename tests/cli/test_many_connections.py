@@ -37,6 +37,8 @@ def connections() -> Iterator[int]:
     resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
+@pytest.mark.long
+@pytest.mark.timeout(300)
 async def test_ten_thousand_connections_hold_up_nobody(connections: int, tmp_path: Path) -> None:
     """With half a request on each of them, others are served; and so are they in the end."""
     shutil.copy(Path(__file__).with_name("ledger.py"), tmp_path)

@@ -26,7 +26,6 @@ from typing import TYPE_CHECKING, Any
 
 import aiohttp
 import pytest
-from aiohttp.test_utils import TestServer
 
 from statefun.sdk.primitives import StringType, serialize
 from statefun.serve import aiohttp_app
@@ -36,7 +35,9 @@ from tests.cli.process import PATIENCE_S, Server, statefun
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-KILLS = int(os.environ.get("KILLS", "12"))
+    from pytest_aiohttp import AiohttpServer
+
+KILLS = int(os.environ.get("KILLS", "5"))
 CLIENTS = 48
 ADDRESSES = 3
 ACKNOWLEDGED_BEFORE_KILL = 100
@@ -168,17 +169,17 @@ def state(folder: Path, typename: str, account: str) -> Any:
 
 
 @pytest.fixture(params=["in process", "remote"])
-async def command(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[tuple[str, ...]]:
+async def command(
+    request: pytest.FixtureRequest, tmp_path: Path, aiohttp_server: AiohttpServer
+) -> tuple[str, ...]:
     """How to run the functions: in the runtime's process, or behind an endpoint beside it."""
     shutil.copy(Path(__file__).with_name("ledger.py"), tmp_path)
     (tmp_path / "module.yaml").write_text(CONNECTORS)
     if request.param == "in process":
-        yield "run", "module.yaml", "--functions", "ledger:functions", "--admin-port", "0"
-        return
-    async with TestServer(aiohttp_app(functions)) as endpoint:
-        url = endpoint.make_url("/statefun")
-        (tmp_path / "endpoint.yaml").write_text(ENDPOINT % url)
-        yield "run", "module.yaml", "endpoint.yaml", "--admin-port", "0"
+        return "run", "module.yaml", "--functions", "ledger:functions", "--admin-port", "0"
+    endpoint = await aiohttp_server(aiohttp_app(functions))
+    (tmp_path / "endpoint.yaml").write_text(ENDPOINT % endpoint.make_url("/statefun"))
+    return "run", "module.yaml", "endpoint.yaml", "--admin-port", "0"
 
 
 @pytest.mark.timeout(180 + 4 * KILLS)

@@ -6,10 +6,9 @@ import ast
 import json
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
-from aiohttp.test_utils import TestClient, TestServer
 
 from statefun import (
     Context,
@@ -40,6 +39,9 @@ from statefun.sdk.wire import (
     encode_request,
 )
 from statefun.sdk.wire._proto import KafkaProducerRecord, KinesisEgressRecord, TypedValue
+
+if TYPE_CHECKING:
+    from pytest_aiohttp import AiohttpClient
 
 PAGE = Path(__file__).with_name("documentation_page")
 GREETER = Address("com.example.fns/greeter", "Ada")
@@ -297,16 +299,16 @@ def test_a_message_of_another_type_is_refused_by_the_function(name: str) -> None
     assert str(caught.value.__cause__) == "Unknown type"
 
 
-async def test_functions_are_served_by_aiohttp() -> None:
+async def test_functions_are_served_by_aiohttp(aiohttp_client: AiohttpClient) -> None:
     """Block 9: the application answers POSTs with replies, over real HTTP."""
     page = executed(block("09_serving"))
     batch = [Invocation(None, text("Ada"))]
 
-    async with TestClient(TestServer(page["app"])) as client:
-        asked = await client.post("/statefun", data=encode_request(GREETER, {}, batch))
-        request = encode_request(GREETER, {"seen_count": None}, batch)
-        ran = await client.post("/statefun", data=request)
-        replies = decode_reply(await asked.read()), decode_reply(await ran.read())
+    client = await aiohttp_client(page["app"])
+    asked = await client.post("/statefun", data=encode_request(GREETER, {}, batch))
+    request = encode_request(GREETER, {"seen_count": None}, batch)
+    ran = await client.post("/statefun", data=request)
+    replies = decode_reply(await asked.read()), decode_reply(await ran.read())
 
     assert (asked.status, ran.status) == (200, 200)
     assert asked.headers["Content-Type"] == "application/octet-stream"

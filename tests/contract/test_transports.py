@@ -6,7 +6,6 @@ import asyncio
 from typing import TYPE_CHECKING
 
 import pytest
-from aiohttp.test_utils import TestServer
 
 from statefun.errors import StatefunError
 from statefun.runtime.transports.base import InProcessTransport, Transport
@@ -29,6 +28,8 @@ from statefun.serve import aiohttp_app
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+
+    from pytest_aiohttp import AiohttpServer
 
     from statefun.sdk.context import Context
     from statefun.sdk.messages import Message
@@ -67,14 +68,16 @@ def request(typename: str, target_id: str = "1", text: str = "x") -> bytes:
 
 
 @pytest.fixture(params=["in process", "http"])
-async def transport(request: pytest.FixtureRequest) -> AsyncIterator[Transport]:
+async def transport(
+    request: pytest.FixtureRequest, aiohttp_server: AiohttpServer
+) -> AsyncIterator[Transport]:
     if request.param == "in process":
         yield InProcessTransport(functions())
         return
-    async with TestServer(aiohttp_app(functions())) as server:
-        endpoint = HttpEndpoint("t/*", str(server.make_url("/")))
-        yield endpoint.transport("t/echo")
-        await endpoint.close()
+    server = await aiohttp_server(aiohttp_app(functions()))
+    endpoint = HttpEndpoint("t/*", str(server.make_url("/")))
+    yield endpoint.transport("t/echo")
+    await endpoint.close()
 
 
 async def test_a_request_is_answered_by_what_the_function_asks_for(transport: Transport) -> None:

@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     Results: TypeAlias = dict[str, Outcome | BaseException]
 
 HOUSES = {**places.PLACES, **engines.ENGINES}
-AT_ONCE = 6
+AT_ONCE = 16
 ON_ENGINES = (pytest.mark.engines, pytest.mark.timeout(900))
 """The first of the tests waits for the plays of all."""
 

@@ -14,7 +14,7 @@ from wsgiref.validate import validator
 
 import aiohttp
 from aiohttp import web
-from aiohttp.test_utils import TestClient, TestServer
+from aiohttp.test_utils import TestClient
 from uvicorn.server import ServerState
 from yarl import URL
 
@@ -27,10 +27,13 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
     from contextlib import AbstractAsyncContextManager
 
+    from pytest_aiohttp import AiohttpClient
+
     from statefun.loading import Functions
 
     Ask: TypeAlias = Callable[[str, str, bytes], Awaitable[Heard]]
     Carrier: TypeAlias = Callable[[Functions, str | None], AbstractAsyncContextManager[Ask]]
+    CarrierOfClient: TypeAlias = Callable[[AiohttpClient], Carrier]
 
 
 def _heard(status: int, headers: Mapping[str, str], body: bytes) -> Heard:
@@ -87,18 +90,24 @@ def _asgi_at(root: str) -> Carrier:
 # --- aiohttp, and real connections ----------------------------------------------------------------
 
 
-@asynccontextmanager
-async def _aiohttp(functions: Functions, path: str | None) -> AsyncIterator[Ask]:
-    async with TestClient(TestServer(aiohttp_app(functions, path=path))) as client:
+def _aiohttp(aiohttp_client: AiohttpClient) -> Carrier:
+    @asynccontextmanager
+    async def carry(functions: Functions, path: str | None) -> AsyncIterator[Ask]:
+        client = await aiohttp_client(aiohttp_app(functions, path=path))
         yield _asking(client, str(client.make_url("/"))[:-1])
 
+    return carry
 
-@asynccontextmanager
-async def _aiohttp_mounted(functions: Functions, path: str | None) -> AsyncIterator[Ask]:
-    site = web.Application()
-    site.add_subapp("/below", aiohttp_app(functions, path=path))
-    async with TestClient(TestServer(site)) as client:
+
+def _aiohttp_mounted(aiohttp_client: AiohttpClient) -> Carrier:
+    @asynccontextmanager
+    async def carry(functions: Functions, path: str | None) -> AsyncIterator[Ask]:
+        site = web.Application()
+        site.add_subapp("/below", aiohttp_app(functions, path=path))
+        client = await aiohttp_client(site)
         yield _asking(client, str(client.make_url("/below")))
+
+    return carry
 
 
 @asynccontextmanager
@@ -220,16 +229,21 @@ def _lambda(event_of: Callable[[str, str, bytes], dict[str, Any]]) -> Carrier:
     return carry
 
 
-CARRIERS: dict[str, Carrier] = {
-    "asgi": _asgi_at(""),
-    "asgi, mounted": _asgi_at("/below"),
+def _without_client(carrier: Carrier) -> CarrierOfClient:
+    return lambda _: carrier
+
+
+CARRIERS: dict[str, CarrierOfClient] = {
+    "asgi": _without_client(_asgi_at("")),
+    "asgi, mounted": _without_client(_asgi_at("/below")),
     "aiohttp": _aiohttp,
     "aiohttp, mounted": _aiohttp_mounted,
-    "wsgi": _wsgi,
-    "lambda, 1.0": _lambda(event_v1),
-    "lambda, 2.0": _lambda(event_v2),
-    "statefun serve": _connection,
+    "wsgi": _without_client(_wsgi),
+    "lambda, 1.0": _without_client(_lambda(event_v1)),
+    "lambda, 2.0": _without_client(_lambda(event_v2)),
+    "statefun serve": _without_client(_connection),
 }
+"""Each is given the client fixture of pytest-aiohttp, which closes what it opens."""
 
 # The unix-socket transport of the engine sends its path percent-encoded, as one segment.
 ONE_SEGMENT = "/" + quote("var/run/functions.sock/statefun", safe="")

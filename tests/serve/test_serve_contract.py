@@ -13,13 +13,15 @@ from tests.serve.endpoint_functions import functions, handler
 from tests.serve.requests import GREETER_REQUEST, OCTETS, TEXT, Heard, request, sent
 
 if TYPE_CHECKING:
-    from tests.serve.carriers import Carrier
+    from pytest_aiohttp import AiohttpClient
+
+    from tests.serve.carriers import Carrier, CarrierOfClient
 
 
 @pytest.fixture(params=list(CARRIERS.values()), ids=list(CARRIERS))
-def carrier(request: pytest.FixtureRequest) -> Carrier:
-    carry: Carrier = request.param
-    return carry
+def carrier(request: pytest.FixtureRequest, aiohttp_client: AiohttpClient) -> Carrier:
+    carrier_of: CarrierOfClient = request.param
+    return carrier_of(aiohttp_client)
 
 
 async def test_a_batch_is_answered_with_what_the_handler_replies(carrier: Carrier) -> None:
