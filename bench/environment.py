@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[1]
 PROGRAMS = Path(__file__).parent / "programs"
 UPSTREAM_PYTHON = ROOT / ".venv-upstream" / "bin" / "python"
 
-_OURS = ("statefun", "protobuf", "uvicorn", "httptools", "uvloop")
+_OURS = ("statefun", "protobuf", "httptools", "uvloop")
 _THEIRS = ("flink-statefun", "protobuf", "aiohttp")
 
 

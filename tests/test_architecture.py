@@ -103,13 +103,10 @@ LIBRARIES: dict[str, set[str]] = {
     },
     "aiohttp": {
         "serve.aiohttp",
-        "connectors.server",
-        "connectors.http",
         "runtime.transports.http",
-        "cli.admin",
     },
-    "uvicorn": {"serve.worker", "serve.connection"},
-    "httptools": {"http.reader", "http.server", "serve.connection"},
+    "httptools": {"http.reader", "http.server", "serve.server"},
+    "uvloop": {"serve.worker"},
     "filelock": {"runtime.stores.sqlite"},
     "yaml": {"modulefiles.yaml"},
     "pydantic": {
@@ -128,7 +125,6 @@ LIBRARIES: dict[str, set[str]] = {
 # imported inside functions only. Everywhere else a library is imported inside a function.
 NEED_AN_EXTRA = {
     *("http.connection", "http.reader"),
-    *(f"serve.{name}" for name in ("worker", "workers", "connection")),
     *(f"modulefiles.{name}" for name in ("yaml", "components", "fields", "transports", "kinds")),
     *(f"modulefiles.{name}" for name in ("kafka", "kinesis", "validation", "module")),
     "cli.assembly",

@@ -5,13 +5,12 @@ from __future__ import annotations
 from dataclasses import fields
 from typing import TYPE_CHECKING
 
-from statefun.connectors.server import HttpServer, answer
 from statefun.errors import RuntimeStoppedError
+from statefun.http import Access, HttpServer, Request, Response, Routes, text_response
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from aiohttp import web
     from prometheus_client import CollectorRegistry
     from prometheus_client.metrics_core import Metric
 
@@ -30,15 +29,21 @@ class AdminServer:
         runtime: Which.
         host: Where to listen.
         port: Which port; 0 for any free one.
+        access: Who may ask; by default whoever is on this machine.
 
     Raises:
         ModuleNotFoundError: If the extra `runtime` is not installed.
     """
 
-    def __init__(self, runtime: Runtime, host: str, port: int) -> None:
+    def __init__(
+        self, runtime: Runtime, host: str, port: int, *, access: Access | None = None
+    ) -> None:
         self._runtime = runtime
         self._registry = _registry(runtime)
-        self._server = HttpServer(self._handle, host, port)
+        routes = Routes()
+        routes.add("/health", self._health)
+        routes.add("/metrics", self._metrics)
+        self._server = HttpServer(routes, host, port, access=access)
 
     @property
     def port(self) -> int:
@@ -57,29 +62,18 @@ class AdminServer:
         """Listen no more."""
         await self._server.stop()
 
-    async def _handle(self, request: web.Request) -> web.Response:
-        pages = {"/health": self._health, "/metrics": self._metrics}
-        page = pages.get(request.path)
-        if page is None:
-            return answer(404, f"there is no {request.path!r}: ask for {' or '.join(pages)}")
-        if request.method not in ("GET", "HEAD"):
-            return answer(405, f"{request.method} is not served: use GET", Allow="GET, HEAD")
-        return page()
-
-    def _health(self) -> web.Response:
+    def _health(self, _: Request) -> Response:
         if self._runtime.is_healthy:
-            return answer(200, "ready")
-        return answer(
+            return text_response(200, "ready")
+        return text_response(
             503, "not ready: starting, stopping, or unable to write to the data directory"
         )
 
-    def _metrics(self) -> web.Response:
+    def _metrics(self, _: Request) -> Response:
         import prometheus_client  # noqa: PLC0415 - an optional dependency
 
-        response = answer(200)
-        response.body = prometheus_client.generate_latest(self._registry)
-        response.headers["Content-Type"] = prometheus_client.CONTENT_TYPE_LATEST
-        return response
+        text = prometheus_client.generate_latest(self._registry)
+        return Response(200, text, prometheus_client.CONTENT_TYPE_LATEST)
 
 
 def _registry(runtime: Runtime) -> CollectorRegistry:

@@ -20,6 +20,7 @@ from statefun.sdk.functions import StatefulFunctions
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from statefun.http import Access
     from statefun.modulefiles.dialects import Dialect
     from statefun.modulefiles.kinds import EndpointSpec
     from statefun.runtime.engine.policy import Outcome
@@ -51,6 +52,7 @@ def assemble(
     dialect: str = DEFAULT_DIALECT,
     on_failure: Mapping[str, Outcome] | None = None,
     drain: timedelta = timedelta(seconds=10),
+    access: Access | None = None,
 ) -> Assembly:
     """Make a runtime of module files and of functions of this process.
 
@@ -68,6 +70,7 @@ def assemble(
             `namespace/*`, which go before what files say; and by `*`, for all others of this
             process.
         drain: How long calls that are under way may go on when the runtime stops.
+        access: Who may reach the ingresses and egresses; by default whoever is on this machine.
 
     Raises:
         ConfigurationError: If a file or a target is wrong, or they do not go together.
@@ -75,10 +78,11 @@ def assemble(
     module = load_modules(files, strict=strict, dialect=dialect)
     functions = [_functions(target) for target in targets]
     _check(module, files, functions)
-    ingresses = tuple(HttpIngress(spec.port, host) for spec in module.ingresses)
-    if not files:
-        ingresses = (HttpIngress(DEFAULT_INGRESS_PORT, host),)
-    egresses = tuple(HttpEgress(spec.port, spec.topics, host, spec.id) for spec in module.egresses)
+    ports = [spec.port for spec in module.ingresses] if files else [DEFAULT_INGRESS_PORT]
+    ingresses = tuple(HttpIngress(port, host, access=access) for port in ports)
+    egresses = tuple(
+        HttpEgress(spec.port, spec.topics, host, spec.id, access=access) for spec in module.egresses
+    )
     runtime = Runtime(
         functions,
         data=data,

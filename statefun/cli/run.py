@@ -10,7 +10,7 @@ from argparse import ArgumentTypeError
 from contextlib import AsyncExitStack
 from datetime import timedelta
 from threading import Event, Thread
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from statefun.cli.arguments import (
     UsageError,
@@ -23,6 +23,7 @@ from statefun.cli.arguments import (
     parse_type,
     say,
 )
+from statefun.cli.serving import access_files, add_access, allow_connections
 from statefun.runtime.engine.policy import OUTCOMES
 
 if TYPE_CHECKING:
@@ -30,12 +31,11 @@ if TYPE_CHECKING:
 
     from statefun.cli.admin import AdminServer
     from statefun.cli.assembly import Assembly
+    from statefun.http import Access
     from statefun.runtime import Runtime
     from statefun.runtime.engine.policy import Outcome
 
 __all__ = ["add", "run"]
-
-_CONNECTIONS: Final = 65_536
 
 _STOP_S = 15.0
 """How much longer than the calls everything else may take to end after a signal.
@@ -109,6 +109,7 @@ def add(commands: Any, *parents: ArgumentParser) -> None:
         "--strict", action="store_true", help="take no unknown keys in module files"
     )
     add_dialect(parser, "the engine that the module files were written for")
+    add_access(parser)
     parser.set_defaults(run=run)
 
 
@@ -130,6 +131,7 @@ def run(arguments: Namespace) -> int:
 
     if not arguments.files and not arguments.functions:
         raise UsageError("nothing to run: pass module files, or --functions MODULE:ATTR, or both")
+    access = access_files(arguments).open()
     assembly = assemble(
         arguments.files,
         arguments.functions,
@@ -140,12 +142,13 @@ def run(arguments: Namespace) -> int:
         dialect=arguments.dialect,
         on_failure=dict(arguments.on_failure),
         drain=timedelta(seconds=arguments.drain),
+        access=access,
     )
-    _allow_connections()
+    allow_connections()
     # `asyncio.run` would wait for tasks and threads of functions, which may never end.
     loop, ended = asyncio.new_event_loop(), Event()
     try:
-        _complete(loop, loop.create_task(_run(assembly, arguments, ended)))
+        _complete(loop, loop.create_task(_run(assembly, arguments, access, ended)))
     finally:
         loop.run_until_complete(_cancel_the_rest())
         loop.close()
@@ -170,29 +173,17 @@ def _complete(loop: asyncio.AbstractEventLoop, running: asyncio.Task[None]) -> N
         raise interrupt
 
 
-def _allow_connections() -> None:
-    """Take as many connections as this process may have; shells allow far fewer by default."""
-    if sys.platform == "win32":
-        return
-    import resource  # noqa: PLC0415 - not on every platform
-
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = _CONNECTIONS if hard == resource.RLIM_INFINITY else min(_CONNECTIONS, hard)
-    if soft != resource.RLIM_INFINITY and soft < wanted:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
-
-
-async def _run(assembly: Assembly, arguments: Namespace, ended: Event) -> None:
+async def _run(assembly: Assembly, arguments: Namespace, access: Access, ended: Event) -> None:
     stop = _stop_signal()
     _limit_the_stop(arguments.drain + _STOP_S, ended)
     runtime = assembly.runtime
     async with AsyncExitStack() as stack:
-        admin = _admin(runtime, arguments)
+        admin = _admin(runtime, arguments, access)
         if admin is not None:
             stack.push_async_callback(admin.stop)
             await admin.start()
         await stack.enter_async_context(runtime)
-        say(_ready(assembly, arguments, admin))
+        say(_ready(assembly, arguments, admin, "http" if access.tls is None else "https"))
         await _until(stop, runtime)
 
 
@@ -206,12 +197,12 @@ async def _until(stop: asyncio.Event, runtime: Runtime) -> None:
         each.result()
 
 
-def _admin(runtime: Runtime, arguments: Namespace) -> AdminServer | None:
+def _admin(runtime: Runtime, arguments: Namespace, access: Access) -> AdminServer | None:
     if arguments.admin_port is None:
         return None
     from statefun.cli.admin import AdminServer  # noqa: PLC0415 - needs an extra
 
-    return AdminServer(runtime, arguments.host, arguments.admin_port)
+    return AdminServer(runtime, arguments.host, arguments.admin_port, access=access)
 
 
 def _stop_signal() -> asyncio.Event:
@@ -251,12 +242,12 @@ async def _cancel_the_rest() -> None:
         await asyncio.wait(rest, timeout=_CANCELLED_S)
 
 
-def _ready(assembly: Assembly, arguments: Namespace, admin: AdminServer | None) -> str:
+def _ready(assembly: Assembly, arguments: Namespace, admin: AdminServer | None, scheme: str) -> str:
     host = f"[{arguments.host}]" if ":" in arguments.host else arguments.host
     servers = [("ingress", each.port) for each in assembly.ingresses]
     servers += [("egress", each.port) for each in assembly.egresses]
     if admin is not None:
         servers.append(("admin", admin.port))
-    parts = [f"{name} http://{host}:{port}" for name, port in servers]
+    parts = [f"{name} {scheme}://{host}:{port}" for name, port in servers]
     parts.append("in memory" if arguments.durability == "memory" else f"data {arguments.data}")
     return f"statefun run: ready, {', '.join(parts)}"

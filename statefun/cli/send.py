@@ -9,6 +9,7 @@ from urllib.parse import quote, urlsplit
 
 from statefun.cli.arguments import CommandError, UsageError, parse_text, parse_type, say
 from statefun.errors import SerializationError
+from statefun.http.access import token_lines
 from statefun.sdk.address import Address, parse_typename
 from statefun.sdk.primitives import (
     BoolType,
@@ -75,6 +76,9 @@ def add(commands: Any, *parents: ArgumentParser) -> None:
         type=_parse_key,
         help="an idempotency key: a message that is sent again with its key is delivered once",
     )
+    parser.add_argument(
+        "--token-file", metavar="FILE", help="send the bearer token on the first line of this file"
+    )
     parser.set_defaults(run=run)
 
 
@@ -94,6 +98,8 @@ def run(arguments: Namespace) -> int:
     headers = {"Content-Type": f"application/vnd.{arguments.type}".encode()}
     if arguments.key is not None:
         headers["Idempotency-Key"] = arguments.key.encode()
+    if arguments.token_file is not None:
+        headers["Authorization"] = f"Bearer {token_lines(arguments.token_file)[0]}".encode()
     body = encode_value(arguments.value, arguments.type)
     status, reason = _put(arguments.to, target, headers, body)
     if status != _OK:

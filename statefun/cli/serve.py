@@ -6,6 +6,7 @@ from argparse import ArgumentTypeError
 from typing import TYPE_CHECKING, Any
 
 from statefun.cli.arguments import parse_port, parse_target
+from statefun.cli.serving import access_files, add_access, allow_connections
 from statefun.serve.server import serve
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ def add(commands: Any, *parents: ArgumentParser) -> None:
     parser.add_argument(
         "--workers", type=_workers, default=1, metavar="N", help="processes; default: 1"
     )
+    add_access(parser)
     parser.set_defaults(run=run)
 
 
@@ -42,11 +44,13 @@ def _workers(text: str) -> int:
 
 def run(arguments: Namespace) -> int:
     """Serve until SIGTERM or SIGINT."""
+    allow_connections()
     serve(
         arguments.target,
         host=arguments.host,
         port=arguments.port,
         path=arguments.path,
         workers=arguments.workers,
+        access=access_files(arguments),
     )
     return 0

@@ -7,6 +7,7 @@ import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
 from ipaddress import ip_address
+from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 from statefun.errors import ConfigurationError
@@ -14,7 +15,15 @@ from statefun.errors import ConfigurationError
 if TYPE_CHECKING:
     from statefun.http.messages import Request
 
-__all__ = ["Access", "Authorize", "bearer_tokens", "is_loopback", "server_tls"]
+__all__ = [
+    "Access",
+    "AccessFiles",
+    "Authorize",
+    "bearer_tokens",
+    "is_loopback",
+    "server_tls",
+    "token_lines",
+]
 
 Authorize: TypeAlias = Callable[["Request"], bool]
 """Whether a request is allowed. It is asked when the head has come, before the body is read."""
@@ -56,9 +65,66 @@ class Access:
         is_open = self.tls is None and self.authorize is None and not self.is_insecure
         if is_open and host and not is_loopback(host):
             raise ConfigurationError(
-                f"listening on {host} would let everybody in who reaches this machine: give a TLS "
-                "certificate or a file of tokens, or say that insecure access is meant"
+                f"listening on {host} lets in everybody who reaches this machine: ask for tokens "
+                "(--token-file), use TLS (--tls-cert), or allow it (--insecure; in a program, "
+                "Access(is_insecure=True))"
             )
+
+
+@dataclass(frozen=True, slots=True)
+class AccessFiles:
+    """The files that say who may reach a server; unlike `Access` it travels to other processes.
+
+    Attributes:
+        certificate: See `server_tls`; None for plain HTTP.
+        key: See `server_tls`; None if the key is in the file of the certificate.
+        client_ca: See `server_tls`.
+        tokens: A file with a bearer token on each line; None to ask for none.
+        is_insecure: See `Access`.
+    """
+
+    certificate: str | None = None
+    key: str | None = None
+    client_ca: str | None = None
+    tokens: str | None = None
+    is_insecure: bool = False
+
+    def open(self) -> Access:
+        """Read the files.
+
+        Raises:
+            ConfigurationError: If a file cannot be read, they do not go together, or there is a key
+                without a certificate.
+        """
+        tls = None
+        if self.certificate is not None:
+            tls = server_tls(self.certificate, self.key or self.certificate, self.client_ca)
+        elif self.key is not None or self.client_ca is not None:
+            raise ConfigurationError(
+                "a key or certificates of clients are of no use without a certificate of the "
+                "server: pass its file, too (--tls-cert)"
+            )
+        authorize = None if self.tokens is None else bearer_tokens(*token_lines(self.tokens))
+        return Access(tls, authorize, is_insecure=self.is_insecure)
+
+
+def token_lines(path: str) -> list[str]:
+    """The tokens in a file, at least one.
+
+    Raises:
+        ConfigurationError: If it cannot be read, or has none.
+    """
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+    except (OSError, UnicodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is not text"
+        raise ConfigurationError(
+            f"the file of tokens {path} cannot be read: {reason}; write one token a line"
+        ) from error
+    tokens = [line.strip() for line in text.splitlines() if line.strip()]
+    if not tokens:
+        raise ConfigurationError(f"the file of tokens {path} is empty: write one token a line")
+    return tokens
 
 
 def is_loopback(host: str) -> bool:

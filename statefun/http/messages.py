@@ -143,6 +143,12 @@ class Response(NamedTuple):
     sent: Callable[[bool], None] | None = None
     switch: asyncio.Protocol | None = None
 
+    @property
+    def fields(self) -> list[tuple[str, str]]:
+        """The header fields, but for those that are the server's."""
+        content_type = [("Content-Type", self.content_type)] if self.content_type else []
+        return [*content_type, *self.headers]
+
 
 class Later(NamedTuple):
     """An answer that waits for a future; costs less than a task that does.

@@ -132,7 +132,7 @@ class HttpServer:
         Also to be called when `start` failed or was not called.
 
         Args:
-            within_s: Answers that take longer are cancelled.
+            within_s: Answers that take longer are cancelled; so are all if this call is cancelled.
         """
         self.close_listener()
         connections, self._connections = self._connections, None
@@ -147,11 +147,12 @@ class HttpServer:
                     await asyncio.wait(set(connections.tasks))
         except TimeoutError:
             pass
-        tasks = set(connections.tasks)
-        for task in tasks:
-            task.cancel()
-        for each in list(connections.open):
-            each.abort()
+        finally:
+            tasks = set(connections.tasks)
+            for task in tasks:
+                task.cancel()
+            for each in list(connections.open):
+                each.abort()
         if tasks:
             await asyncio.wait(tasks, timeout=_CANCELLED_S)
         await connections.all_closed.wait()

@@ -44,7 +44,7 @@ def aiohttp_app(functions: Functions, *, path: str | None = None) -> Application
         # Read from the stream: request.read() has a limit, which a parent application sets.
         body = await request.content.read()
         answer = await endpoint.answer(request.method, _path(request), body)
-        return web.Response(status=answer.status, headers=answer.headers, body=answer.body)
+        return web.Response(status=answer.status, headers=answer.fields, body=answer.body)
 
     app = web.Application(client_max_size=0)
     app.router.add_route("*", "", respond)

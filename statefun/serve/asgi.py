@@ -9,8 +9,8 @@ from statefun.serve.endpoint import Endpoint
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, MutableMapping
 
+    from statefun.http.messages import Response
     from statefun.loading import Functions
-    from statefun.serve.endpoint import Answer
 
     Event = MutableMapping[str, Any]
     Receive = Callable[[], Awaitable[Event]]
@@ -91,8 +91,8 @@ def _path(scope: Event) -> str:
     return path.removeprefix(root) if root else path
 
 
-def _headers(answer: Answer) -> list[tuple[bytes, bytes]]:
-    fields = [(name.lower().encode(), value.encode()) for name, value in answer.headers]
+def _headers(answer: Response) -> list[tuple[bytes, bytes]]:
+    fields = [(name.lower().encode(), value.encode()) for name, value in answer.fields]
     fields.append((b"content-length", b"%d" % len(answer.body)))
     return fields
 

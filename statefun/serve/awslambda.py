@@ -8,21 +8,21 @@ import binascii
 import weakref
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from statefun.serve.endpoint import Answer, Endpoint
+from statefun.http.messages import text_response
+from statefun.serve.endpoint import Endpoint
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from statefun.http.messages import Response
     from statefun.loading import Functions
 
     LambdaHandler: TypeAlias = Callable[[Any, Any], Any]
 
 __all__ = ["lambda_handler"]
 
-_NOT_BINARY = Answer(
-    400,
-    "text/plain; charset=utf-8",
-    b"the body did not come in base64: let the gateway treat application/octet-stream as binary\n",
+_NOT_BINARY = text_response(
+    400, "the body did not come in base64: let the gateway treat application/octet-stream as binary"
 )
 
 
@@ -88,10 +88,10 @@ def _body(event: Mapping[str, Any]) -> bytes | None:
         return None
 
 
-def _response(answer: Answer) -> dict[str, Any]:
+def _response(answer: Response) -> dict[str, Any]:
     return {
         "statusCode": answer.status,
-        "headers": dict(answer.headers),
+        "headers": dict(answer.fields),
         "body": base64.b64encode(answer.body).decode(),
         "isBase64Encoded": True,
     }

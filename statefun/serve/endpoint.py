@@ -8,47 +8,34 @@ from __future__ import annotations
 
 import logging
 import signal
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from statefun.errors import ConfigurationError, InvocationError, RemoteProtocolError
+from statefun.http.messages import Response, text_response
 from statefun.sdk.address import Address
 from statefun.sdk.functions import StatefulFunctions
 from statefun.sdk.handler import RequestReplyHandler
 from statefun.sdk.wire import split_request
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable
+
+    from statefun.http.messages import Request
     from statefun.loading import Functions
 
     Body: TypeAlias = bytes | bytearray | memoryview
 
-__all__ = ["HEALTH_PATH", "Answer", "Endpoint"]
+__all__ = ["HEALTH_PATH", "Endpoint"]
 
 HEALTH_PATH = "/health"
 
 _OCTETS = "application/octet-stream"  # the engine compares the whole header: no parameters
-_TEXT = "text/plain; charset=utf-8"
 _LONGEST_REASON = 2000
 
 logger = logging.getLogger("statefun.serve")
 
 
-class Answer(NamedTuple):
-    """An HTTP answer."""
-
-    status: int
-    content_type: str
-    body: bytes
-
-    @property
-    def headers(self) -> list[tuple[str, str]]:
-        """The header fields, without the length."""
-        fields = [("Content-Type", self.content_type)]
-        if self.status == 405:
-            fields.append(("Allow", "POST"))
-        return fields
-
-
-_HEALTHY = Answer(200, _TEXT, b"ok\n")
+_HEALTHY = text_response(200, "ok")
 
 
 class Endpoint:
@@ -76,7 +63,11 @@ class Endpoint:
         """The typenames that have a function."""
         return self.handler.functions.typenames
 
-    async def answer(self, method: str, path: str, body: Body) -> Answer:
+    def handle(self, request: Request) -> Awaitable[Response]:
+        """Answer a request; a `Handler` for an `HttpServer`."""
+        return self.answer(request.method, request.path, request.body)
+
+    async def answer(self, method: str, path: str, body: Body) -> Response:
         """Answer a request.
 
         Args:
@@ -86,27 +77,27 @@ class Endpoint:
         """
         if method == "POST" and (self.path is None or path == self.path):
             try:
-                return Answer(200, _OCTETS, await self.handler.handle_async(body))
+                return Response(200, await self.handler.handle_async(body), _OCTETS)
             except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - logged and answered
                 return _failure(error, body)
         return self._refusal(method, path)
 
-    def answer_sync(self, method: str, path: str, body: Body) -> Answer:
+    def answer_sync(self, method: str, path: str, body: Body) -> Response:
         """Like `answer`, from a thread without an event loop."""
         if method == "POST" and (self.path is None or path == self.path):
             try:
-                return Answer(200, _OCTETS, self.handler.handle_sync(body))
+                return Response(200, self.handler.handle_sync(body), _OCTETS)
             except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - logged and answered
                 return _failure(error, body)
         return self._refusal(method, path)
 
-    def _refusal(self, method: str, path: str) -> Answer:
+    def _refusal(self, method: str, path: str) -> Response:
         if path == HEALTH_PATH and method in ("GET", "HEAD"):
             return _HEALTHY
         if self.path is not None and path != self.path:
             reason = f"nothing is served at {path!r}: POST to {self.path!r}"
-            return Answer(404, _TEXT, _line(reason))
-        return Answer(405, _TEXT, _line(f"{method} is not served: POST a ToFunction"))
+            return text_response(404, _line(reason))
+        return text_response(405, f"{method} is not served: POST a ToFunction", Allow="POST")
 
 
 def _handler(functions: object) -> RequestReplyHandler:
@@ -120,14 +111,14 @@ def _handler(functions: object) -> RequestReplyHandler:
     )
 
 
-def _failure(error: BaseException, body: Body) -> Answer:
+def _failure(error: BaseException, body: Body) -> Response:
     """Log why a request failed, and say it to whoever asked.
 
     An interrupt is passed on to the process, which stops as if it had come from a terminal.
     """
     if isinstance(error, RemoteProtocolError):
         logger.warning("a request was refused: %s", error, extra={"address": None})
-        return Answer(error.http_status, _TEXT, _line(str(error)))
+        return text_response(error.http_status, _line(str(error)))
     address = _address_in(body)
     reason = str(error)
     if not isinstance(error, InvocationError):
@@ -135,7 +126,7 @@ def _failure(error: BaseException, body: Body) -> Answer:
     logger.error("%s", reason, exc_info=error, extra={"address": str(address)})
     if isinstance(error, KeyboardInterrupt):
         signal.raise_signal(signal.SIGINT)
-    return Answer(500, _TEXT, _line(reason))
+    return text_response(500, _line(reason))
 
 
 def _address_in(body: Body) -> Address:
@@ -143,8 +134,6 @@ def _address_in(body: Body) -> Address:
     return Address(batch.typename, batch.target_id)
 
 
-def _line(reason: str) -> bytes:
+def _line(reason: str) -> str:
     text = " ".join(reason.split())
-    if len(text) > _LONGEST_REASON:
-        text = f"{text[:_LONGEST_REASON]}…"
-    return f"{text}\n".encode(errors="backslashreplace")
+    return f"{text[:_LONGEST_REASON]}…" if len(text) > _LONGEST_REASON else text

@@ -1,6 +1,6 @@
 """The server behind `statefun serve`: functions as a remote endpoint, in one process or several.
 
-It stands on uvicorn's server, with uvloop where there is one and httptools' parser.
+It stands on the server of `statefun.http`, and on uvloop where that is installed.
 """
 
 from __future__ import annotations
@@ -11,6 +11,9 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from statefun.errors import ConfigurationError
+from statefun.http import AccessFiles
+from statefun.serve.worker import Worker
+from statefun.serve.workers import Workers
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,6 +34,7 @@ def serve(
     path: str = "/statefun",
     workers: int = 1,
     grace_seconds: int = 20,
+    access: AccessFiles | None = None,
     announce: Callable[[str], None] | None = None,
 ) -> None:
     """Serve functions over HTTP until SIGTERM or SIGINT; to be called from the main thread.
@@ -46,25 +50,30 @@ def serve(
         path: Where requests are answered. `GET /health` is answered with 200.
         workers: How many processes share the requests; 1 serves in this process.
         grace_seconds: How long requests that have begun may take after the signal.
+        access: Who may ask; by default whoever is on this machine.
         announce: Told where it listens and what it serves, in one line, once it does; None prints.
 
     Raises:
-        ConfigurationError: If the target cannot be served, or the address cannot be listened on.
+        ConfigurationError: If the target cannot be served, the address cannot be listened on, or it
+            can be reached from beyond this machine and `access` does not say by whom.
         ModuleNotFoundError: If the extra `serve` is not installed.
     """
     try:
-        from statefun.serve.worker import Worker  # noqa: PLC0415 - the extra
-        from statefun.serve.workers import Workers  # noqa: PLC0415
+        import httptools  # noqa: F401, PLC0415 - the extra
     except ModuleNotFoundError as error:
         raise ModuleNotFoundError(
             f"serving needs {error.name}: pip install 'statefun[serve]'", name=error.name
         ) from error
     if workers < 1:
         raise ConfigurationError(f"there cannot be {workers} workers: pass 1 or more")
-    worker = Worker(target, path, grace_seconds)
+    files = access or AccessFiles()
+    opened = files.open()
+    worker = Worker(target, path, grace_seconds, files)
     endpoint = worker.load()
     with _listen(host, port) as listener:
-        on_ready = partial(announce or _print, _ready(listener, endpoint))
+        opened.check(listener.getsockname()[0])
+        scheme = "http" if opened.tls is None else "https"
+        on_ready = partial(announce or _print, _ready(scheme, listener, endpoint))
         if workers == 1:
             worker.run(listener, endpoint, on_ready)
         else:
@@ -85,11 +94,11 @@ def _listen(host: str, port: int) -> socket.socket:
         ) from error
 
 
-def _ready(listener: socket.socket, endpoint: Endpoint) -> str:
+def _ready(scheme: str, listener: socket.socket, endpoint: Endpoint) -> str:
     host, port = listener.getsockname()[:2]
     shown = f"[{host}]" if ":" in host else host
     names = ", ".join(endpoint.typenames) or "no functions"
-    return f"statefun serve: http://{shown}:{port}{endpoint.path} answers for {names}"
+    return f"statefun serve: {scheme}://{shown}:{port}{endpoint.path} answers for {names}"
 
 
 def _print(line: str) -> None:

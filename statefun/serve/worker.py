@@ -1,25 +1,24 @@
-"""A worker: uvicorn's server around one endpoint, in one process."""
+"""A worker: one endpoint behind one server, in one process."""
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 import signal
+import sys
 import threading
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-import uvicorn
-
+from statefun.http import AccessFiles, HttpServer, ServerLimits
 from statefun.loading import load_functions
-from statefun.serve.connection import Connection
 from statefun.serve.endpoint import Endpoint
 
 if TYPE_CHECKING:
     import socket
     from collections.abc import Callable, Iterator
-    from types import FrameType
 
 __all__ = ["STOP_SIGNALS", "Worker"]
 
@@ -27,6 +26,12 @@ STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 # Time for what follows the grace: cancelled functions end, threads are joined.
 _ENDING_SECONDS = 3
+
+# An engine keeps a connection that it does not use for less: it is the one to close it. It sends
+# batches as long as they are, and nobody else is let in.
+_LIMITS: Final = ServerLimits(
+    max_body_bytes=None, max_unfinished_bytes=sys.maxsize, idle_timeout_s=120.0
+)
 
 logger = logging.getLogger("statefun.serve")
 
@@ -39,11 +44,13 @@ class Worker:
         target: `MODULE:ATTR`.
         path: Where requests are answered.
         grace_seconds: How long requests that have begun may take after a signal to stop.
+        access: Who may ask.
     """
 
     target: str
     path: str
     grace_seconds: int
+    access: AccessFiles
 
     def load(self) -> Endpoint:
         """Import the target.
@@ -59,60 +66,96 @@ class Worker:
         endpoint: Endpoint | None = None,
         on_ready: Callable[[], None] | None = None,
     ) -> None:
-        """Serve until SIGTERM or SIGINT.
+        """Serve until SIGTERM or SIGINT; a second SIGINT ends what has begun, too.
 
         Args:
             listener: The listening socket; closed in the end.
             endpoint: What to serve; None to load it.
             on_ready: Called once a signal would stop it in order.
         """
-        config = uvicorn.Config(
-            endpoint or self.load(),  # type: ignore[arg-type]  # only our own protocol sees it
-            http=Connection,
-            ws="none",
-            lifespan="off",
-            interface="asgi3",
-            proxy_headers=False,
-            server_header=False,
-            access_log=False,
-            log_config=None,
-            timeout_graceful_shutdown=self.grace_seconds,
+        stopping = _Stopping(self.grace_seconds + _ENDING_SECONDS)
+        with stopping.on_signals(), asyncio.Runner(loop_factory=_loop_factory()) as runner:
+            served = endpoint or self.load()
+            runner.run(self._serve(listener, served, stopping, on_ready))
+
+    async def _serve(
+        self,
+        listener: socket.socket,
+        endpoint: Endpoint,
+        stopping: _Stopping,
+        on_ready: Callable[[], None] | None,
+    ) -> None:
+        stopping.watch(asyncio.get_running_loop())
+        server = HttpServer(
+            endpoint.handle, listener=listener, access=self.access.open(), limits=_LIMITS
         )
-        server = _Server(config)
-        with _handling_signals(server):
-            if on_ready is not None:
-                on_ready()
-            server.run(sockets=[listener])
+        await server.start()
+        if on_ready is not None:
+            on_ready()
+        await stopping.begun.wait()
+        stop = asyncio.create_task(server.stop(self.grace_seconds))
+        hurry = asyncio.create_task(stopping.hurried.wait())
+        await asyncio.wait((stop, hurry), return_when=asyncio.FIRST_COMPLETED)
+        hurry.cancel()
+        stop.cancel()  # unless it is over
 
 
-class _Server(uvicorn.Server):
-    """A server that ends in bounded time, even if a function never gives the process back."""
+class _Stopping:
+    """What a process that is told to stop has to do, and by when.
 
-    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """Begin to stop."""
-        if not self.should_exit:
-            patience = (self.config.timeout_graceful_shutdown or 0) + _ENDING_SECONDS
-            last_resort = threading.Timer(patience, _exit_at_once)
+    Args:
+        within_s: A process that has not ended so long after the signal is cut off: a function that
+            never gives the event loop back cannot be cancelled.
+    """
+
+    def __init__(self, within_s: float) -> None:
+        self.begun = asyncio.Event()
+        self.hurried = asyncio.Event()
+        self._within_s = within_s
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._signals: list[int] = []
+
+    def watch(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Have an event loop told, also of a signal that came before."""
+        self._loop = loop
+        self._tell()
+
+    @contextmanager
+    def on_signals(self) -> Iterator[None]:
+        """Stop by signals meanwhile."""
+        before = {each: signal.signal(each, self._on_signal) for each in STOP_SIGNALS}
+        try:
+            yield
+        finally:
+            self._loop = None
+            for each, handler in before.items():
+                signal.signal(each, handler)
+
+    def _on_signal(self, number: int, _: object) -> None:
+        if not self._signals:
+            last_resort = threading.Timer(self._within_s, _exit_at_once)
             last_resort.daemon = True
             last_resort.start()
-        super().handle_exit(sig, frame)
+        self._signals.append(number)
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(self._tell)
+
+    def _tell(self) -> None:
+        if self._signals:
+            self.begun.set()
+        if signal.SIGINT in self._signals[1:]:
+            self.hurried.set()
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """Makes the fastest event loop there is."""
+    try:
+        import uvloop  # noqa: PLC0415 - not needed
+    except ModuleNotFoundError:
+        return None
+    return uvloop.new_event_loop
 
 
 def _exit_at_once() -> None:
     logger.error("a function holds up the end of this process: it is cut off")
     os._exit(1)
-
-
-@contextmanager
-def _handling_signals(server: _Server) -> Iterator[None]:
-    """Have the server told of a signal before and after it listens itself.
-
-    When it has stopped, uvicorn raises the signal again for whoever handled it before: without
-    this the process would die of it instead of returning.
-    """
-    before = {each: signal.signal(each, server.handle_exit) for each in STOP_SIGNALS}
-    try:
-        yield
-    finally:
-        for each, handler in before.items():
-            signal.signal(each, handler)

@@ -1,4 +1,9 @@
-"""Workers: the processes that share the requests; one that dies is replaced."""
+"""Workers: the processes that share the requests; one that dies is replaced.
+
+Written by hand: the supervisors that exist belong to a server of their own (uvicorn's runs ASGI
+applications, gunicorn forks what has started threads) or hand out tasks (`concurrent.futures`).
+This one keeps some processes on one listening socket, and stops them in bounded time.
+"""
 
 from __future__ import annotations
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
-from statefun.serve.endpoint import Answer, Endpoint
+from statefun.http.messages import text_response
+from statefun.serve.endpoint import Endpoint
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -33,10 +34,10 @@ def wsgi_app(functions: Functions, *, path: str | None = None) -> WSGIApplicatio
         method = environ["REQUEST_METHOD"]
         body = _body(environ)
         if body is None:
-            answer = Answer(400, "text/plain; charset=utf-8", b"the body is not complete\n")
+            answer = text_response(400, "the body is not complete")
         else:
             answer = endpoint.answer_sync(method, _path(environ), body)
-        fields = [*answer.headers, ("Content-Length", str(len(answer.body)))]
+        fields = [*answer.fields, ("Content-Length", str(len(answer.body)))]
         start_response(f"{answer.status} {HTTPStatus(answer.status).phrase}", fields)
         return [] if method == "HEAD" else [answer.body]
 

@@ -50,15 +50,24 @@ def statefun(*arguments: str, cwd: Path) -> Outcome:
 class Server:
     """A command that goes on until it is stopped, and says in one line when it is ready.
 
+    Args:
+        arguments: Those of the command.
+        cwd: Where it runs.
+        open_files: How many files a shell lets it open, unless it asks for more; None for as many
+            as this process may.
+
     Attributes:
         ready: That line.
         ports: What listens → its port, as the line says.
     """
 
-    def __init__(self, *arguments: str, cwd: Path) -> None:
+    def __init__(self, *arguments: str, cwd: Path, open_files: int | None = None) -> None:
         self._errors = (cwd / "stderr.txt").open("a+b")
+        command = [sys.executable, "-m", "statefun", *arguments]
+        if open_files is not None:
+            command = ["sh", "-c", f'ulimit -S -n {open_files}; exec "$@"', "sh", *command]
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "statefun", *arguments],
+            command,
             cwd=cwd,
             stdout=subprocess.PIPE,
             stderr=self._errors,

@@ -40,11 +40,14 @@ def connections() -> Iterator[int]:
 @pytest.mark.long
 @pytest.mark.timeout(300)
 async def test_ten_thousand_connections_hold_up_nobody(connections: int, tmp_path: Path) -> None:
-    """With half a request on each of them, others are served; and so are they in the end."""
+    """However few files the shell allows: the program asks for as many as the system allows.
+
+    With half a request on each of them, others are served; and so are they in the end.
+    """
     shutil.copy(Path(__file__).with_name("ledger.py"), tmp_path)
     (tmp_path / "module.yaml").write_text(CONNECTORS)
     command = "run", "module.yaml", "--functions", "ledger:functions"
-    with Server(*command, cwd=tmp_path) as server:
+    with Server(*command, cwd=tmp_path, open_files=256) as server:
         port = server.ports["ingress"]
         opened = [
             each

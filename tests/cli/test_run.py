@@ -226,7 +226,7 @@ def test_the_admin_port_tells_health_and_figures(runtime: tuple[Server, Path]) -
     assert b"process_cpu_seconds_total" in figures
     assert get(admin, "/other")[::2] == (
         404,
-        b"there is no '/other': ask for /health or /metrics\n",
+        b"nothing is served at '/other': ask for /health or /metrics\n",
     )
     assert get(admin, "/health", "POST")[0] == 405
 

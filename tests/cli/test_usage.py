@@ -221,7 +221,11 @@ def test_every_command_explains_itself(command: str, capsys: pytest.CaptureFixtu
         ("yaml", "check m.yaml", "statefun check: module files need PyYAML"),
         ("pydantic", "check m.yaml", "statefun check: module files need pydantic"),
         ("pydantic", "run m.yaml", "statefun run: module files need pydantic"),
-        ("aiohttp", "run m.yaml --functions f:f", "statefun run: listening for HTTP needs aiohttp"),
+        (
+            "httptools",
+            "run m.yaml --functions f:f",
+            "statefun run: listening for HTTP needs httptools",
+        ),
         ("filelock", "run m.yaml --functions f:f", "statefun run: a data directory needs filelock"),
         (
             "prometheus_client",

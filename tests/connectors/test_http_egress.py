@@ -53,8 +53,10 @@ class Reader:
 
 
 @asynccontextmanager
-async def reading(*records: tuple[int, bytes]) -> AsyncIterator[Reader]:
-    egress = HttpEgress(0, ["greetings", "other topic"])
+async def reading(
+    *records: tuple[int, bytes], write_timeout_s: float = 30
+) -> AsyncIterator[Reader]:
+    egress = HttpEgress(0, ["greetings", "other topic"], write_timeout_s=write_timeout_s)
     async with aiohttp.ClientSession() as session:
         reader = Reader(egress, session)
         await egress.start(reader.take)
@@ -148,14 +150,11 @@ async def test_a_record_whose_reader_vanishes_comes_again() -> None:
     assert reader.delivered == [1]
 
 
-async def test_readers_that_do_not_read_are_sent_away_and_their_records_come_in_order(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+async def test_readers_that_do_not_read_are_sent_away_and_their_records_come_in_order() -> None:
     """A record is held back for so long only, and comes before every newer one."""
-    monkeypatch.setattr("statefun.connectors.http._WRITE_S", 0.2)
     large = "x" * (8 << 20)
     records = [(number, playground("greetings", large)) for number in (1, 2, 3)]
-    async with reading(*records) as reader:
+    async with reading(*records, write_timeout_s=0.05) as reader:
         stalled = []
         for _ in range(2):  # they take the records 1 and 2, and read no further than the headers
             stream, writer = await asyncio.open_connection("127.0.0.1", reader.egress.port)

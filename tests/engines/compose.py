@@ -230,6 +230,7 @@ def module_template() -> str:
 def endpoint_template() -> list[str]:
     """What the lab tells `statefun`, but for the port."""
     functions, *options = endpoint_arguments()[1:]
+    options.remove("--insecure")  # the lab listens on this machine
     given = dict(zip(options[::2], options[1::2], strict=True))
     changes = changed(given, ENDPOINT)
     return ["serve", functions, *(word for option in changes.items() for word in option)]

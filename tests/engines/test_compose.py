@@ -144,7 +144,13 @@ def _replaced(value: object, words: Mapping[str | None, str]) -> object:
 
 def test_the_endpoint_is_started_as_in_its_image() -> None:
     """The command of the Dockerfile, in a folder with the files that it copies there."""
-    assert compose.endpoint_arguments() == ["serve", "functions:functions", "--host", "0.0.0.0"]
+    assert compose.endpoint_arguments() == [
+        "serve",
+        "functions:functions",
+        "--host",
+        "0.0.0.0",
+        "--insecure",
+    ]
     assert compose.endpoint_template() == [
         *("serve", "functions:functions", "--host", "127.0.0.1", "--port", "$endpoint_port")
     ]

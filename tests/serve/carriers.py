@@ -6,7 +6,6 @@ import asyncio
 import base64
 import io
 from contextlib import asynccontextmanager
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, TypeAlias
 from urllib.parse import quote, unquote
 from wsgiref.util import setup_testing_defaults
@@ -15,11 +14,10 @@ from wsgiref.validate import validator
 import aiohttp
 from aiohttp import web
 from aiohttp.test_utils import TestClient
-from uvicorn.server import ServerState
 from yarl import URL
 
+from statefun.http import HttpServer
 from statefun.serve import aiohttp_app, asgi_app, lambda_handler, wsgi_app
-from statefun.serve.connection import Connection
 from statefun.serve.endpoint import Endpoint
 from tests.serve.requests import Heard
 
@@ -112,18 +110,13 @@ def _aiohttp_mounted(aiohttp_client: AiohttpClient) -> Carrier:
 
 @asynccontextmanager
 async def serving(functions: Functions, path: str | None) -> AsyncIterator[tuple[str, int]]:
-    """Connections as `statefun serve` makes them, on a socket: host and port."""
-    loop = asyncio.get_running_loop()
-    config: Any = SimpleNamespace(loaded_app=Endpoint(functions, path))
-    state = ServerState()
-    server = await loop.create_server(lambda: Connection(config, state, {}), "127.0.0.1", 0)
+    """The server of `statefun serve`: host and port."""
+    server = HttpServer(Endpoint(functions, path).handle)
+    await server.start()
     try:
-        yield server.sockets[0].getsockname()
+        yield server.host, server.port
     finally:
-        server.close()
-        for each in list(state.connections):
-            each.shutdown()
-        await server.wait_closed()
+        await server.stop()
 
 
 @asynccontextmanager

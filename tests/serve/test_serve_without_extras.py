@@ -42,5 +42,5 @@ for make in (lambda: aiohttp_app(functions), lambda: serve("greeter:functions"))
 
     assert run(code).splitlines() == [
         "aiohttp_app needs aiohttp: pip install 'statefun[aiohttp]'",
-        "serving needs uvicorn: pip install 'statefun[serve]'",
+        "serving needs httptools: pip install 'statefun[serve]'",
     ]

@@ -123,8 +123,9 @@ async def test_nobody_beyond_this_machine_is_let_in_by_accident() -> None:
         await HttpServer(echo, "0.0.0.0").start()
 
     assert str(caught.value) == (
-        "listening on 0.0.0.0 would let everybody in who reaches this machine: give a TLS "
-        "certificate or a file of tokens, or say that insecure access is meant"
+        "listening on 0.0.0.0 lets in everybody who reaches this machine: ask for tokens "
+        "(--token-file), use TLS (--tls-cert), or allow it (--insecure; in a program, "
+        "Access(is_insecure=True))"
     )
 
 

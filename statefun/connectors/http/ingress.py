@@ -1,0 +1,181 @@
+"""The HTTP ingress: `PUT /<namespace>/<type>/<id>` delivers a message.
+
+Law: a message is answered 200 once it is durable, and nothing is kept here that a crash may not
+take.
+
+Source:
+    `io.statefun.playground.v1/ingress` of the Flink StateFun playground, which puts the status into
+    a header of the answer; here it is the status of the answer.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from typing import TYPE_CHECKING, Final
+from urllib.parse import unquote_to_bytes
+
+from statefun.errors import (
+    AddressBusyError,
+    IdempotencyConflictError,
+    InvalidMessageError,
+    InvalidTypenameError,
+    MessageTooLargeError,
+    RequestRefusedError,
+    RuntimeStoppedError,
+    StatefunError,
+    StoreError,
+    UnknownFunctionError,
+)
+from statefun.http import Access, HttpServer, Request, Response, ServerLimits
+from statefun.http.routes import method_not_allowed
+from statefun.sdk.address import Address, parse_typename
+from statefun.sdk.wire import encode_typed_value
+
+if TYPE_CHECKING:
+    from statefun.ports import Delivery
+
+__all__ = ["HttpIngress"]
+
+_VENDOR: Final = "application/vnd."
+_LONGEST_BODY: Final = 32 << 20
+_LONGEST_KEY: Final = 255
+_BROKEN_ESCAPE: Final = re.compile(r"%(?![0-9A-Fa-f]{2})")
+_TAKEN: Final = Response(200)
+_STATUSES: Final[tuple[tuple[type[StatefunError], int], ...]] = (
+    (UnknownFunctionError, 404),
+    (MessageTooLargeError, 413),
+    (IdempotencyConflictError, 409),
+    (InvalidMessageError, 400),
+    (AddressBusyError, 503),
+    (RuntimeStoppedError, 503),
+    (StoreError, 503),
+)
+"""What a delivery raises → the status that says so; the first that fits."""
+
+
+class HttpIngress:
+    """Takes messages in: `PUT /<namespace>/<type>/<id>`, the body being the value's bytes.
+
+    The content type names the type of the value: `application/vnd.<namespace>/<name>`. The answer
+    200 means that the message is durable. A request that repeats another one with the same header
+    `Idempotency-Key` to the same address is answered like that one and not delivered again.
+
+    Args:
+        port: Which port; 0 for any free one.
+        host: Where to listen.
+        access: Who may send; by default whoever is on this machine.
+        max_body_bytes: The longest body that is read; functions may take less.
+        max_unfinished_bytes: The most bytes of bodies that are not complete, of all clients
+            together, besides the first 64 KiB of each.
+        idle_timeout_s: A request that stops coming for so many seconds is given up.
+    """
+
+    def __init__(
+        self,
+        port: int,
+        host: str = "127.0.0.1",
+        *,
+        access: Access | None = None,
+        max_body_bytes: int = _LONGEST_BODY,
+        max_unfinished_bytes: int = 8 * _LONGEST_BODY,
+        idle_timeout_s: float = 60.0,
+    ) -> None:
+        limits = ServerLimits(
+            max_body_bytes=max_body_bytes,
+            max_unfinished_bytes=max_unfinished_bytes,
+            idle_timeout_s=idle_timeout_s,
+        )
+        self._server = HttpServer(self._handle, host, port, access=access, limits=limits)
+        self._deliver: Delivery | None = None
+
+    @property
+    def port(self) -> int:
+        """The port in use; 0 if any may be taken and it has not started."""
+        return self._server.port
+
+    async def start(self, deliver: Delivery) -> None:
+        """Listen; see `Ingress`."""
+        self._deliver = deliver
+        await self._server.start()
+
+    async def stop(self) -> None:
+        """Listen no more; see `Ingress`."""
+        await self._server.stop()
+
+    async def _handle(self, request: Request) -> Response:
+        if request.method not in ("PUT", "POST"):
+            return method_not_allowed(request.method, "PUT", "POST")
+        target = _parse_target(request.raw_path)
+        typename = _parse_content_type(request.header("content-type"))
+        key = _parse_key(request.header_values("idempotency-key"))
+        argument = encode_typed_value(typename, request.body)
+        request.body = b""  # the argument is all that is kept while it is stored
+        assert self._deliver is not None  # noqa: S101 - the server listens after `start` only
+        try:
+            await self._deliver(target, argument, key)
+        except StatefunError as error:
+            for kind, status in _STATUSES:
+                if isinstance(error, kind):
+                    raise RequestRefusedError(status, str(error)) from error
+            raise
+        return _TAKEN
+
+
+def _parse_target(raw_path: str) -> Address:
+    """The address that a path names; `%2F` is part of a segment, not the end of one."""
+    if "%" in raw_path and _BROKEN_ESCAPE.search(raw_path):
+        raise RequestRefusedError(
+            400, f"the path {raw_path!r} has a '%' without two hex digits: write %25 for a '%'"
+        )
+    segments = raw_path.removeprefix("/").split("/")
+    if len(segments) != 3 or not all(segments):
+        raise RequestRefusedError(
+            400,
+            f"the path {raw_path!r} names no address: expected /<namespace>/<type>/<id>, none of "
+            "them empty, with every '/' inside one of them written as %2F",
+        )
+    try:
+        if "%" in raw_path:
+            segments = [unquote_to_bytes(segment).decode() for segment in segments]
+    except UnicodeError as error:
+        raise RequestRefusedError(400, f"the path {raw_path!r} is not UTF-8: {error}") from error
+    namespace, name, target_id = segments
+    return Address(f"{namespace}/{name}", target_id)
+
+
+@lru_cache(maxsize=256)
+def _parse_content_type(content_type: str | None) -> str:
+    """The typename that a content type names; parameters are dropped."""
+    media_type = (content_type or "").partition(";")[0].strip()
+    is_vendor = media_type[: len(_VENDOR)].lower() == _VENDOR
+    typename = media_type[len(_VENDOR) :] if is_vendor else ""
+    try:
+        parse_typename(typename)
+        typename.encode()
+    except (InvalidTypenameError, UnicodeError):
+        raise RequestRefusedError(
+            415,
+            f"the content type {content_type or ''!r} names no type: write the typename of the "
+            f"body behind {_VENDOR!r}, for example "
+            "'Content-Type: application/vnd.io.statefun.types/string'",
+        ) from None
+    return typename
+
+
+def _parse_key(values: list[str]) -> str:
+    """The idempotency key, empty if there is none."""
+    if not values:
+        return ""
+    key = values[0].strip()
+    try:
+        is_key = len(values) == 1 and 0 < len(key.encode()) <= _LONGEST_KEY
+    except UnicodeError:
+        is_key = False
+    if not is_key:
+        raise RequestRefusedError(
+            400,
+            f"the header Idempotency-Key is {', '.join(map(repr, values))[:_LONGEST_KEY]}: send it "
+            f"once, with 1 to {_LONGEST_KEY} bytes of UTF-8",
+        )
+    return key
