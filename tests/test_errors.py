@@ -108,8 +108,8 @@ def key_used_twice() -> None:
 def unknown_egress() -> Exception:
     driver = Driver()
     driver.turn(A, Effects().egress("1", "t/nowhere"))
-    [setback] = driver.engine.take_setbacks()
-    return setback.error
+    [failed_attempt] = driver.engine.take_failed_attempts()
+    return failed_attempt.error
 
 
 def newer_schema() -> None:

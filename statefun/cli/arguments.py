@@ -24,15 +24,15 @@ __all__ = [
     "add_address",
     "add_data",
     "add_dialect",
-    "note",
     "parse_module_file",
     "parse_port",
     "parse_seconds",
     "parse_target",
     "parse_text",
     "parse_type",
-    "say",
-    "say_json",
+    "print_hint",
+    "print_json",
+    "print_line",
 ]
 
 DEFAULT_DATA = ".statefun"
@@ -160,17 +160,17 @@ class Actions:
         return parser
 
 
-def say(line: str) -> None:
+def print_line(line: str) -> None:
     """Print a line of what was asked for, at once."""
     sys.stdout.write(f"{line}\n")
     sys.stdout.flush()
 
 
-def note(command: str, sentence: str) -> None:
+def print_hint(command: str, sentence: str) -> None:
     """Tell a reader what is no part of what was asked for; on stderr."""
     sys.stderr.write(f"statefun {command}: {sentence}\n")
 
 
-def say_json(content: Any) -> None:
+def print_json(content: Any) -> None:
     """Print JSON."""
-    say(json.dumps(content, indent=2, allow_nan=False))
+    print_line(json.dumps(content, indent=2, allow_nan=False))

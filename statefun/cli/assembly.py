@@ -124,8 +124,8 @@ def _failures(
     failures: dict[str, FailurePolicy] = {}
     for name in (*named, *elsewhere):
         if not named.keys().isdisjoint((name, f"{name.rpartition('/')[0]}/*")):
-            then = Rules(named).failure_of(name).then
-            failures[name] = replace(Rules(elsewhere).failure_of(name), then=then)
+            on_exhausted = Rules(named).failure_of(name).on_exhausted
+            failures[name] = replace(Rules(elsewhere).failure_of(name), on_exhausted=on_exhausted)
     return failures | {name: Rules(given).failure_of(name) for name in here}
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any
 
-from statefun.cli.arguments import add_dialect, say
+from statefun.cli.arguments import add_dialect, print_line
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
@@ -36,7 +36,7 @@ def run(arguments: Namespace) -> int:
         return 1
     nouns = ("endpoint", "ingress", "egress")
     parts = map(_count, reading.module.counts, nouns)
-    say(f"{', '.join(arguments.files)}: {', '.join(parts)}")
+    print_line(f"{', '.join(arguments.files)}: {', '.join(parts)}")
     return 0
 
 

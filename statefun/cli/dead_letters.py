@@ -5,9 +5,9 @@ from __future__ import annotations
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
-from statefun.cli.arguments import Actions, CommandError, say, say_json
+from statefun.cli.arguments import Actions, CommandError, print_json, print_line
 from statefun.cli.editing import add_choice, chosen, make, parse_id
-from statefun.cli.wording import (
+from statefun.cli.output import (
     describe,
     describe_address,
     describe_failure,
@@ -46,10 +46,10 @@ def run_list(arguments: Namespace) -> int:
     with closing(SqliteReader(arguments.data)) as reader:
         letters = list(reader.dead_letters())
     if arguments.json:
-        say_json([_describe(letter) for letter in letters])
+        print_json([_describe(letter) for letter in letters])
     else:
         for letter in letters:
-            say(
+            print_line(
                 f"{letter.id}  {show_time(letter.last_failed_ms)}  to {letter.target}: "
                 f"{show(Value.decode(letter.argument))}{show_topic(letter)}, "
                 f"{show_attempts(letter.attempts)}: {show_error(letter.error)}"
@@ -67,7 +67,7 @@ def run_show(arguments: Namespace) -> int:
             "'statefun dead-letters list' shows those there are"
         )
     if arguments.json:
-        say_json(_describe(letter))
+        print_json(_describe(letter))
         return 0
     for name, content in (
         ("id", letter.id),
@@ -80,7 +80,7 @@ def run_show(arguments: Namespace) -> int:
         ("first failed", show_time(letter.first_failed_ms)),
         ("last failed", show_time(letter.last_failed_ms)),
     ):
-        say(f"{name}: {content}")
+        print_line(f"{name}: {content}")
     return 0
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from argparse import ArgumentTypeError
 from typing import TYPE_CHECKING, Any
 
-from statefun.cli.arguments import UsageError, say, say_json
-from statefun.cli.wording import describe_address, show_name
+from statefun.cli.arguments import UsageError, print_json, print_line
+from statefun.cli.output import describe_address, show_name
 from statefun.runtime.admin.control import make_edit
 from statefun.runtime.clock import SystemClock
 from statefun.sdk.address import Address
@@ -56,10 +56,10 @@ def make(arguments: Namespace, edit: Edit, done: str) -> list[Any]:
     """
     changed = make_edit(arguments.data, edit, SystemClock().now_ms())
     if arguments.json:
-        say_json({done: [_describe(each) for each in changed]})
+        print_json({done: [_describe(each) for each in changed]})
     else:
         what = ", ".join(_show(each) for each in changed) or "nothing"
-        say(f"{done} {what}")
+        print_line(f"{done} {what}")
     return changed
 
 

@@ -21,7 +21,7 @@ from statefun.cli.arguments import (
     parse_seconds,
     parse_target,
     parse_type,
-    say,
+    print_line,
 )
 from statefun.cli.serving import access_files, add_access, allow_connections
 from statefun.runtime.engine.policy import OUTCOMES
@@ -120,8 +120,8 @@ def _parse_failure(text: str) -> tuple[str, Outcome]:
         if each == outcome:
             return parse_type(pattern) if pattern else "*", each
     raise ArgumentTypeError(
-        f"{text!r} is no policy: write one of {', '.join(OUTCOMES)}, for example 'park' or "
-        "'com.example/greeter=park'"
+        f"{text!r} is no policy: write one of {', '.join(OUTCOMES)}, for example 'pause' or "
+        "'com.example/greeter=pause'"
     )
 
 
@@ -183,7 +183,7 @@ async def _run(assembly: Assembly, arguments: Namespace, access: Access, ended: 
             stack.push_async_callback(admin.stop)
             await admin.start()
         await stack.enter_async_context(runtime)
-        say(_ready(assembly, arguments, admin, "http" if access.tls is None else "https"))
+        print_line(_ready(assembly, arguments, admin, "http" if access.tls is None else "https"))
         await _until(stop, runtime)
 
 

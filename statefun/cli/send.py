@@ -7,7 +7,7 @@ from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
 
-from statefun.cli.arguments import CommandError, UsageError, parse_text, parse_type, say
+from statefun.cli.arguments import CommandError, UsageError, parse_text, parse_type, print_line
 from statefun.errors import SerializationError
 from statefun.http.access import token_lines
 from statefun.sdk.address import Address, parse_typename
@@ -104,7 +104,7 @@ def run(arguments: Namespace) -> int:
     status, reason = _put(arguments.to, target, headers, body)
     if status != _OK:
         raise CommandError(f"{arguments.to} answered {status}: {reason}")
-    say(f"sent to {target}")
+    print_line(f"sent to {target}")
     return 0
 
 

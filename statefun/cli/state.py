@@ -10,15 +10,15 @@ from statefun.cli.arguments import (
     Actions,
     CommandError,
     add_address,
-    note,
     parse_text,
     parse_type,
-    say,
-    say_json,
+    print_hint,
+    print_json,
+    print_line,
 )
 from statefun.cli.editing import make
+from statefun.cli.output import describe, show, show_name
 from statefun.cli.send import encode_value
-from statefun.cli.wording import describe, show, show_name
 from statefun.runtime.admin import edits
 from statefun.runtime.clock import SystemClock
 from statefun.runtime.stores.sqlite import SqliteReader
@@ -83,12 +83,12 @@ def run_list(arguments: Namespace) -> int:
             found = list(_ids(reader, arguments.typename))
             absence = f"no id of {arguments.typename} has values"
     if arguments.json:
-        say_json(found)
+        print_json(found)
         return 0
     if not found:
         _note_absence(absence, arguments.data)
     for each in found:
-        say(show_name(each))
+        print_line(show_name(each))
     return 0
 
 
@@ -110,17 +110,19 @@ def run_get(arguments: Namespace) -> int:
             raise CommandError(f"{address} has no value {arguments.name!r}; values: {known}")
         values = {arguments.name: values[arguments.name]}
     if arguments.json:
-        say_json({"values": {name: describe(values[name]) for name in sorted(values)}})
+        print_json({"values": {name: describe(values[name]) for name in sorted(values)}})
         return 0
     if not values:
         _note_absence(f"{address} has no values", arguments.data)
     for name in sorted(values):
-        say(f"{show_name(name)}: {show(values[name])}")
+        print_line(f"{show_name(name)}: {show(values[name])}")
     return 0
 
 
 def _note_absence(what: str, directory: str) -> None:
-    note("state", f"{what} in {directory}. Check the spelling, and the name of the data directory")
+    print_hint(
+        "state", f"{what} in {directory}. Check the spelling, and the name of the data directory"
+    )
 
 
 def run_set(arguments: Namespace) -> int:

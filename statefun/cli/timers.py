@@ -5,9 +5,9 @@ from __future__ import annotations
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
-from statefun.cli.arguments import Actions, say, say_json
+from statefun.cli.arguments import Actions, print_json, print_line
 from statefun.cli.editing import add_choice, chosen, make
-from statefun.cli.wording import describe, describe_address, rfc3339, show, show_time
+from statefun.cli.output import describe, describe_address, rfc3339, show, show_time
 from statefun.runtime.admin import edits
 from statefun.runtime.stores.sqlite import SqliteReader
 from statefun.runtime.values import Value
@@ -34,10 +34,10 @@ def run_list(arguments: Namespace) -> int:
     with closing(SqliteReader(arguments.data)) as reader:
         timers = list(reader.timers())
     if arguments.json:
-        say_json([_describe(timer) for timer in timers])
+        print_json([_describe(timer) for timer in timers])
     else:
         for timer in timers:
-            say(_line(timer))
+            print_line(_line(timer))
     return 0
 
 

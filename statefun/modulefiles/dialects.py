@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from statefun.runtime.engine.policy import Outcome
 
-__all__ = ["DEFAULT_DIALECT", "DIALECTS", "Dialect", "Reading", "dialects_of"]
+__all__ = ["DEFAULT_DIALECT", "DIALECTS", "Dialect", "ParseContext", "dialects_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,7 @@ DIALECTS: Final[Mapping[str, Dialect]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class ParseContext:
     """What a file is read for; the context in which specs are validated.
 
     Attributes:
@@ -85,7 +85,7 @@ class Reading:
     runs_here: bool
 
     @classmethod
-    def of(cls, context: Any) -> Reading:
+    def of(cls, context: Any) -> ParseContext:
         """The context of a validation; without one, what the embedded runtime would do."""
         return context if isinstance(context, cls) else cls(DIALECTS[DEFAULT_DIALECT], True)  # noqa: FBT003
 

@@ -52,7 +52,7 @@ class Spec(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    def doubts(self) -> Iterator[tuple[KeyPath, str]]:
+    def warnings(self) -> Iterator[tuple[KeyPath, str]]:
         """What is legal in it and can hardly be meant: where, and why."""
         yield from ()
 

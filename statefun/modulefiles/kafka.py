@@ -24,7 +24,7 @@ from pydantic import (
 )
 
 from statefun.errors import ConfigurationError
-from statefun.modulefiles.dialects import Reading
+from statefun.modulefiles.dialects import ParseContext
 from statefun.modulefiles.fields import (
     Name,
     PositiveDuration,
@@ -133,7 +133,7 @@ class KafkaStartupPosition(Spec):
 
     @model_validator(mode="after")
     def _is_complete(self, info: ValidationInfo) -> Self:
-        dialect = Reading.of(info.context).dialect
+        dialect = ParseContext.of(info.context).dialect
         if self.type in _KZM_POSITIONS and dialect.name not in ("kzm", "embedded"):
             raise ConfigurationError(
                 f"'type' {self.type!r} is known to the dialect kzm only: write "
@@ -183,7 +183,7 @@ class KafkaIngressSpec(Spec):
                 )
         return self
 
-    def doubts(self) -> Iterator[tuple[KeyPath, str]]:
+    def warnings(self) -> Iterator[tuple[KeyPath, str]]:
         """A topic that is listed twice, and ways to write that only documents know."""
         times = Counter(each.topic for each in self.topics)
         for position, each in enumerate(self.topics):
@@ -243,7 +243,7 @@ class KafkaEgressSpec(Spec):
     delivery: DeliverySemantic = Field(default=DeliverySemantic(), alias="deliverySemantic")
     properties: Properties = ()
 
-    def doubts(self) -> Iterator[tuple[KeyPath, str]]:
+    def warnings(self) -> Iterator[tuple[KeyPath, str]]:
         """Entries without effect, and the older way to write a timeout."""
         if self.delivery.transaction_timeout_millis is not None:
             name, millis = "transactionTimeoutMillis", self.delivery.transaction_timeout_millis

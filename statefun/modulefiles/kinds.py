@@ -24,7 +24,7 @@ from pydantic import (
 )
 
 from statefun.errors import ConfigurationError
-from statefun.modulefiles.dialects import Reading
+from statefun.modulefiles.dialects import ParseContext
 from statefun.modulefiles.fields import (
     Count,
     Functions,
@@ -62,7 +62,7 @@ _BACKOFF: Final = Backoff()
 
 
 def _check_failure_mode(mode: str, info: ValidationInfo) -> str:
-    known = Reading.of(info.context).dialect.failure_modes
+    known = ParseContext.of(info.context).dialect.failure_modes
     if mode not in known:
         raise ConfigurationError(
             f"'failureMode' {mode!r} is unknown: write one of {', '.join(known)}"
@@ -126,7 +126,7 @@ class EndpointV2(EndpointSpec):
 
     @model_validator(mode="after")
     def _suits_the_dialect(self, info: ValidationInfo) -> Self:
-        reading = Reading.of(info.context)
+        reading = ParseContext.of(info.context)
         is_socket = self.url_path_template.startswith(("http+unix:", "https+unix:"))
         if is_socket and isinstance(self.transport, AsyncTransport) and not reading.runs_here:
             raise ConfigurationError(

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, Self
 from pydantic import Field, StrictStr, ValidationInfo, model_validator
 
 from statefun.errors import ConfigurationError
-from statefun.modulefiles.dialects import Reading
+from statefun.modulefiles.dialects import ParseContext
 from statefun.modulefiles.fields import (
     Count,
     Name,
@@ -55,7 +55,7 @@ class AwsRegion(Spec):
         needed = {"specific": ("id",), "custom-endpoint": ("endpoint", "id")}
         _need(self, self.type, needed.get(self.type, ()))
         schemes: tuple[str, ...] = ("https://",)
-        if Reading.of(info.context).dialect.name in ("kzm", "embedded"):
+        if ParseContext.of(info.context).dialect.name in ("kzm", "embedded"):
             schemes = ("https://", "http://")
         if self.endpoint is not None and not self.endpoint.startswith(schemes):
             raise ConfigurationError(
@@ -132,7 +132,7 @@ class KinesisIngressSpec(Spec):
                 )
         return self
 
-    def doubts(self) -> Iterator[tuple[KeyPath, str]]:
+    def warnings(self) -> Iterator[tuple[KeyPath, str]]:
         """Entries without effect, and a place that only one document knows."""
         for position, each in enumerate(self.streams):
             if each.stream_arn is not None:
@@ -150,6 +150,6 @@ class KinesisEgressSpec(Spec):
     max_outstanding: Count = Field(default=1000, alias="maxOutstandingRecords")
     properties: Properties = Field(default=(), alias="clientConfigProperties")
 
-    def doubts(self) -> Iterator[tuple[KeyPath, str]]:
+    def warnings(self) -> Iterator[tuple[KeyPath, str]]:
         """Entries without effect."""
         return doubtful_properties(self.properties, "clientConfigProperties")

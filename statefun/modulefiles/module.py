@@ -19,7 +19,7 @@ from statefun.modulefiles.components import (
     older_form_strays,
     read_older_form,
 )
-from statefun.modulefiles.dialects import DEFAULT_DIALECT, DIALECTS, Dialect, Reading
+from statefun.modulefiles.dialects import DEFAULT_DIALECT, DIALECTS, Dialect, ParseContext
 from statefun.modulefiles.yaml import Document, Problem, read_documents, unknown_key
 
 try:
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 
     from statefun.modulefiles.fields import Spec
 
-__all__ = ["Module", "ModuleReading", "load_modules", "read_modules"]
+__all__ = ["Module", "ModuleReport", "load_modules", "read_modules"]
 
 logger = logging.getLogger("statefun.runtime")
 
@@ -90,7 +90,7 @@ class Module:
 
 
 @dataclass(frozen=True, slots=True)
-class ModuleReading:
+class ModuleReport:
     """What came of reading module files.
 
     Attributes:
@@ -131,7 +131,7 @@ def read_modules(
     strict: bool = False,
     dialect: str = DEFAULT_DIALECT,
     runs_here: bool | None = None,
-) -> ModuleReading:
+) -> ModuleReport:
     """Read module files and find everything that is wrong in them.
 
     Args:
@@ -145,7 +145,7 @@ def read_modules(
     if runs_here is None:
         runs_here = chosen.is_embedded
     names = tuple(paths)
-    reader = _Reader(Reading(chosen, runs_here), strict=strict)
+    reader = _Reader(ParseContext(chosen, runs_here), strict=strict)
     for path in names:
         documents, problems = read_documents(path)
         reader.errors += problems
@@ -155,7 +155,7 @@ def read_modules(
     module = Module(tuple(reader.components), chosen)
     if not (runs_here or reader.errors):
         reader.errors += _missing(module, ", ".join(names))
-    return ModuleReading(module, tuple(sorted(reader.errors)), tuple(sorted(reader.warnings)))
+    return ModuleReport(module, tuple(sorted(reader.errors)), tuple(sorted(reader.warnings)))
 
 
 def _missing(module: Module, names: str) -> list[Problem]:
@@ -175,7 +175,7 @@ def _missing(module: Module, names: str) -> list[Problem]:
 class _Reader:
     """Collects components and problems, file by file."""
 
-    def __init__(self, reading: Reading, *, strict: bool) -> None:
+    def __init__(self, reading: ParseContext, *, strict: bool) -> None:
         self.components: list[tuple[str, Spec]] = []
         self.errors: list[Problem] = []
         self.warnings: list[Problem] = []
@@ -233,7 +233,7 @@ class _Reader:
         result = validate(component, KINDS[kind], self._reading)
         self.errors += result.errors
         self._unknown_keys += result.unknown_keys
-        self.warnings += result.doubts
+        self.warnings += result.warnings
         if result.spec is not None and self._is_first(component, kind, result.spec):
             self.components.append((kind, result.spec))
 

@@ -12,7 +12,7 @@ from typing import Annotated, Final, Literal, Self, TypeAlias
 from pydantic import AfterValidator, Discriminator, StrictStr, Tag, ValidationInfo, model_validator
 
 from statefun.errors import ConfigurationError
-from statefun.modulefiles.dialects import Reading
+from statefun.modulefiles.dialects import ParseContext
 from statefun.modulefiles.fields import Count, Duration, PositiveDuration, Spec
 from statefun.runtime.transports.options import HttpOptions, TlsFiles, file_path
 
@@ -35,7 +35,7 @@ _OKHTTP: Final = HttpOptions(call_ms=60_000, connect_ms=10_000, read_ms=10_000)
 
 def _check_location(location: str, info: ValidationInfo) -> str:
     """The path of a file, where it is to be read here; a cluster has files of its own."""
-    return file_path(location) if Reading.of(info.context).runs_here else location
+    return file_path(location) if ParseContext.of(info.context).runs_here else location
 
 
 Location: TypeAlias = Annotated[StrictStr, AfterValidator(_check_location)]
@@ -93,7 +93,7 @@ class AsyncTransport(Spec):
     @model_validator(mode="after")
     def _files_go_together(self, info: ValidationInfo) -> Self:
         tls = self.tls
-        if tls is not None and Reading.of(info.context).runs_here:
+        if tls is not None and ParseContext.of(info.context).runs_here:
             tls.context()
         elif (self.client_cert is None) is not (self.client_key is None):
             TlsFiles(client_cert=self.client_cert, client_key=self.client_key).context()

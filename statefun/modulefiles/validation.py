@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
     from statefun.modulefiles.components import Component
-    from statefun.modulefiles.dialects import Dialect, Reading
+    from statefun.modulefiles.dialects import Dialect, ParseContext
     from statefun.modulefiles.fields import Spec
     from statefun.modulefiles.yaml import KeyPath, Problem
 
@@ -71,16 +71,16 @@ class Validation:
         spec: None if something is wrong.
         errors: What is wrong.
         unknown_keys: Keys without effect.
-        doubts: What can hardly be meant.
+        warnings: What can hardly be meant.
     """
 
     spec: Spec | None = None
     errors: list[Problem] = field(default_factory=list)
     unknown_keys: list[Problem] = field(default_factory=list)
-    doubts: list[Problem] = field(default_factory=list)
+    warnings: list[Problem] = field(default_factory=list)
 
 
-def validate(component: Component, model: type[Spec], reading: Reading) -> Validation:
+def validate(component: Component, model: type[Spec], reading: ParseContext) -> Validation:
     """Validate the spec of a component; keys without effect are left out."""
     result = Validation()
     spec: Any = component.spec
@@ -106,8 +106,8 @@ def validate(component: Component, model: type[Spec], reading: Reading) -> Valid
                     path = _key_path(each)
                     result.errors.append(component.problem(path, _sentence(each, path)))
                 return result
-    for path, text in result.spec.doubts():
-        result.doubts.append(component.problem(path, text))
+    for path, text in result.spec.warnings():
+        result.warnings.append(component.problem(path, text))
     return result
 
 
@@ -181,7 +181,9 @@ def _sentence(error: ErrorDetails, path: KeyPath) -> str:  # noqa: PLR0911 - a t
             return f"{name!r} {what}, got {error['input']!r}{f': {advice}' if advice else ''}"
 
 
-def _known_keys(model: type[BaseModel], loc: tuple[str | int, ...], reading: Reading) -> list[str]:
+def _known_keys(
+    model: type[BaseModel], loc: tuple[str | int, ...], reading: ParseContext
+) -> list[str]:
     """The keys of a spec, or of what stands at `loc` inside it."""
     for step in loc:
         if isinstance(step, str):

@@ -4,7 +4,7 @@ from statefun.runtime.clock import Clock, ManualClock, SystemClock
 from statefun.runtime.engine.policy import FailurePolicy, Limits, Retention
 from statefun.runtime.engine.retry import Backoff, RetryPolicy
 from statefun.runtime.runtime import Durability, Metrics, Runtime
-from statefun.runtime.streams import Tap
+from statefun.runtime.streams import StreamEgress
 from statefun.runtime.values import EgressValue, Value
 
 __all__ = [
@@ -19,7 +19,7 @@ __all__ = [
     "Retention",
     "RetryPolicy",
     "Runtime",
+    "StreamEgress",
     "SystemClock",
-    "Tap",
     "Value",
 ]

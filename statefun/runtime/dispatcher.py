@@ -39,11 +39,11 @@ if TYPE_CHECKING:
     from statefun.ports import Egress
     from statefun.runtime.clock import Alarm, Clock
     from statefun.runtime.engine.engine import Engine
-    from statefun.runtime.engine.failures import Setback
+    from statefun.runtime.engine.failures import FailedAttempt
     from statefun.runtime.engine.mailbox import Batch
     from statefun.runtime.engine.records import OutboxRecord, Released
     from statefun.runtime.stores.base import Store
-    from statefun.runtime.transports.routing import FunctionDirectory
+    from statefun.runtime.transports.routing import FunctionRouter
     from statefun.sdk.address import Address
 
 __all__ = ["Dispatcher"]
@@ -57,7 +57,7 @@ _NEXT_STEPS: Final = {
     "isolate": "trying fewer of its messages at once",
     "dead-letter": "its message is a dead letter now",
     "drop": "its message is dropped",
-    "park": "the address is parked until it is released",
+    "pause": "the address is paused until it is released",
     "fail": "the runtime stops",
 }
 
@@ -88,7 +88,7 @@ class Dispatcher:
     """
 
     def __init__(
-        self, engine: Engine, store: Store, directory: FunctionDirectory, clock: Clock
+        self, engine: Engine, store: Store, directory: FunctionRouter, clock: Clock
     ) -> None:
         self.commits = 0
         self.failed_commits = 0
@@ -299,8 +299,8 @@ class Dispatcher:
             self._make_calls(now_ms)
         if self._in_line and self._is_accepting and not engine.is_full:
             self._admit()
-        for setback in engine.take_setbacks():
-            self._take_note(setback)
+        for failed in engine.take_failed_attempts():
+            self._take_note(failed)
         if engine.counters.expired_dead_letters > self._forgotten:
             self._log_forgotten(self._clock.uptime_ms())
         self._set_alarm()
@@ -548,27 +548,27 @@ class Dispatcher:
                 "the runtime is stopping and takes no more messages: send again to the next one"
             ) from self._reason
 
-    def _take_note(self, setback: Setback) -> None:
+    def _take_note(self, failed: FailedAttempt) -> None:
         """Log a failed attempt; stop if that is the policy.
 
         Raises:
             GivenUpError: If it is.
         """
-        self._log_setback(setback)
-        if setback.verdict.then == "fail":
-            whose = f"the policy of the topic {setback.topic!r}" if setback.topic else "its policy"
+        self._log_failed_attempt(failed)
+        if failed.decision.next == "fail":
+            whose = f"the policy of the topic {failed.topic!r}" if failed.topic else "its policy"
             sentence = (
-                f"{setback.address} failed {setback.attempts} times, and {whose} is to stop: "
-                f"{setback.error}. Mend the function and start again; the message is kept"
+                f"{failed.address} failed {failed.attempts} times, and {whose} is to stop: "
+                f"{failed.error}. Mend the function and start again; the message is kept"
             )
-            raise GivenUpError(escaped(sentence)) from setback.error
+            raise GivenUpError(escaped(sentence)) from failed.error
 
-    def _log_setback(self, setback: Setback) -> None:
+    def _log_failed_attempt(self, failed: FailedAttempt) -> None:
         """One line for each failed attempt; one for each function that cannot be reached."""
-        address, verdict = setback.address, setback.verdict
-        reason = escaped(str(setback.error))
+        address, decision = failed.address, failed.decision
+        reason = escaped(str(failed.error))
         facts = {"statefun_typename": address.typename, "statefun_id": address.id}
-        if not verdict.is_counted:
+        if not decision.is_counted:
             if address.typename not in self._unreachable:
                 self._unreachable.add(address.typename)
                 logger.warning(
@@ -578,17 +578,17 @@ class Dispatcher:
                     extra=facts,
                 )
             return
-        next_step = _NEXT_STEPS[verdict.then]
-        if verdict.then == "retry":
-            next_step = next_step % verdict.delay_ms
+        next_step = _NEXT_STEPS[decision.next]
+        if decision.next == "retry":
+            next_step = next_step % decision.delay_ms
         logger.log(
-            logging.WARNING if verdict.then in ("retry", "isolate") else logging.ERROR,
+            logging.WARNING if decision.next in ("retry", "isolate") else logging.ERROR,
             "attempt %d at %s failed, %s: %s",
-            setback.attempts,
+            failed.attempts,
             escaped(str(address)),
             next_step,
             reason,
-            exc_info=setback.error if _has_trace(setback) else None,
+            exc_info=failed.error if _has_trace(failed) else None,
             extra=facts,
         )
 
@@ -609,9 +609,9 @@ class Dispatcher:
             logger.warning("%s can be reached again", escaped(typename))
 
 
-def _has_trace(setback: Setback) -> bool:
+def _has_trace(failed: FailedAttempt) -> bool:
     """Whether a traceback says more than the sentence: where in a function, the first time."""
-    return setback.attempts == 1 and isinstance(setback.error, InvocationError)
+    return failed.attempts == 1 and isinstance(failed.error, InvocationError)
 
 
 def _leave_loop(interrupt: KeyboardInterrupt) -> None:

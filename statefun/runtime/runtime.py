@@ -21,8 +21,8 @@ from statefun.runtime.engine.engine import Engine
 from statefun.runtime.engine.policy import FailurePolicy, Limits, Retention, Rules
 from statefun.runtime.stores.memory import MemoryStore
 from statefun.runtime.stores.sqlite import SqliteStore
-from statefun.runtime.streams import Tap, TapReader
-from statefun.runtime.transports.routing import FunctionDirectory
+from statefun.runtime.streams import EgressStream, StreamEgress
+from statefun.runtime.transports.routing import FunctionRouter
 from statefun.runtime.values import visible_values
 from statefun.sdk.address import Address, parse_typename
 from statefun.sdk.functions import StatefulFunctions
@@ -63,7 +63,7 @@ class Metrics:
         resident_addresses: Addresses in memory.
         waiting_timers: Delayed messages waiting.
         calls_in_flight: Requests made and not answered.
-        parked_addresses: Addresses that are held.
+        paused_addresses: Addresses that are held.
         kept_dead_letters: Dead letters that can be replayed.
     """
 
@@ -74,7 +74,7 @@ class Metrics:
     resident_addresses: int
     waiting_timers: int
     calls_in_flight: int
-    parked_addresses: int
+    paused_addresses: int
     kept_dead_letters: int
 
 
@@ -143,11 +143,11 @@ class Runtime:
         registries = _registries(functions)
         self._data = data
         self._durability = durability
-        self._directory = FunctionDirectory(registries, endpoints)
+        self._directory = FunctionRouter(registries, endpoints)
         self._ingresses = tuple(ingresses)
         self._egresses: dict[str, Egress] = {}
         for egress in egresses:
-            self._add_egress(Tap(egress) if isinstance(egress, str) else egress)
+            self._add_egress(StreamEgress(egress) if isinstance(egress, str) else egress)
         self._clock = clock or SystemClock()
         kept = Rules()
         self._rules = Rules(
@@ -277,7 +277,7 @@ class Runtime:
     async def idle(self) -> None:
         """Wait until no message waits or is being worked on, and everything is durable.
 
-        Delayed messages may wait, so may those of parked addresses, and egress records may be
+        Delayed messages may wait, so may those of paused addresses, and egress records may be
         unread. A message that fails keeps this waiting until it is given up.
 
         Raises:
@@ -329,8 +329,8 @@ class Runtime:
             lambda engine: apply(edit, engine, store, self._clock.now_ms())
         )
 
-    def egress(self, typename: str) -> TapReader:
-        """The records that functions send to an egress, for `async for`; see `TapReader`.
+    def egress(self, typename: str) -> EgressStream:
+        """The records that functions send to an egress, for `async for`; see `EgressStream`.
 
         Each call makes a reader of its own.
 
@@ -344,15 +344,15 @@ class Runtime:
         egress = self._egresses.get(typename)
         if egress is None:
             parse_typename(typename)
-            egress = Tap(typename)
+            egress = StreamEgress(typename)
             egress.begin(dispatcher.delivered)
             self._add_egress(egress)
             dispatcher.add_egress(egress)
-        if not isinstance(egress, Tap):
+        if not isinstance(egress, StreamEgress):
             raise ConfigurationError(
                 f"the records of {typename!r} go to {egress!r}: read them where that puts them"
             )
-        return TapReader(egress)
+        return EgressStream(egress)
 
     @property
     def is_healthy(self) -> bool:
@@ -371,7 +371,7 @@ class Runtime:
             resident_addresses=engine.resident_addresses,
             waiting_timers=engine.waiting_timers,
             calls_in_flight=dispatcher.calls_in_flight,
-            parked_addresses=engine.parked_addresses,
+            paused_addresses=engine.paused_addresses,
             kept_dead_letters=engine.dead_letters,
         )
 

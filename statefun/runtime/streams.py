@@ -14,11 +14,11 @@ if TYPE_CHECKING:
 
     from statefun.ports import OutgoingRecord
 
-__all__ = ["Tap", "TapReader"]
+__all__ = ["EgressStream", "StreamEgress"]
 
 
-class Tap:
-    """An egress whose records are read inside the process; see `TapReader`.
+class StreamEgress:
+    """An egress whose records are read inside the process; see `EgressStream`.
 
     Args:
         typename: The egress typename that functions send to.
@@ -65,7 +65,7 @@ class Tap:
             self._delivered((record.id,))
 
 
-class TapReader:
+class EgressStream:
     """An async iterator over the records of an egress, oldest first.
 
     A record counts as delivered once the same reader asks for the next one; what a reader was given
@@ -73,7 +73,7 @@ class TapReader:
     Readers share the records: each is given to one of them. A reader is for one task at a time.
     """
 
-    def __init__(self, tap: Tap) -> None:
+    def __init__(self, tap: StreamEgress) -> None:
         self._tap = tap
         self._given: EgressValue | None = None
 

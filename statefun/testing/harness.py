@@ -22,7 +22,7 @@ from statefun.runtime.engine.engine import Engine
 from statefun.runtime.engine.policy import Rules
 from statefun.runtime.stores.memory import MemoryStore
 from statefun.runtime.transports.base import cancelled
-from statefun.runtime.transports.routing import FunctionDirectory
+from statefun.runtime.transports.routing import FunctionRouter
 from statefun.runtime.values import EgressValue, visible_values
 from statefun.sdk.address import Address
 from statefun.sdk.builders import message_builder
@@ -33,7 +33,7 @@ from statefun.sdk.messages import Message
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from statefun.runtime.engine.failures import Setback
+    from statefun.runtime.engine.failures import FailedAttempt
     from statefun.runtime.engine.mailbox import Batch
     from statefun.runtime.engine.policy import FailurePolicy
     from statefun.runtime.engine.records import DeadLetter
@@ -119,7 +119,7 @@ class Harness:
     ) -> None:
         registries = _registries(functions)
         self.clock = clock or ManualClock()
-        self.failures: list[Setback] = []
+        self.failures: list[FailedAttempt] = []
         self._raise_failures = raise_failures
         self._handlers = {
             typename: RequestReplyHandler(registry)
@@ -127,9 +127,7 @@ class Harness:
             for typename in registry.typenames
         }
         self._store = MemoryStore()
-        self._engine = Engine(
-            FunctionDirectory(registries), _Egresses(egresses), rules=Rules(failure)
-        )
+        self._engine = Engine(FunctionRouter(registries), _Egresses(egresses), rules=Rules(failure))
         self._egress: list[tuple[str, EgressValue]] = []
 
     def send(self, target: Message | str, target_id: str = "", **value: Unpack[_OneValue]) -> None:
@@ -251,10 +249,10 @@ class Harness:
             self._engine.replied(batch, reply, self.clock.now_ms())
 
     def _report(self) -> None:
-        setbacks = self._engine.take_setbacks()
-        self.failures += setbacks
-        if setbacks and self._raise_failures:
-            raise setbacks[0].error
+        failed_attempts = self._engine.take_failed_attempts()
+        self.failures += failed_attempts
+        if failed_attempts and self._raise_failures:
+            raise failed_attempts[0].error
 
     def _commit(self) -> None:
         delta = self._engine.begin_commit()

@@ -16,7 +16,13 @@ from statefun.errors import ConfigurationError
 from statefun.runtime import Backoff, FailurePolicy, Runtime
 from statefun.runtime.admin import edits
 from statefun.runtime.admin.control import make_edit
-from statefun.runtime.engine.records import DeadLetter, Delta, Parking, PendingMessage, StoredEntry
+from statefun.runtime.engine.records import (
+    DeadLetter,
+    Delta,
+    PausedAddress,
+    PendingMessage,
+    StoredEntry,
+)
 from statefun.runtime.stores.sqlite import SqliteStore
 from statefun.sdk.address import Address
 from statefun.sdk.wire import encode_typed_value
@@ -85,7 +91,7 @@ def test_a_number_beyond_all_ids_is_no_id(arguments: tuple[str, ...], folder: Pa
 
 
 def test_the_topic_of_a_message_is_shown_if_it_has_one(folder: Path) -> None:
-    """With a dead letter, and with the message for which an address is parked."""
+    """With a dead letter, and with the message for which an address is paused."""
     target, argument = Address("t/fail", "2"), encode_typed_value("t/text", b"it")
     letter = DeadLetter(50, target, None, argument, "no", 1, 5, 5, "orders")
     with closing(SqliteStore(folder / ".statefun")) as store:
@@ -94,18 +100,18 @@ def test_the_topic_of_a_message_is_shown_if_it_has_one(folder: Path) -> None:
                 60,
                 messages=(PendingMessage(None, argument, target, 51, "orders"),),
                 dead_letters={50: letter},
-                parked={target: Parking(target, "no", 1, 5, 5)},
+                paused={target: PausedAddress(target, "no", 1, 5, 5)},
             )
         )
 
     without, letter_shown = json.loads(statefun("dead-letters", "list", "--json", cwd=folder).out)
-    [parked] = json.loads(statefun("parked", "list", "--json", cwd=folder).out)
+    [paused] = json.loads(statefun("paused", "list", "--json", cwd=folder).out)
     lines = statefun("dead-letters", "show", "50", cwd=folder).out.splitlines()
     listed = statefun("dead-letters", "list", cwd=folder).out.splitlines()
-    held = statefun("parked", "list", cwd=folder).out
+    held = statefun("paused", "list", cwd=folder).out
 
     assert "topic" not in without
-    assert (letter_shown["topic"], parked["topic"]) == ("orders", "orders")
+    assert (letter_shown["topic"], paused["topic"]) == ("orders", "orders")
     assert "topic: orders" in lines
     assert "(t/text) from the topic orders, 1 attempt: no" in listed[1]
     assert "1 attempt on b'it' (t/text) from the topic orders: no" in held
@@ -121,16 +127,16 @@ def test_a_message_that_cannot_be_decoded_is_shown_as_its_bytes(folder: Path) ->
                 60,
                 messages=(PendingMessage(None, argument, target, 51),),
                 dead_letters={50: DeadLetter(50, target, None, argument, "no", 1, 5, 5)},
-                parked={target: Parking(target, "no", 1, 5, 5)},
+                paused={target: PausedAddress(target, "no", 1, 5, 5)},
             )
         )
 
     described = [
         json.loads(statefun(command, "list", "--json", cwd=folder).out)[-1]["message"]
-        for command in ("dead-letters", "parked")
+        for command in ("dead-letters", "paused")
     ]
     first, second = statefun("dead-letters", "list", cwd=folder).out.splitlines()
-    held = statefun("parked", "list", cwd=folder).out
+    held = statefun("paused", "list", cwd=folder).out
     lines = statefun("dead-letters", "show", "50", cwd=folder).out.splitlines()
 
     assert described == [{"typename": "", "base64": "/2l0"}] * 2

@@ -1,4 +1,4 @@
-"""The commands that mend: dead letters, parked addresses, values and timers, on a real process."""
+"""The commands that mend: dead letters, paused addresses, values and timers, on a real process."""
 
 from __future__ import annotations
 
@@ -147,10 +147,10 @@ def test_a_stopped_runtime_is_mended_by_the_same_commands(folder: Path) -> None:
 
 def test_a_policy_may_be_for_one_function_alone(folder: Path) -> None:
     """It goes before the one for all functions of the process."""
-    options = ("--on-failure", "t/*=drop", "--on-failure", "t/count=park", "--on-failure", "fail")
+    options = ("--on-failure", "t/*=drop", "--on-failure", "t/count=pause", "--on-failure", "fail")
     with run(folder, *options) as server:
         put(server, "bad")
-        while not as_json(folder, "parked", "list"):
+        while not as_json(folder, "paused", "list"):
             pass
 
         assert server.stop() == 0
@@ -165,9 +165,9 @@ def test_a_policy_may_be_for_one_function_alone(folder: Path) -> None:
             2,
             "argument --on-failure: 't/count=' is no policy: write one of dead-letter,",
         ),
-        ("count=park", 2, "argument --on-failure: typename 'count' is not of the form"),
+        ("count=pause", 2, "argument --on-failure: typename 'count' is not of the form"),
         (
-            "t/cuont=park",
+            "t/cuont=pause",
             1,
             "--on-failure names 't/cuont', and no function is: write one of t/count",
         ),
@@ -184,24 +184,24 @@ def test_a_policy_for_nothing_is_refused(folder: Path, policy: str, code: int, e
     assert len(outcome.err.splitlines()) == 1
 
 
-def test_parked_addresses_are_listed_and_released(folder: Path) -> None:
+def test_paused_addresses_are_listed_and_released(folder: Path) -> None:
     """With the message that failed, and how many wait in all; running or not."""
-    with run(folder, "--on-failure", "park") as server:
+    with run(folder, "--on-failure", "pause") as server:
         for value in ("good", "bad", "good"):
             put(server, value)
-        while not (parked := as_json(folder, "parked", "list")):
+        while not (paused := as_json(folder, "paused", "list")):
             pass
         server.stop()
-    stopped = as_json(folder, "parked", "list")
-    line = done(folder, "parked", "list")
+    stopped = as_json(folder, "paused", "list")
+    line = done(folder, "paused", "list")
     (folder / "mended").touch()
-    with run(folder, "--on-failure", "park"):
-        released = done(folder, "parked", "release", "t/count", "1")
+    with run(folder, "--on-failure", "pause"):
+        released = done(folder, "paused", "release", "t/count", "1")
         wait_for_count(folder, 3)
-        left = as_json(folder, "parked", "list")
+        left = as_json(folder, "paused", "list")
 
     [entry] = stopped
-    assert [each["address"] for each in parked] == [entry["address"]]
+    assert [each["address"] for each in paused] == [entry["address"]]
     assert line.startswith("t/count '1'  ")
     assert "2 waiting, 1 attempt on 'bad' (io.statefun.types/string): t/count '1' sent" in line
     assert {key: entry[key] for key in ("address", "message", "caller", "waiting", "attempts")} == {
@@ -250,9 +250,9 @@ def test_a_message_may_be_sent_with_a_key(folder: Path) -> None:
         (["dead-letters", "drop", "7"], 1, "there is no dead letter 7; nothing was changed"),
         (["dead-letters", "replay"], 2, "name one or more ids that 'list' shows, or pass --all"),
         (["dead-letters", "replay", "7", "--all"], 2, "name one or more ids that 'list' shows"),
-        (["parked", "release"], 2, "name one address as NS/TYPE ID, or pass --all, and not both"),
-        (["parked", "release", "t/a"], 2, "name one address as NS/TYPE ID, or pass --all"),
-        (["parked", "release", "t/a", "1"], 1, "t/a '1' is not parked; nothing was changed"),
+        (["paused", "release"], 2, "name one address as NS/TYPE ID, or pass --all, and not both"),
+        (["paused", "release", "t/a"], 2, "name one address as NS/TYPE ID, or pass --all"),
+        (["paused", "release", "t/a", "1"], 1, "t/a '1' is not paused; nothing was changed"),
         (["timers", "cancel", "7"], 1, "no delayed message 7 waits; nothing was changed"),
         (["state", "delete", "t/a", "1", "n"], 1, "t/a '1' has no value 'n'; values: none."),
         (

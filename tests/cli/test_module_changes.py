@@ -79,25 +79,25 @@ def test_what_waits_goes_where_the_file_says_now(folder: Path) -> None:
         wait_for_count(folder, 2)
 
 
-def test_a_parked_address_stays_parked_under_another_policy(folder: Path) -> None:
+def test_a_paused_address_stays_paused_under_another_policy(folder: Path) -> None:
     """When it is released, the policy of that day decides."""
     here = ("--functions", "program:functions", "--on-failure")
-    with run(folder, INGRESS, *here, "park") as server:
+    with run(folder, INGRESS, *here, "pause") as server:
         send(folder, server, "bad")
-        while not as_json(folder, "parked", "list"):
+        while not as_json(folder, "paused", "list"):
             pass
         server.stop()
 
     with run(folder, INGRESS, *here, "dead-letter"):
-        [parked] = as_json(folder, "parked", "list")
+        [paused] = as_json(folder, "paused", "list")
         assert as_json(folder, "dead-letters", "list") == []
-        released = statefun("parked", "release", "t/count", "1", cwd=folder)
+        released = statefun("paused", "release", "t/count", "1", cwd=folder)
         while not as_json(folder, "dead-letters", "list"):
             pass
 
-    assert parked["address"] == {"typename": "t/count", "id": "1"}
+    assert paused["address"] == {"typename": "t/count", "id": "1"}
     assert released == Outcome(0, "released t/count '1'\n", "")
-    assert as_json(folder, "parked", "list") == []
+    assert as_json(folder, "paused", "list") == []
 
 
 def test_another_policy_gets_past_a_message_that_stops_the_runtime(folder: Path) -> None:
@@ -124,9 +124,9 @@ def test_another_policy_leaves_the_retries_of_the_file(folder: Path) -> None:
             f"{INGRESS}---\nkind: io.statefun.endpoints.v2/http\nspec:\n  functions: t/*\n"
             f"  urlPathTemplate: {endpoint.url('serve')}/another-path\n{retry}"
         )
-        with run(folder, module, "--on-failure", "t/count=park") as server:
+        with run(folder, module, "--on-failure", "t/count=pause") as server:
             send(folder, server, "x")
-            while not (parked := as_json(folder, "parked", "list")):
+            while not (paused := as_json(folder, "paused", "list")):
                 pass
 
-    assert parked[0]["attempts"] == 2
+    assert paused[0]["attempts"] == 2

@@ -11,7 +11,7 @@ import pytest
 
 from statefun.connectors.http import HttpEgress
 from statefun.ports import OutgoingRecord
-from statefun.runtime.streams import Tap, TapReader
+from statefun.runtime.streams import EgressStream, StreamEgress
 from statefun.sdk.wire import encode_typed_value
 
 if TYPE_CHECKING:
@@ -70,8 +70,8 @@ class InProcess:
     """A reader of a tap."""
 
     def __init__(self) -> None:
-        self.egress = Tap("t/out")
-        self._reader = TapReader(self.egress)
+        self.egress = StreamEgress("t/out")
+        self._reader = EgressStream(self.egress)
 
     def record(self, text: str) -> bytes:
         return encode_typed_value("t/text", text.encode())

@@ -18,7 +18,7 @@ from statefun.runtime.engine.records import (
     DeadLetter,
     Delta,
     OutboxRecord,
-    Parking,
+    PausedAddress,
     PendingMessage,
     Receipt,
     Recovered,
@@ -125,25 +125,25 @@ def test_what_was_committed_is_there_after_reopening(kept: Kept) -> None:
 
 
 def test_what_failed_and_what_was_received_is_there_after_reopening(kept: Kept) -> None:
-    """Dead letters, parked addresses and receipts, whatever their text."""
+    """Dead letters, paused addresses and receipts, whatever their text."""
     letters = {2: letter(2, 5, A), 1: letter(1, 5), 3: letter(3, 4)}
-    parked = Parking(B, "no", 8, 1, 2), Parking(A, "", 1, -1, 10**15)
+    paused = PausedAddress(B, "no", 8, 1, 2), PausedAddress(A, "", 1, -1, 10**15)
     receipts = {(B, "ä\0"): Receipt(7, b"\x00\xff", 5), (A, "K"): Receipt(6, b"", 9)}
 
     kept.store.commit(
-        Delta(9, dead_letters=letters, parked={p.address: p for p in parked}, receipts=receipts)
+        Delta(9, dead_letters=letters, paused={p.address: p for p in paused}, receipts=receipts)
     )
     store = kept.reopened()
 
     assert store.recover() == Recovered(
-        9, dead_letters={3: 4, 1: 5, 2: 5}, parked=(parked[1], parked[0]), receipts=receipts
+        9, dead_letters={3: 4, 1: 5, 2: 5}, paused=(paused[1], paused[0]), receipts=receipts
     )
     assert list(store.recover().dead_letters) == [3, 1, 2]
     assert list(store.recover().receipts) == [(A, "K"), (B, "ä\0")]
     assert list(store.dead_letters()) == [letters[1], letters[2], letters[3]]
     assert (store.dead_letter(2), store.dead_letter(4)) == (letters[2], None)
     assert store.dead_letter(1 << 70) is None
-    assert list(store.parked()) == [parked[1], parked[0]]
+    assert list(store.paused()) == [paused[1], paused[0]]
 
 
 def test_what_is_mended_is_gone_after_reopening(kept: Kept) -> None:
@@ -151,7 +151,7 @@ def test_what_is_mended_is_gone_after_reopening(kept: Kept) -> None:
     full = Delta(
         9,
         dead_letters={1: letter(1), 2: letter(2)},
-        parked={A: Parking(A, "no", 8, 1, 2), B: Parking(B, "no", 8, 1, 2)},
+        paused={A: PausedAddress(A, "no", 8, 1, 2), B: PausedAddress(B, "no", 8, 1, 2)},
         receipts={(A, "1"): Receipt(1, b"d", 1), (A, "2"): Receipt(2, b"d", 2)},
     )
     kept.store.commit(full)
@@ -160,14 +160,14 @@ def test_what_is_mended_is_gone_after_reopening(kept: Kept) -> None:
         Delta(
             9,
             dead_letters={1: None, 7: None},
-            parked={A: None, B: Parking(B, "again", 8, 3, 4)},
+            paused={A: None, B: PausedAddress(B, "again", 8, 3, 4)},
             receipts={(A, "1"): None, (A, "2"): Receipt(3, b"e", 3)},
         )
     )
     store = kept.reopened()
 
     assert list(store.dead_letters()) == [letter(2)]
-    assert list(store.parked()) == [Parking(B, "again", 8, 3, 4)]
+    assert list(store.paused()) == [PausedAddress(B, "again", 8, 3, 4)]
     assert store.recover().receipts == {(A, "2"): Receipt(3, b"e", 3)}
 
 
@@ -602,7 +602,7 @@ def test_a_file_of_the_first_schema_is_brought_up_to_date(directory: Path) -> No
         connection.execute("INSERT INTO message VALUES (5, 't/a', '1', NULL, NULL, x'6d35')")
         connection.execute("PRAGMA user_version = 1")
     with closing(SqliteReader(directory)) as reader:
-        before = [*reader.dead_letters(), *reader.parked()], reader.dead_letter(1)
+        before = [*reader.dead_letters(), *reader.paused()], reader.dead_letter(1)
         waiting = list(reader.messages(A))
 
     with closing(SqliteStore(directory)) as store:

@@ -3,7 +3,7 @@
 Usage: crash_edits_program.py DATA FIRST_NUMBER AGAIN, or "finish" as the number for nothing new.
 
 Messages have names. `ok` ones are worked on, `bad` ones once their address has a permit, `junk`
-ones never. `c/keeps` makes dead letters of those that fail, `c/holds` parks. Every message that is
+ones never. `c/keeps` makes dead letters of those that fail, `c/holds` pauses. Every message that is
 worked on goes to `c/back NAME` at once, to `c/late NAME` after a moment, to `c/never NAME` after a
 day, and to an egress. Messages come with their names as idempotency keys; those that the file AGAIN
 names, a target, an id and a name on each line, are sent first. What is going to be sent is written
@@ -47,7 +47,7 @@ PERMITS = [ValueSpec("permits", IntType)]
 SOON = Backoff(first_ms=1, longest_ms=2, attempts=2)
 POLICIES = {
     "c/keeps": FailurePolicy("dead-letter", SOON, isolate_after=1),
-    "c/holds": FailurePolicy("park", SOON, isolate_after=1),
+    "c/holds": FailurePolicy("pause", SOON, isolate_after=1),
 }
 
 functions = StatefulFunctions()

@@ -10,7 +10,7 @@ from statefun.runtime.engine.engine import Engine
 from statefun.runtime.engine.policy import FailurePolicy, Rules
 from statefun.runtime.engine.retry import Backoff
 from statefun.runtime.stores.memory import MemoryStore
-from statefun.runtime.transports.routing import FunctionDirectory
+from statefun.runtime.transports.routing import FunctionRouter
 from statefun.sdk.address import Address
 from statefun.sdk.functions import StatefulFunctions
 from statefun.sdk.wire import encode_typed_value
@@ -141,7 +141,7 @@ class Driver:
         self.loads: list[Address] = []
         options.setdefault("rules", rules())
         self.engine = Engine(
-            FunctionDirectory([functions]),
+            FunctionRouter([functions]),
             {OUT: accept_no_poison},
             recovered=self.store.recover(),
             **options,
@@ -230,7 +230,7 @@ class Driver:
 
     def errors(self) -> list[str]:
         """The sentences of what failed since the last call."""
-        return [str(setback.error) for setback in self.engine.take_setbacks()]
+        return [str(failed_attempt.error) for failed_attempt in self.engine.take_failed_attempts()]
 
     # --- commits ---
 

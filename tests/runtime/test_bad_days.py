@@ -251,22 +251,22 @@ async def test_a_message_that_ends_the_process_is_given_up_without_its_function(
     assert program.seen == ["good", "next"]
 
 
-async def test_a_parked_address_is_released_by_hand(tmp_path: Path) -> None:
-    """Others go on meanwhile; being parked is not being busy."""
+async def test_a_paused_address_is_released_by_hand(tmp_path: Path) -> None:
+    """Others go on meanwhile; being paused is not being busy."""
     program = Program()
-    failure = {"t/*": FailurePolicy("park", NO_RETRY)}
+    failure = {"t/*": FailurePolicy("pause", NO_RETRY)}
     async with Runtime(program.functions, data=tmp_path, failure=failure) as runtime:
         await runtime.send(to("bad"))
         await runtime.idle()
         await runtime.send(to("behind"))
         await runtime.send(to("other", "2"))
         await runtime.idle()
-        while_parked = list(program.seen), runtime.metrics().parked_addresses
+        while_paused = list(program.seen), runtime.metrics().paused_addresses
         program.is_mended = True
         changed = await runtime.edit(edits.release(None))
         await runtime.idle()
 
-    assert (while_parked, changed) == ((["other"], 1), [["t/a", "1"]])
+    assert (while_paused, changed) == ((["other"], 1), [["t/a", "1"]])
     assert program.seen == ["other", "bad", "behind"]
 
 
@@ -280,7 +280,7 @@ async def test_what_an_edit_names_must_be_there() -> None:
         for edit, sentence in (
             (edits.replay([7]), "there is no dead letter 7; nothing was changed"),
             (edits.drop([7]), "there is no dead letter 7; nothing was changed"),
-            (edits.release([A]), "t/a '1' is not parked; nothing was changed"),
+            (edits.release([A]), "t/a '1' is not paused; nothing was changed"),
             (edits.cancel_timers([7]), "no delayed message 7 waits; nothing was changed"),
             (edits.delete_values(A, ["count", "n"]), "t/a '1' has no value 'n'; values: 'count'"),
             (edits.set_value(A, "count", string, b""), "value 'count' of t/a '1' is a .*/int'"),

@@ -252,7 +252,7 @@ def timers(data: Path) -> dict[int, str]:
 
 @pytest.mark.timeout(60 + 4 * MOST_KILLS)
 def test_what_was_answered_is_durable_whatever_fails_is_held_or_edited(tmp_path: Path) -> None:
-    """Dead letters, parked addresses, keys, delayed messages and edits survive any number of kills.
+    """Dead letters, paused addresses, keys, delayed messages and edits survive any number of kills.
 
     Every message that was sent is sent again under its key until it is acknowledged.
     """
@@ -286,7 +286,7 @@ def test_what_was_answered_is_durable_whatever_fails_is_held_or_edited(tmp_path:
     assert heard.unanswered() == []
     assert back == late == dict.fromkeys(heard.sent.keys() - junk, 1)
     assert {name: len(ids) for name, ids in heard.named.items()} == back
-    assert (left.messages, left.parked) == ((), ())
+    assert (left.messages, left.paused) == ((), ())
     assert operator.flag <= flag <= operator.tried
     assert kept.keys() | operator.dropped | (operator.doubtful & junk) == junk
     assert waiting.keys() | operator.cancelled | (operator.doubtful - junk) == back.keys()

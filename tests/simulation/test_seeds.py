@@ -45,7 +45,7 @@ def test_sqlite_keeps_what_memory_keeps(tmp_path: Path) -> None:
 
 
 def test_the_seeds_come_by_everything_that_can_happen() -> None:
-    """Every point at which a process can crash, and every kind of trouble."""
+    """Every point at which a process can crash, and every kind of failures."""
     traces = "\n".join(simulate(plan_of(seed)).trace() for seed in range(1, SEEDS + 1))
 
     missing = [f"crashes {point}" for point in POINTS if f"crashes {point}" not in traces]
@@ -67,7 +67,7 @@ def test_the_seeds_come_by_everything_that_can_happen() -> None:
         "is refused",
         "dead-letter: ",
         "drop: ",
-        "park: ",
+        "pause: ",
         "the process is to stop",
         "busy",
         "too long",

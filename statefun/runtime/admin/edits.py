@@ -50,7 +50,7 @@ def drop(ids: Iterable[int] | None) -> Edit:
 
 
 def release(addresses: Iterable[Address] | None) -> Edit:
-    """Go on with parked addresses; None for all."""
+    """Go on with paused addresses; None for all."""
     named = None if addresses is None else [list(each) for each in addresses]
     return {"edit": "release", "addresses": named}
 
@@ -155,12 +155,12 @@ def _dead_letters(edit: Edit, reader: Reader) -> list[DeadLetter]:
 
 
 def _release(edit: Edit, engine: Engine, reader: Reader, _: int) -> list[Any]:
-    addresses = parked = {parking.address: None for parking in reader.parked()}
+    addresses = paused = {pause.address: None for pause in reader.paused()}
     if edit["addresses"] is not None:
         addresses = dict.fromkeys(map(_address, edit["addresses"]))
         for address in addresses:
-            if address not in parked:
-                raise ConfigurationError(f"{address} is not parked; nothing was changed")
+            if address not in paused:
+                raise ConfigurationError(f"{address} is not paused; nothing was changed")
     return [list(address) for address in addresses if engine.release(address)]
 
 

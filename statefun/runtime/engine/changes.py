@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from statefun.runtime.engine.records import (
         DeadLetter,
         OutboxRecord,
-        Parking,
+        PausedAddress,
         PendingMessage,
         Receipt,
         ReceiptKey,
@@ -26,34 +26,34 @@ if TYPE_CHECKING:
     )
     from statefun.sdk.address import Address
 
-__all__ = ["Ledger"]
+__all__ = ["Changes"]
 
 T = TypeVar("T")
 
 
 @dataclass(slots=True)
 class _Tally(Generic[T]):
-    """What came and what went, by number, within one epoch.
+    """What was added and what was removed, by number, within one epoch.
 
     Attributes:
-        came: What came and has not gone again.
-        went: What went.
-        doubtful: Of what came, the numbers that may be stored already: a delta with them failed,
-            and nobody knows how far it got.
+        added: What was added and not removed again.
+        removed: What was removed.
+        doubtful: Of what was added, the numbers that may be stored already: a delta with them
+            failed, and nobody knows how far it got.
     """
 
-    came: dict[int, T] = field(default_factory=dict)
-    went: list[int] = field(default_factory=list)
+    added: dict[int, T] = field(default_factory=dict)
+    removed: list[int] = field(default_factory=list)
     doubtful: set[int] = field(default_factory=set)
 
     def remove(self, seq: int) -> None:
-        """Take note that something went; if it came in this epoch, it never was.
+        """Record a removal; something added in the same epoch leaves no trace.
 
         Unless it was in a delta before, which may have reached the disk after all.
         """
-        is_new = self.came.pop(seq, None) is not None
+        is_new = self.added.pop(seq, None) is not None
         if not is_new or seq in self.doubtful:
-            self.went.append(seq)
+            self.removed.append(seq)
 
     def prepend(self, earlier: _Tally[T]) -> None:
         """Become the account of both epochs.
@@ -61,9 +61,9 @@ class _Tally(Generic[T]):
         What the earlier one brought and this one removed is in both parts: whether the earlier
         delta reached the disk after all cannot be known.
         """
-        self.doubtful = earlier.doubtful | earlier.came.keys()
-        self.came = earlier.came | self.came
-        self.went = earlier.went + self.went
+        self.doubtful = earlier.doubtful | earlier.added.keys()
+        self.added = earlier.added | self.added
+        self.removed = earlier.removed + self.removed
 
 
 @dataclass(slots=True)
@@ -75,28 +75,28 @@ class _Epoch:
     timers: _Tally[Timer] = field(default_factory=_Tally)
     egress: _Tally[OutboxRecord] = field(default_factory=_Tally)
     dead_letters: dict[int, DeadLetter | None] = field(default_factory=dict)
-    parked: dict[Address, Parking | None] = field(default_factory=dict)
+    paused: dict[Address, PausedAddress | None] = field(default_factory=dict)
     receipts: dict[ReceiptKey, Receipt | None] = field(default_factory=dict)
     tickets: list[object] = field(default_factory=list)
 
     @property
     def is_empty(self) -> bool:
         tallies = (self.messages, self.timers, self.egress)
-        others = (self.values, self.tickets, self.dead_letters, self.parked, self.receipts)
-        return not (any(others) or any(t.came or t.went for t in tallies))
+        others = (self.values, self.tickets, self.dead_letters, self.paused, self.receipts)
+        return not (any(others) or any(t.added or t.removed for t in tallies))
 
     def delta(self, next_seq: int) -> Delta:
         return Delta(
             next_seq,
             self.values,
-            tuple(self.messages.came.values()),
-            tuple(self.messages.went),
-            tuple(self.timers.came.values()),
-            tuple(self.timers.went),
-            tuple(self.egress.came.values()),
-            tuple(self.egress.went),
+            tuple(self.messages.added.values()),
+            tuple(self.messages.removed),
+            tuple(self.timers.added.values()),
+            tuple(self.timers.removed),
+            tuple(self.egress.added.values()),
+            tuple(self.egress.removed),
             self.dead_letters,
-            self.parked,
+            self.paused,
             self.receipts,
         )
 
@@ -106,12 +106,12 @@ class _Epoch:
         self.timers.prepend(earlier.timers)
         self.egress.prepend(earlier.egress)
         self.dead_letters = earlier.dead_letters | self.dead_letters
-        self.parked = earlier.parked | self.parked
+        self.paused = earlier.paused | self.paused
         self.receipts = earlier.receipts | self.receipts
         self.tickets = earlier.tickets + self.tickets
 
 
-class Ledger:
+class Changes:
     """Collects changes and turns them into deltas.
 
     Attributes:
@@ -143,7 +143,7 @@ class Ledger:
 
     def message_came(self, message: PendingMessage) -> None:
         """A message began to wait."""
-        self._now.messages.came[message.seq] = message
+        self._now.messages.added[message.seq] = message
 
     def message_went(self, seq: int) -> None:
         """A message was worked on."""
@@ -151,7 +151,7 @@ class Ledger:
 
     def timer_came(self, timer: Timer) -> None:
         """A timer was set."""
-        self._now.timers.came[timer.seq] = timer
+        self._now.timers.added[timer.seq] = timer
 
     def timer_went(self, seq: int) -> None:
         """A timer fired or was cancelled."""
@@ -159,7 +159,7 @@ class Ledger:
 
     def egress_came(self, record: OutboxRecord) -> None:
         """A function sent to an egress."""
-        self._now.egress.came[record.id] = record
+        self._now.egress.added[record.id] = record
 
     def egress_went(self, record_id: int) -> None:
         """A sink delivered a record."""
@@ -169,9 +169,9 @@ class Ledger:
         """A message was given up, or (None) a dead letter was replayed or dropped."""
         self._now.dead_letters[letter_id] = letter
 
-    def parking(self, address: Address, parking: Parking | None) -> None:
+    def pause(self, address: Address, pause: PausedAddress | None) -> None:
         """An address is held, or (None) released."""
-        self._now.parked[address] = parking
+        self._now.paused[address] = pause
 
     def receipt(self, key: ReceiptKey, receipt: Receipt | None) -> None:
         """A message with an idempotency key was taken in, or (None) that was long ago."""
@@ -205,7 +205,7 @@ class Ledger:
         """The delta in flight is durable; returns what may leave."""
         done = self._taken_back()
         self.durable_epoch = self.epoch - 1
-        return Released(tuple(done.tickets), tuple(done.egress.came.values()))
+        return Released(tuple(done.tickets), tuple(done.egress.added.values()))
 
     def failed(self) -> None:
         """The delta in flight was not stored, or nobody knows; the next one contains it."""

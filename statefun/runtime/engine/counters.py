@@ -25,7 +25,7 @@ class Counters:
         dead_letters: Messages that were given up and kept.
         expired_dead_letters: Dead letters forgotten because they were too old or too many.
         dropped_messages: Messages that were given up and forgotten.
-        parkings: How often an address was parked.
+        pauses: How often an address was paused.
         refused_messages: Messages from outside that were refused because too much waited.
         repeats: Messages from outside that repeated one by its idempotency key.
         stray_replies: Replies to attempts that are over.
@@ -44,7 +44,7 @@ class Counters:
     dead_letters: int = 0
     expired_dead_letters: int = 0
     dropped_messages: int = 0
-    parkings: int = 0
+    pauses: int = 0
     refused_messages: int = 0
     repeats: int = 0
     stray_replies: int = 0

@@ -28,17 +28,25 @@ from statefun.errors import (
     UnknownEgressError,
     UnknownFunctionError,
 )
-from statefun.runtime.engine.changes import Ledger
+from statefun.runtime.engine.changes import Changes
 from statefun.runtime.engine.counters import Counters
 from statefun.runtime.engine.declarations import Declarations
-from statefun.runtime.engine.failures import FEW, ONCE, Setback, Trouble, cut, judge, patience
+from statefun.runtime.engine.failures import (
+    NO_RETRY,
+    UNDECODABLE_ATTEMPTS,
+    FailedAttempt,
+    FailureState,
+    attempt_limit,
+    decide,
+    split_point,
+)
 from statefun.runtime.engine.idempotency import Receipts
 from statefun.runtime.engine.mailbox import Batch, Mailbox
 from statefun.runtime.engine.policy import Rules
 from statefun.runtime.engine.records import (
     DeadLetter,
     OutboxRecord,
-    Parking,
+    PausedAddress,
     PendingMessage,
     Recovered,
     Timer,
@@ -112,9 +120,9 @@ class Engine:
         self._loads: list[Address] = []
         self._retries: list[tuple[int, int, Mailbox]] = []  # heap of (ready at, tie break, whose)
         self._ties = count()
-        self._setbacks: list[Setback] = []
+        self._failed_attempts: list[FailedAttempt] = []
         self._timers = Timers()
-        self._ledger = Ledger()
+        self._changes = Changes()
         self._reply_check = ReplyCheck(functions, egresses, self._timers)
         self._recover(recovered or Recovered())
 
@@ -122,10 +130,10 @@ class Engine:
         self._next_seq = recovered.next_seq
         self._receipts = Receipts(self._rules.receipts, recovered.receipts)
         self._dead_letters = OrderedDict(recovered.dead_letters)  # id → when it failed last
-        self._parked = 0
-        for parking in recovered.parked:
-            self._mailbox(parking.address).trouble = Trouble(parking=parking)
-            self._parked += 1
+        self._paused = 0
+        for pause in recovered.paused:
+            self._mailbox(pause.address).failures = FailureState(pause=pause)
+            self._paused += 1
         for timer in recovered.timers:
             self._timers.add(timer)
         for message in recovered.messages:
@@ -169,7 +177,7 @@ class Engine:
         else:
             self.counters.repeats += 1
         if ticket is not None:
-            self._ledger.ticket(ticket)
+            self._changes.ticket(ticket)
 
     def _take_in(self, target: Address, argument: bytes, key: str, topic: str, now_ms: int) -> None:
         mailbox = self._mailboxes.get(target)
@@ -182,8 +190,8 @@ class Engine:
         if mailbox is not None and mailbox.is_full:
             self.counters.refused_messages += 1
             way_out = "takes no more for now: send again later"
-            if mailbox.is_parked:
-                way_out = "is parked: release it with 'statefun parked release', then send again"
+            if mailbox.is_paused:
+                way_out = "is paused: release it with 'statefun paused release', then send again"
             raise AddressBusyError(
                 f"{mailbox.count} messages of {mailbox.size} bytes wait for {target}, which "
                 f"{way_out}"
@@ -191,9 +199,9 @@ class Engine:
         self.counters.ingress_messages += 1
         if key:
             receipt = self._receipts.add((target, key), self._next_seq, argument, now_ms)
-            self._ledger.receipt((target, key), receipt)
+            self._changes.receipt((target, key), receipt)
             for old in self._receipts.expire(now_ms):
-                self._ledger.receipt(old, None)
+                self._changes.receipt(old, None)
         self._enqueue(target, None, argument, topic)
 
     def check(self, target: Address, argument: bytes) -> None:
@@ -229,7 +237,7 @@ class Engine:
         try:
             decoded = decode_reply(reply)
         except RemoteProtocolError as error:
-            self._set_back(mailbox, error, now_ms, FEW)
+            self._set_back(mailbox, error, now_ms, UNDECODABLE_ATTEMPTS)
             return
         try:
             if isinstance(decoded, Incomplete):
@@ -241,7 +249,7 @@ class Engine:
             self._set_back(mailbox, error, now_ms)
             return
         except (RemoteProtocolError, InvalidMessageError) as error:
-            self._set_back(mailbox, error, now_ms, ONCE)
+            self._set_back(mailbox, error, now_ms, NO_RETRY)
             return
         if isinstance(decoded, Incomplete):
             self._ready.append(mailbox)
@@ -252,14 +260,14 @@ class Engine:
         """An attempt gave no reply. Other addresses are not held up by it."""
         mailbox = self._flown(batch)
         if mailbox is not None:
-            self._set_back(mailbox, error, now_ms, patience(error))
+            self._set_back(mailbox, error, now_ms, attempt_limit(error))
 
     def tick(self, now_ms: int) -> None:
         """Let due timers fire, and make batches ready whose retry is due."""
         self._expire_dead_letters(now_ms)
         for timer in self._timers.take_due(now_ms):
             self.counters.timers_fired += 1
-            self._ledger.timer_went(timer.seq)
+            self._changes.timer_went(timer.seq)
             self._enqueue(timer.target, timer.sender, timer.argument)
         while self._retries and self._retries[0][0] <= now_ms:
             self._ready.append(heappop(self._retries)[2])
@@ -273,8 +281,8 @@ class Engine:
         later = []
         for entry in sorted(self._retries):
             mailbox = entry[2]
-            trouble = mailbox.trouble
-            if trouble is not None and trouble.misses and is_meant(mailbox.address.typename):
+            failures = mailbox.failures
+            if failures is not None and failures.misses and is_meant(mailbox.address.typename):
                 self._ready.append(mailbox)
             else:
                 later.append(entry)
@@ -291,8 +299,8 @@ class Engine:
         """Take in what the store holds for an address that `take_loads` named."""
         mailbox = self._mailboxes[address]
         mailbox.values = dict(values)
-        if mailbox.changed_in > self._ledger.durable_epoch:
-            for name, entry in self._ledger.values_of(address):
+        if mailbox.changed_in > self._changes.durable_epoch:
+            for name, entry in self._changes.values_of(address):
                 if entry is None:
                     mailbox.values.pop(name, None)
                 else:
@@ -303,7 +311,7 @@ class Engine:
     def egress_delivered(self, ids: Iterable[int]) -> None:
         """A sink has written these records out; the next commit forgets them."""
         for record_id in ids:
-            self._ledger.egress_went(record_id)
+            self._changes.egress_went(record_id)
 
     # --- what comes out ---------------------------------------------------------------------------
 
@@ -323,7 +331,7 @@ class Engine:
             try:
                 batches.append(self._batch(mailbox, declared, now_ms))
             except RemoteProtocolError as error:
-                self._set_back(mailbox, error, now_ms, ONCE)
+                self._set_back(mailbox, error, now_ms, NO_RETRY)
         return batches
 
     def take_loads(self) -> list[Address]:
@@ -331,10 +339,10 @@ class Engine:
         loads, self._loads = self._loads, []
         return loads
 
-    def take_setbacks(self) -> list[Setback]:
+    def take_failed_attempts(self) -> list[FailedAttempt]:
         """Failed attempts since the last call, for whoever logs them."""
-        setbacks, self._setbacks = self._setbacks, []
-        return setbacks
+        failed_attempts, self._failed_attempts = self._failed_attempts, []
+        return failed_attempts
 
     def next_wake_ms(self) -> int | None:
         """When `tick` has something to do next, None if never."""
@@ -346,7 +354,7 @@ class Engine:
 
     @property
     def is_idle(self) -> bool:
-        """Whether no message waits or is being worked on. Timers and parked ones may wait."""
+        """Whether no message waits or is being worked on. Timers and paused ones may wait."""
         return self._busy == 0
 
     @property
@@ -355,9 +363,9 @@ class Engine:
         return self._busy
 
     @property
-    def parked_addresses(self) -> int:
+    def paused_addresses(self) -> int:
         """How many addresses are held."""
-        return self._parked
+        return self._paused
 
     @property
     def dead_letters(self) -> int:
@@ -386,7 +394,7 @@ class Engine:
             return dict(stored)
         if mailbox.values is not None:
             return dict(mailbox.values)
-        newer = dict(self._ledger.values_of(address))
+        newer = dict(self._changes.values_of(address))
         return {name: entry for name, entry in {**stored, **newer}.items() if entry is not None}
 
     # --- commits ----------------------------------------------------------------------------------
@@ -397,27 +405,27 @@ class Engine:
         To be followed by one `committed` or `commit_failed`. Events may come in meanwhile; they
         belong to the next commit.
         """
-        return self._ledger.begin(self._next_seq)
+        return self._changes.begin(self._next_seq)
 
     def committed(self) -> Released:
         """The delta is durable; returns the tickets and the egress records it contains."""
-        released = self._ledger.committed()
+        released = self._changes.committed()
         if self._excess or self._resident_bytes > self._max_resident_bytes:
             self._evict()
         return released
 
     def commit_failed(self) -> None:
         """The delta could not be stored; nothing is released, the next commit contains it."""
-        self._ledger.failed()
+        self._changes.failed()
 
     @property
     def has_changes(self) -> bool:
         """Whether there is something that is not durable, or somebody who waits for it."""
-        return self._ledger.has_changes
+        return self._changes.has_changes
 
     def abandon(self) -> tuple[object, ...]:
         """The tickets that will never be released, when no more commits are to come."""
-        return self._ledger.abandon()
+        return self._changes.abandon()
 
     # --- messages ---------------------------------------------------------------------------------
 
@@ -426,7 +434,7 @@ class Engine:
     ) -> None:
         message = PendingMessage(caller, argument, target, self._next_seq, topic)
         self._next_seq += 1
-        self._ledger.message_came(message)
+        self._changes.message_came(message)
         self._put(message)
 
     def _put(self, message: PendingMessage) -> None:
@@ -434,7 +442,7 @@ class Engine:
         weight = mailbox.weight
         is_batch = mailbox.put(message)
         self._waiting_bytes += mailbox.weight - weight
-        if is_batch and not mailbox.is_parked:
+        if is_batch and not mailbox.is_paused:
             self._busy += 1
             self._ready.append(mailbox)
 
@@ -453,7 +461,7 @@ class Engine:
             mailbox.address,
             encode_request(mailbox.address, state, messages),
             tuple(message.seq for message in messages),
-            1 if mailbox.trouble is None else mailbox.trouble.attempts + 1,
+            1 if mailbox.failures is None else mailbox.failures.attempts + 1,
             len(declared),
         )
         return batch
@@ -476,8 +484,8 @@ class Engine:
         """Forget idle addresses of which the store has everything, oldest first."""
         for address in list(islice(self._mailboxes, 2 * self._excess + _EVICT_LOOKS)):
             mailbox = self._mailboxes.pop(address)
-            is_clean = mailbox.changed_in <= self._ledger.durable_epoch
-            if mailbox.taken or mailbox.trouble or not is_clean:
+            is_clean = mailbox.changed_in <= self._changes.durable_epoch
+            if mailbox.taken or mailbox.failures or not is_clean:
                 self._mailboxes[address] = mailbox  # to the end of the line
                 continue
             self._resident_bytes -= _size(mailbox.values or {})
@@ -490,37 +498,45 @@ class Engine:
         self, mailbox: Mailbox, error: Exception, now_ms: int, most: int | None = None
     ) -> None:
         """An attempt failed: let the batch wait, take it apart, or give its message up."""
-        trouble = mailbox.trouble
-        if trouble is None:
-            trouble = mailbox.trouble = Trouble()
-        trouble.count(error, now_ms)
+        failures = mailbox.failures
+        if failures is None:
+            failures = mailbox.failures = FailureState()
+        failures.count(error, now_ms)
         rules, typename, size = self._rules, mailbox.address.typename, len(mailbox.messages)
         topics = list(dict.fromkeys(message.topic for message in mailbox.messages))
         policy, *others = [rules.failure_of(typename, topic) for topic in topics]
         is_mixed = any(other != policy for other in others)
-        verdict = judge(policy, trouble, size, most, self._random, is_mixed=is_mixed)
+        decision = decide(policy, failures, size, most, self._random, is_mixed=is_mixed)
         topic = topics[0] if topics[0] in rules.topic_failure else ""
         self.counters.failed_attempts += 1
-        self._setbacks.append(Setback(mailbox.address, error, trouble.attempts, verdict, topic))
-        match verdict.then:
+        self._failed_attempts.append(
+            FailedAttempt(mailbox.address, error, failures.attempts, decision, topic)
+        )
+        match decision.next:
             case "retry":
-                entry = (now_ms + verdict.delay_ms, next(self._ties), mailbox)
+                entry = (now_ms + decision.delay_ms, next(self._ties), mailbox)
                 heappush(self._retries, entry)
             case "isolate":
-                mailbox.take_apart(cut(error, size))
+                mailbox.take_apart(split_point(error, size))
                 self._ready.append(mailbox)
-            case "park":
-                self._park(mailbox, trouble, error, now_ms)
+            case "pause":
+                self._park(mailbox, failures, error, now_ms)
             case "dead-letter" | "drop":
-                self._give_up(mailbox, trouble, error, now_ms, is_kept=verdict.then != "drop")
+                self._give_up(mailbox, failures, error, now_ms, is_kept=decision.next != "drop")
             case "fail":
-                pass  # nothing more is done for this address; whoever reads the setback stops
+                pass  # nothing more is done for this address; whoever reads the attempt stops
 
     def _give_up(
-        self, mailbox: Mailbox, trouble: Trouble, error: Exception, now_ms: int, *, is_kept: bool
+        self,
+        mailbox: Mailbox,
+        failures: FailureState,
+        error: Exception,
+        now_ms: int,
+        *,
+        is_kept: bool,
     ) -> None:
         """Go on without the only message of the batch."""
-        failure = _failure(trouble, error, now_ms)
+        failure = _failure(failures, error, now_ms)
         [message] = self._finish(mailbox)
         if not is_kept:
             self.counters.dropped_messages += 1
@@ -532,17 +548,19 @@ class Engine:
             *failure,
             message.topic,
         )
-        self._ledger.dead_letter(message.seq, letter)
+        self._changes.dead_letter(message.seq, letter)
         self._expire_dead_letters(now_ms)
 
-    def _park(self, mailbox: Mailbox, trouble: Trouble, error: Exception, now_ms: int) -> None:
+    def _park(
+        self, mailbox: Mailbox, failures: FailureState, error: Exception, now_ms: int
+    ) -> None:
         """Hold an address with everything that waits for it."""
-        parking = Parking(mailbox.address, *_failure(trouble, error, now_ms))
-        trouble.parking = parking
-        self.counters.parkings += 1
-        self._parked += 1
+        pause = PausedAddress(mailbox.address, *_failure(failures, error, now_ms))
+        failures.pause = pause
+        self.counters.pauses += 1
+        self._paused += 1
         self._busy -= 1
-        self._ledger.parking(mailbox.address, parking)
+        self._changes.pause(mailbox.address, pause)
 
     def _expire_dead_letters(self, now_ms: int) -> None:
         """Forget dead letters that are too old or too many, those that failed first before."""
@@ -554,13 +572,13 @@ class Engine:
                 return
             del letters[letter_id]
             self.counters.expired_dead_letters += 1
-            self._ledger.dead_letter(letter_id, None)
+            self._changes.dead_letter(letter_id, None)
 
     # --- changes by hand --------------------------------------------------------------------------
 
     def notify(self, ticket: object) -> None:
         """Let a ticket come out of `committed` once what has changed until now is durable."""
-        self._ledger.ticket(ticket)
+        self._changes.ticket(ticket)
 
     def replay(self, letters: Iterable[DeadLetter]) -> list[int]:
         """Send dead letters again, as new messages; those that are no more are passed over.
@@ -584,20 +602,20 @@ class Engine:
         """Forget a dead letter; returns whether there was one."""
         if self._dead_letters.pop(letter_id, None) is None:
             return False
-        self._ledger.dead_letter(letter_id, None)
+        self._changes.dead_letter(letter_id, None)
         return True
 
     def release(self, address: Address) -> bool:
         """Go on with an address that is held; returns whether it was."""
         mailbox = self._mailboxes.get(address)
-        if mailbox is None or mailbox.trouble is None or not mailbox.is_parked:
+        if mailbox is None or mailbox.failures is None or not mailbox.is_paused:
             return False
-        mailbox.trouble.begin_anew()
+        mailbox.failures.begin_anew()
         mailbox.asked = 0
-        self._parked -= 1
-        self._ledger.parking(address, None)
+        self._paused -= 1
+        self._changes.pause(address, None)
         if mailbox.taken is None:
-            mailbox.trouble = None
+            mailbox.failures = None
         else:
             self._busy += 1
             self._ready.append(mailbox)
@@ -622,7 +640,7 @@ class Engine:
         if timer is None:
             return False
         self.counters.timers_cancelled += 1
-        self._ledger.timer_went(seq)
+        self._changes.timer_went(seq)
         return True
 
     # --- values -----------------------------------------------------------------------------------
@@ -687,14 +705,14 @@ class Engine:
                 return
             if before is not None:
                 self._resident_bytes -= len(before.data)
-        mailbox.changed_in = self._ledger.epoch
-        self._ledger.value(mailbox.address, name, entry)
+        mailbox.changed_in = self._changes.epoch
+        self._changes.value(mailbox.address, name, entry)
 
     # --- replies ----------------------------------------------------------------------------------
 
     def _apply(self, mailbox: Mailbox, result: Result, now_ms: int) -> None:
         """Apply a checked result and let the next batch follow."""
-        ledger, counters = self._ledger, self.counters
+        ledger, counters = self._changes, self.counters
         counters.batches += 1
         counters.invocations += len(self._finish(mailbox))
         if result.mutations:
@@ -718,7 +736,7 @@ class Engine:
         finished = mailbox.advance()
         self._waiting_bytes -= weight - mailbox.weight
         for message in finished:
-            self._ledger.message_went(message.seq)
+            self._changes.message_went(message.seq)
         if mailbox.taken is None:
             self._busy -= 1
         else:
@@ -741,13 +759,13 @@ class Engine:
         self._next_seq += 1
         self.counters.timers_set += 1
         self._timers.add(timer)
-        self._ledger.timer_came(timer)
+        self._changes.timer_came(timer)
 
     def _cancel(self, sender: Address, token: str) -> None:
         timer = self._timers.cancel(sender.id, token)
         if timer is not None:
             self.counters.timers_cancelled += 1
-            self._ledger.timer_went(timer.seq)
+            self._changes.timer_went(timer.seq)
 
 
 def _size(values: Mapping[str, StoredEntry]) -> int:
@@ -764,9 +782,9 @@ def _check_text(what: str, text: str, target: Address) -> None:
         ) from error
 
 
-def _failure(trouble: Trouble, error: Exception, now_ms: int) -> tuple[str, int, int, int]:
+def _failure(failures: FailureState, error: Exception, now_ms: int) -> tuple[str, int, int, int]:
     """What is kept of a failure: why, after how many attempts, when it was first, and last."""
-    assert trouble.first_failed_ms is not None, "no attempt failed"  # noqa: S101 - our invariant
+    assert failures.first_failed_ms is not None, "no attempt failed"  # noqa: S101 - our invariant
     sentence = (str(error) or type(error).__name__)[:_REASON_LENGTH]
     reason = sentence.encode(errors="backslashreplace").decode()
-    return reason, trouble.attempts, trouble.first_failed_ms, now_ms
+    return reason, failures.attempts, failures.first_failed_ms, now_ms

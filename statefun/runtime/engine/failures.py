@@ -1,6 +1,6 @@
 """Setbacks: what becomes of a batch that failed.
 
-Law: the decision is made in `judge` and nowhere else. A message is given up only when it failed
+Law: the decision is made in `decide` and nowhere else. A message is given up only when it failed
 alone; whatever failed in company is tried in smaller company first, in the same order, and at once
 if the company has several policies. What was tried without a connection was not tried.
 """
@@ -22,22 +22,32 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from statefun.runtime.engine.policy import FailurePolicy, Outcome
-    from statefun.runtime.engine.records import Parking, PendingMessage
+    from statefun.runtime.engine.records import PausedAddress, PendingMessage
     from statefun.sdk.address import Address
 
-__all__ = ["FEW", "ONCE", "Setback", "Trouble", "Verdict", "cut", "is_counted", "judge", "patience"]
+__all__ = [
+    "NO_RETRY",
+    "UNDECODABLE_ATTEMPTS",
+    "Decision",
+    "FailedAttempt",
+    "FailureState",
+    "attempt_limit",
+    "decide",
+    "is_counted",
+    "split_point",
+]
 
-ONCE = 1
+NO_RETRY = 1
 """The attempts for an error that the same message would meet again."""
 
-FEW = 3
+UNDECODABLE_ATTEMPTS = 3
 """The attempts for a reply that cannot be decoded."""
 
 Next: TypeAlias = "Literal['retry', 'isolate'] | Outcome"
 
 
 @dataclass(slots=True)
-class Trouble:
+class FailureState:
     """What an address remembers of a batch that failed, until all of it is done.
 
     Attributes:
@@ -46,14 +56,14 @@ class Trouble:
         parts: The parts that follow the current batch, before anything else that waits; each with
             the attempts that had failed when it was set aside.
         first_failed_ms: When the first counted attempt failed, None if none has.
-        parking: Why the address is held, None if it is not.
+        pause: Why the address is held, None if it is not.
     """
 
     attempts: int = 0
     misses: int = 0
     parts: deque[tuple[list[PendingMessage], int]] = field(default_factory=deque)
     first_failed_ms: int | None = None
-    parking: Parking | None = None
+    pause: PausedAddress | None = None
 
     def count(self, error: Exception, now_ms: int) -> None:
         """Take note of a failed attempt."""
@@ -80,41 +90,41 @@ class Trouble:
         """Forget the failures and go on with the same parts: somebody said so."""
         self.attempts = self.misses = 0
         self.parts = deque((part, 0) for part, _ in self.parts)
-        self.first_failed_ms = self.parking = None
+        self.first_failed_ms = self.pause = None
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class Decision:
     """What becomes of a failed batch.
 
     Attributes:
-        then: `retry` the same, `isolate` by trying a part of it, or what becomes of its only
+        next: `retry` the same, `isolate` by trying a part of it, or what becomes of its only
             message.
         delay_ms: A retry comes after so long.
         is_counted: Whether the attempt was one of those the policy allows.
     """
 
-    then: Next
+    next: Next
     delay_ms: int = 0
     is_counted: bool = True
 
 
 @dataclass(frozen=True, slots=True)
-class Setback:
+class FailedAttempt:
     """One failed attempt, for whoever logs or counts.
 
     Attributes:
         address: Where.
         error: Why.
         attempts: How many attempts have failed by now, not counting those without a connection.
-        verdict: What happens next.
+        decision: What happens next.
         topic: The topic whose policy that was, empty if it was that of the function.
     """
 
     address: Address
     error: Exception
     attempts: int
-    verdict: Verdict
+    decision: Decision
     topic: str = ""
 
 
@@ -123,47 +133,47 @@ def is_counted(error: Exception) -> bool:
     return not isinstance(error, TransportError) or error.connected
 
 
-def patience(error: Exception) -> int | None:
+def attempt_limit(error: Exception) -> int | None:
     """How many attempts are worth while after this error of a transport; None for any number."""
-    return ONCE if isinstance(error, ReplyTooLargeError | UnknownFunctionError) else None
+    return NO_RETRY if isinstance(error, ReplyTooLargeError | UnknownFunctionError) else None
 
 
-def judge(
+def decide(
     policy: FailurePolicy,
-    trouble: Trouble,
+    failures: FailureState,
     size: int,
     most: int | None,
     random: Callable[[], float],
     *,
     is_mixed: bool = False,
-) -> Verdict:
+) -> Decision:
     """Decide about a batch that failed.
 
     Args:
         policy: The policy of its first message.
-        trouble: The failures, with the last one counted.
+        failures: The failures, with the last one counted.
         size: How many messages the batch has.
         most: How many attempts are worth while after this error, None for any number.
         random: Gives a number from 0 up to 1.
         is_mixed: Whether another message of it has another policy.
     """
-    if trouble.misses:
-        delay_ms = policy.retry.delay_ms(trouble.misses, random)
+    if failures.misses:
+        delay_ms = policy.retry.delay_ms(failures.misses, random)
         waits_ms = policy.retry.longest_ms if delay_ms is None else delay_ms
-        return Verdict("retry", waits_ms, is_counted=False)
+        return Decision("retry", waits_ms, is_counted=False)
     if is_mixed:
-        return Verdict("isolate")
-    is_hopeless = most is not None and trouble.attempts >= most
-    delay_ms = None if is_hopeless else policy.retry.delay_ms(trouble.attempts, random)
-    if size > 1 and policy.then != "fail":
-        if delay_ms is None or trouble.attempts >= policy.isolate_after:
-            return Verdict("isolate")
+        return Decision("isolate")
+    is_hopeless = most is not None and failures.attempts >= most
+    delay_ms = None if is_hopeless else policy.retry.delay_ms(failures.attempts, random)
+    if size > 1 and policy.on_exhausted != "fail":
+        if delay_ms is None or failures.attempts >= policy.isolate_after:
+            return Decision("isolate")
     elif delay_ms is None:
-        return Verdict(policy.then)
-    return Verdict("retry", delay_ms or 0)
+        return Decision(policy.on_exhausted)
+    return Decision("retry", delay_ms or 0)
 
 
-def cut(error: Exception, size: int) -> int:
+def split_point(error: Exception, size: int) -> int:
     """How many messages of a batch of `size` to try first, to find the one that fails.
 
     All before it, if the error says which one it is; half of them if it does not.

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from statefun.runtime.engine.policy import WAITING_BYTES
 
 if TYPE_CHECKING:
-    from statefun.runtime.engine.failures import Trouble
+    from statefun.runtime.engine.failures import FailureState
     from statefun.runtime.engine.policy import Limits
     from statefun.runtime.engine.records import PendingMessage, StoredEntry
     from statefun.sdk.address import Address
@@ -54,7 +54,7 @@ class Mailbox:
         size: How many bytes they have.
         batch: The attempt that is in flight, None if none is.
         asked: How often the function has asked for more values for the current batch.
-        trouble: What is remembered of failures, None if there were none.
+        failures: What is remembered of failures, None if there were none.
         values: Name → value of what is stored for the address; None if it has not been loaded.
         changed_in: The epoch in which a value was last changed.
     """
@@ -65,11 +65,11 @@ class Mailbox:
         "batch",
         "changed_in",
         "count",
+        "failures",
         "limits",
         "share",
         "size",
         "taken",
-        "trouble",
         "values",
         "waiting",
     )
@@ -84,14 +84,14 @@ class Mailbox:
         self.size = 0
         self.batch: Batch | None = None
         self.asked = 0
-        self.trouble: Trouble | None = None
+        self.failures: FailureState | None = None
         self.values: dict[str, StoredEntry] | None = None
         self.changed_in = 0
 
     @property
-    def is_parked(self) -> bool:
+    def is_paused(self) -> bool:
         """Whether it is held until somebody releases it."""
-        return self.trouble is not None and self.trouble.parking is not None
+        return self.failures is not None and self.failures.pause is not None
 
     @property
     def messages(self) -> list[PendingMessage]:
@@ -126,9 +126,9 @@ class Mailbox:
 
     def take_apart(self, size: int) -> None:
         """Let the current batch be its first `size` messages, and the rest follow as a part."""
-        assert self.trouble is not None, "nothing failed"  # noqa: S101 - our own invariant
+        assert self.failures is not None, "nothing failed"  # noqa: S101 - our own invariant
         self.taken, rest = self.messages[:size], self.messages[size:]
-        self.trouble.set_aside(rest)
+        self.failures.set_aside(rest)
         self.asked = 0
 
     def advance(self) -> list[PendingMessage]:
@@ -142,10 +142,10 @@ class Mailbox:
         self.asked = 0
         self.count -= len(finished)
         self.size -= sum(len(message.argument) for message in finished)
-        if self.trouble is not None and self.trouble.parts:
-            self.taken = self.trouble.next_part()
+        if self.failures is not None and self.failures.parts:
+            self.taken = self.failures.next_part()
         else:
-            self.trouble = None
+            self.failures = None
             self.taken = self._next_batch()
         return finished
 

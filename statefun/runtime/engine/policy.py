@@ -27,16 +27,16 @@ __all__ = [
     "choose",
 ]
 
-Outcome: TypeAlias = Literal["dead-letter", "drop", "park", "fail"]
+Outcome: TypeAlias = Literal["dead-letter", "drop", "pause", "fail"]
 """What becomes of a message that used up its attempts. `dead-letter`: it is kept apart, with the
-reason, until somebody replays or drops it. `drop`: it is forgotten. `park`: its address is held,
+reason, until somebody replays or drops it. `drop`: it is forgotten. `pause`: its address is held,
 with everything that waits for it, until somebody releases it. `fail`: the runtime stops, as a
 cluster does."""
 
 WAITING_BYTES: Final = 1000
 """What a waiting message needs in memory besides its value, about."""
 
-OUTCOMES: Final[tuple[Outcome, ...]] = ("dead-letter", "drop", "park", "fail")
+OUTCOMES: Final[tuple[Outcome, ...]] = ("dead-letter", "drop", "pause", "fail")
 
 T = TypeVar("T")
 
@@ -46,7 +46,7 @@ class FailurePolicy:
     """What happens when a function fails on a message.
 
     Attributes:
-        then: What becomes of a message that used up its attempts.
+        on_exhausted: What becomes of a message that used up its attempts.
         retry: How often and when it is tried before.
         isolate_after: A batch of several messages that failed so often is taken apart, so that
             the good ones go on without the bad one.
@@ -55,14 +55,14 @@ class FailurePolicy:
         ConfigurationError: If one of them makes no sense.
     """
 
-    then: Outcome = "dead-letter"
+    on_exhausted: Outcome = "dead-letter"
     retry: RetryPolicy = field(default_factory=Backoff)
     isolate_after: int = 4
 
     def __post_init__(self) -> None:
-        if self.then not in OUTCOMES:
+        if self.on_exhausted not in OUTCOMES:
             raise ConfigurationError(
-                f"a message that failed cannot {self.then!r}: choose {', '.join(OUTCOMES)}"
+                f"a message that failed cannot {self.on_exhausted!r}: choose {', '.join(OUTCOMES)}"
             )
         if self.isolate_after < 1:
             raise ConfigurationError(f"isolate_after is {self.isolate_after}: write 1 or more")

@@ -21,7 +21,7 @@ __all__ = [
     "DeadLetter",
     "Delta",
     "OutboxRecord",
-    "Parking",
+    "PausedAddress",
     "PendingMessage",
     "Receipt",
     "ReceiptKey",
@@ -133,7 +133,7 @@ class DeadLetter:
 
 
 @dataclass(frozen=True, slots=True)
-class Parking:
+class PausedAddress:
     """That an address is held: nothing is delivered to it until somebody releases it.
 
     Attributes:
@@ -183,7 +183,7 @@ class Delta:
         egress: New egress records.
         egress_gone: Ids of records that were delivered.
         dead_letters: Id → the dead letter, None if there is none any more.
-        parked: Address → why it is held, None if it is held no more.
+        paused: Address → why it is held, None if it is held no more.
         receipts: Key → the receipt, None if there is none any more.
     """
 
@@ -196,7 +196,7 @@ class Delta:
     egress: tuple[OutboxRecord, ...] = ()
     egress_gone: tuple[int, ...] = ()
     dead_letters: Mapping[int, DeadLetter | None] = field(default_factory=dict)
-    parked: Mapping[Address, Parking | None] = field(default_factory=dict)
+    paused: Mapping[Address, PausedAddress | None] = field(default_factory=dict)
     receipts: Mapping[ReceiptKey, Receipt | None] = field(default_factory=dict)
 
     @property
@@ -211,7 +211,7 @@ class Delta:
             or self.egress
             or self.egress_gone
             or self.dead_letters
-            or self.parked
+            or self.paused
             or self.receipts
         )
 
@@ -221,7 +221,7 @@ class Recovered:
     """What a store holds besides values.
 
     Messages, egress records and receipts are in the order of their numbers, timers in that of their
-    firing, parked addresses in that of their names.
+    firing, paused addresses in that of their names.
 
     Attributes:
         dead_letters: Id → when it failed last, earliest first.
@@ -232,7 +232,7 @@ class Recovered:
     timers: tuple[Timer, ...] = ()
     egress: tuple[OutboxRecord, ...] = ()
     dead_letters: Mapping[int, int] = field(default_factory=dict)
-    parked: tuple[Parking, ...] = ()
+    paused: tuple[PausedAddress, ...] = ()
     receipts: Mapping[ReceiptKey, Receipt] = field(default_factory=dict)
 
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from statefun.runtime.engine.records import (
         DeadLetter,
         Delta,
-        Parking,
+        PausedAddress,
         PendingMessage,
         Recovered,
         StoredEntry,
@@ -55,7 +55,7 @@ class Reader(Protocol):
         """One of them, None if there is none of that id."""
         ...
 
-    def parked(self) -> Iterator[Parking]:
+    def paused(self) -> Iterator[PausedAddress]:
         """The addresses that are held, ordered."""
         ...
 

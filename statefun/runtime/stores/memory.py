@@ -14,7 +14,7 @@ if TYPE_CHECKING:
         DeadLetter,
         Delta,
         OutboxRecord,
-        Parking,
+        PausedAddress,
         PendingMessage,
         Receipt,
         ReceiptKey,
@@ -40,7 +40,7 @@ class MemoryStore:
         self._timers: dict[int, Timer] = {}
         self._egress: dict[int, OutboxRecord] = {}
         self._dead_letters: dict[int, DeadLetter] = {}
-        self._parked: dict[Address, Parking] = {}
+        self._paused: dict[Address, PausedAddress] = {}
         self._receipts: dict[ReceiptKey, Receipt] = {}
 
     def commit(self, delta: Delta) -> None:
@@ -62,7 +62,7 @@ class MemoryStore:
             for seq in gone:
                 kept.pop(seq, None)
         _update(self._dead_letters, delta.dead_letters)
-        _update(self._parked, delta.parked)
+        _update(self._paused, delta.paused)
         _update(self._receipts, delta.receipts)
 
     def _remove(self, address: Address, name: str) -> None:
@@ -96,9 +96,9 @@ class MemoryStore:
         """One of them, None if there is none of that id."""
         return self._dead_letters.get(letter_id)
 
-    def parked(self) -> Iterator[Parking]:
+    def paused(self) -> Iterator[PausedAddress]:
         """The addresses that are held, ordered."""
-        return iter([self._parked[each] for each in sorted(self._parked)])
+        return iter([self._paused[each] for each in sorted(self._paused)])
 
     def messages(self, address: Address) -> Iterator[PendingMessage]:
         """The messages waiting for an address, in the order of their numbers."""
@@ -118,7 +118,7 @@ class MemoryStore:
                     self._dead_letters.values(), key=lambda each: (each.last_failed_ms, each.id)
                 )
             },
-            tuple(self.parked()),
+            tuple(self.paused()),
             dict(sorted(self._receipts.items(), key=lambda item: item[1].seq)),
         )
 

@@ -18,7 +18,7 @@ from statefun.errors import StoreDamagedError, StoreError, StoreLockedError
 from statefun.runtime.engine.records import (
     DeadLetter,
     OutboxRecord,
-    Parking,
+    PausedAddress,
     PendingMessage,
     Receipt,
     Recovered,
@@ -154,14 +154,14 @@ class SqliteReader:
             return None
         return next(self._dead_letters("WHERE id = ?", (letter_id,)), None)
 
-    def parked(self) -> Iterator[Parking]:
+    def paused(self) -> Iterator[PausedAddress]:
         """The addresses that are held, ordered."""
         for typename, address_id, *rest in self._rows_since(
             2,
             "SELECT typename, id, error, attempts, first_failed_ms, last_failed_ms FROM parked"
             " ORDER BY typename, id",
         ):
-            yield Parking(Address(typename, address_id), *rest)
+            yield PausedAddress(Address(typename, address_id), *rest)
 
     def messages(self, address: Address) -> Iterator[PendingMessage]:
         """The messages waiting for an address, in the order of their numbers."""
@@ -183,7 +183,7 @@ class SqliteReader:
                     2, "SELECT id, last_failed_ms FROM dead_letter ORDER BY last_failed_ms, id"
                 )
             ),
-            tuple(self.parked()),
+            tuple(self.paused()),
             {
                 (Address(typename, address_id), key): Receipt(*rest)
                 for typename, address_id, key, *rest in self._rows_since(
@@ -274,7 +274,7 @@ class SqliteStore:
         self.timers = reader.timers
         self.dead_letters = reader.dead_letters
         self.dead_letter = reader.dead_letter
-        self.parked = reader.parked
+        self.paused = reader.paused
         self.messages = reader.messages
         self.recover = reader.recover
 
@@ -488,7 +488,7 @@ def _write(connection: sqlite3.Connection, delta: Delta) -> None:
 
 
 def _write_failures(connection: sqlite3.Connection, delta: Delta) -> None:
-    """Dead letters, parked addresses and receipts."""
+    """Dead letters, paused addresses and receipts."""
     write = connection.executemany
     write(
         "INSERT OR REPLACE INTO dead_letter VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -508,13 +508,13 @@ def _write_failures(connection: sqlite3.Connection, delta: Delta) -> None:
         "INSERT OR REPLACE INTO parked VALUES (?, ?, ?, ?, ?, ?)",
         (
             (*address, each.error, each.attempts, each.first_failed_ms, each.last_failed_ms)
-            for address, each in delta.parked.items()
+            for address, each in delta.paused.items()
             if each is not None
         ),
     )
     write(
         "DELETE FROM parked WHERE typename = ? AND id = ?",
-        (address for address, each in delta.parked.items() if each is None),
+        (address for address, each in delta.paused.items() if each is None),
     )
     receipts = sorted(delta.receipts.items(), key=lambda item: item[0])
     write(

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from statefun.runtime.transports.base import Transport
     from statefun.sdk.functions import StatefulFunctions
 
-__all__ = ["Endpoint", "FunctionDirectory"]
+__all__ = ["Endpoint", "FunctionRouter"]
 
 
 _MANY_TYPENAMES: Final = 10_000
@@ -57,7 +57,7 @@ class Endpoint(Protocol):
         ...
 
 
-class FunctionDirectory:
+class FunctionRouter:
     """Finds the transport of a function.
 
     Args:

@@ -15,16 +15,16 @@ from statefun.runtime.engine import engine as engine_module
 from statefun.runtime.engine import failures as setbacks_module
 from statefun.runtime.engine import idempotency as receipts_module
 from statefun.runtime.engine import validation as replies_module
-from statefun.runtime.engine.changes import Ledger
+from statefun.runtime.engine.changes import Changes
 from statefun.runtime.engine.declarations import Declaration
 from statefun.runtime.engine.engine import Engine
-from statefun.runtime.engine.failures import Trouble
+from statefun.runtime.engine.failures import FailureState
 from statefun.runtime.engine.idempotency import Receipts
 from statefun.runtime.engine.mailbox import Mailbox
 from statefun.runtime.engine.policy import Rules
 from statefun.runtime.engine.timers import Timers
 from statefun.runtime.transports.breaker import Breaker
-from statefun.runtime.transports.routing import FunctionDirectory
+from statefun.runtime.transports.routing import FunctionRouter
 from statefun.sdk.wire import Result
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ def _early_acknowledgement(original: Any) -> Any:
     return deliver
 
 
-@_bug("a commit acknowledges what came after it began", Ledger, "committed")
+@_bug("a commit acknowledges what came after it began", Changes, "committed")
 def _late_tickets(original: Any) -> Any:
     def committed(self: Any) -> Released:
         released: Released = original(self)
@@ -110,11 +110,11 @@ def _failed_is_done(original: Any) -> Any:
     return commit_failed
 
 
-@_bug("records are released before their commit", Ledger, "committed")
+@_bug("records are released before their commit", Changes, "committed")
 def _early_egress(original: Any) -> Any:
     def committed(self: Any) -> Released:
         released: Released = original(self)
-        return replace(released, egress=(*released.egress, *self._now.egress.came.values()))
+        return replace(released, egress=(*released.egress, *self._now.egress.added.values()))
 
     return committed
 
@@ -128,7 +128,7 @@ def _lost_records(original: Any) -> Any:
     return hand_over
 
 
-@_bug("the id of a record is used again after a restart", Ledger, "begin")
+@_bug("the id of a record is used again after a restart", Changes, "begin")
 def _id_used_again(original: Any) -> Any:
     def begin(self: Any, next_seq: int) -> Delta | None:
         delta: Delta | None = original(self, next_seq)
@@ -152,15 +152,15 @@ def _without(part: str) -> Any:
     return spoil
 
 
-_bug("a message that was worked on is not deleted", Ledger, "begin")(_without("consumed"))
-_bug("a timer that fired is not deleted", Ledger, "begin")(_without("timers_gone"))
-_bug("a timer is not stored", Ledger, "begin")(_without("timers"))
-_bug("a record that was delivered is not deleted", Ledger, "egress_went")(_nothing)
-_bug("an idempotency key is not stored", Ledger, "receipt")(_nothing)
-_bug("a parked address is not stored", Ledger, "parking")(_nothing)
+_bug("a message that was worked on is not deleted", Changes, "begin")(_without("consumed"))
+_bug("a timer that fired is not deleted", Changes, "begin")(_without("timers_gone"))
+_bug("a timer is not stored", Changes, "begin")(_without("timers"))
+_bug("a record that was delivered is not deleted", Changes, "egress_went")(_nothing)
+_bug("an idempotency key is not stored", Changes, "receipt")(_nothing)
+_bug("a paused address is not stored", Changes, "pause")(_nothing)
 
 
-@_bug("a message is deleted one commit after its effects are stored", Ledger, "begin")
+@_bug("a message is deleted one commit after its effects are stored", Changes, "begin")
 def _late_deletion(original: Any) -> Any:
     late: dict[int, tuple[int, ...]] = {}
 
@@ -179,7 +179,7 @@ def _done_when_sent(original: Any) -> Any:
     def batch(self: Any, mailbox: Any, declared: Any, now_ms: int) -> Any:
         made = original(self, mailbox, declared, now_ms)
         for seq in made.messages:
-            self._ledger.message_went(seq)
+            self._changes.message_went(seq)
         return made
 
     return batch
@@ -189,7 +189,7 @@ def _forgets(part: str) -> Any:
     def spoil(original: Any) -> Any:
         def failed(self: Any) -> None:
             lost = getattr(self._in_flight, part)
-            (lost if isinstance(lost, dict) else lost.came).clear()
+            (lost if isinstance(lost, dict) else lost.added).clear()
             original(self)
 
         return failed
@@ -197,14 +197,14 @@ def _forgets(part: str) -> Any:
     return spoil
 
 
-_bug("a failed commit loses its messages", Ledger, "failed")(_forgets("messages"))
-_bug("a failed commit loses its values", Ledger, "failed")(_forgets("values"))
-_bug("a failed commit loses parked addresses", Ledger, "failed")(_forgets("parked"))
-_bug("a failed commit loses idempotency keys", Ledger, "failed")(_forgets("receipts"))
-_bug("a failed commit loses dead letters", Ledger, "failed")(_forgets("dead_letters"))
+_bug("a failed commit loses its messages", Changes, "failed")(_forgets("messages"))
+_bug("a failed commit loses its values", Changes, "failed")(_forgets("values"))
+_bug("a failed commit loses paused addresses", Changes, "failed")(_forgets("paused"))
+_bug("a failed commit loses idempotency keys", Changes, "failed")(_forgets("receipts"))
+_bug("a failed commit loses dead letters", Changes, "failed")(_forgets("dead_letters"))
 
 
-@_bug("a failed commit that was stored after all is not made up for", Ledger, "failed")
+@_bug("a failed commit that was stored after all is not made up for", Changes, "failed")
 def _not_made_up_for(original: Any) -> Any:
     def failed(self: Any) -> None:
         original(self)
@@ -289,7 +289,7 @@ def _not_kept(original: Any) -> Any:
 def _forgotten(original: Any) -> Any:
     def evict(self: Any) -> None:
         for address, mailbox in list(self._mailboxes.items()):
-            if not mailbox.taken and not mailbox.trouble:
+            if not mailbox.taken and not mailbox.failures:
                 del self._mailboxes[address]
 
     return evict
@@ -328,7 +328,7 @@ def _held_up(original: Any) -> Any:
 def _apart(original: Any) -> Any:
     def take_apart(self: Any, size: int) -> None:
         original(self, size)
-        self.taken, self.trouble.parts[0] = self.trouble.parts[0], self.taken
+        self.taken, self.failures.parts[0] = self.failures.parts[0], self.taken
 
     return take_apart
 
@@ -419,10 +419,10 @@ _bug("the runtime goes on though the policy is to stop", Dispatcher, "_take_note
 _bug("a clock that is set holds up retries", Engine, "clock_set")(_nothing)
 
 
-@_bug("what cannot get better is tried again", engine_module, "judge")
+@_bug("what cannot get better is tried again", engine_module, "decide")
 def _tried_again(original: Any) -> Any:
-    return lambda policy, trouble, size, most, *others, **options: original(
-        policy, trouble, size, most and most + 1, *others, **options
+    return lambda policy, failures, size, most, *others, **options: original(
+        policy, failures, size, most and most + 1, *others, **options
     )
 
 
@@ -431,12 +431,12 @@ def _no_say(original: Any) -> Any:
     return lambda self, typename, _: original(self, typename)
 
 
-@_bug("the first message of a batch decides for all", engine_module, "judge")
+@_bug("the first message of a batch decides for all", engine_module, "decide")
 def _decides_for_all(original: Any) -> Any:
     return lambda *facts, **_: original(*facts)
 
 
-@_bug("attempts with one part of a batch count for the next", Trouble, "next_part")
+@_bug("attempts with one part of a batch count for the next", FailureState, "next_part")
 def _count_for_the_next(original: Any) -> Any:
     def next_part(self: Any) -> Any:
         attempts = self.attempts
@@ -456,7 +456,7 @@ def _forgotten_topic(original: Any) -> Any:
     return recover
 
 
-@_bug("a dead letter does not say its topic", Ledger, "dead_letter")
+@_bug("a dead letter does not say its topic", Changes, "dead_letter")
 def _topicless(original: Any) -> Any:
     return lambda self, letter_id, letter: original(
         self, letter_id, letter and replace(letter, topic="")
@@ -478,7 +478,7 @@ def _all_the_time(_original: Any) -> Any:
     return lambda *_: True
 
 
-@_bug("an endpoint for one function does not go first", FunctionDirectory, "_find_endpoint")
+@_bug("an endpoint for one function does not go first", FunctionRouter, "_find_endpoint")
 def _not_first(_original: Any) -> Any:
     return lambda self, typename: next(
         (each for each in reversed(self._endpoints) if each.matches(typename)), None
@@ -511,12 +511,12 @@ def _cancelled_by_hand(_original: Any) -> Any:
     return lambda self, seq: self._timers.remove(seq) is not None
 
 
-@_bug("an address that was released is held after a restart", Ledger, "parking")
+@_bug("an address that was released is held after a restart", Changes, "pause")
 def _held_again(original: Any) -> Any:
-    return lambda self, at, parking: parking and original(self, at, parking)
+    return lambda self, at, pause: pause and original(self, at, pause)
 
 
-@_bug("a dead letter comes back after a restart", Ledger, "dead_letter")
+@_bug("a dead letter comes back after a restart", Changes, "dead_letter")
 def _comes_back(original: Any) -> Any:
     return lambda self, letter_id, letter: letter and original(self, letter_id, letter)
 

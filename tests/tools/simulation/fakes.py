@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from statefun.ports import OutgoingRecord
     from statefun.runtime.clock import Alarm
     from statefun.runtime.engine.engine import Engine
-    from statefun.runtime.engine.failures import Setback
+    from statefun.runtime.engine.failures import FailedAttempt
     from statefun.runtime.engine.mailbox import Batch
     from statefun.runtime.engine.records import DeadLetter, Delta, Released, StoredEntry
     from statefun.runtime.stores.base import Store
@@ -253,7 +253,7 @@ class Witness:
         self._engine = engine
         self._process = process
         self._simulation = process.simulation
-        self._setbacks: list[Setback] = []
+        self._failed_attempts: list[FailedAttempt] = []
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._engine, name)
@@ -283,25 +283,25 @@ class Witness:
         if self._process.is_alive:
             self._simulation.point("before a reply is applied")
         self._engine.replied(batch, reply, now_ms)
-        setbacks = self._told()
+        failed_attempts = self._told()
         if self._process.is_alive:
-            self._simulation.replied(self._process, batch, reply, now_ms, setbacks)
+            self._simulation.replied(self._process, batch, reply, now_ms, failed_attempts)
 
     def failed(self, batch: Batch, error: Exception, now_ms: int) -> None:
         self._engine.failed(batch, error, now_ms)
-        setbacks = self._told()
+        failed_attempts = self._told()
         if self._process.is_alive:
-            self._simulation.failed(self._process, batch, now_ms, setbacks)
+            self._simulation.failed(self._process, batch, now_ms, failed_attempts)
 
-    def _told(self) -> list[Setback]:
+    def _told(self) -> list[FailedAttempt]:
         """What the engine says about failures, kept for the dispatcher."""
-        setbacks = self._engine.take_setbacks()
-        self._setbacks += setbacks
-        return setbacks
+        failed_attempts = self._engine.take_failed_attempts()
+        self._failed_attempts += failed_attempts
+        return failed_attempts
 
-    def take_setbacks(self) -> list[Setback]:
-        setbacks, self._setbacks = self._setbacks, []
-        return setbacks + self._engine.take_setbacks()
+    def take_failed_attempts(self) -> list[FailedAttempt]:
+        failed_attempts, self._failed_attempts = self._failed_attempts, []
+        return failed_attempts + self._engine.take_failed_attempts()
 
     def replay(self, letters: Iterable[DeadLetter]) -> None:
         letters = tuple(letters)

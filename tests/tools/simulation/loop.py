@@ -74,7 +74,7 @@ class SimulatedLoop:
     Attributes:
         now_ms: How much time has passed.
         is_halted: Whether to stop after the current call.
-        trouble: What was reported to the exception handler.
+        failures: What was reported to the exception handler.
     """
 
     def __init__(
@@ -85,7 +85,7 @@ class SimulatedLoop:
     ) -> None:
         self.now_ms = now_ms
         self.is_halted = False
-        self.trouble: list[dict[str, Any]] = []
+        self.failures: list[dict[str, Any]] = []
         self._chance = chance
         self._write = write
         self._ready: deque[_Call] = deque()
@@ -142,7 +142,7 @@ class SimulatedLoop:
         finally:
             asyncio._set_running_loop(None)
         self._scheduled.clear()
-        self.trouble.clear()
+        self.failures.clear()
 
     def after(self, delay_ms: int, callback: Callable[..., object], *arguments: Any) -> _Call:
         """Call something in so many milliseconds."""
@@ -201,4 +201,4 @@ class SimulatedLoop:
         return False
 
     def call_exception_handler(self, context: dict[str, Any]) -> None:
-        self.trouble.append(context)
+        self.failures.append(context)

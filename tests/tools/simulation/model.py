@@ -214,7 +214,7 @@ class World:
         done: The messages that were worked on, in order.
         dropped: Those that were given up and forgotten.
         letters: Those that were given up and kept; those that go first come first.
-        parked: The addresses that are held, with attempts, first and last failure.
+        paused: The addresses that are held, with attempts, first and last failure.
         receipts: The keys of messages from outside, oldest first.
     """
 
@@ -227,7 +227,7 @@ class World:
     done: list[str] = field(default_factory=list)
     dropped: list[str] = field(default_factory=list)
     letters: dict[str, Letter] = field(default_factory=dict)
-    parked: dict[Address, tuple[int, int, int]] = field(default_factory=dict)
+    paused: dict[Address, tuple[int, int, int]] = field(default_factory=dict)
     receipts: dict[tuple[Address, str], Receipt] = field(default_factory=dict)
     count: int = 0
 
@@ -266,7 +266,7 @@ class World:
             case Delivered(record):
                 self.records.pop(record, None)
             case Released(address):
-                self.parked.pop(address, None)
+                self.paused.pop(address, None)
             case Replayed(message):
                 letter = self.letters.pop(message)
                 self._enqueue(letter.target, message, letter.caller)
@@ -337,8 +337,8 @@ class World:
 
     def _give_up(self, lost: GivenUp) -> None:
         address, facts = lost.address, (lost.attempts, lost.first_ms, lost.now_ms)
-        if lost.fate == "park":
-            self.parked[address] = facts
+        if lost.fate == "pause":
+            self.paused[address] = facts
             return
         message, caller = self.queues[address].popleft()
         if lost.fate == "drop":

@@ -79,7 +79,7 @@ _FUNCTIONS = ("s/a", "s/b", "s/c")
 _TOKENS = ("", "x", "x", "y")
 _VALUES = ("plain", "written", "used")
 _MOST_MESSAGES = 60
-_OUTCOMES: tuple[Outcome, ...] = (*("dead-letter", "park") * 2, "drop", "fail")
+_OUTCOMES: tuple[Outcome, ...] = (*("dead-letter", "pause") * 2, "drop", "fail")
 _ENDING: tuple[Outcome, ...] = ("dead-letter", "drop")
 """These let an address go on without the message."""
 _TOPICS = ("p", "q", "r")
@@ -382,7 +382,7 @@ def _with_topics(plan: Plan) -> Plan:
     """
     chance = Random(plan.seed)
     topics = {topic: _topic_policy(chance) for topic in _TOPICS}
-    ending = [topic for topic, policy in topics.items() if policy.then in _ENDING]
+    ending = [topic for topic, policy in topics.items() if policy.on_exhausted in _ENDING]
     origins, latest = {}, ""
     for arrival in plan.arrivals:
         possible = ending if plan.then[arrival.target.typename] in _ENDING else _TOPICS

@@ -37,7 +37,7 @@ from statefun.runtime.dispatcher import Dispatcher
 from statefun.runtime.engine.engine import Engine
 from statefun.runtime.engine.policy import Rules
 from statefun.runtime.stores.memory import MemoryStore
-from statefun.runtime.transports.routing import FunctionDirectory
+from statefun.runtime.transports.routing import FunctionRouter
 from statefun.sdk.address import Address
 from tests.tools.simulation.fakes import FakeClock, FakeEgress, FakeEndpoint, FakeStore, Witness
 from tests.tools.simulation.language import (
@@ -72,7 +72,7 @@ if TYPE_CHECKING:
 
     from statefun.ports import OutgoingRecord
     from statefun.runtime.admin.edits import Edit as WantedEdit
-    from statefun.runtime.engine.failures import Setback
+    from statefun.runtime.engine.failures import FailedAttempt
     from statefun.runtime.engine.mailbox import Batch
     from statefun.runtime.engine.records import DeadLetter, Delta, StoredEntry
     from statefun.runtime.engine.retry import Backoff
@@ -127,7 +127,7 @@ class Violation:
 
 
 @dataclass
-class Trouble:
+class FailureState:
     """What a batch that failed has behind it.
 
     Attributes:
@@ -159,7 +159,7 @@ class Process:
         is_full: Whether its last commit failed; then functions wait.
         flying: The attempt that is in flight for an address.
         next_batch: The messages that the next request of an address has, if that is known.
-        trouble: What an address that failed has behind it.
+        failures: What an address that failed has behind it.
         lines: The messages of this process that wait for room, in order.
         is_failing: Whether its policy is to stop now.
         idle_ms: When it had nothing to do last, by the uptime.
@@ -179,7 +179,7 @@ class Process:
         self.is_full = False
         self.flying: dict[Address, Batch] = {}
         self.next_batch: dict[Address, list[str]] = {}
-        self.trouble: dict[Address, Trouble] = {}
+        self.failures: dict[Address, FailureState] = {}
         self.lines: dict[Address, list[str]] = {}
         self.is_failing = False
         self.idle_ms = -1
@@ -201,7 +201,7 @@ class Process:
         simulation = self.simulation
         store = FakeStore(simulation.kept, self)
         endpoints = [FakeEndpoint(self, each) for each in ("s/*", *self.deployment.apart)]
-        directory = FunctionDirectory((), endpoints)
+        directory = FunctionRouter((), endpoints)
         recovered = store.recover()
         engine = Engine(
             directory,
@@ -287,16 +287,16 @@ class Process:
         finally:
             self.clients -= 1
 
-    def mend(self, letters: Sequence[DeadLetter], parked: Sequence[Address]) -> None:
+    def mend(self, letters: Sequence[DeadLetter], paused: Sequence[Address]) -> None:
         """Replay dead letters and release addresses."""
         self.is_mending = True
-        self._task(self._mend(letters, parked))
+        self._task(self._mend(letters, paused))
 
-    async def _mend(self, letters: Sequence[DeadLetter], parked: Sequence[Address]) -> None:
+    async def _mend(self, letters: Sequence[DeadLetter], paused: Sequence[Address]) -> None:
         with suppress(StoreError, RuntimeStoppedError):
             if letters:
                 await self._dispatcher.edit(methodcaller("replay", letters))
-            for address in parked:
+            for address in paused:
                 await self._dispatcher.edit(methodcaller("release", address))
         await asyncio.sleep(0.1)
         self.is_mending = False
@@ -466,7 +466,7 @@ class Simulation:
             self._edit_offline()
         if self._is_finished:
             world = self.model.world
-            held = {each.message for at in world.parked for each in world.queues.get(at, ())}
+            held = {each.message for at in world.paused for each in world.queues.get(at, ())}
             missing = self._acknowledged - {*world.done, *world.dropped, *world.letters, *held}
             if missing:
                 self._break("what was acknowledged is not lost", f"nobody got {sorted(missing)}")
@@ -641,7 +641,7 @@ class Simulation:
         if edit.kind == "cancel":
             there = [each.seq for each in kept.timers()]
         elif edit.kind == "release":
-            there = [each.address for each in kept.parked()]
+            there = [each.address for each in kept.paused()]
         else:
             there = [each.id for each in kept.dead_letters()]
         if not there:
@@ -659,7 +659,7 @@ class Simulation:
     def is_idle(self, process: Process) -> None:
         """The engine says that nothing waits and all is durable."""
         world = self.model.world
-        waiting = [at for at, queue in world.queues.items() if queue and at not in world.parked]
+        waiting = [at for at, queue in world.queues.items() if queue and at not in world.paused]
         if waiting or self.model.durable < len(self.model.log):
             self._fail("idle means that all is done and durable", f"waiting: {waiting}")
         process.idle_ms = process.loop.now_ms
@@ -812,18 +812,18 @@ class Simulation:
                 "a batch has what fits, and is tried again as it was",
                 f"{address} is asked about {names} instead of {expected}",
             )
-        trouble = process.trouble.get(address, Trouble())
-        if trouble.apart:
-            if len(names) >= trouble.apart:
+        failures = process.failures.get(address, FailureState())
+        if failures.apart:
+            if len(names) >= failures.apart:
                 self._fail("a batch that fails is taken apart", f"{address} is asked about {names}")
-            trouble.parts.append((trouble.apart - len(names), trouble.attempts))
-            trouble.apart = 0
-        if batch.attempt != trouble.attempts + 1:
+            failures.parts.append((failures.apart - len(names), failures.attempts))
+            failures.apart = 0
+        if batch.attempt != failures.attempts + 1:
             self._fail(
-                "attempts are counted", f"{trouble.attempts} failed, this is {batch.attempt}"
+                "attempts are counted", f"{failures.attempts} failed, this is {batch.attempt}"
             )
         slack_ms = _UNSEEN_JUMP_MS if self.plan.jumps else 0
-        if process.loop.now_ms < trouble.not_before_ms - slack_ms:
+        if process.loop.now_ms < failures.not_before_ms - slack_ms:
             self._fail("a retry waits as long as was said", f"{address} is asked again too early")
 
     def replied(
@@ -832,21 +832,23 @@ class Simulation:
         batch: Batch,
         reply: bytes,
         now_ms: int,
-        setbacks: Sequence[Setback],
+        failed_attempts: Sequence[FailedAttempt],
     ) -> None:
         """The engine was given a reply."""
         if process.flying.get(batch.address) is not batch:
             self.note("%s has answered again", batch.address)
-            if setbacks:
-                self._fail("a reply to an attempt that is over changes nothing", str(setbacks))
+            if failed_attempts:
+                self._fail(
+                    "a reply to an attempt that is over changes nothing", str(failed_attempts)
+                )
             return
         effects = self.replies.get(reply)
         mistaken = self._mistake(process, batch.address, effects)
-        if bool(mistaken) != bool(setbacks):
+        if bool(mistaken) != bool(failed_attempts):
             self._fail("a reply is refused if something in it cannot be", mistaken or "nothing")
         if mistaken:
             is_bytes = effects is None
-            self.failed(process, batch, now_ms, setbacks, worth=3 if is_bytes else None)
+            self.failed(process, batch, now_ms, failed_attempts, worth=3 if is_bytes else None)
             return
         assert effects is not None
         del process.flying[batch.address]
@@ -876,14 +878,14 @@ class Simulation:
     def _go_on(self, process: Process, address: Address, done: int) -> None:
         """So many messages of an address end: work out what the next request has."""
         process.next_batch.pop(address, None)
-        trouble = process.trouble.get(address)
-        if trouble is not None and trouble.parts:
-            count, trouble.attempts = trouble.parts.pop()
-            trouble.not_before_ms = trouble.by_ms = 0
+        failures = process.failures.get(address)
+        if failures is not None and failures.parts:
+            count, failures.attempts = failures.parts.pop()
+            failures.not_before_ms = failures.by_ms = 0
             part = islice(self.model.world.queues[address], done, done + count)
             process.next_batch[address] = [waiting.message for waiting in part]
             return
-        process.trouble.pop(address, None)
+        process.failures.pop(address, None)
         limits, size = self.plan.limits, 0
         names: list[str] = []
         for waiting in islice(self.model.world.queues[address], done, None):
@@ -899,30 +901,30 @@ class Simulation:
         process: Process,
         batch: Batch,
         now_ms: int,
-        setbacks: Sequence[Setback],
+        failed_attempts: Sequence[FailedAttempt],
         worth: int | None = None,
     ) -> None:
         """An attempt failed; so many are worth while, None for what the error says."""
         if process.flying.get(batch.address) is not batch:
             return
         del process.flying[batch.address]
-        if len(setbacks) != 1:
-            self._fail("a failure is told once", f"{batch.address}: {setbacks}")
-        setback = setbacks[0]
-        self.note("%s fails: %s", batch.address, setback.error)
-        address, fate = batch.address, setback.verdict.then
-        trouble = process.trouble.setdefault(address, Trouble())
+        if len(failed_attempts) != 1:
+            self._fail("a failure is told once", f"{batch.address}: {failed_attempts}")
+        failed_attempt = failed_attempts[0]
+        self.note("%s fails: %s", batch.address, failed_attempt.error)
+        address, fate = batch.address, failed_attempt.decision.next
+        failures = process.failures.setdefault(address, FailureState())
         names = [name for name, _ in read_request(batch.request).messages]
-        expected = self._fate(trouble, setback, names, worth)
-        if trouble.first_ms is None and trouble.attempts:
-            trouble.first_ms = now_ms
+        expected = self._fate(failures, failed_attempt, names, worth)
+        if failures.first_ms is None and failures.attempts:
+            failures.first_ms = now_ms
         if fate != expected:
             self._fail("failures have the consequence that was chosen", f"{fate}, not {expected}")
         if fate == "retry":
-            self._put_off(process, trouble, setback)
+            self._put_off(process, failures, failed_attempt)
         elif fate == "isolate":
-            trouble.attempts -= 1
-            trouble.apart = len(batch.messages)
+            failures.attempts -= 1
+            failures.apart = len(batch.messages)
             del process.next_batch[address]
         elif fate == "fail":
             self.note("the process is to stop")
@@ -930,20 +932,24 @@ class Simulation:
         else:
             message = self.model.world.queues[address][0].message
             self.note("%s: %s", fate, message)
-            facts = trouble.attempts, trouble.first_ms or now_ms, now_ms
-            if fate != "park":
+            facts = failures.attempts, failures.first_ms or now_ms, now_ms
+            if fate != "pause":
                 self._go_on(process, address, 1)
             self.model.happen(GivenUp(address, fate, batch.messages[0], *facts))
 
     def _fate(
-        self, trouble: Trouble, setback: Setback, names: Sequence[str], worth: int | None
+        self,
+        failures: FailureState,
+        failed_attempt: FailedAttempt,
+        names: Sequence[str],
+        worth: int | None,
     ) -> str:
         """What has to become of a batch that failed."""
-        error = setback.error
+        error = failed_attempt.error
         if isinstance(error, TransportError) and not error.connected:
             return "retry"
-        policies = {self.plan.policy(setback.address.typename, name) for name in names}
-        trouble.attempts += 1
+        policies = {self.plan.policy(failed_attempt.address.typename, name) for name in names}
+        failures.attempts += 1
         if len(policies) > 1:
             return "isolate"
         [policy] = policies
@@ -953,19 +959,21 @@ class Simulation:
             worth = (
                 1 if is_final and not may_begin_to_exist else cast("Backoff", policy.retry).attempts
             )
-        is_over = trouble.attempts >= min(worth, cast("Backoff", policy.retry).attempts)
-        if len(names) == 1 or policy.then == "fail":
-            return policy.then if is_over else "retry"
-        return "isolate" if is_over or trouble.attempts >= policy.isolate_after else "retry"
+        is_over = failures.attempts >= min(worth, cast("Backoff", policy.retry).attempts)
+        if len(names) == 1 or policy.on_exhausted == "fail":
+            return policy.on_exhausted if is_over else "retry"
+        return "isolate" if is_over or failures.attempts >= policy.isolate_after else "retry"
 
-    def _put_off(self, process: Process, trouble: Trouble, setback: Setback) -> None:
+    def _put_off(
+        self, process: Process, failures: FailureState, failed_attempt: FailedAttempt
+    ) -> None:
         """A batch is to be tried again later."""
-        now_ms, delay_ms = process.loop.now_ms, setback.verdict.delay_ms
+        now_ms, delay_ms = process.loop.now_ms, failed_attempt.decision.delay_ms
         slack_ms = _UNSEEN_JUMP_MS if self.plan.jumps else 0
         if not 0 < delay_ms <= LONGEST_MS:
             self._fail("a retry waits as long as the policy says", f"{delay_ms} ms")
-        trouble.not_before_ms = now_ms + delay_ms if setback.verdict.is_counted else 0
-        trouble.by_ms = now_ms + delay_ms + slack_ms
+        failures.not_before_ms = now_ms + delay_ms if failed_attempt.decision.is_counted else 0
+        failures.by_ms = now_ms + delay_ms + slack_ms
 
     def replayed(self, letters: Sequence[DeadLetter]) -> None:
         """The engine was told to send dead letters again."""
@@ -980,15 +988,15 @@ class Simulation:
     def released(self, process: Process, address: Address, *, is_released: bool) -> None:
         """The engine was told to hold an address no more."""
         self.note("%s is released", address)
-        if is_released != (address in self.model.world.parked):
-            self._fail("what is parked can be released", f"{address}: {is_released}")
+        if is_released != (address in self.model.world.paused):
+            self._fail("what is paused can be released", f"{address}: {is_released}")
         if is_released:
             self.model.happen(Released(address))
-        trouble = process.trouble.get(address)
-        if is_released and trouble is not None:
-            trouble.attempts = trouble.not_before_ms = trouble.by_ms = 0
-            trouble.parts = [(count, 0) for count, _ in trouble.parts]
-            trouble.first_ms = None
+        failures = process.failures.get(address)
+        if is_released and failures is not None:
+            failures.attempts = failures.not_before_ms = failures.by_ms = 0
+            failures.parts = [(count, 0) for count, _ in failures.parts]
+            failures.first_ms = None
         self.point("after an edit")
 
     def ticked(self, now_ms: int) -> None:
@@ -1066,8 +1074,8 @@ class Simulation:
         if uptime_ms > self._jumped_ms + _LATE_MS and (due := world.due(now_ms)):
             self._break("no timer is late", f"{due[0]} is")
         for address, queue in world.queues.items() if not process.is_full else ():
-            held = queue and address not in process.flying and address not in world.parked
-            if held and process.trouble.get(address, Trouble()).by_ms < uptime_ms:
+            held = queue and address not in process.flying and address not in world.paused
+            if held and process.failures.get(address, FailureState()).by_ms < uptime_ms:
                 self._break("no address is held up by others", f"{address} has {queue}")
         self._count(process)
         if self._is_settled():
@@ -1076,10 +1084,10 @@ class Simulation:
     def _count(self, process: Process) -> None:
         """Compare what the engine has in memory."""
         engine, world = process.engine, self.model.world
-        busy = [at for at, queue in world.queues.items() if queue and at not in world.parked]
-        known = [engine.waiting_timers, engine.dead_letters, engine.parked_addresses]
+        busy = [at for at, queue in world.queues.items() if queue and at not in world.paused]
+        known = [engine.waiting_timers, engine.dead_letters, engine.paused_addresses]
         known += [engine.busy_addresses, engine.is_idle, engine._waiting_bytes]
-        expected = [len(world.alarms), len(world.letters), len(world.parked)]
+        expected = [len(world.alarms), len(world.letters), len(world.paused)]
         expected += [len(busy), not busy, world.waiting_bytes(self.plan.max_waiting_bytes)]
         held = [
             entry for each in engine._mailboxes.values() for entry in (each.values or {}).values()
@@ -1109,12 +1117,12 @@ class Simulation:
             self.note("the functions are mended")
             letters = () if self._is_replayed else tuple(self.kept.dead_letters())
             self.is_mended = self._is_replayed = True
-            process.mend(letters, sorted(self.model.world.parked))
+            process.mend(letters, sorted(self.model.world.paused))
 
     def _is_to_mend(self) -> bool:
         """Whether something was given up and can be saved."""
         world = self.model.world
-        return bool(world.parked or (world.letters and not self._is_replayed))
+        return bool(world.paused or (world.letters and not self._is_replayed))
 
     def _is_final(self) -> bool:
         """Whether the last deployment is there."""
@@ -1123,7 +1131,7 @@ class Simulation:
     def _is_settled(self) -> bool:
         """Whether all messages of the plan have come, and only held ones wait."""
         world = self.model.world
-        waiting = any(queue and at not in world.parked for at, queue in world.queues.items())
+        waiting = any(queue and at not in world.paused for at, queue in world.queues.items())
         have_come = len(self._arrived) == len(self.plan.arrivals)
         records = world.records and self.processes[-1].deployment.has_egress
         return have_come and not (waiting or world.alarms or records)
@@ -1166,9 +1174,9 @@ class Simulation:
             )
             for each in self.kept.dead_letters()
         }
-        parked = {
+        paused = {
             each.address: (each.attempts, each.first_failed_ms, each.last_failed_ms)
-            for each in recovered.parked
+            for each in recovered.paused
         }
         receipts = {key: each.taken_ms for key, each in recovered.receipts.items()}
         topics = {name_of(each.argument): each.topic for each in recovered.messages}
@@ -1177,7 +1185,7 @@ class Simulation:
             ("messages", queues, {at: list(queue) for at, queue in world.queues.items() if queue}),
             ("timers", alarms, [(each[0], *each[2:]) for each in sorted(world.alarms)]),
             ("records", [name_of(each.argument) for each in recovered.egress], [*world.records]),
-            ("parked addresses", parked, world.parked),
+            ("paused addresses", paused, world.paused),
             ("dead letters", letters, world.letters),
             ("topics", topics, {name: self.plan.origin(name) for name in topics}),
             (

@@ -14,7 +14,7 @@ from statefun.modulefiles.dialects import DIALECTS
 from statefun.modulefiles.kafka import KafkaEgressSpec, KafkaIngressSpec
 from statefun.modulefiles.kinds import EndpointSpec, IngressSpec, PipelineSpec
 from statefun.modulefiles.kinesis import KinesisEgressSpec, KinesisIngressSpec
-from statefun.modulefiles.module import ModuleReading, read_modules
+from statefun.modulefiles.module import ModuleReport, read_modules
 from statefun.runtime.engine.policy import FailurePolicy
 from statefun.runtime.engine.retry import Backoff
 
@@ -78,16 +78,16 @@ def read(
     *,
     strict: bool = False,
     runs_here: bool | None = None,
-) -> ModuleReading:
+) -> ModuleReport:
     (folder / "m.yaml").write_text(dedent(text))
     return read_modules(["m.yaml"], dialect=dialect, strict=strict, runs_here=runs_here)
 
 
-def problems(reading: ModuleReading) -> tuple[list[str], list[str]]:
+def problems(reading: ModuleReport) -> tuple[list[str], list[str]]:
     return [str(each) for each in reading.errors], [str(each) for each in reading.warnings]
 
 
-def spec_of(reading: ModuleReading, kind: str) -> Any:
+def spec_of(reading: ModuleReport, kind: str) -> Any:
     assert problems(reading) == ([], [])
     return next(spec for each, spec in reading.module.components if each == kind)
 
@@ -366,7 +366,7 @@ def test_a_dialect_decides_what_holds_where_a_file_says_nothing(
     chosen = reading.module.dialect
     [topic] = ingress.topics
     assert (
-        endpoint.failure(chosen).then,
+        endpoint.failure(chosen).on_exhausted,
         ingress.invalid_record_handling(topic, chosen).type,
         ingress.forwards_headers(topic, chosen),
     ) == (failure_mode, invalid_records, forwards_headers)
@@ -414,7 +414,7 @@ spec:
         ("fransking", "fail"),
         ("fransking", "drop"),
         ("embedded", "drop"),
-        ("embedded", "park"),
+        ("embedded", "pause"),
         ("embedded", "dead-letter"),
         ("embedded", "fail"),
     ],
@@ -435,7 +435,7 @@ def test_an_endpoint_says_what_becomes_of_a_message_it_fails_on(
 def test_an_endpoint_says_how_often_a_message_is_tried(folder: Path) -> None:
     """What `retry` does not say is as it is everywhere."""
     texts = [
-        f"{ENDPOINT}  retry: {{attempts: 3, first: 50, longest: 1 min}}\n  failureMode: park\n",
+        f"{ENDPOINT}  retry: {{attempts: 3, first: 50, longest: 1 min}}\n  failureMode: pause\n",
         f"{ENDPOINT}  retry: {{attempts: 30}}\n",
     ]
 
@@ -447,7 +447,7 @@ def test_an_endpoint_says_how_often_a_message_is_tried(folder: Path) -> None:
         for reading in readings
         for endpoint in reading.module.endpoints
     ] == [
-        FailurePolicy("park", Backoff(first_ms=50, longest_ms=60_000, attempts=3)),
+        FailurePolicy("pause", Backoff(first_ms=50, longest_ms=60_000, attempts=3)),
         FailurePolicy("dead-letter", Backoff(attempts=30)),
     ]
 
@@ -715,8 +715,8 @@ MISTAKES: dict[str, tuple[str, str, list[str]]] = {
     ),
     "a failure mode that fransking has not": (
         "fransking",
-        kafka("properties: []").replace("  urlPath", "  failureMode: park\n  urlPath"),
-        ["m.yaml:4: 'failureMode' 'park' is unknown: write one of fail, drop"],
+        kafka("properties: []").replace("  urlPath", "  failureMode: pause\n  urlPath"),
+        ["m.yaml:4: 'failureMode' 'pause' is unknown: write one of fail, drop"],
     ),
     # Kafka ingress.
     "a Kafka ingress without anything": (

@@ -11,7 +11,7 @@ import yaml
 from statefun.errors import ConfigurationError
 from statefun.modulefiles.durations import parse_duration_ms
 from statefun.modulefiles.kinds import EgressSpec, IngressSpec
-from statefun.modulefiles.module import ModuleReading, load_modules, read_modules
+from statefun.modulefiles.module import ModuleReport, load_modules, read_modules
 from statefun.runtime.transports.options import HttpOptions
 
 if TYPE_CHECKING:
@@ -37,18 +37,18 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def read(folder: Path, *texts: str, strict: bool = False) -> ModuleReading:
+def read(folder: Path, *texts: str, strict: bool = False) -> ModuleReport:
     names = [f"{number}.yaml" for number, _ in enumerate(texts, 1)]
     for name, text in zip(names, texts, strict=True):
         (folder / name).write_text(dedent(text))
     return read_modules(names, strict=strict)
 
 
-def errors(reading: ModuleReading) -> list[str]:
+def errors(reading: ModuleReport) -> list[str]:
     return [str(problem) for problem in reading.errors]
 
 
-def warnings(reading: ModuleReading) -> list[str]:
+def warnings(reading: ModuleReport) -> list[str]:
     return [str(problem) for problem in reading.warnings]
 
 
@@ -536,7 +536,7 @@ def test_a_key_of_the_other_endpoint_is_told_where_it_belongs(folder: Path) -> N
     """The older kind has none of what the newer one has."""
     older = dedent(ENDPOINT).replace("v2", "v1")
 
-    reading = read(folder, f"{older}  retry: {{attempts: 3}}\n  failureMode: park\n")
+    reading = read(folder, f"{older}  retry: {{attempts: 3}}\n  failureMode: pause\n")
 
     known = "known keys: functions, urlPathTemplate, maxNumBatchRequests, timeouts"
     hint = f"only 'io.statefun.endpoints.v2/http' has it; {known}"

@@ -172,8 +172,8 @@ def test_failures_can_be_collected_and_are_tried_again_as_time_advances() -> Non
     harness.advance(SECOND)
 
     assert not is_idle
-    assert [setback.attempts for setback in harness.failures] == [1, 2]
-    assert [setback.verdict.delay_ms for setback in harness.failures] == [100, 200]
+    assert [failed_attempt.attempts for failed_attempt in harness.failures] == [1, 2]
+    assert [failed_attempt.decision.delay_ms for failed_attempt in harness.failures] == [100, 200]
     assert harness.state("t/flaky", "a")["tries"].value == 3
     assert harness.state("t/count", "flaky")["count"].value == 1
 
@@ -198,8 +198,10 @@ def test_whatever_a_function_raises_is_a_failed_attempt(end: int) -> None:
     harness.run()
     harness.advance(timedelta(milliseconds=100))
 
-    assert [setback.attempts for setback in harness.failures] == [1, 2]
-    assert [type(setback.error.__cause__) for setback in harness.failures] == [type(ENDS[end])] * 2
+    assert [failed_attempt.attempts for failed_attempt in harness.failures] == [1, 2]
+    assert [type(failed_attempt.error.__cause__) for failed_attempt in harness.failures] == [
+        type(ENDS[end])
+    ] * 2
 
 
 def test_a_function_that_cancels_itself_is_a_failed_attempt() -> None:
@@ -209,7 +211,7 @@ def test_a_function_that_cancels_itself_is_a_failed_attempt() -> None:
 
     harness.run()
 
-    assert [str(setback.error) for setback in harness.failures] == [
+    assert [str(failed_attempt.error) for failed_attempt in harness.failures] == [
         (
             "the call of t/cancels 'a' was cancelled by its own code: let the function return, or "
             "raise an Exception"

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 A = Address("t/a", "1")
 INT = IntType.typename
-ONCE = FailurePolicy(retry=Backoff(attempts=1))
+NO_RETRY = FailurePolicy(retry=Backoff(attempts=1))
 
 
 def program() -> StatefulFunctions:
@@ -63,7 +63,7 @@ def an_int(value: int) -> edits.Edit:
 
 async def test_an_edit_on_a_running_runtime_goes_through_it(tmp_path: Path) -> None:
     """Its functions see it with their next message."""
-    async with Runtime(program(), data=tmp_path, failure=ONCE) as runtime:
+    async with Runtime(program(), data=tmp_path, failure=NO_RETRY) as runtime:
         await runtime.send(to("x"))
         await runtime.send(to("bad"))
         await runtime.idle()
@@ -80,7 +80,7 @@ async def test_an_edit_on_a_running_runtime_goes_through_it(tmp_path: Path) -> N
 
 async def test_an_edit_on_a_stopped_runtime_is_seen_by_the_next(tmp_path: Path) -> None:
     """The same edits, with the same words."""
-    async with Runtime(program(), data=tmp_path, failure=ONCE) as runtime:
+    async with Runtime(program(), data=tmp_path, failure=NO_RETRY) as runtime:
         await runtime.send(to("x"))
         await runtime.send(to("bad"))
         await runtime.idle()
@@ -91,7 +91,7 @@ async def test_an_edit_on_a_stopped_runtime_is_seen_by_the_next(tmp_path: Path) 
         await made(tmp_path, edits.replay([letter.id]))
 
     assert changed == (["count"], [letter.id])
-    async with Runtime(program(), data=tmp_path, failure=ONCE) as runtime:
+    async with Runtime(program(), data=tmp_path, failure=NO_RETRY) as runtime:
         await runtime.idle()
         await runtime.send(to("x"))
         await runtime.idle()
@@ -144,7 +144,7 @@ async def test_a_cancelled_timer_does_not_fire(tmp_path: Path) -> None:
 async def test_what_an_edit_names_and_is_not_there_is_an_error(tmp_path: Path) -> None:
     """The sentence is that of the runtime."""
     async with Runtime(program(), data=tmp_path):
-        with pytest.raises(ConfigurationError, match="t/a '1' is not parked; nothing was changed"):
+        with pytest.raises(ConfigurationError, match="t/a '1' is not paused; nothing was changed"):
             await made(tmp_path, edits.release([A]))
 
 

@@ -17,7 +17,7 @@ from statefun.errors import (
     UnknownFunctionError,
 )
 from statefun.runtime.engine.policy import FailurePolicy, Limits, Retention, Rules
-from statefun.runtime.engine.records import DeadLetter, Parking
+from statefun.runtime.engine.records import DeadLetter, PausedAddress
 from statefun.runtime.engine.retry import Backoff
 from statefun.sdk.address import Address
 from statefun.sdk.wire import decode_typed_value
@@ -363,9 +363,9 @@ def test_a_dropped_message_leaves_nothing() -> None:
     assert driver.store.recover().messages == ()
 
 
-def test_a_parked_address_keeps_everything_and_holds_up_nobody() -> None:
+def test_a_paused_address_keeps_everything_and_holds_up_nobody() -> None:
     """Over restarts, until it is released; then it goes on where it was."""
-    driver = Driver(rules=rules("park"))
+    driver = Driver(rules=rules("pause"))
     backlog(driver, "a", BAD, "b")
     run(driver)
     driver.send(A, "c")
@@ -373,8 +373,8 @@ def test_a_parked_address_keeps_everything_and_holds_up_nobody() -> None:
     run(driver)
 
     before = applied(driver)
-    parked = list(driver.store.parked())
-    driver = driver.restarted(rules=rules("park"))
+    paused = list(driver.store.paused())
+    driver = driver.restarted(rules=rules("pause"))
     driver.send(A, "d")
     assert (driver.batches(), driver.engine.is_idle) == ([], True)
     driver.engine.release(A)
@@ -382,14 +382,14 @@ def test_a_parked_address_keeps_everything_and_holds_up_nobody() -> None:
     driver.commit()
 
     assert before == ["a", "elsewhere"]
-    assert parked == [Parking(A, "no", 8, START_MS, START_MS + TOTAL_MS)]
+    assert paused == [PausedAddress(A, "no", 8, START_MS, START_MS + TOTAL_MS)]
     assert mended == [[BAD], ["b", "c", "d"]]
-    assert (list(driver.store.parked()), driver.store.recover().messages) == ([], ())
+    assert (list(driver.store.paused()), driver.store.recover().messages) == ([], ())
 
 
 def test_a_released_message_has_all_its_attempts_again() -> None:
     """Somebody says that it will go well now."""
-    driver = Driver(rules=rules("park"))
+    driver = Driver(rules=rules("pause"))
     driver.send(A, BAD)
     first = run(driver)
 
@@ -397,10 +397,10 @@ def test_a_released_message_has_all_its_attempts_again() -> None:
     again = run(driver)
 
     assert (first, again) == ([[BAD]] * 8, [[BAD]] * 8)
-    assert driver.engine.counters.parkings == 2
+    assert driver.engine.counters.pauses == 2
 
 
-def test_only_what_is_parked_can_be_released() -> None:
+def test_only_what_is_paused_can_be_released() -> None:
     """Nothing happens to others."""
     driver = Driver()
     driver.send(A, "x")
@@ -418,7 +418,7 @@ def test_the_policy_fail_gives_up_nothing_and_says_stop() -> None:
     requests = run(driver)
 
     assert requests == [[BAD]] * 8
-    assert driver.engine.take_setbacks()[-1].verdict.then == "fail"
+    assert driver.engine.take_failed_attempts()[-1].decision.next == "fail"
     assert driver.engine.begin_commit() is None
     assert len(driver.store.recover().messages) == 1
 
@@ -427,7 +427,7 @@ def test_a_policy_is_chosen_by_the_name_of_the_function() -> None:
     """The name goes before the namespace, and that before everything; endpoints say the rest."""
     by_name = {
         "t/a": FailurePolicy("drop"),
-        "t/*": FailurePolicy("park"),
+        "t/*": FailurePolicy("pause"),
         "u/*": FailurePolicy("fail"),
     }
     chosen = Rules(by_name, endpoint_failure=lambda _: FailurePolicy("drop", isolate_after=2))
@@ -495,7 +495,7 @@ def test_a_batch_of_several_policies_is_taken_apart_at_its_first_failure(then: O
 @pytest.mark.parametrize("says_where", [True, False])
 def test_the_bad_one_of_many_messages_of_two_topics_is_found_soon(says_where: bool) -> None:  # noqa: FBT001
     """As soon as among messages of one policy, about."""
-    topics = {"clicks": FailurePolicy("drop"), "orders": FailurePolicy("park")}
+    topics = {"clicks": FailurePolicy("drop"), "orders": FailurePolicy("pause")}
     driver = Driver(rules=rules(topic_failure=topics))
     names = [BAD if number == 900 else str(number) for number in range(1000)]
     error = InvocationError(A, "t/text", 901, 1000, "no") if says_where else None
@@ -560,11 +560,11 @@ def test_an_outage_takes_no_batch_apart() -> None:
 
 def test_the_policy_of_a_topic_goes_before_that_of_an_endpoint() -> None:
     """As before any that is for the function."""
-    park, drop = FailurePolicy("park"), FailurePolicy("drop")
-    chosen = Rules(endpoint_failure=lambda _: park, topic_failure={"clicks": drop})
+    pause, drop = FailurePolicy("pause"), FailurePolicy("drop")
+    chosen = Rules(endpoint_failure=lambda _: pause, topic_failure={"clicks": drop})
 
     assert chosen.failure_of("t/a", "clicks") == drop
-    assert chosen.failure_of("t/a", "orders") == chosen.failure_of("t/a") == park
+    assert chosen.failure_of("t/a", "orders") == chosen.failure_of("t/a") == pause
 
 
 def test_a_failure_says_whose_policy_decided() -> None:
@@ -574,7 +574,9 @@ def test_a_failure_says_whose_policy_decided() -> None:
         driver.send(A, BAD, topic=topic)
         run(driver)
 
-    assert [each.topic for each in driver.engine.take_setbacks()] == ["clicks"] * 8 + [""] * 8
+    assert [each.topic for each in driver.engine.take_failed_attempts()] == ["clicks"] * 8 + [
+        ""
+    ] * 8
 
 
 def test_a_message_keeps_its_topic_over_a_restart_and_a_replay() -> None:
@@ -601,11 +603,11 @@ def test_a_message_keeps_its_topic_over_a_restart_and_a_replay() -> None:
         ({"topic_failure": {"*": FailurePolicy()}}, "topic_failure names the topic '*': name each"),
         ({"topic_failure": FailurePolicy()}, "give a FailurePolicy for each topic, {'orders': "),
         (
-            {"topic_failure": {"orders": "park"}},
-            "topic_failure['orders'] is 'park': give a FailurePolicy(...)",
+            {"topic_failure": {"orders": "pause"}},
+            "topic_failure['orders'] is 'pause': give a FailurePolicy(...)",
         ),
-        ({"failure": "park"}, "failure is 'park': give a FailurePolicy(...)"),
-        ({"failure": {"t/a": "park"}}, "failure['t/a'] is 'park': give a FailurePolicy(...)"),
+        ({"failure": "pause"}, "failure is 'pause': give a FailurePolicy(...)"),
+        ({"failure": {"t/a": "pause"}}, "failure['t/a'] is 'pause': give a FailurePolicy(...)"),
         (
             {"failure": {"greeter": FailurePolicy()}},
             "failure names 'greeter': write 'namespace/name', 'namespace/*' or '*'",
@@ -696,7 +698,7 @@ def test_a_clock_that_is_set_back_lets_timers_wait_for_their_time() -> None:
 def test_policies_that_make_no_sense_are_refused() -> None:
     """With the sentence that says what to write."""
     makers: dict[str, Any] = {
-        "a message that failed cannot 'explode': choose dead-letter, drop, park, fail": (
+        "a message that failed cannot 'explode': choose dead-letter, drop, pause, fail": (
             lambda: FailurePolicy("explode")  # type: ignore[arg-type]
         ),
         "isolate_after is 0: write 1 or more": lambda: FailurePolicy(isolate_after=0),

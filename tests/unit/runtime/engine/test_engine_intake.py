@@ -100,26 +100,26 @@ def test_a_runtime_over_its_limit_takes_no_more_from_outside() -> None:
         assert [seen.messages for seen in each.drain()] == [["other"]]
 
 
-def test_parked_addresses_count_for_the_limit_of_the_runtime() -> None:
+def test_paused_addresses_count_for_the_limit_of_the_runtime() -> None:
     """They need their memory, too; released and worked on, they make room again."""
     most = 4 * (WAITING_BYTES + len(text("0")))
-    driver = Driver(rules=rules("park", max_waiting_bytes=most))
-    parked = [Address("t/a", str(number)) for number in range(4)]
-    for address in parked:
+    driver = Driver(rules=rules("pause", max_waiting_bytes=most))
+    paused = [Address("t/a", str(number)) for number in range(4)]
+    for address in paused:
         driver.send(address, "0")
         driver.fail(driver.batch(), UnknownFunctionError("t/a", ()))
-    when_parked = driver.engine.has_room(B)
+    when_paused = driver.engine.has_room(B)
 
-    for address in parked:
+    for address in paused:
         driver.engine.release(address)
     driver.drain()
 
-    assert (when_parked, driver.engine.has_room(B)) == (False, True)
+    assert (when_paused, driver.engine.has_room(B)) == (False, True)
 
 
 def test_one_address_alone_does_not_hold_up_the_others() -> None:
     """However much functions send to it: it counts for a quarter, and takes no more itself."""
-    driver = Driver(rules=rules("park", max_waiting_bytes=8 * (WAITING_BYTES + len(text("0")))))
+    driver = Driver(rules=rules("pause", max_waiting_bytes=8 * (WAITING_BYTES + len(text("0")))))
     driver.send(A, "0")
     driver.fail(driver.batch(), UnknownFunctionError("t/a", ()))
     effects = Effects()
@@ -129,7 +129,7 @@ def test_one_address_alone_does_not_hold_up_the_others() -> None:
 
     assert (driver.engine.has_room(A), driver.engine.has_room(B)) == (False, True)
     with pytest.raises(
-        AddressBusyError, match=r"101 messages .* parked: release it with 'statefun"
+        AddressBusyError, match=r"101 messages .* paused: release it with 'statefun"
     ):
         driver.send(A, "refused")
     driver.engine.release(A)

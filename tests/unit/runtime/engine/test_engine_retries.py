@@ -3,7 +3,7 @@
 import pytest
 
 from statefun.errors import ConfigurationError, TransportError
-from statefun.runtime.engine.failures import Verdict
+from statefun.runtime.engine.failures import Decision
 from statefun.runtime.engine.policy import FailurePolicy, Rules
 from statefun.runtime.engine.retry import Backoff
 from statefun.sdk.address import Address
@@ -98,10 +98,10 @@ def test_an_attempt_without_a_connection_costs_none() -> None:
     assert without == [100, 200, 400, 800, 1600, 3200, 6400, 10_000, 10_000]
     assert batch.attempt == 1
     assert driver.engine.dead_letters == 0
-    verdicts = [each.verdict for each in driver.engine.take_setbacks()]
+    verdicts = [each.decision for each in driver.engine.take_failed_attempts()]
     assert verdicts[-2:] == [
-        Verdict("retry", 10_000, is_counted=False),
-        Verdict("retry", 100, is_counted=True),
+        Decision("retry", 10_000, is_counted=False),
+        Decision("retry", 100, is_counted=True),
     ]
 
 
@@ -168,9 +168,9 @@ def test_a_setback_says_where_why_and_what_next() -> None:
 
     driver.fail(driver.batch(), error)
 
-    [setback] = driver.engine.take_setbacks()
-    assert (setback.address, setback.error, setback.attempts) == (A, error, 1)
-    assert driver.engine.take_setbacks() == []
+    [failed_attempt] = driver.engine.take_failed_attempts()
+    assert (failed_attempt.address, failed_attempt.error, failed_attempt.attempts) == (A, error, 1)
+    assert driver.engine.take_failed_attempts() == []
 
 
 @pytest.mark.parametrize(("chance", "expected_ms"), [(0.0, 100), (0.5, 75), (1.0, 50)])

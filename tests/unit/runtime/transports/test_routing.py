@@ -10,7 +10,7 @@ import pytest
 from statefun.errors import AlreadyRegisteredError, ConfigurationError, UnknownFunctionError
 from statefun.runtime.transports.base import InProcessTransport
 from statefun.runtime.transports.http import HttpEndpoint, HttpTransport
-from statefun.runtime.transports.routing import FunctionDirectory
+from statefun.runtime.transports.routing import FunctionRouter
 from statefun.sdk.functions import StatefulFunctions
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def test_an_endpoint_for_a_function_goes_before_one_for_its_namespace(
     endpoints: tuple[HttpEndpoint, ...], typename: str, url: str
 ) -> None:
     """In whichever order they are given."""
-    transport = FunctionDirectory(endpoints=endpoints).transport(typename)
+    transport = FunctionRouter(endpoints=endpoints).transport(typename)
 
     assert isinstance(transport, HttpTransport)
     assert transport.url == url
@@ -50,14 +50,14 @@ def test_an_endpoint_for_a_function_goes_before_one_for_its_namespace(
 
 def test_a_function_of_this_process_goes_before_any_endpoint() -> None:
     """Even one that names it."""
-    directory = FunctionDirectory([functions("t/one")], [SPECIFIC, NAMESPACE])
+    directory = FunctionRouter([functions("t/one")], [SPECIFIC, NAMESPACE])
 
     assert isinstance(directory.transport("t/one"), InProcessTransport)
 
 
 def test_names_that_somebody_made_up_do_not_pile_up() -> None:
     """An endpoint for a namespace takes any; those not asked for lately are forgotten."""
-    directory = FunctionDirectory([functions("t/one")], [NAMESPACE])
+    directory = FunctionRouter([functions("t/one")], [NAMESPACE])
     ways: WeakSet[Transport] = WeakSet()
 
     for number in range(11_000):
@@ -70,7 +70,7 @@ def test_names_that_somebody_made_up_do_not_pile_up() -> None:
 
 def test_a_typename_that_nobody_serves_is_unknown() -> None:
     """The error names what there is."""
-    directory = FunctionDirectory([functions("t/a", "t/b")], [HttpEndpoint("u/*", "http://u/")])
+    directory = FunctionRouter([functions("t/a", "t/b")], [HttpEndpoint("u/*", "http://u/")])
 
     known = {name: directory.knows(name) for name in ("t/a", "u/x", "t/x", "u.v/x", "x", "")}
     with pytest.raises(UnknownFunctionError) as error:
@@ -83,10 +83,10 @@ def test_a_typename_that_nobody_serves_is_unknown() -> None:
 def test_two_endpoints_for_the_same_functions_are_refused() -> None:
     """Nobody could say which is meant."""
     with pytest.raises(ConfigurationError, match=r"two endpoints name the functions 't/\*'"):
-        FunctionDirectory(endpoints=[NAMESPACE, HttpEndpoint("t/*", "http://other/")])
+        FunctionRouter(endpoints=[NAMESPACE, HttpEndpoint("t/*", "http://other/")])
 
 
 def test_two_functions_of_one_typename_are_refused() -> None:
     """Across registries as within one."""
     with pytest.raises(AlreadyRegisteredError, match="'t/a' is registered by two"):
-        FunctionDirectory([functions("t/a"), functions("t/a")])
+        FunctionRouter([functions("t/a"), functions("t/a")])

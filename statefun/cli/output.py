@@ -11,7 +11,7 @@ from statefun.errors import SerializationError
 from statefun.runtime.values import escaped
 
 if TYPE_CHECKING:
-    from statefun.runtime.engine.records import DeadLetter, Parking, PendingMessage
+    from statefun.runtime.engine.records import DeadLetter, PausedAddress, PendingMessage
     from statefun.runtime.values import Value
     from statefun.sdk.address import Address
 
@@ -88,7 +88,7 @@ def show_topic(message: DeadLetter | PendingMessage) -> str:
     return f" from the topic {show_name(message.topic)}" if message.topic else ""
 
 
-def describe_failure(failed: DeadLetter | Parking) -> dict[str, Any]:
+def describe_failure(failed: DeadLetter | PausedAddress) -> dict[str, Any]:
     """What failed how often, and when, for JSON."""
     return {
         "error": failed.error,

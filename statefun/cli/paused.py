@@ -1,13 +1,13 @@
-"""`statefun parked`: the addresses that are held by the policy `park`."""
+"""`statefun paused`: the addresses that are held by the policy `pause`."""
 
 from __future__ import annotations
 
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
-from statefun.cli.arguments import Actions, UsageError, add_address, say, say_json
+from statefun.cli.arguments import Actions, UsageError, add_address, print_json, print_line
 from statefun.cli.editing import make
-from statefun.cli.wording import (
+from statefun.cli.output import (
     describe,
     describe_address,
     describe_failure,
@@ -26,7 +26,7 @@ from statefun.sdk.address import Address
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
 
-    from statefun.runtime.engine.records import Parking, PendingMessage
+    from statefun.runtime.engine.records import PausedAddress, PendingMessage
 
 __all__ = ["add"]
 
@@ -34,7 +34,7 @@ __all__ = ["add"]
 def add(commands: Any, *parents: ArgumentParser) -> None:
     """Add the command."""
     text = "look at the addresses that are held because a message failed there, and release them"
-    actions = Actions(commands, "parked", text, parents)
+    actions = Actions(commands, "paused", text, parents)
     actions.add("list", run_list, "all of them, with the message that failed")
     text = "go on with an address, or with all; the message that failed is tried again"
     release_parser = actions.add("release", run_release, text)
@@ -45,15 +45,15 @@ def add(commands: Any, *parents: ArgumentParser) -> None:
 def run_list(arguments: Namespace) -> int:
     """Print all of them."""
     with closing(SqliteReader(arguments.data)) as reader:
-        parked = [(each, list(reader.messages(each.address))) for each in reader.parked()]
+        paused = [(each, list(reader.messages(each.address))) for each in reader.paused()]
     if arguments.json:
-        say_json([_describe(parking, messages) for parking, messages in parked])
+        print_json([_describe(pause, messages) for pause, messages in paused])
     else:
-        for parking, messages in parked:
+        for pause, messages in paused:
             failed = f" on {_show(messages[0])}" if messages else ""
-            say(
-                f"{parking.address}  {show_time(parking.last_failed_ms)}  {len(messages)} waiting, "
-                f"{show_attempts(parking.attempts)}{failed}: {show_error(parking.error)}"
+            print_line(
+                f"{pause.address}  {show_time(pause.last_failed_ms)}  {len(messages)} waiting, "
+                f"{show_attempts(pause.attempts)}{failed}: {show_error(pause.error)}"
             )
     return 0
 
@@ -72,12 +72,12 @@ def _show(message: PendingMessage) -> str:
     return f"{show(Value.decode(message.argument))}{show_topic(message)}"
 
 
-def _describe(parking: Parking, messages: list[PendingMessage]) -> dict[str, Any]:
+def _describe(pause: PausedAddress, messages: list[PendingMessage]) -> dict[str, Any]:
     first = messages[0] if messages else None
     return {
-        "address": describe_address(parking.address),
+        "address": describe_address(pause.address),
         "message": None if first is None else describe(Value.decode(first.argument)),
         **({"caller": None} if first is None else describe_source(first)),
         "waiting": len(messages),
-        **describe_failure(parking),
+        **describe_failure(pause),
     }
