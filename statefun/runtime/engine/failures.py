@@ -1,4 +1,4 @@
-"""Setbacks: what becomes of a batch that failed.
+"""Failures: how to go on after a batch that failed.
 
 Law: the decision is made in `decide` and nowhere else. A message is given up only when it failed
 alone; whatever failed in company is tried in smaller company first, in the same order, and at once
