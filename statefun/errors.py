@@ -31,6 +31,15 @@
     │   └── SchemaTooNewError                          a newer version wrote it
     ├── RequestRefusedError                            an HTTP request that is answered 4xx or 503
     ├── ConfigurationError (ValueError)                a module file, an option or a target is wrong
+    ├── InvalidPathError (ValueError, TypeError)       not a path of a state tree
+    ├── ValueSerializationError (ValueError, TypeError)    a state cannot be written or read back
+    ├── StateBackendError                              the storage of a state tree failed
+    ├── UnknownCallbackError (ValueError)              no callback is registered under that id
+    ├── CallbackIdTakenError (ValueError)              the id belongs to another callback
+    ├── CoroutineCallbackError (RuntimeError)          a coroutine where it cannot be run
+    ├── MountError (ValueError)                        the root of a tree cannot be unmounted
+    ├── TransactionConflictError                       somebody else wrote what was read
+    ├── StreamOverflowError                            a reader is too slow for its stream
     └── RuntimeStoppedError (RuntimeError)             the runtime does not accept messages any more
 
 The class says whose fault it is; facts are attributes; the sentence is built from them. Where the
@@ -46,18 +55,22 @@ from typing import Protocol
 __all__ = [
     "AddressBusyError",
     "AlreadyRegisteredError",
+    "CallbackIdTakenError",
     "ConfigurationError",
+    "CoroutineCallbackError",
     "DefinitionError",
     "GivenUpError",
     "IdempotencyConflictError",
     "IncompleteRequestError",
     "InvalidFunctionError",
     "InvalidMessageError",
+    "InvalidPathError",
     "InvalidSpecError",
     "InvalidTypenameError",
     "InvocationError",
     "MessageArgumentsError",
     "MessageTooLargeError",
+    "MountError",
     "NumberOutOfRangeError",
     "ProtocolError",
     "RemoteProtocolError",
@@ -66,16 +79,21 @@ __all__ = [
     "RuntimeStoppedError",
     "SchemaTooNewError",
     "SerializationError",
+    "StateBackendError",
     "StatefunError",
     "StoreDamagedError",
     "StoreError",
     "StoreLockedError",
+    "StreamOverflowError",
+    "TransactionConflictError",
     "TransportError",
     "TurnEndedError",
     "TypeMismatchError",
+    "UnknownCallbackError",
     "UnknownEgressError",
     "UnknownFunctionError",
     "UnknownValueError",
+    "ValueSerializationError",
 ]
 
 
@@ -337,3 +355,134 @@ class ConfigurationError(_SentenceError, ValueError):
 
 class RuntimeStoppedError(_SentenceError, RuntimeError):
     """The runtime has stopped, or is stopping, and takes no more messages."""
+
+
+# --- state trees ----------------------------------------------------------------------------------
+
+
+class InvalidPathError(StatefunError, ValueError, TypeError):
+    """A path that no node of a state tree can have."""
+
+    def __init__(self, path: object, reason: str) -> None:
+        text = path if isinstance(path, str) else repr(path)
+        super().__init__(text, reason)
+        self.path = text
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return f"{self.path!r} cannot be used as a path: {self.reason}"
+
+
+class ValueSerializationError(StatefunError, ValueError, TypeError):
+    """A value of a state tree cannot be written or read back; `__cause__` says why."""
+
+    def __init__(self, path: str, verb: str, reason: str) -> None:
+        super().__init__(path, verb, reason)
+        self.path = path
+        self.verb = verb
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return (
+            f"the value at {self.path!r} cannot be {self.verb} by its serializer ({self.reason}); "
+            "nothing was changed: use a value or a serializer that fits"
+        )
+
+
+class StateBackendError(StatefunError):
+    """The storage of a state tree failed; `__cause__` says how."""
+
+    def __init__(self, path: str, verb: str, reason: str) -> None:
+        super().__init__(path, verb, reason)
+        self.path = path
+        self.verb = verb
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return (
+            f"{self.path!r} could not be {self.verb} ({self.reason}); what was stored before is "
+            "still there: put the storage right and try again"
+        )
+
+
+class UnknownCallbackError(StatefunError, ValueError):
+    """A path is to be subscribed by an id under which no callback is registered."""
+
+    def __init__(self, callback_id: object, path: str) -> None:
+        super().__init__(callback_id, path)
+        self.callback_id = callback_id
+        self.path = path
+
+    def __str__(self) -> str:
+        return (
+            f"no callback is registered as {self.callback_id!r}, so {self.path!r} cannot be "
+            "subscribed by it: call register_callback first, or pass ignore_missing=True"
+        )
+
+
+class CallbackIdTakenError(StatefunError, ValueError):
+    """An id is asked for that belongs to another callback."""
+
+    def __init__(self, callback_id: object) -> None:
+        super().__init__(callback_id)
+        self.callback_id = callback_id
+
+    def __str__(self) -> str:
+        return (
+            f"{self.callback_id!r} is the id of another callback: choose another id, or pass "
+            "replace=True to put the new callback in its place"
+        )
+
+
+class CoroutineCallbackError(StatefunError, RuntimeError):
+    """A callback of a sync controller gave a coroutine while an event loop is running."""
+
+    def __init__(self, callback: str) -> None:
+        super().__init__(callback)
+        self.callback = callback
+
+    def __str__(self) -> str:
+        return (
+            f"{self.callback} returned a coroutine, which a ControllerSync cannot run inside a "
+            "running event loop: use a ControllerAsync here, or a plain function"
+        )
+
+
+class MountError(StatefunError, ValueError):
+    """The root backend of a hybrid backend was to be unmounted."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(path)
+        self.path = path
+
+    def __str__(self) -> str:
+        return f"{self.path!r} is the root backend and stays: mount another backend there instead"
+
+
+class TransactionConflictError(StatefunError):
+    """A transaction read a value that somebody else has changed since; nothing was written."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(path)
+        self.path = path
+
+    def __str__(self) -> str:
+        return (
+            f"{self.path!r} was changed by somebody else after the transaction had read it; "
+            "nothing was written: run the transaction again"
+        )
+
+
+class StreamOverflowError(StatefunError):
+    """More events wait for the reader of a stream than it may keep."""
+
+    def __init__(self, path: str, limit: int) -> None:
+        super().__init__(path, limit)
+        self.path = path
+        self.limit = limit
+
+    def __str__(self) -> str:
+        return (
+            f"the reader of the stream of {self.path!r} is more than {self.limit} events behind: "
+            "read the state anew and open another stream, or pass a higher limit"
+        )

@@ -1,0 +1,46 @@
+"""Tracked callbacks: subscribed to the paths that they read in their last run."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from statefun.reactive.events import Tracker
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from statefun.reactive.engine import Engine
+    from statefun.reactive.events import StateEvent
+    from statefun.reactive.steps import Steps
+
+__all__ = ["TrackedCallback"]
+
+
+class TrackedCallback:
+    """A callback and the paths it depends on; of nested runs, the one that ends last decides.
+
+    Args:
+        engine: Where it is subscribed.
+        callback: What to call.
+    """
+
+    is_stoppable = True
+
+    def __init__(self, engine: Engine, callback: Callable[[Any], Any]) -> None:
+        self._engine = engine
+        self._callback = callback
+        self._paths: dict[str, None] = {}
+
+    def deliver(self, event: StateEvent[Any, Any]) -> Steps[None]:
+        """Run the callback, and subscribe to what it has read; if it raises, nothing changes."""
+        tracker = event.tracker = Tracker()
+        try:
+            yield self._engine.call, (self._callback, event)
+        finally:
+            event.tracker = None
+        subscriptions = self._engine.subscriptions
+        for path in self._paths.keys() - tracker.paths.keys():
+            subscriptions.discard(path, self)
+        for path in tracker.paths:
+            subscriptions.add(path, self, self)
+        self._paths = tracker.paths
