@@ -81,11 +81,15 @@ WIRE = [
 
 # The outside world → who may let it in; everybody else is given what they need.
 WORLD: dict[str, set[str]] = {
-    "time": {"runtime.clock", "serve.workers"},
-    "random": {"runtime.runtime", "durable.context"},  # the context names the types only
+    "time": {"runtime.clock", "serve.workers", "reactive.backends.cached"},
+    "random": {  # the context names the types only
+        "runtime.runtime",
+        "durable.context",
+        "reactive.engine",
+    },
     "uuid": {"durable.context"},
-    "secrets": set(),
-    "sqlite3": {"runtime.stores.sqlite", "runtime.stores.migrations"},
+    "secrets": {"reactive.engine"},
+    "sqlite3": {"runtime.stores.sqlite", "runtime.stores.migrations", "reactive.backends.sqlite"},
 }
 
 # What neither the sdk nor the pure part of the runtime knows, with the two exceptions.
@@ -97,6 +101,7 @@ SHELL_ONLY_EXCEPT = {
 
 # A library → the files that adapt it.
 LIBRARIES: dict[str, set[str]] = {
+    "typing_extensions": {"reactive.events"},  # for type checkers alone
     "google": {
         *("sdk.types", "durable.serde"),
         *(f"sdk.wire.{name}" for name in ("_proto", "scalars", "python", "egress_records")),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
 import pickle
 import re
 import sqlite3
@@ -15,6 +17,13 @@ import pytest
 
 from statefun import errors
 from statefun.errors import StatefunError
+from statefun.reactive import (
+    ControllerSync,
+    FileSystemSyncBackend,
+    HybridSyncBackend,
+    InMemoryBackend,
+    SqliteBackend,
+)
 from statefun.runtime.engine.policy import Limits, Rules
 from statefun.runtime.runtime import Runtime
 from statefun.runtime.stores.migrations import MIGRATIONS, check_version
@@ -57,6 +66,22 @@ class Example:
 
 
 # --- what raises them -----------------------------------------------------------------------------
+
+
+def two_callbacks_of_one_id() -> None:
+    controller = ControllerSync()
+    controller.register_callback(print, force_id="stats")
+    controller.register_callback(repr, force_id="stats")
+
+
+async def a_coroutine_in_a_sync_controller() -> None:
+    async def sleep(event: object) -> None:
+        """Not run."""
+
+    sleep.__qualname__ = "asyncio.sleep"
+    controller = ControllerSync()
+    controller.subscribe("/a", sleep)
+    controller.set_state("/a", 1)
 
 
 def handle(act: Callable[[Context, Message], object], *specs: ValueSpec) -> None:
@@ -300,6 +325,75 @@ EXAMPLES: dict[str, Example] = {
         lambda: Runtime().send(message_builder("t/f", "1", int_value=1)).send(None),
         "the runtime has not been started: use it inside `async with Runtime(...)`",
         (RuntimeError,),
+    ),
+    "InvalidPathError": Example(
+        lambda: ControllerSync().get_state(7),  # type: ignore[arg-type]
+        "'7' cannot be used as a path: a path is a str, a PurePosixPath or an object with a .path",
+        (ValueError, TypeError),
+        {"path": "7", "reason": "a path is a str, a PurePosixPath or an object with a .path"},
+    ),
+    "ValueSerializationError": Example(
+        lambda: SqliteBackend(":memory:").write("/a", {1, 2}),
+        "the value at '/a' cannot be written by its serializer (TypeError: Object of type set is "
+        "not JSON serializable); nothing was changed: use a value or a serializer that fits",
+        (ValueError, TypeError),
+        {
+            "path": "/a",
+            "verb": "written",
+            "reason": "TypeError: Object of type set is not JSON serializable",
+        },
+    ),
+    "StateBackendError": Example(
+        lambda: FileSystemSyncBackend(os.devnull).write("/a", 1),
+        "'/a' could not be written (FileExistsError: [Errno 17] File exists: '/dev/null'); what "
+        "was stored before is still there: put the storage right and try again",
+        (),
+        {
+            "path": "/a",
+            "verb": "written",
+            "reason": "FileExistsError: [Errno 17] File exists: '/dev/null'",
+        },
+    ),
+    "UnknownCallbackError": Example(
+        lambda: ControllerSync().subscribe_by_id("/a", "stats"),
+        "no callback is registered as 'stats', so '/a' cannot be subscribed by it: call "
+        "register_callback first, or pass ignore_missing=True",
+        (ValueError,),
+        {"callback_id": "stats", "path": "/a"},
+    ),
+    "CallbackIdTakenError": Example(
+        two_callbacks_of_one_id,
+        "'stats' is the id of another callback: choose another id, or pass replace=True to put the "
+        "new callback in its place",
+        (ValueError,),
+        {"callback_id": "stats"},
+    ),
+    "CoroutineCallbackError": Example(
+        lambda: asyncio.run(a_coroutine_in_a_sync_controller()),
+        "asyncio.sleep returned a coroutine, which a ControllerSync cannot run inside a running "
+        "event loop: use a ControllerAsync here, or a plain function",
+        (RuntimeError,),
+        {"callback": "asyncio.sleep"},
+    ),
+    "MountError": Example(
+        lambda: HybridSyncBackend(InMemoryBackend()).unmount("/"),
+        "'/' is the root backend and stays: mount another backend there instead",
+        (ValueError,),
+        {"path": "/"},
+    ),
+    "TransactionConflictError": Example(
+        lambda: errors.TransactionConflictError("/a"),
+        "'/a' was changed by somebody else after the transaction had read it; nothing was written: "
+        "run the transaction again",
+        (),
+        {"path": "/a"},
+    ),
+    "StreamOverflowError": Example(
+        lambda: errors.StreamOverflowError("/a", 10),
+        "the reader of the stream of '/a' is more than 10 events behind: read the state anew and "
+        "open another stream, or pass a higher limit",
+        (),
+        {"path": "/a", "limit": 10},
     ),
 }
 

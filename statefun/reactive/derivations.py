@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from statefun.reactive.backends.base import MISSING
 from statefun.reactive.equality import is_equal
@@ -12,11 +12,29 @@ from statefun.reactive.paths import posix
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from statefun.reactive.engine import Engine
     from statefun.reactive.events import StateEvent
     from statefun.reactive.steps import Steps
 
 __all__ = ["Derivation", "in_order"]
+
+
+class State(Protocol):
+    """What a derivation reads and writes: the state."""
+
+    def call(self, function: Callable[[Any], Any], argument: Any) -> Any:
+        """Call a transform; a step."""
+
+    def read(self, path: str) -> Steps[Any]:
+        """Read a path; `MISSING` if there is nothing."""
+
+    def read_without(self, path: str, hidden: str) -> Steps[Any]:
+        """Read a path as if a path below it were not there."""
+
+    def write(self, path: str, value: Any, previous: Any) -> Steps[None]:
+        """Write a path of which `previous` was read."""
+
+    def announce(self, path: str, before: Any, value: Any, payload: Any) -> Steps[None]:
+        """Tell everybody of a change."""
 
 
 class Derivation:
@@ -32,7 +50,7 @@ class Derivation:
 
     def __init__(
         self,
-        engine: Engine,
+        state: State,
         dest: str,
         sources: Sequence[str],
         transform: Callable[[Any], Any],
@@ -43,7 +61,7 @@ class Derivation:
         self.dest = dest
         self.sources = tuple(dict.fromkeys(sources))
         self.payload = payload
-        self._engine = engine
+        self._state = state
         self._transform = transform
         self._is_many = is_many
         self._runs = 0
@@ -62,34 +80,34 @@ class Derivation:
         With an async controller a run may be overtaken by a newer one. The newer one has read the
         sources later, so the older one gives up; if both have written, the later writer runs again.
         """
-        engine, dest = self._engine, self.dest
+        state, dest = self._state, self.dest
         while True:
             self._runs += 1
             run = self._runs
             value = yield from self.compute()
             if run != self._runs:
                 return
-            previous = yield from engine.read(dest)
+            previous = yield from state.read(dest)
             before = None if previous is MISSING else previous
             if run != self._runs or is_equal(value, before):
                 return
-            yield from engine.write(dest, value, previous)
+            yield from state.write(dest, value, previous)
             if run == self._runs:
                 break
-        yield from engine.announce(dest, before, value, self.payload)
+        yield from state.announce(dest, before, value, self.payload)
 
     def compute(self) -> Steps[Any]:
         """Give the transform of the sources as they are now."""
-        engine = self._engine
+        state = self._state
         values = {}
         for source in self.sources:
-            value = yield from engine.read_without(source, self.dest)
+            value = yield from state.read_without(source, self.dest)
             values[source] = None if value is MISSING else value
         if self._is_many:
-            data: Any = DeriveData({posix(path): each for path, each in values.items()}, engine)
+            data: Any = DeriveData({posix(path): each for path, each in values.items()}, state)
         else:
             [data] = values.values()
-        return (yield engine.call, (self._transform, data))
+        return (yield state.call, (self._transform, data))
 
 
 def in_order(

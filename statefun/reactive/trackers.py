@@ -2,32 +2,41 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from statefun.reactive.events import Tracker
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from statefun.reactive.engine import Engine
     from statefun.reactive.events import StateEvent
     from statefun.reactive.steps import Steps
+    from statefun.reactive.subscriptions import Subscriptions
 
 __all__ = ["TrackedCallback"]
+
+
+class Host(Protocol):
+    """Where tracked callbacks are called and subscribed: the engine."""
+
+    subscriptions: Subscriptions
+
+    def call(self, function: Callable[[Any], Any], argument: Any) -> Any:
+        """Call a callback; a step."""
 
 
 class TrackedCallback:
     """A callback and the paths it depends on; of nested runs, the one that ends last decides.
 
     Args:
-        engine: Where it is subscribed.
+        host: Where it is subscribed.
         callback: What to call.
     """
 
     is_stoppable = True
 
-    def __init__(self, engine: Engine, callback: Callable[[Any], Any]) -> None:
-        self._engine = engine
+    def __init__(self, host: Host, callback: Callable[[Any], Any]) -> None:
+        self._host = host
         self._callback = callback
         self._paths: dict[str, None] = {}
 
@@ -35,10 +44,10 @@ class TrackedCallback:
         """Run the callback, and subscribe to what it has read; if it raises, nothing changes."""
         tracker = event.tracker = Tracker()
         try:
-            yield self._engine.call, (self._callback, event)
+            yield self._host.call, (self._callback, event)
         finally:
             event.tracker = None
-        subscriptions = self._engine.subscriptions
+        subscriptions = self._host.subscriptions
         for path in self._paths.keys() - tracker.paths.keys():
             subscriptions.discard(path, self)
         for path in tracker.paths:

@@ -152,8 +152,8 @@ class _Files(Tree):
         content = self._serializer.encode(path, value)
         with self._lock, _failing(path, "written"):
             temporary = file.with_name(f"{_TEMPORARY}{os.getpid()}-{next(self._numbers)}")
+            file.parent.mkdir(parents=True, exist_ok=True)
             try:
-                file.parent.mkdir(parents=True, exist_ok=True)
                 temporary.write_bytes(content)
                 temporary.replace(file)
             except BaseException:
