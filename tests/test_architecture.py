@@ -101,7 +101,6 @@ SHELL_ONLY_EXCEPT = {
 
 # A library → the files that adapt it.
 LIBRARIES: dict[str, set[str]] = {
-    "typing_extensions": {"reactive.events"},  # for type checkers alone
     "google": {
         *("sdk.types", "durable.serde"),
         *(f"sdk.wire.{name}" for name in ("_proto", "scalars", "python", "egress_records")),
@@ -122,7 +121,11 @@ LIBRARIES: dict[str, set[str]] = {
     "pydantic_core": {"modulefiles.validation", "durable.serde"},
     "msgspec": {"durable.serde"},
     "cronsim": {"durable.schedule"},
-    "typing_extensions": {"durable.context", "durable.serde"},  # for type checkers alone
+    "typing_extensions": {
+        "durable.context",
+        "durable.serde",
+        "reactive.events",
+    },  # for type checkers alone
     "prometheus_client": {"cli.admin"},
 }
 

@@ -154,7 +154,7 @@ class Subscriptions:
         """Give the subscribers of a level in their order, as they are now."""
         exact = self._exact.get(path)
         found = list(exact.values()) if exact else []
-        if self._pattern_count:
+        if self._pattern_count and path != "/":
             matches = sorted(self._matches(path), key=lambda level: level.order)
             found += [each for level in matches for each in level.subscribers.values()]
         return found

@@ -126,7 +126,7 @@ def test_eq_func_is_called_with_the_new_and_the_previous_value(controller: Contr
     assert calls == [(1, "d"), (1, 1)]
 
     with pytest.raises(ZeroDivisionError):
-        controller.set_state("/a", 2, eq_func=lambda new, previous: 1 / 0)
+        controller.set_state("/a", 2, eq_func=lambda new, _: new / 0)
     assert controller.get_state("/a") == 1
 
 
@@ -142,7 +142,7 @@ def test_an_equality_that_cannot_be_told_counts_as_a_change(controller: Controll
     assert controller.del_state("/a") is True
     assert recorder.names == ["a", "a", "a"]
     with pytest.raises(ValueError, match="ambiguous"):
-        controller.set_state("/a", first, eq_func=lambda new, previous: new)
+        controller.set_state("/a", first, eq_func=lambda new, _: new)
 
 
 def test_write_default_is_silent(controller: ControllerSync) -> None:
@@ -164,7 +164,7 @@ def test_write_state_never_compares_and_never_tells(controller: ControllerSync) 
     controller.subscribe("/a", recorder("a"))
 
     controller.write_state("/a", 1)
-    controller.write_state("/a", True)
+    controller.write_state("/a", value=True)
 
     assert controller.get_state("/a") is True
     assert recorder.seen == []
