@@ -89,7 +89,10 @@ WORLD: dict[str, set[str]] = {
     },
     "uuid": {"durable.context"},
     "secrets": {"reactive.engine"},
-    "sqlite3": {"runtime.stores.sqlite", "runtime.stores.migrations", "reactive.backends.sqlite"},
+    "sqlite3": {
+        *(f"runtime.stores.{name}" for name in ("sqlite", "datafile", "migrations")),
+        "reactive.backends.sqlite",
+    },
 }
 
 # What neither the sdk nor the pure part of the runtime knows, with the two exceptions.
@@ -111,7 +114,7 @@ LIBRARIES: dict[str, set[str]] = {
     },
     "httptools": {"http.reader", "http.server", "serve.server"},
     "uvloop": {"serve.worker"},
-    "filelock": {"runtime.stores.sqlite"},
+    "filelock": {"runtime.stores.datafile"},
     "yaml": {"modulefiles.yaml"},
     "pydantic": {
         *(f"modulefiles.{name}" for name in ("fields", "kinds", "validation", "transports")),

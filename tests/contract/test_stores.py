@@ -7,6 +7,7 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -122,6 +123,19 @@ def test_what_was_committed_is_there_after_reopening(kept: Kept) -> None:
     )
     assert dict(store.load(A)) == {"n": ENTRY}
     assert dict(store.load(B)) == {"ä\0": StoredEntry("", b"", -1, 10**15)}
+
+
+def test_many_addresses_are_loaded_as_one_by_one(kept: Kept) -> None:
+    """Each address that is asked has its values, none if nothing is stored, however many."""
+    addresses = [Address(f"t/{each % 3}", f"{each}\0ä") for each in range(1600)]
+    values = {(each, name): replace(ENTRY, touched_ms=7) for each in addresses for name in "nm"}
+    kept.store.commit(Delta(9, values={**values, (A, "other"): ENTRY}))
+
+    loaded = kept.store.load_many([*addresses, B, B])
+
+    assert loaded == {each: dict(kept.store.load(each)) for each in [*addresses, B]}
+    assert loaded[B] == {}
+    assert kept.store.load_many([]) == {}
 
 
 def test_what_failed_and_what_was_received_is_there_after_reopening(kept: Kept) -> None:
@@ -337,6 +351,20 @@ def test_a_newer_schema_is_refused_and_left_alone(
     assert (directory / FILE_NAME).read_bytes() == before
 
 
+def test_values_are_loaded_while_a_commit_is_under_way(directory: Path) -> None:
+    """Another thread may load: it sees whole commits, one by one."""
+    delta = Delta(9, values={(Address("t/a", str(each)), "n"): ENTRY for each in range(500)})
+    keys = [address for address, _ in delta.values]
+    store = SqliteStore(directory)
+    with closing(store), ThreadPoolExecutor(1) as writer:
+        for _ in range(10):
+            writing = writer.submit(store.commit, delta)
+            while not writing.done():
+                assert len({len(each) for each in store.load_many(keys).values()}) == 1
+            writing.result()
+        assert all(store.load_many(keys).values())
+
+
 def test_a_file_that_is_no_database_is_refused(directory: Path) -> None:
     """With a sentence that says which file and what to do; the file is left alone."""
     directory.mkdir()
@@ -346,7 +374,7 @@ def test_a_file_that_is_no_database_is_refused(directory: Path) -> None:
         SqliteStore(directory)
 
     assert str(refusal.value) == (
-        f"{directory / FILE_NAME} cannot be used: it is no SQLite database, or its beginning is "
+        f"{directory / FILE_NAME} cannot be used: it is not a SQLite database, or its beginning is "
         "damaged. Put a backup in its place, with statefun.db-wal and statefun.db-shm moved away, "
         "or save what can be saved: docs/embedded-runtime.md, 'A damaged file', says how (file is "
         "not a database)"
@@ -375,7 +403,9 @@ def test_what_is_no_file_is_refused(directory: Path) -> None:
     directory.mkdir()
     os.mkfifo(directory / FILE_NAME)
 
-    with pytest.raises(StoreError, match=r"statefun.db is no file, and the runtime keeps"):
+    with pytest.raises(
+        StoreError, match=r"statefun.db is not a regular file, and the runtime keeps"
+    ):
         SqliteStore(directory)
 
 
@@ -573,7 +603,7 @@ def test_the_durability_decides_when_the_disk_is_waited_for(
     store = SqliteStore(directory, durability)
 
     def pragma(name: str) -> object:
-        return store._connection.execute(f"PRAGMA {name}").fetchone()[0]
+        return store._writer.execute(f"PRAGMA {name}").fetchone()[0]
 
     assert (pragma("journal_mode"), pragma("synchronous")) == ("wal", synchronous)
     assert (pragma("fullfsync"), pragma("checkpoint_fullfsync")) == (1, 1)
@@ -756,12 +786,12 @@ def test_what_a_transaction_that_was_taken_back_left_in_the_log_is_no_damage(
     """It had been written in part, and a shorter one came over it."""
     with closing(SqliteStore(directory)) as store:
         commit(store, 0)
-        store._connection.execute("PRAGMA cache_size = 1")
-        store._connection.execute("BEGIN")
+        store._writer.execute("PRAGMA cache_size = 1")
+        store._writer.execute("BEGIN")
         for number in range(COMMITS):
             row = "t/b", str(number), "n", "t", b"x" * 9000, 0, 0
-            store._connection.execute("INSERT INTO state VALUES (?, ?, ?, ?, ?, ?, ?)", row)
-        store._connection.execute("ROLLBACK")
+            store._writer.execute("INSERT INTO state VALUES (?, ?, ?, ?, ?, ?, ?)", row)
+        store._writer.execute("ROLLBACK")
         written = (directory / LOG_NAME).stat().st_size
         commit(store, 1)
         killed = kill(directory, tmp_path / "killed")
@@ -797,7 +827,7 @@ def test_a_log_that_was_begun_again_is_no_damage(directory: Path, tmp_path: Path
     with closing(SqliteStore(directory)) as store:
         for number in range(COMMITS):
             commit(store, number)
-        store._connection.execute("PRAGMA wal_checkpoint(RESTART)")
+        store._writer.execute("PRAGMA wal_checkpoint(RESTART)")
         commit(store, COMMITS)
         killed = kill(directory, tmp_path / "killed")
 

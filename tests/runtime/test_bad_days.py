@@ -439,7 +439,7 @@ class Full:
 
     def __init__(self, runtime: Runtime) -> None:
         assert isinstance(runtime._store, SqliteStore)
-        self._connection = runtime._store._connection
+        self._connection = runtime._store._writer
 
     def __enter__(self) -> None:
         (pages,) = self._connection.execute("PRAGMA page_count").fetchone()

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from statefun.runtime.engine.records import (
         DeadLetter,
@@ -32,6 +32,13 @@ class Reader(Protocol):
         """The values of one address: name → value; empty if nothing is stored for it.
 
         Values that have expired and were not removed yet are among them.
+        """
+        ...
+
+    def load_many(self, addresses: Sequence[Address]) -> dict[Address, Mapping[str, StoredEntry]]:
+        """The values of several addresses: address → what `load` gives, for each that is asked.
+
+        May be called from another thread than `commit`, at the same time.
         """
         ...
 

@@ -8,7 +8,7 @@ from statefun.runtime.engine.records import Recovered
 from statefun.sdk.address import Address
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from statefun.runtime.engine.records import (
         DeadLetter,
@@ -74,6 +74,10 @@ class MemoryStore:
     def load(self, address: Address) -> Mapping[str, StoredEntry]:
         """The values of one address."""
         return self._values.get(address, {})
+
+    def load_many(self, addresses: Sequence[Address]) -> dict[Address, Mapping[str, StoredEntry]]:
+        """The values of several addresses."""
+        return {address: self.load(address) for address in addresses}
 
     def addresses(self, typename: str) -> Iterator[Address]:
         """The addresses of a function that have a value, ordered by id."""
