@@ -111,7 +111,9 @@ LIBRARIES: dict[str, set[str]] = {
     "aiohttp": {
         "serve.aiohttp",
         "runtime.transports.http",
+        "durable.client",
     },
+    "yarl": {"durable.client"},  # comes with aiohttp
     "httptools": {"http.reader", "http.server", "serve.server"},
     "uvloop": {"serve.worker"},
     "filelock": {"runtime.stores.datafile"},

@@ -24,6 +24,13 @@ from __future__ import annotations
 
 from statefun.durable import logging
 from statefun.durable.asyncio import as_completed, gather, select, wait_completed
+from statefun.durable.client import create_client
+from statefun.durable.client_types import (
+    Client,
+    ClientSendHandle,
+    RestateClient,
+    RestateClientSendHandle,
+)
 from statefun.durable.context import (
     Context,
     DurableCallFuture,
@@ -58,6 +65,8 @@ from statefun.durable.service import Service
 from statefun.durable.workflow import Workflow
 
 __all__ = [
+    "Client",
+    "ClientSendHandle",
     "Context",
     "DurableCallFuture",
     "DurableFuture",
@@ -69,6 +78,8 @@ __all__ = [
     "ObjectSharedContext",
     "RateLimit",
     "Request",
+    "RestateClient",
+    "RestateClientSendHandle",
     "RestateDurableCallFuture",
     "RestateDurableFuture",
     "RestateDurableSleepFuture",
@@ -86,6 +97,7 @@ __all__ = [
     "WorkflowContext",
     "WorkflowSharedContext",
     "as_completed",
+    "create_client",
     "gather",
     "getLogger",
     "is_internal_exception",

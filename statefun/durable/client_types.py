@@ -428,7 +428,9 @@ def _path_of(handler: Handler[Any, Any], key: str | None) -> str:
     tag = handler.service_tag
     if (key is None) != (tag.kind == "service"):
         needs = "no key" if tag.kind == "service" else "a key"
-        raise TerminalError(f"{tag.name!r} is a {tag.kind}, so a call of it has {needs}", 400)
+        raise TerminalError(
+            f"{tag.name!r} is of the kind {tag.kind!r}, so a call of it has {needs}", 400
+        )
     return _path(tag.name, key, handler.name)
 
 
