@@ -3,6 +3,8 @@
 Starts the functions (`statefun serve`) and the embedded runtime (`statefun run`) as processes,
 sends visits over HTTP, kills the runtime while visits are under way, starts it again, and checks
 that every acknowledged visit was counted exactly once. Exits 1 if one was not.
+
+The ports are 8000, 8090 and 8091, or those given as three arguments.
 """
 
 from __future__ import annotations
@@ -21,6 +23,7 @@ import time
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
+PORTS = (8000, 8090, 8091)
 PEOPLE = ("Ann", "Bob", "Cai")
 CROWD = tuple(f"guest-{number}" for number in range(8))
 VISITS_BEFORE_THE_KILL = 200
@@ -49,13 +52,14 @@ def is_open(port: int) -> bool:
 class Greeter:
     """The processes of the example, and a client of theirs."""
 
-    def __init__(self, work: Path) -> None:
+    def __init__(self, work: Path, ports: tuple[int, ...] = PORTS) -> None:
         self.work = work
-        self.endpoint, self.ingress, self.egress = map(port_for, (8000, 8090, 8091))
-        ports = {"8000": self.endpoint, "8090": self.ingress, "8091": self.egress}
+        self.endpoint, self.ingress, self.egress = map(port_for, ports)
+        taken = (self.endpoint, self.ingress, self.egress)
+        port_of = dict(zip(map(str, PORTS), map(str, taken), strict=True))
         for name in ("module.yaml", "embedded.yaml"):
             text = (HERE / name).read_text()
-            text = re.sub("|".join(ports), lambda found: str(ports[found[0]]), text)
+            text = re.sub("|".join(port_of), lambda found: port_of[found[0]], text)
             (work / name).write_text(text)
         self.functions = self.start("serve", "functions:functions", "--port", str(self.endpoint))
         self.runtime = self.start_runtime()
@@ -168,10 +172,11 @@ def last_greetings(greeter: Greeter) -> dict[str, int]:
         counts[words[1]].append(int(words[-1]))
 
 
-def main() -> int:
+def main(arguments: list[str]) -> int:
     """Run the example; 0 if every count is right."""
+    ports = tuple(map(int, arguments)) or PORTS
     with tempfile.TemporaryDirectory(prefix="greeter-") as work:
-        greeter = Greeter(Path(work))
+        greeter = Greeter(Path(work), ports)
         try:
             print("Three people visit, twice:")
             visits_by_all(greeter)
@@ -200,4 +205,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    raise SystemExit(main(sys.argv[1:]))

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 __all__ = ["add", "run"]
 
 _STOP_S = 15.0
-"""How much longer than the calls everything else may take to end after a signal.
+"""How much longer than the calls everything else may take to end after a signal, by default.
 
 Three seconds each for what is half-sent to ingresses, egresses, and the admin port; two for calls
 that are cancelled, one for tasks that are left, and some to spare.
@@ -104,6 +104,14 @@ def add(commands: Any, *parents: ArgumentParser) -> None:
         default=10.0,
         metavar="SECONDS",
         help="how long calls that are under way may go on after SIGTERM (default: %(default)g)",
+    )
+    parser.add_argument(
+        "--stop-timeout",
+        type=parse_seconds,
+        default=_STOP_S,
+        metavar="SECONDS",
+        help="how long, after --drain, the rest of the stop may take before the process ends "
+        "without it, with exit code 1 (default: %(default)g)",
     )
     parser.add_argument(
         "--strict", action="store_true", help="take no unknown keys in module files"
@@ -175,7 +183,7 @@ def _complete(loop: asyncio.AbstractEventLoop, running: asyncio.Task[None]) -> N
 
 async def _run(assembly: Assembly, arguments: Namespace, access: Access, ended: Event) -> None:
     stop = _stop_signal()
-    _limit_the_stop(arguments.drain + _STOP_S, ended)
+    _limit_the_stop(arguments.drain + arguments.stop_timeout, ended)
     runtime = assembly.runtime
     async with AsyncExitStack() as stack:
         admin = _admin(runtime, arguments, access)

@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from markdown_it import MarkdownIt
 
+from tests.tools.lab.server import free_port
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -25,8 +27,23 @@ ROOT = Path(__file__).parents[2]
 PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *ROOT.glob("docs/**/*.md")])
 
 STATEFUN = [sys.executable, "-m", "statefun"]
-COMMANDS = {"make greeter": [sys.executable, "examples/greeter/demo.py"]}
-"""What stands behind a verb, without the set-up that makes the environment of this very test."""
+DEMO = "examples/greeter/demo.py"
+
+
+def command(text: str) -> list[str]:
+    """A line of a page, without the set-up that makes the environment of this very test.
+
+    The greeter gets ports that no other process of the tests asks for at the same time.
+    """
+    words = shlex.split(text)
+    if words == ["make", "greeter"]:
+        return [sys.executable, DEMO, *map(str, greeter_ports())]
+    assert words[0] == "statefun", f"{text!r} is not a command that this test knows"
+    return [*STATEFUN, *words[1:]]
+
+
+def greeter_ports() -> tuple[int, ...]:
+    return free_port(), free_port(), free_port()
 
 
 @dataclass(frozen=True)
@@ -56,11 +73,9 @@ def run_python(block: Block, names: dict[str, Any]) -> None:
 def run_console(block: Block) -> None:
     """A `$ command`, and below it exactly what it prints."""
     for session in re.split(r"^\$ ", block.text, flags=re.MULTILINE)[1:]:
-        command, _, expected = session.partition("\n")
-        words = shlex.split(command)
-        arguments = STATEFUN + words[1:] if words[0] == "statefun" else COMMANDS[command]
+        line, _, expected = session.partition("\n")
         done = subprocess.run(
-            arguments, cwd=ROOT, capture_output=True, text=True, timeout=110, check=False
+            command(line), cwd=ROOT, capture_output=True, text=True, timeout=110, check=False
         )
         assert done.returncode == 0, f"{block}: {done.stdout}{done.stderr}"
         assert done.stdout.splitlines() == expected.splitlines(), block
@@ -73,10 +88,10 @@ def run_by_hand(block: Block, work: Path) -> None:
     with running_greeter(work) as greeter:
         ports = {"localhost:8090": greeter.ingress, "localhost:8091": greeter.egress}
         for session in re.split(r"^\$ ", block.text, flags=re.MULTILINE)[1:]:
-            command, _, expected = session.partition("\n")
+            line, _, expected = session.partition("\n")
             for written, port in ports.items():
-                command = command.replace(written, f"localhost:{port}")
-            words = shlex.split(command)
+                line = line.replace(written, f"localhost:{port}")
+            words = shlex.split(line)
             if words[0] == "statefun":
                 words = [*STATEFUN, *words[1:], "--data", str(work / "data")]
             deadline = time.monotonic() + 20
@@ -93,7 +108,7 @@ def output_of(words: list[str]) -> str:
 @contextmanager
 def running_greeter(work: Path) -> Iterator[Any]:
     """The example, as `make greeter` starts it."""
-    greeter = runpy.run_path(str(ROOT / "examples/greeter/demo.py"))["Greeter"](work)
+    greeter = runpy.run_path(str(ROOT / DEMO))["Greeter"](work, greeter_ports())
     try:
         yield greeter
     finally:

@@ -55,7 +55,7 @@ class ControlServer:
         """Listen; where that is not possible, say so and go on without."""
         try:
             listener = _listen(self._directory)
-        except (OSError, AttributeError) as error:  # no Unix domain sockets on this platform
+        except OSError as error:
             logger.warning(
                 "no control socket in %s (%s): stop the runtime to edit what it keeps",
                 self._directory,
@@ -153,7 +153,7 @@ def _ask(directory: Path, edit: Edit) -> dict[str, Any] | None:
             connection.sendall(json.dumps(edit).encode() + b"\n")
             with connection.makefile("rb") as lines:
                 line = lines.readline()
-    except (FileNotFoundError, ConnectionRefusedError, AttributeError):
+    except (FileNotFoundError, ConnectionRefusedError):
         return None
     except OSError as error:
         raise StoreError(f"the runtime on {directory} cannot be asked: {error}") from error

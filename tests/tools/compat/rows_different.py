@@ -34,7 +34,7 @@ REFUSED_EARLIER = (
     ),
     early(
         "early-token",
-        "A token that is no text failed the batch after the function had returned; ours refuses"
+        "A token that is not text failed the batch after the function had returned; ours refuses"
         " it in `send_after`.",
         "context.send_after(timedelta(0), sent, 5)",
         "TypeError",
@@ -48,8 +48,8 @@ REFUSED_EARLIER = (
     ),
     early(
         "early-message",
-        "What is no message, or an egress message sent as one, failed the batch after the "
-        "function had returned (`AttributeError`); ours refuses it in the call, with a "
+        "A body that is not a message, or an egress message sent as one, failed the batch after "
+        "the function had returned (`AttributeError`); ours refuses it in the call, with a "
         "`TypeError`.",
         'context.send(egress_message_builder("ns/egress", 1, IntType))',
         "TypeError",
@@ -218,7 +218,7 @@ def look(context, message):
     ),
     differs(
         "undecodable-value",
-        "Bytes that are no value of their built-in type raised protobuf's `DecodeError`; ours "
+        "Bytes that are not a value of their built-in type raised protobuf's `DecodeError`; ours "
         "is a `ValueError`.",
         """
 broken = ("io.statefun.types/int", b"\\x0d\\x01")
@@ -525,7 +525,7 @@ for body in (b"", wire.field(100, b""), wire.to_function(b"", [], [(None, b"")])
     ),
     differs(
         "malformed-request",
-        "Bytes that are no request raised protobuf's bare `DecodeError`; ours is a "
+        "Bytes that are not a request raised protobuf's bare `DecodeError`; ours is a "
         "`RemoteProtocolError`.",
         'RequestReplyHandler(StatefulFunctions()).handle_sync(b"\\xa2\\x06\\xff")',
         upstream=Raises(("google.protobuf.message.DecodeError",)),
