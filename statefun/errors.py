@@ -25,6 +25,8 @@
     │   └── ReplyTooLargeError                         it answered with more than is read
     ├── AddressBusyError                               too much waits for an address
     ├── GivenUpError                                   the policy `fail` stopped the runtime
+    ├── CallFailedError                                a message was given up whose reply is awaited
+    ├── CallTimeoutError (TimeoutError)                no reply came in time
     ├── StoreError                                     the data directory cannot be used
     │   ├── StoreDamagedError                          its file is damaged
     │   ├── StoreLockedError                           another process has it
@@ -55,6 +57,8 @@ from typing import Protocol
 __all__ = [
     "AddressBusyError",
     "AlreadyRegisteredError",
+    "CallFailedError",
+    "CallTimeoutError",
     "CallbackIdTakenError",
     "ConfigurationError",
     "CoroutineCallbackError",
@@ -311,6 +315,75 @@ class AddressBusyError(_SentenceError):
 
 class GivenUpError(_SentenceError):
     """A message used up its attempts where the policy is `fail`; `__cause__` is the last error."""
+
+
+class CallFailedError(StatefunError):
+    """A message was given up, so that the reply that somebody waits for will not come.
+
+    Attributes:
+        address: Whom the message was for.
+        reason: Why the last attempt failed.
+        attempts: How many attempts were made.
+        dead_letter_id: Its number as a dead letter, from which it can be replayed; None if the
+            policy of the function drops what it gives up.
+    """
+
+    def __init__(
+        self, address: _Address, reason: str, attempts: int, dead_letter_id: int | None
+    ) -> None:
+        super().__init__(address, reason, attempts, dead_letter_id)
+        self.address = address
+        self.reason = reason
+        self.attempts = attempts
+        self.dead_letter_id = dead_letter_id
+
+    def __str__(self) -> str:
+        left = "the message was dropped: correct the function, then send it again"
+        if self.dead_letter_id is not None:
+            left = (
+                f"the message is dead letter {self.dead_letter_id}: correct the function, then "
+                "replay it"
+            )
+        return (
+            f"{self.address.typename} {self.address.id!r} failed {self.attempts} times on the "
+            f"message ({self.reason}); {left}"
+        )
+
+
+class CallTimeoutError(StatefunError, TimeoutError):
+    """A function did not reply in time.
+
+    Attributes:
+        address: Whom the message was for.
+        timeout_s: How long the reply was waited for, in seconds.
+        is_accepted: Whether the message is durable. If it is, the function works on it all the
+            same, and its reply becomes a dead letter; if not, the message may be lost.
+    """
+
+    def __init__(self, address: _Address, timeout_s: float, *, is_accepted: bool) -> None:
+        super().__init__(address, timeout_s, is_accepted)
+        self.address = address
+        self.timeout_s = timeout_s
+        self.is_accepted = is_accepted
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return _call_timeout, (self.address, self.timeout_s, self.is_accepted)
+
+    def __str__(self) -> str:
+        what = "the message stays accepted: do not send it again, or wait longer"
+        if not self.is_accepted:
+            what = (
+                "the message was not durable by then, and may or may not be delivered: send it "
+                "again if it may come twice"
+            )
+        return (
+            f"{self.address.typename} {self.address.id!r} did not reply within "
+            f"{self.timeout_s:g} s; {what}"
+        )
+
+
+def _call_timeout(address: _Address, timeout_s: float, is_accepted: bool) -> CallTimeoutError:  # noqa: FBT001 - the order in which it is pickled
+    return CallTimeoutError(address, timeout_s, is_accepted=is_accepted)
 
 
 class StoreError(_SentenceError):

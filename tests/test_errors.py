@@ -288,6 +288,19 @@ EXAMPLES: dict[str, Example] = {
         lambda: errors.GivenUpError("t/a '1' failed 8 times, and its policy is to stop"),
         "t/a '1' failed 8 times, and its policy is to stop",
     ),
+    "CallFailedError": Example(
+        lambda: errors.CallFailedError(A, "ValueError: no", 8, 17),
+        "t/a '1' failed 8 times on the message (ValueError: no); the message is dead letter 17: "
+        "correct the function, then replay it",
+        facts={"address": A, "reason": "ValueError: no", "attempts": 8, "dead_letter_id": 17},
+    ),
+    "CallTimeoutError": Example(
+        lambda: errors.CallTimeoutError(A, 2.5, is_accepted=True),
+        "t/a '1' did not reply within 2.5 s; the message stays accepted: do not send it again, or "
+        "wait longer",
+        (TimeoutError, OSError),
+        {"address": A, "timeout_s": 2.5, "is_accepted": True},
+    ),
     "RequestRefusedError": Example(
         lambda: errors.RequestRefusedError(503, "too much waits: send it again later"),
         "too much waits: send it again later (HTTP 503)",

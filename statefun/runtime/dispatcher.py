@@ -15,7 +15,7 @@ import logging
 import sys
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
 from statefun.errors import (
     AddressBusyError,
@@ -30,6 +30,7 @@ from statefun.ports import OutgoingRecord
 from statefun.runtime.engine.failures import is_counted
 from statefun.runtime.transports.base import broken_off, cancelled
 from statefun.runtime.values import escaped
+from statefun.runtime.waiting import PendingReply, ReplyWaiters
 from statefun.sdk.failures import is_closing
 
 if TYPE_CHECKING:
@@ -99,7 +100,8 @@ class Dispatcher:
         self._egresses: dict[str, Egress] = {}
         self._stranded: dict[str, list[OutgoingRecord]] = {}  # records whose egress is not there
         self._impatient: dict[asyncio.Future[None], str] = {}  # who waits for no store → advice
-        self._in_line: dict[Address, deque[tuple[bytes, asyncio.Future[None]]]] = {}
+        self._in_line: dict[Address, deque[_InLine]] = {}
+        self._replies = ReplyWaiters(engine, clock)
         self._wake = asyncio.Event()
         self._alarm: Alarm | None = None
         self._alarm_ms: int | None = None
@@ -153,19 +155,47 @@ class Dispatcher:
 
     async def send(self, target: Address, argument: bytes) -> None:
         """Take in a message of this process; waits for room and for the store, however long."""
-        self._check_running()
         ticket: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._send(target, argument, ticket, None)
+        await ticket
+
+    async def call(
+        self, target: Address, argument: bytes, within: timedelta | None = None
+    ) -> bytes:
+        """Take in a message of this process like `send`, and wait for the reply to it.
+
+        Args:
+            target: The function and the id the message is for.
+            argument: A serialized `TypedValue`.
+            within: See `ReplyWaiters.wait`; waiting for room counts.
+
+        Returns:
+            The first message that was sent to the caller of this one, a serialized `TypedValue`;
+            the turn that sent it is durable.
+        """
+        pending = PendingReply(target)
+        self._send(target, argument, pending.ticket, pending)
+        return await self._replies.wait(pending, within)
+
+    def _send(
+        self,
+        target: Address,
+        argument: bytes,
+        ticket: asyncio.Future[None],
+        reply: PendingReply | None,
+    ) -> None:
+        self._check_running()
         line = self._in_line.get(target)
         try:
             if line is None:
-                self._engine.deliver(target, argument, ticket)
+                now_ms = self._clock.now_ms()
+                self._engine.deliver(target, argument, ticket, reply=reply, now_ms=now_ms)
             else:
                 self._engine.check(target, argument)
-                line.append((argument, ticket))
+                line.append(_InLine(argument, ticket, reply))
         except AddressBusyError:
-            self._in_line[target] = deque([(argument, ticket)])
+            self._in_line[target] = deque([_InLine(argument, ticket, reply)])
         self._wake.set()
-        await ticket
 
     async def _stored(self, ticket: asyncio.Future[None], advice: str) -> None:
         """Wait for a ticket, or for the first commit that fails; that is said with the advice."""
@@ -325,9 +355,10 @@ class Dispatcher:
         """Take in what waits for room, in the order of sending."""
         for target, line in list(self._in_line.items()):
             while line and self._engine.has_room(target):
-                argument, ticket = line.popleft()
+                argument, ticket, reply = line.popleft()
                 if not ticket.done():
-                    self._engine.deliver(target, argument, ticket)
+                    now_ms = self._clock.now_ms()
+                    self._engine.deliver(target, argument, ticket, reply=reply, now_ms=now_ms)
                     self._wake.set()
             if not line:
                 del self._in_line[target]
@@ -420,7 +451,9 @@ class Dispatcher:
         self._wake.set()
 
     def _tell_idlers(self) -> None:
-        if not self._idlers or not self._engine.is_idle or self._engine.has_changes:
+        if not self._idlers or self._wake.is_set():  # what woke the loop has not been looked at
+            return
+        if not self._engine.is_idle or self._engine.has_changes:
             return
         idlers, self._idlers = self._idlers, []
         for idler in idlers:
@@ -491,6 +524,8 @@ class Dispatcher:
             assert isinstance(ticket, asyncio.Future)  # noqa: S101 - `deliver` made it
             if not ticket.done():
                 ticket.set_result(None)
+        if released.replies:
+            self._replies.release(released.replies)
         if released.egress:
             self.hand_over(released.egress)
 
@@ -527,7 +562,8 @@ class Dispatcher:
             call.cancel()
         if self._alarm is not None:
             self._alarm.cancel()
-        in_line = [ticket for line in self._in_line.values() for _, ticket in line]
+        in_line = [each.ticket for line in self._in_line.values() for each in line]
+        self._replies.end(self._reason)
         waiting = *self._engine.abandon(), *self._idlers, *in_line
         self._idlers = []
         self._in_line = {}
@@ -607,6 +643,14 @@ class Dispatcher:
         if typename in self._unreachable:
             self._unreachable.discard(typename)
             logger.warning("%s can be reached again", escaped(typename))
+
+
+class _InLine(NamedTuple):
+    """A message of this process that waits for room."""
+
+    argument: bytes
+    ticket: asyncio.Future[None]
+    reply: PendingReply | None
 
 
 def _has_trace(failed: FailedAttempt) -> bool:

@@ -23,7 +23,7 @@ from statefun.runtime.stores.memory import MemoryStore
 from statefun.runtime.stores.sqlite import SqliteStore
 from statefun.runtime.streams import EgressStream, StreamEgress
 from statefun.runtime.transports.routing import FunctionRouter
-from statefun.runtime.values import visible_values
+from statefun.runtime.values import Value, visible_values
 from statefun.sdk.address import Address, parse_typename
 from statefun.sdk.functions import StatefulFunctions
 from statefun.sdk.messages import Message
@@ -40,7 +40,6 @@ if TYPE_CHECKING:
     from statefun.runtime.engine.records import DeadLetter
     from statefun.runtime.stores.base import Store
     from statefun.runtime.transports.routing import Endpoint
-    from statefun.runtime.values import Value
 
 __all__ = ["Durability", "Metrics", "Runtime"]
 
@@ -266,13 +265,51 @@ class Runtime:
             InvalidMessageError: If it is no message, or the id is no valid text.
             RuntimeStoppedError: If the runtime is stopping or stopped.
         """
-        if not isinstance(message, Message):
-            raise InvalidMessageError(
-                f"{message!r} is no message: make one with message_builder(...)"
+        address, argument = _target_and_argument(message)
+        _, dispatcher, _ = self._parts()
+        await dispatcher.send(address, argument)
+
+    async def call(
+        self,
+        message: Message,
+        *,
+        timeout: timedelta | None = None,  # noqa: ASYNC109 - as users know it from `asyncio.wait`
+    ) -> Value:
+        """Send a message to a function and wait for its reply.
+
+        The caller that the function sees is an address of this runtime. The reply is the first
+        message that is sent to that address, in the turn of this message or later; it is returned
+        once that turn is durable. Later ones become dead letters, as does a reply that comes when
+        nobody waits for it any more: after a time-out, a cancellation, or a restart. A restart
+        keeps the message, but not who waits.
+
+        While too much waits for the address, or for all, and while nothing can be stored, this
+        waits too.
+
+        Args:
+            message: The message, with its target inside.
+            timeout: How long to wait for the reply; None for any time. A reply that has come by
+                then is waited for until it is durable.
+
+        Returns:
+            The reply: its typename and its bytes, decoded by `value` or `as_type`.
+
+        Raises:
+            CallFailedError: If the message is given up: it is a dead letter or was dropped.
+            CallTimeoutError: If no reply comes in time. The message stays accepted if
+                `is_accepted` says so.
+            UnknownFunctionError: If no function and no endpoint serves the typename.
+            InvalidMessageError: If it is not a message, or the id is not valid text.
+            ConfigurationError: If the time-out is negative or not a `timedelta`.
+            RuntimeStoppedError: If the runtime is stopping, or stops before the reply comes.
+        """
+        address, argument = _target_and_argument(message)
+        if timeout is not None and (not isinstance(timeout, timedelta) or timeout < timedelta(0)):
+            raise ConfigurationError(
+                f"the time-out of a call is {timeout!r}: pass a timedelta of zero or more, or None"
             )
         _, dispatcher, _ = self._parts()
-        address = Address(message.target_typename, message.target_id)
-        await dispatcher.send(address, message.argument())
+        return Value.decode(await dispatcher.call(address, argument, timeout))
 
     async def idle(self) -> None:
         """Wait until no message waits or is being worked on, and everything is durable.
@@ -402,6 +439,15 @@ class Runtime:
                 f"two egresses are named {egress.typename!r}: give one of them another typename"
             )
         self._egresses[egress.typename] = egress
+
+
+def _target_and_argument(message: Message) -> tuple[Address, bytes]:
+    """Whom a message is for, and its value as a serialized `TypedValue`."""
+    if not isinstance(message, Message):
+        raise InvalidMessageError(
+            f"{message!r} is not a message: make one with message_builder(...)"
+        )
+    return Address(message.target_typename, message.target_id), message.argument()
 
 
 async def _stop_together(parts: Iterable[Ingress | Egress]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,8 @@ from statefun.sdk.wire._proto import FromFunction, ToFunction, TypedValue
 from tests.builders import wire
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from statefun.runtime.engine.mailbox import Batch
     from statefun.runtime.engine.policy import Outcome
     from statefun.runtime.engine.records import Delta, Released
@@ -36,6 +39,13 @@ class Seen:
     messages: list[str]
     state: dict[str, str | None] = field(default_factory=dict)
     callers: list[Address | None] = field(default_factory=list)
+
+
+async def until(condition: Callable[[], object]) -> None:
+    """Wait for something that is not an event."""
+    async with asyncio.timeout(20):
+        while not condition():  # noqa: ASYNC110 - whatever it is, it is not an event
+            await asyncio.sleep(0.001)
 
 
 def text(value: str) -> bytes:

@@ -10,7 +10,7 @@ import sys
 from contextlib import asynccontextmanager, closing
 from datetime import timedelta
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -35,9 +35,10 @@ from statefun.sdk.functions import StatefulFunctions
 from statefun.sdk.primitives import IntType
 from statefun.sdk.specs import ValueSpec
 from statefun.sdk.wire import encode_typed_value
+from tests.runtime.driver import until
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator
     from pathlib import Path
 
     from statefun.ports import Delivery
@@ -87,12 +88,6 @@ class Port:
 
 def to(value: str, target_id: str = "1") -> Message:
     return message_builder("t/a", target_id, str_value=value)
-
-
-async def until(condition: Callable[[], Any]) -> None:
-    async with asyncio.timeout(20):
-        while not condition():  # noqa: ASYNC110 - whatever it is, it is no event
-            await asyncio.sleep(0.001)
 
 
 def has_failed(runtime: Runtime, commits: int) -> bool:

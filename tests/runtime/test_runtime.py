@@ -1180,7 +1180,7 @@ async def test_sending_to_an_unknown_function_is_an_error() -> None:
 async def test_sending_something_else_is_an_error() -> None:
     """Only messages can be sent."""
     async with Runtime(counting(), data=None) as runtime:
-        with pytest.raises(InvalidMessageError, match="'hello' is no message"):
+        with pytest.raises(InvalidMessageError, match="'hello' is not a message"):
             await runtime.send("hello")  # type: ignore[arg-type]
 
 

@@ -15,6 +15,7 @@ from statefun.runtime.engine.records import Delta, Released
 if TYPE_CHECKING:
     from statefun.runtime.engine.records import (
         DeadLetter,
+        GivenUp,
         OutboxRecord,
         PausedAddress,
         PendingMessage,
@@ -78,11 +79,14 @@ class _Epoch:
     paused: dict[Address, PausedAddress | None] = field(default_factory=dict)
     receipts: dict[ReceiptKey, Receipt | None] = field(default_factory=dict)
     tickets: list[object] = field(default_factory=list)
+    replies: list[tuple[object, bytes | GivenUp]] = field(default_factory=list)
 
     @property
     def is_empty(self) -> bool:
         tallies = (self.messages, self.timers, self.egress)
         others = (self.values, self.tickets, self.dead_letters, self.paused, self.receipts)
+        if self.replies:
+            return False
         return not (any(others) or any(t.added or t.removed for t in tallies))
 
     def delta(self, next_seq: int) -> Delta:
@@ -109,6 +113,7 @@ class _Epoch:
         self.paused = earlier.paused | self.paused
         self.receipts = earlier.receipts | self.receipts
         self.tickets = earlier.tickets + self.tickets
+        self.replies = earlier.replies + self.replies
 
 
 class Changes:
@@ -181,6 +186,15 @@ class Changes:
         """Somebody waits for what has changed until now to be durable."""
         self._now.tickets.append(ticket)
 
+    def reply(self, token: object, reply: bytes | GivenUp) -> None:
+        """A reply came to somebody who waits for it, or the reason why none will."""
+        self._now.replies.append((token, reply))
+
+    def has_reply(self, token: object) -> bool:
+        """Whether a reply to somebody is not released yet."""
+        epochs = [self._now] if self._in_flight is None else [self._in_flight, self._now]
+        return any(waiter is token for epoch in epochs for waiter, _ in epoch.replies)
+
     @property
     def has_changes(self) -> bool:
         """Whether there is anything that no durable delta contains."""
@@ -205,7 +219,7 @@ class Changes:
         """The delta in flight is durable; returns what may leave."""
         done = self._taken_back()
         self.durable_epoch = self.epoch - 1
-        return Released(tuple(done.tickets), tuple(done.egress.added.values()))
+        return Released(tuple(done.tickets), tuple(done.egress.added.values()), tuple(done.replies))
 
     def failed(self) -> None:
         """The delta in flight was not stored, or nobody knows; the next one contains it."""

@@ -24,6 +24,7 @@ class Counters:
         failed_attempts: Attempts that failed, for whatever reason.
         dead_letters: Messages that were given up and kept.
         expired_dead_letters: Dead letters forgotten because they were too old or too many.
+        late_replies: Replies that nobody waited for, each kept as a dead letter.
         dropped_messages: Messages that were given up and forgotten.
         pauses: How often an address was paused.
         refused_messages: Messages from outside that were refused because too much waited.
@@ -43,6 +44,7 @@ class Counters:
     failed_attempts: int = 0
     dead_letters: int = 0
     expired_dead_letters: int = 0
+    late_replies: int = 0
     dropped_messages: int = 0
     pauses: int = 0
     refused_messages: int = 0

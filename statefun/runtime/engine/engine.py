@@ -45,12 +45,14 @@ from statefun.runtime.engine.mailbox import Batch, Mailbox
 from statefun.runtime.engine.policy import Rules
 from statefun.runtime.engine.records import (
     DeadLetter,
+    GivenUp,
     OutboxRecord,
     PausedAddress,
     PendingMessage,
     Recovered,
     Timer,
 )
+from statefun.runtime.engine.replies import CALLER, Replies, caller_of
 from statefun.runtime.engine.timers import Timers
 from statefun.runtime.engine.validation import ReplyCheck
 from statefun.sdk.wire import Cancellation, Incomplete, decode_reply, encode_request
@@ -74,6 +76,11 @@ _EVICT_LOOKS = 100
 """So many addresses, and twice those that are too many, are looked at after a commit."""
 
 _NONE_DECLARED = Declarations()
+
+_NOBODY_WAITS = (
+    "nobody waits for this reply: one was given before, the wait was over, or the runtime was "
+    "started anew"
+)
 
 _MOST_QUESTIONS = 10
 """So often a function may ask for more values for one batch; more is an invalid reply."""
@@ -123,6 +130,7 @@ class Engine:
         self._failed_attempts: list[FailedAttempt] = []
         self._timers = Timers()
         self._changes = Changes()
+        self._replies = Replies()
         self._reply_check = ReplyCheck(functions, egresses, self._timers)
         self._recover(recovered or Recovered())
 
@@ -150,6 +158,7 @@ class Engine:
         key: str = "",
         topic: str = "",
         now_ms: int = 0,
+        reply: object | None = None,
     ) -> None:
         """Take in a message from an ingress.
 
@@ -160,7 +169,10 @@ class Engine:
             key: The idempotency key, empty for none. A repeat is not taken in again; its ticket
                 comes out once the first one is durable.
             topic: The topic of the ingress that it came from, empty for none.
-            now_ms: The time, if there is a key.
+            now_ms: The time, if there is a key or a reply is awaited.
+            reply: Comes out of `committed` with the reply, the first message that is sent to the
+                caller of this one; None if nobody waits for it. With a repeat, one more waits for
+                the reply to the first; if that has been given, none comes. See `forget_reply`.
 
         Raises:
             UnknownFunctionError: If there is no such function; nothing is kept.
@@ -172,14 +184,29 @@ class Engine:
         for what, text in (("key", key), ("topic", topic)):
             if text:
                 _check_text(f"the {what}", text, target)
-        if not (key and self._receipts.is_repeat((target, key), argument, now_ms)):
-            self._take_in(target, argument, key, topic, now_ms)
+        first = self._receipts.find((target, key), argument, now_ms) if key else None
+        caller = None
+        if reply is not None:
+            number = (self._next_seq, now_ms) if first is None else (first.seq, first.taken_ms)
+            caller = caller_of(*number)
+        if first is None:
+            self._take_in(target, caller, argument, key, topic, now_ms)
         else:
             self.counters.repeats += 1
+        if caller is not None:
+            self._replies.expect(caller, reply)
         if ticket is not None:
             self._changes.ticket(ticket)
 
-    def _take_in(self, target: Address, argument: bytes, key: str, topic: str, now_ms: int) -> None:
+    def _take_in(
+        self,
+        target: Address,
+        caller: Address | None,
+        argument: bytes,
+        key: str,
+        topic: str,
+        now_ms: int,
+    ) -> None:
         mailbox = self._mailboxes.get(target)
         if self.is_full:
             self.counters.refused_messages += 1
@@ -202,11 +229,19 @@ class Engine:
             self._changes.receipt((target, key), receipt)
             for old in self._receipts.expire(now_ms):
                 self._changes.receipt(old, None)
-        self._enqueue(target, None, argument, topic)
+        self._enqueue(target, caller, argument, topic)
+
+    def forget_reply(self, token: object) -> bool:
+        """Let the token of a request wait no more; a reply that comes then is a dead letter.
+
+        Returns:
+            Whether its reply has come before, and will be handed out with a commit.
+        """
+        return not self._replies.forget(token) and self._changes.has_reply(token)
 
     def check(self, target: Address, argument: bytes) -> None:
         """Refuse a message from an ingress that could never be taken in; see `deliver`."""
-        if not self._functions.knows(target.typename):
+        if target.typename == CALLER or not self._functions.knows(target.typename):
             raise UnknownFunctionError(target.typename, self._functions.typenames)
         _check_text("the id", target.id, target)
         longest = self._limits_of(target.typename).max_message_bytes
@@ -268,7 +303,10 @@ class Engine:
         for timer in self._timers.take_due(now_ms):
             self.counters.timers_fired += 1
             self._changes.timer_went(timer.seq)
-            self._enqueue(timer.target, timer.sender, timer.argument)
+            if timer.target.typename == CALLER:
+                self._reply(timer.target, timer.sender, timer.argument, now_ms)
+            else:
+                self._enqueue(timer.target, timer.sender, timer.argument)
         while self._retries and self._retries[0][0] <= now_ms:
             self._ready.append(heappop(self._retries)[2])
 
@@ -538,18 +576,25 @@ class Engine:
         """Go on without the only message of the batch."""
         failure = _failure(failures, error, now_ms)
         [message] = self._finish(mailbox)
+        if message.caller is not None and message.caller.typename == CALLER:
+            given_up = GivenUp(*failure[:2], message.seq if is_kept else None)
+            for token in self._replies.take(message.caller):
+                self._changes.reply(token, given_up)
         if not is_kept:
             self.counters.dropped_messages += 1
             return
         self.counters.dead_letters += 1
-        self._dead_letters[message.seq] = now_ms
         letter = DeadLetter(
             *(message.seq, message.target, message.caller, message.argument),
             *failure,
             message.topic,
         )
-        self._changes.dead_letter(message.seq, letter)
-        self._expire_dead_letters(now_ms)
+        self._keep_dead_letter(letter)
+
+    def _keep_dead_letter(self, letter: DeadLetter) -> None:
+        self._dead_letters[letter.id] = letter.last_failed_ms
+        self._changes.dead_letter(letter.id, letter)
+        self._expire_dead_letters(letter.last_failed_ms)
 
     def _park(
         self, mailbox: Mailbox, failures: FailureState, error: Exception, now_ms: int
@@ -591,7 +636,8 @@ class Engine:
         """
         letters = tuple(letters)
         for letter in letters:
-            if not self._functions.knows(letter.target.typename):
+            typename = letter.target.typename
+            if typename == CALLER or not self._functions.knows(typename):
                 raise UnknownFunctionError(letter.target.typename, self._functions.typenames)
         replayed = [letter for letter in letters if self.forget_dead_letter(letter.id)]
         for letter in replayed:
@@ -719,7 +765,10 @@ class Engine:
             self._mutate(mailbox, result, now_ms)
         counters.messages_sent += len(result.messages)
         for sent in result.messages:
-            self._enqueue(sent.target, mailbox.address, sent.argument)
+            if sent.target.typename == CALLER:
+                self._reply(sent.target, mailbox.address, sent.argument, now_ms)
+            else:
+                self._enqueue(sent.target, mailbox.address, sent.argument)
         for effect in result.delayed:
             if isinstance(effect, Cancellation):
                 self._cancel(mailbox.address, effect.token)
@@ -729,6 +778,19 @@ class Engine:
             counters.egress_records += 1
             ledger.egress_came(OutboxRecord(self._next_seq, record.typename, record.argument))
             self._next_seq += 1
+
+    def _reply(self, caller: Address, sender: Address, argument: bytes, now_ms: int) -> None:
+        """Give a reply to those who wait for it, or keep it as a dead letter."""
+        tokens = self._replies.take(caller)
+        for token in tokens:
+            self._changes.reply(token, argument)
+        if not tokens:
+            self.counters.late_replies += 1
+            letter = DeadLetter(
+                *(self._next_seq, caller, sender, argument, _NOBODY_WAITS, 0, now_ms, now_ms)
+            )
+            self._next_seq += 1
+            self._keep_dead_letter(letter)
 
     def _finish(self, mailbox: Mailbox) -> list[PendingMessage]:
         """Be done with the messages of a batch and let the next one follow; returns them."""

@@ -39,21 +39,21 @@ class Receipts:
     def __len__(self) -> int:
         return len(self._receipts)
 
-    def is_repeat(self, key: ReceiptKey, argument: bytes, now_ms: int) -> bool:
-        """Whether this message was taken in before.
+    def find(self, key: ReceiptKey, argument: bytes, now_ms: int) -> Receipt | None:
+        """The receipt of the message that this one repeats; None if it was not taken in before.
 
         Raises:
             IdempotencyConflictError: If the key was used for another message to the address.
         """
         receipt = self._receipts.get(key)
         if receipt is None or self._is_old(receipt, now_ms):
-            return False
+            return None
         if receipt.digest != _digest(argument):
             raise IdempotencyConflictError(
                 f"the idempotency key {key[1]!r} was used for another message to {key[0]}: send "
                 "what was sent before, or use a new key"
             )
-        return True
+        return receipt
 
     def add(self, key: ReceiptKey, seq: int, argument: bytes, now_ms: int) -> Receipt:
         """Take note of a message; returns its receipt."""

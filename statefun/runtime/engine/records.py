@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = [
     "DeadLetter",
     "Delta",
+    "GivenUp",
     "OutboxRecord",
     "PausedAddress",
     "PendingMessage",
@@ -237,13 +238,31 @@ class Recovered:
 
 
 @dataclass(frozen=True, slots=True)
+class GivenUp:
+    """That a message was given up which somebody waits for.
+
+    Attributes:
+        reason: Why the last attempt failed.
+        attempts: How many attempts were made with it; see `DeadLetter`.
+        dead_letter: Its number as a dead letter; None if it was dropped.
+    """
+
+    reason: str
+    attempts: int
+    dead_letter: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class Released:
     """What may leave the runtime because the commit that contains it is durable.
 
     Attributes:
         tickets: Those handed in with ingress messages.
         egress: Records for the sinks, in order.
+        replies: Tokens that were handed in with requests, each with its reply, a serialized
+            `TypedValue`, or with the reason why none will come.
     """
 
     tickets: tuple[object, ...] = ()
     egress: tuple[OutboxRecord, ...] = ()
+    replies: tuple[tuple[object, bytes | GivenUp], ...] = ()

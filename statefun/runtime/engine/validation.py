@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 from statefun.errors import RemoteProtocolError, UnknownEgressError
+from statefun.runtime.engine.replies import CALLER
 from statefun.sdk.wire import Cancellation
 
 if TYPE_CHECKING:
@@ -79,7 +80,8 @@ class ReplyCheck:
         """
         knows = self._functions.knows
         for message in result.messages:
-            if not knows(message.target.typename):
+            typename = message.target.typename
+            if not knows(typename) and typename != CALLER:
                 raise self._unknown_target(sender, message.target)
         if result.delayed:
             self._check_delayed(sender, result)
@@ -130,7 +132,8 @@ class ReplyCheck:
                 f"{sender} sent a message with a delay of {message.delay_ms} ms: "
                 f"a delay is {LONGEST_DELAY_MS} ms (a thousand years) or less"
             )
-        if not self._functions.knows(message.target.typename):
+        typename = message.target.typename
+        if not self._functions.knows(typename) and typename != CALLER:
             raise self._unknown_target(sender, message.target)
 
     def _unknown_target(self, sender: Address, target: Address) -> RemoteProtocolError:

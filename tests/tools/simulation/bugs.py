@@ -333,9 +333,9 @@ def _apart(original: Any) -> Any:
     return take_apart
 
 
-@_bug("a message with a known idempotency key is delivered again", Receipts, "is_repeat")
+@_bug("a message with a known idempotency key is delivered again", Receipts, "find")
 def _key_dropped(original: Any) -> Any:
-    return lambda *_: False
+    return lambda *_: None
 
 
 # --- limits and retention -------------------------------------------------------------------------

@@ -267,11 +267,14 @@ class Witness:
         key: str = "",
         topic: str = "",
         now_ms: int = 0,
+        reply: object | None = None,
     ) -> None:
         process = self._process
         answer = self._simulation.answer(process, target, argument, key, now_ms)
         try:
-            self._engine.deliver(target, argument, ticket, key=key, topic=topic, now_ms=now_ms)
+            self._engine.deliver(
+                target, argument, ticket, key=key, topic=topic, now_ms=now_ms, reply=reply
+            )
         except StatefunError as error:
             if process.is_alive:
                 self._simulation.turned_away(process, target, argument, answer, error)
