@@ -115,7 +115,7 @@ LIBRARIES: dict[str, set[str]] = {
     },
     "yarl": {"durable.client"},  # comes with aiohttp
     "httptools": {"http.reader", "http.server", "serve.server"},
-    "uvloop": {"serve.worker"},
+    "uvloop": {"http.loops"},
     "filelock": {"runtime.stores.datafile"},
     "yaml": {"modulefiles.yaml"},
     "pydantic": {

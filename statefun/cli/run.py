@@ -24,6 +24,7 @@ from statefun.cli.arguments import (
     print_line,
 )
 from statefun.cli.serving import access_files, add_access, allow_connections
+from statefun.http.loops import new_event_loop
 from statefun.runtime.engine.policy import OUTCOMES
 
 if TYPE_CHECKING:
@@ -154,7 +155,7 @@ def run(arguments: Namespace) -> int:
     )
     allow_connections()
     # `asyncio.run` would wait for tasks and threads of functions, which may never end.
-    loop, ended = asyncio.new_event_loop(), Event()
+    loop, ended = new_event_loop(), Event()
     try:
         _complete(loop, loop.create_task(_run(assembly, arguments, access, ended)))
     finally:
@@ -182,8 +183,7 @@ def _complete(loop: asyncio.AbstractEventLoop, running: asyncio.Task[None]) -> N
 
 
 async def _run(assembly: Assembly, arguments: Namespace, access: Access, ended: Event) -> None:
-    stop = _stop_signal()
-    _limit_the_stop(arguments.drain + arguments.stop_timeout, ended)
+    stop = _stop_signal(arguments.drain + arguments.stop_timeout, ended)
     runtime = assembly.runtime
     async with AsyncExitStack() as stack:
         admin = _admin(runtime, arguments, access)
@@ -213,17 +213,19 @@ def _admin(runtime: Runtime, arguments: Namespace, access: Access) -> AdminServe
     return AdminServer(runtime, arguments.host, arguments.admin_port, access=access)
 
 
-def _stop_signal() -> asyncio.Event:
-    """An event that SIGTERM or SIGINT sets, however often they come."""
-    stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    return stop
+def _stop_signal(seconds: float, ended: Event) -> asyncio.Event:
+    """An event that SIGTERM or SIGINT sets, however often they come.
 
+    Args:
+        seconds: The process ends so long after the signal, whatever holds it up.
+        ended: Set when it has ended by itself.
+    """
+    loop, stop, asked = asyncio.get_running_loop(), asyncio.Event(), Event()
 
-def _limit_the_stop(seconds: float, ended: Event) -> None:
-    """Let a signal end this process after so long, unless it has ended by then."""
-    asked = Event()
+    def on_signal(*_: object) -> None:
+        asked.set()
+        if not loop.is_closed():
+            loop.call_soon_threadsafe(stop.set)
 
     def watch() -> None:
         asked.wait()
@@ -237,8 +239,12 @@ def _limit_the_stop(seconds: float, ended: Event) -> None:
         os._exit(1)
 
     Thread(target=watch, name="statefun-stop", daemon=True).start()
-    for number in (signal.SIGTERM, signal.SIGINT):  # the loop is woken all the same
-        signal.signal(number, lambda *_: asked.set())
+    for number in (signal.SIGTERM, signal.SIGINT):
+        # The loop is woken by a signal that another thread gets; it does not see one that comes
+        # while it is not running.
+        loop.add_signal_handler(number, stop.set)
+        signal.signal(number, on_signal)
+    return stop
 
 
 async def _cancel_the_rest() -> None:

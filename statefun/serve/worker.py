@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from statefun.http import AccessFiles, HttpServer, ServerLimits
+from statefun.http.loops import new_event_loop
 from statefun.loading import load_functions
 from statefun.serve.endpoint import Endpoint
 
@@ -74,7 +75,7 @@ class Worker:
             on_ready: Called once a signal would stop it in order.
         """
         stopping = _Stopping(self.grace_seconds + _ENDING_SECONDS)
-        with stopping.on_signals(), asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        with stopping.on_signals(), asyncio.Runner(loop_factory=new_event_loop) as runner:
             served = endpoint or self.load()
             runner.run(self._serve(listener, served, stopping, on_ready))
 
@@ -118,6 +119,10 @@ class _Stopping:
     def watch(self, loop: asyncio.AbstractEventLoop) -> None:
         """Have an event loop told, also of a signal that came before."""
         self._loop = loop
+        for each in STOP_SIGNALS:
+            # It wakes the loop also when another thread gets the signal.
+            loop.add_signal_handler(each, self._tell)
+            signal.signal(each, self._on_signal)
         self._tell()
 
     @contextmanager
@@ -145,15 +150,6 @@ class _Stopping:
             self.begun.set()
         if signal.SIGINT in self._signals[1:]:
             self.hurried.set()
-
-
-def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
-    """Makes the fastest event loop there is."""
-    try:
-        import uvloop  # noqa: PLC0415 - not needed
-    except ModuleNotFoundError:
-        return None
-    return uvloop.new_event_loop
 
 
 def _exit_at_once() -> None:
