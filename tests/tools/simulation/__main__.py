@@ -14,6 +14,7 @@ from tests.tools.simulation.report import run_seed
 from tests.tools.simulation.simulation import simulate
 
 _MOST_REPORTS = 3
+_PROGRESS_EVERY = 1000
 
 
 def main() -> int:
@@ -33,12 +34,16 @@ def main() -> int:
 
 def _run(first: int, count: int) -> int:
     began = time.monotonic()
+    reports: list[str] = []
     with ProcessPoolExecutor() as processes:
-        reports = [
-            report
-            for report in processes.map(run_seed, range(first, first + count), chunksize=25)
-            if report is not None
-        ]
+        seeds = range(first, first + count)
+        for done, report in enumerate(processes.map(run_seed, seeds, chunksize=25), 1):
+            if report is not None:
+                reports.append(report)
+            if done % _PROGRESS_EVERY == 0:
+                took_s = time.monotonic() - began
+                sys.stdout.write(f"{done:,} of {count:,} seeds after {took_s:.0f} s\n")
+                sys.stdout.flush()
     took_s = time.monotonic() - began
     for report in reports[:_MOST_REPORTS]:
         sys.stdout.write(f"{report}\n")
