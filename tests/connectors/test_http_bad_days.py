@@ -368,12 +368,12 @@ async def test_a_small_body_that_grows_is_refused() -> None:
 
 async def test_a_request_that_goes_on_is_served_however_slowly() -> None:
     """Only silence is limited, not the time of a request as a whole."""
-    async with serving(Ingress(idle_timeout_s=IDLE_TIMEOUT_S)) as ingress:
+    async with serving(Ingress(idle_timeout_s=1.0)) as ingress:
         connection = await ingress.connect()
-        await connection.send(GOOD[:-3])
-        for position in range(3):
-            await asyncio.sleep(IDLE_TIMEOUT_S / 2)
-            await connection.send(GOOD[len(GOOD) - 3 + position :][:1])
+        await connection.send(GOOD[:-4])
+        for position in range(4):
+            await asyncio.sleep(0.3)  # in all longer than the limit, each time much shorter
+            await connection.send(GOOD[len(GOOD) - 4 + position :][:1])
 
         assert await connection.answer() == (200, "")
 
