@@ -179,17 +179,18 @@ def connect_to_read(path: Path) -> sqlite3.Connection:
     )
 
 
-def check_in_place(path: Path, known: tuple[int, int] | None) -> None:
-    """Refuse to write once the file at `path` is not the one that was opened.
+def check_in_place(path: Path, place: Path, known: tuple[int, int] | None) -> None:
+    """Refuse to write once another file, or none, is at the place of the one that was opened.
 
     Args:
-        path: Where the file was when it was opened, absolute.
+        path: The file, as it was named.
+        place: Where the file was when it was opened, absolute.
         known: Its `identity` then.
 
     Raises:
         StoreDamagedError: If it was removed or replaced.
     """
-    if identity(path) != known:
+    if identity(place) != known:
         raise StoreDamagedError(
             f"{path} was removed or replaced while it was in use, and takes no more "
             f"commits. Put it back; or put a backup in its place, {_MOVED}"

@@ -262,7 +262,7 @@ class SqliteStore(SqliteReader):
 
     def commit(self, delta: Delta) -> None:
         """Store a delta in one transaction; durable as promised when it returns."""
-        check_in_place(self._place, self._file)
+        check_in_place(self._path, self._place, self._file)
         writer = self._writer
         try:
             writer.execute("BEGIN IMMEDIATE")
