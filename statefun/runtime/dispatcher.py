@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from statefun.runtime.clock import Alarm, Clock
     from statefun.runtime.engine.engine import Engine
     from statefun.runtime.engine.failures import FailedAttempt
-    from statefun.runtime.engine.mailbox import Batch
+    from statefun.runtime.engine.mailbox import Attempt
     from statefun.runtime.engine.records import OutboxRecord, Released
     from statefun.runtime.stores.base import Store
     from statefun.runtime.transports.routing import FunctionRouter
@@ -106,7 +106,7 @@ class Dispatcher:
         self._alarm: Alarm | None = None
         self._alarm_ms: int | None = None
         self._calls: set[asyncio.Task[None]] = set()
-        self._outcomes: list[tuple[Batch, bytes | Exception]] = []
+        self._outcomes: list[tuple[Attempt, bytes | Exception]] = []
         self._writer = ThreadPoolExecutor(1, "statefun-writer") if store.is_blocking else None
         self._commit: asyncio.Future[None] | None = None
         self._commit_after_ms = 0  # by the clock's uptime
@@ -376,7 +376,7 @@ class Dispatcher:
                 self._engine.loaded(address, self._store.load(address))
                 loads = True
 
-    async def _call(self, batch: Batch) -> None:
+    async def _call(self, batch: Attempt) -> None:
         """Make one attempt and note how it ended."""
         outcome: bytes | Exception
         try:
@@ -418,7 +418,9 @@ class Dispatcher:
             raise
         finally:
             if breaker.ended(self._clock.uptime_ms(), is_connected=is_connected):
-                self._engine.hurry(lambda other: self._directory.breaker(other) is breaker)
+                self._engine.retry_unreachable_now(
+                    lambda other: self._directory.breaker(other) is breaker
+                )
 
     def _apply_outcomes(self) -> None:
         outcomes, self._outcomes = self._outcomes, []

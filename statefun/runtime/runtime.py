@@ -155,7 +155,7 @@ class Runtime:
             dead_letters or kept.dead_letters,
             idempotency_keys or kept.receipts,
             max_waiting_bytes,
-            self._directory.failure,
+            self._directory.failure_policies,
             self._directory.limits,
             topic_failure or {},
         )
@@ -404,12 +404,12 @@ class Runtime:
             counters=engine.counters,
             commits=dispatcher.commits,
             failed_commits=dispatcher.failed_commits,
-            busy_addresses=engine.busy_addresses,
-            resident_addresses=engine.resident_addresses,
+            busy_addresses=engine.backlog.busy,
+            resident_addresses=len(engine.residency),
             waiting_timers=engine.waiting_timers,
             calls_in_flight=dispatcher.calls_in_flight,
             paused_addresses=engine.paused_addresses,
-            kept_dead_letters=engine.dead_letters,
+            kept_dead_letters=len(engine.dead_letters),
         )
 
     # --- parts ------------------------------------------------------------------------------------

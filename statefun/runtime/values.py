@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from statefun.errors import RemoteProtocolError
+from statefun.runtime.engine.declarations import is_expired
 from statefun.sdk.primitives import BUILT_IN
 from statefun.sdk.wire import StoredValue, decode_kafka_record, decode_typed_value
 
@@ -91,5 +92,5 @@ def visible_values(values: Mapping[str, StoredEntry], now_ms: int) -> dict[str, 
     return {
         name: Value(entry.typename, entry.data)
         for name, entry in values.items()
-        if not (entry.ttl_ms and entry.touched_ms + entry.ttl_ms <= now_ms)
+        if not is_expired(entry, now_ms)
     }

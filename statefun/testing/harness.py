@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from statefun.runtime.engine.failures import FailedAttempt
-    from statefun.runtime.engine.mailbox import Batch
+    from statefun.runtime.engine.mailbox import Attempt
     from statefun.runtime.engine.policy import FailurePolicy
     from statefun.runtime.engine.records import DeadLetter
     from statefun.runtime.values import Value
@@ -238,7 +238,7 @@ class Harness:
         self._report()
         return bool(batches or loads)
 
-    def _invoke(self, batch: Batch) -> None:
+    def _invoke(self, batch: Attempt) -> None:
         try:
             reply = self._handlers[batch.address.typename].handle_sync(batch.request)
         except CancelledError:

@@ -21,7 +21,7 @@ from tests.builders import wire
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from statefun.runtime.engine.mailbox import Batch
+    from statefun.runtime.engine.mailbox import Attempt
     from statefun.runtime.engine.policy import Outcome
     from statefun.runtime.engine.records import Delta, Released
 
@@ -162,10 +162,10 @@ class Driver:
     def send(self, target: Address, value: str, ticket: object = None, *, topic: str = "") -> None:
         self.engine.deliver(target, text(value), ticket, topic=topic)
 
-    def answer(self, batch: Batch, reply: bytes | Effects | None = None) -> None:
+    def answer(self, batch: Attempt, reply: bytes | Effects | None = None) -> None:
         self.engine.replied(batch, b"" if reply is None else bytes(reply), self.now_ms)
 
-    def fail(self, batch: Batch, error: Exception | None = None) -> None:
+    def fail(self, batch: Attempt, error: Exception | None = None) -> None:
         self.engine.failed(batch, error or ValueError("no"), self.now_ms)
 
     def wait(self, milliseconds: int) -> None:
@@ -177,7 +177,7 @@ class Driver:
 
     # --- coming out ---
 
-    def batches(self) -> list[Batch]:
+    def batches(self) -> list[Attempt]:
         """All batches that are ready, after the loads they need."""
         batches = self.engine.take_batches(self.now_ms)
         while loads := self.engine.take_loads():
@@ -187,12 +187,12 @@ class Driver:
             batches += self.engine.take_batches(self.now_ms)
         return batches
 
-    def batch(self) -> Batch:
+    def batch(self) -> Attempt:
         """The only batch that is ready."""
         [batch] = self.batches()
         return batch
 
-    def seen(self, batch: Batch) -> Seen:
+    def seen(self, batch: Attempt) -> Seen:
         request = ToFunction.FromString(batch.request).invocation
         target = request.target
         return Seen(

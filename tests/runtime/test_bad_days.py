@@ -603,6 +603,8 @@ class Line:
     functions = "far/*"
     is_specific = False
 
+    failure = limits = None
+
     def __init__(self) -> None:
         self.is_up = False
         self.open = asyncio.Event()

@@ -193,6 +193,8 @@ class CountEndpoint:
     functions = "t/*"
     is_specific = False
 
+    failure = limits = None
+
     def __init__(self) -> None:
         self.closed = 0
 
@@ -694,6 +696,8 @@ async def test_a_function_that_ends_more_than_itself_is_tried_again(
 
 class BreakingEndpoint(CountEndpoint):
     """Its first call ends by something that no transport should raise."""
+
+    failure = limits = None
 
     def __init__(self, end: BaseException) -> None:
         super().__init__()

@@ -12,7 +12,7 @@ from tests.runtime.driver import AFTER_CALL, AFTER_WRITE, NEVER, A, Driver, Effe
 @pytest.mark.parametrize(
     ("before", "after", "seen"),
     [
-        ((NEVER, 0), (AFTER_WRITE, 1000), ["x", None, None]),
+        ((NEVER, 0), (AFTER_WRITE, 1000), ["x", "x", None]),
         ((AFTER_WRITE, 1000), (NEVER, 0), ["x", "x", "x"]),
         ((AFTER_WRITE, 1000), (AFTER_WRITE, 2000), ["x", "x", None]),
         ((AFTER_WRITE, 5000), (AFTER_WRITE, 1000), ["x", None, None]),
@@ -22,7 +22,7 @@ from tests.runtime.driver import AFTER_CALL, AFTER_WRITE, NEVER, A, Driver, Effe
 def test_after_a_restart_the_expiration_is_the_one_declared_then(
     before: tuple[Any, int], after: tuple[Any, int], seen: list[str | None]
 ) -> None:
-    """Also where there was none or is none any more; the time since the last write counts."""
+    """The time since the last write counts; where there was none, that since the first request."""
     driver = Driver()
     driver.declare("n", mode=before[0], millis=before[1])
     driver.turn(A, Effects().set("n", "x"))

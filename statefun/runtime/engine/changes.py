@@ -1,4 +1,4 @@
-"""The ledger: what has changed since the last commit, and what waits for a commit to be durable.
+"""Changes: everything since the last commit, and the tickets that wait for it to be durable.
 
 Law: at most one delta is in flight. What was begun and ended within one epoch appears in no delta.
 Nothing is released before the delta that contains it is durable; a delta that could not be stored
@@ -122,11 +122,13 @@ class Changes:
     Attributes:
         epoch: The number of the current epoch; the first is 1.
         durable_epoch: The last epoch whose changes are all stored; 0 if there is none.
+        next_seq: The next number for a message, a timer or a record; whoever takes it adds one.
     """
 
-    __slots__ = ("_in_flight", "_now", "durable_epoch", "epoch")
+    __slots__ = ("_in_flight", "_now", "durable_epoch", "epoch", "next_seq")
 
     def __init__(self) -> None:
+        self.next_seq = 1
         self.epoch = 1
         self.durable_epoch = 0
         self._now = _Epoch()
@@ -136,37 +138,27 @@ class Changes:
         """A value was set, touched, or (None) removed."""
         self._now.values[address, name] = entry
 
-    def values_of(self, address: Address) -> list[tuple[str, StoredEntry | None]]:
-        """Changes of an address's values that may not be durable yet, oldest first."""
-        epochs = [self._now] if self._in_flight is None else [self._in_flight, self._now]
-        return [
-            (name, entry)
-            for epoch in epochs
-            for (changed, name), entry in epoch.values.items()
-            if changed == address
-        ]
-
-    def message_came(self, message: PendingMessage) -> None:
+    def message_added(self, message: PendingMessage) -> None:
         """A message began to wait."""
         self._now.messages.added[message.seq] = message
 
-    def message_went(self, seq: int) -> None:
-        """A message was worked on."""
+    def message_removed(self, seq: int) -> None:
+        """A message is finished."""
         self._now.messages.remove(seq)
 
-    def timer_came(self, timer: Timer) -> None:
+    def timer_added(self, timer: Timer) -> None:
         """A timer was set."""
         self._now.timers.added[timer.seq] = timer
 
-    def timer_went(self, seq: int) -> None:
+    def timer_removed(self, seq: int) -> None:
         """A timer fired or was cancelled."""
         self._now.timers.remove(seq)
 
-    def egress_came(self, record: OutboxRecord) -> None:
+    def egress_added(self, record: OutboxRecord) -> None:
         """A function sent to an egress."""
         self._now.egress.added[record.id] = record
 
-    def egress_went(self, record_id: int) -> None:
+    def egress_removed(self, record_id: int) -> None:
         """A sink delivered a record."""
         self._now.egress.remove(record_id)
 
@@ -200,7 +192,7 @@ class Changes:
         """Whether there is anything that no durable delta contains."""
         return self._in_flight is not None or not self._now.is_empty
 
-    def begin(self, next_seq: int) -> Delta | None:
+    def begin(self) -> Delta | None:
         """Close the epoch; None if a delta is in flight, or if nobody needs one.
 
         An empty delta has nothing to store, but tickets wait for it.
@@ -209,7 +201,7 @@ class Changes:
             return None
         if self._now.is_empty:
             return None
-        delta = self._now.delta(next_seq)
+        delta = self._now.delta(self.next_seq)
         self._in_flight = self._now
         self._now = _Epoch()
         self.epoch += 1

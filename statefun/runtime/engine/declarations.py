@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from statefun.errors import RemoteProtocolError
 from statefun.runtime.engine.records import StoredEntry
@@ -17,9 +17,18 @@ from statefun.sdk.wire import Expiration, ExpireMode
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from statefun.runtime.engine.mailbox import Attempt, Mailbox
     from statefun.sdk.wire import MissingValue, StoredValue
 
-__all__ = ["UNSET", "Declaration", "Declarations", "canonical_typename"]
+__all__ = [
+    "NONE_DECLARED",
+    "UNSET",
+    "Declaration",
+    "Declarations",
+    "DeclaredFunctions",
+    "canonical_typename",
+    "is_expired",
+]
 
 UNSET = "io.statefun.types/unset"
 """The type of a value that was declared without a typename."""
@@ -50,6 +59,14 @@ def canonical_typename(typename: str) -> str:
     return canonical
 
 
+def is_expired(entry: StoredEntry, now_ms: int) -> bool:
+    """Whether a stored value has to be seen as absent.
+
+    This is the one place that says so: for functions, for people who look at state, and for tests.
+    """
+    return entry.ttl_ms > 0 and entry.touched_ms + entry.ttl_ms <= now_ms
+
+
 @dataclass(frozen=True, slots=True)
 class Declaration:
     """One declared value: its type and when it expires."""
@@ -57,23 +74,29 @@ class Declaration:
     typename: str
     expiration: Expiration
 
-    def is_expired(self, entry: StoredEntry, now_ms: int) -> bool:
-        """Whether the value has to be seen as absent."""
-        expiration = self.expiration
-        return (
-            expiration.mode is not ExpireMode.NEVER
-            and entry.touched_ms + expiration.millis <= now_ms
-        )
+    @property
+    def ttl_ms(self) -> int:
+        """How long a value lives after it was touched; 0 for ever."""
+        return 0 if self.expiration.mode is ExpireMode.NEVER else self.expiration.millis
 
-    def read(self, entry: StoredEntry, now_ms: int) -> StoredEntry:
-        """The value after a request was built with it: touched, if reading counts."""
-        if self.expiration.mode is not ExpireMode.AFTER_CALL:
-            return entry
-        return replace(entry, touched_ms=now_ms, ttl_ms=self.expiration.millis)
+    def read(self, entry: StoredEntry, now_ms: int) -> StoredEntry | None:
+        """The value after a request was built with it; None if it has expired.
+
+        A value that was to stay for ever, and is to expire since a deploy, lives from now on.
+        """
+        ttl_ms = self.ttl_ms
+        if entry.ttl_ms != ttl_ms:
+            touched_ms = entry.touched_ms if entry.ttl_ms else now_ms
+            entry = replace(entry, touched_ms=touched_ms, ttl_ms=ttl_ms)
+        if is_expired(entry, now_ms):
+            return None
+        if self.expiration.mode is ExpireMode.AFTER_CALL:
+            return replace(entry, touched_ms=now_ms)
+        return entry
 
     def write(self, value: StoredValue, now_ms: int) -> StoredEntry:
         """The value after a reply has set it."""
-        return StoredEntry(self.typename, value.data, now_ms, self.expiration.millis)
+        return StoredEntry(self.typename, value.data, now_ms, self.ttl_ms)
 
 
 class Declarations:
@@ -134,6 +157,62 @@ class Declarations:
                 f"{change.typename!r}: set it to a value of the declared type"
             )
         return declaration
+
+
+NONE_DECLARED: Final = Declarations()
+"""The declarations of a function that has declared no value; never changed."""
+
+_MOST_QUESTIONS = 10
+"""So often a function may ask for more values for one batch; more is an invalid reply."""
+
+
+class DeclaredFunctions:
+    """The declarations of all functions.
+
+    Attributes:
+        get: The declarations of a function by its typename, None if there are none.
+    """
+
+    __slots__ = ("_declared", "get")
+
+    def __init__(self) -> None:
+        self._declared: dict[str, Declarations] = {}
+        self.get = self._declared.get
+
+    def of(self, typename: str) -> Declarations:
+        """The declarations of a function, which may be none."""
+        return self._declared.get(typename, NONE_DECLARED)
+
+    def declare(
+        self, mailbox: Mailbox, attempt: Attempt, missing: tuple[MissingValue, ...]
+    ) -> None:
+        """Learn the values that a function asks for.
+
+        Args:
+            mailbox: The address that asks.
+            attempt: The attempt that is answered by this.
+            missing: The values.
+
+        Raises:
+            RemoteProtocolError: If one of them cannot be kept, or asking leads nowhere.
+        """
+        typename = mailbox.address.typename
+        declared = self._declared.get(typename) or Declarations()
+        declared.declare(missing)
+        if declared:
+            self._declared[typename] = declared
+        mailbox.asked += 1
+        if mailbox.asked > _MOST_QUESTIONS:
+            raise RemoteProtocolError(
+                f"{mailbox.address} has asked for more values {mailbox.asked} times for one batch: "
+                "ask for all of them at once, under names that do not change"
+            )
+        if len(declared) == attempt.declared:
+            names = ", ".join(repr(value.name) for value in missing) or "none"
+            raise RemoteProtocolError(
+                f"{mailbox.address} answered that values are missing ({names}) though the request "
+                "carried all that were ever declared: ask only for values that were not sent"
+            )
 
 
 def _declaration(value: MissingValue) -> Declaration:

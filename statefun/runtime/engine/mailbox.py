@@ -1,4 +1,4 @@
-"""Mailboxes: one per address, with its messages, its batch and its values.
+"""Mailboxes: one for each address, with its messages, its batch and its values.
 
 Law: the messages of an address are in its batch or behind it, in the order in which they came.
 There is a batch exactly while there are messages, and one at a time; messages that come meanwhile
@@ -14,17 +14,19 @@ from typing import TYPE_CHECKING
 from statefun.runtime.engine.policy import WAITING_BYTES
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from statefun.runtime.engine.failures import FailureState
     from statefun.runtime.engine.policy import Limits
     from statefun.runtime.engine.records import PendingMessage, StoredEntry
     from statefun.sdk.address import Address
 
-__all__ = ["Batch", "Mailbox"]
+__all__ = ["Attempt", "Mailbox"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Batch:
-    """One request to be made; each attempt is a batch of its own.
+class Attempt:
+    """One attempt with a batch: a request to be made, answered by a reply or a failure.
 
     Attributes:
         address: Whom it is for.
@@ -52,19 +54,22 @@ class Mailbox:
         waiting: Those behind it, and behind the parts of a batch that was taken apart.
         count: How many messages there are in all.
         size: How many bytes they have.
-        batch: The attempt that is in flight, None if none is.
+        attempt: The attempt that is in flight, None if none is.
         asked: How often the function has asked for more values for the current batch.
         failures: What is remembered of failures, None if there were none.
         values: Name → value of what is stored for the address; None if it has not been loaded.
+        edits: Name → value, None to delete it, of changes made before the values were loaded.
         changed_in: The epoch in which a value was last changed.
+        weight: The bytes that its messages count for in the runtime.
     """
 
     __slots__ = (
         "address",
         "asked",
-        "batch",
+        "attempt",
         "changed_in",
         "count",
+        "edits",
         "failures",
         "limits",
         "share",
@@ -72,6 +77,7 @@ class Mailbox:
         "taken",
         "values",
         "waiting",
+        "weight",
     )
 
     def __init__(self, address: Address, limits: Limits, share: int) -> None:
@@ -82,11 +88,13 @@ class Mailbox:
         self.waiting: deque[PendingMessage] | None = None  # an empty one for each would add up
         self.count = 0
         self.size = 0
-        self.batch: Batch | None = None
+        self.attempt: Attempt | None = None
         self.asked = 0
         self.failures: FailureState | None = None
         self.values: dict[str, StoredEntry] | None = None
+        self.edits: dict[str, StoredEntry | None] | None = None
         self.changed_in = 0
+        self.weight = 0
 
     @property
     def is_paused(self) -> bool:
@@ -106,15 +114,16 @@ class Mailbox:
         has_all = self.count >= limits.max_waiting or self.size >= limits.max_waiting_bytes
         return has_all or self.weight >= self.share
 
-    @property
-    def weight(self) -> int:
-        """How many bytes its messages count for in the runtime."""
-        return min(self.size + self.count * WAITING_BYTES, self.share)
+    def with_edits(self, stored: Mapping[str, StoredEntry]) -> dict[str, StoredEntry]:
+        """The stored values with the changes that were made before they were loaded."""
+        edited = {**stored, **(self.edits or {})}
+        return {name: entry for name, entry in edited.items() if entry is not None}
 
     def put(self, message: PendingMessage) -> bool:
         """Add a message; returns whether that made a batch."""
         self.count += 1
         self.size += len(message.argument)
+        self.weight = min(self.size + self.count * WAITING_BYTES, self.share)
         if self.taken is None:
             self.taken = [message]
             return True
@@ -138,10 +147,11 @@ class Mailbox:
         far as the limits go.
         """
         finished = self.messages
-        self.batch = None
+        self.attempt = None
         self.asked = 0
         self.count -= len(finished)
-        self.size -= sum(len(message.argument) for message in finished)
+        self.size -= sum([len(message.argument) for message in finished])
+        self.weight = min(self.size + self.count * WAITING_BYTES, self.share)
         if self.failures is not None and self.failures.parts:
             self.taken = self.failures.next_part()
         else:

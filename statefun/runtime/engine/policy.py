@@ -8,13 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from typing import TYPE_CHECKING, Final, Literal, TypeAlias, TypeVar
+from typing import Final, Literal, TypeAlias, TypeVar
 
 from statefun.errors import ConfigurationError
 from statefun.runtime.engine.retry import Backoff, RetryPolicy
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 __all__ = [
     "OUTCOMES",
@@ -132,11 +129,13 @@ def choose(typename: str, given: T | Mapping[str, T] | None) -> T | None:
     Returns:
         None if there is none.
     """
-    if not isinstance(given, Mapping):
-        return given
+    return _by_name(typename, given) if isinstance(given, Mapping) else given
+
+
+def _by_name(typename: str, given: Mapping[str, T]) -> T | None:
     namespace = typename.rpartition("/")[0]
     for pattern in (typename, f"{namespace}/*", "*"):
-        found: T | None = given.get(pattern)
+        found = given.get(pattern)
         if found is not None:
             return found
     return None
@@ -160,10 +159,6 @@ def _check_rule(name: str, rule: object, kind: type) -> None:
         raise ConfigurationError(f"{name} is {rule!r}: give a {kind.__name__}(...)")
 
 
-def _nothing(typename: str) -> None:
-    """What is said about a function of which nothing is said."""
-
-
 @dataclass(frozen=True, slots=True)
 class Rules:
     """Everything that was decided about failures and quantities.
@@ -177,7 +172,8 @@ class Rules:
             taken in from ingresses; each message counts with its length and `WAITING_BYTES`. An
             address counts for a quarter at most, so that one alone does not hold up the others, and
             takes nothing in either when it has that.
-        endpoint_failure: What the endpoint of a function says, if `failure` says nothing about it.
+        endpoint_failure: The policies of endpoints by `namespace/name` and `namespace/*`; used for
+            functions about which `failure` says nothing.
         endpoint_limits: The same for limits.
         topic_failure: Topic of an ingress → the policy for messages from it, which goes before that
             of their function.
@@ -188,8 +184,8 @@ class Rules:
     dead_letters: Retention = Retention()
     receipts: Retention = Retention(100_000, 24 * 3_600_000)
     max_waiting_bytes: int = 1 << 30
-    endpoint_failure: Callable[[str], FailurePolicy | None] = _nothing
-    endpoint_limits: Callable[[str], Limits | None] = _nothing
+    endpoint_failure: Mapping[str, FailurePolicy] = field(default_factory=dict)
+    endpoint_limits: Mapping[str, Limits] = field(default_factory=dict)
     topic_failure: Mapping[str, FailurePolicy] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -220,8 +216,10 @@ class Rules:
     def failure_of(self, typename: str, topic: str = "") -> FailurePolicy:
         """The policy for a message to a function, from a topic if there is one."""
         given = self.topic_failure.get(topic) or choose(typename, self.failure)
-        return given or self.endpoint_failure(typename) or FailurePolicy()
+        by_endpoint = _by_name(typename, self.endpoint_failure)
+        return given or by_endpoint or FailurePolicy()
 
     def limits_of(self, typename: str) -> Limits:
         """The limits of the addresses of a function."""
-        return choose(typename, self.limits) or self.endpoint_limits(typename) or Limits()
+        by_endpoint = _by_name(typename, self.endpoint_limits)
+        return choose(typename, self.limits) or by_endpoint or Limits()

@@ -10,15 +10,27 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from statefun.runtime.engine.records import DeadLetter
 from statefun.sdk.address import Address
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from statefun.runtime.engine.changes import Changes
+    from statefun.runtime.engine.counters import Counters
+    from statefun.runtime.engine.dead_letters import DeadLetters
+    from statefun.runtime.engine.records import GivenUp
+
 __all__ = ["CALLER", "Replies", "caller_of"]
 
 CALLER: Final = "statefun.runtime/caller"
 """The typename of the callers of requests; no function can have it."""
+
+
+_NOBODY_WAITS = (
+    "nobody waits for this reply: one was given before, the wait was over, or the runtime was "
+    "started anew"
+)
 
 
 def caller_of(seq: int, taken_ms: int) -> Address:
@@ -30,11 +42,20 @@ def caller_of(seq: int, taken_ms: int) -> Address:
 
 
 class Replies:
-    """Finds those who wait for a reply. A token stands for one of them and can be hashed."""
+    """Finds those who wait for a reply. A token stands for one of them and can be hashed.
 
-    __slots__ = ("_requests", "_waiting")
+    Args:
+        changes: Told of each reply that somebody waits for.
+        dead_letters: Where replies go for which nobody waits.
+        counters: Told of those.
+    """
 
-    def __init__(self) -> None:
+    __slots__ = ("_changes", "_counters", "_dead_letters", "_requests", "_waiting")
+
+    def __init__(self, changes: Changes, dead_letters: DeadLetters, counters: Counters) -> None:
+        self._changes = changes
+        self._dead_letters = dead_letters
+        self._counters = counters
         self._waiting: dict[str, list[object]] = {}  # id of the caller → tokens
         self._requests: dict[object, str] = {}  # token → id of the caller
 
@@ -46,7 +67,28 @@ class Replies:
         self._waiting.setdefault(caller.id, []).append(token)
         self._requests[token] = caller.id
 
-    def take(self, caller: Address) -> Iterable[object]:
+    def give(self, caller: Address, sender: Address, argument: bytes, now_ms: int) -> None:
+        """Give a reply to those who wait for it, or keep it as a dead letter."""
+        tokens = self._take(caller)
+        for token in tokens:
+            self._changes.reply(token, argument)
+        if not tokens:
+            changes = self._changes
+            self._counters.late_replies += 1
+            self._dead_letters.add(
+                DeadLetter(
+                    *(changes.next_seq, caller, sender, argument),
+                    *(_NOBODY_WAITS, 0, now_ms, now_ms),
+                )
+            )
+            changes.next_seq += 1
+
+    def give_up(self, caller: Address, given_up: GivenUp) -> None:
+        """Tell those who wait at a caller that no reply will come."""
+        for token in self._take(caller):
+            self._changes.reply(token, given_up)
+
+    def _take(self, caller: Address) -> Iterable[object]:
         """Those who wait at a caller; from now on nobody does."""
         tokens = self._waiting.pop(caller.id, ())
         for token in tokens:
@@ -54,12 +96,16 @@ class Replies:
         return tokens
 
     def forget(self, token: object) -> bool:
-        """Let somebody wait no more; returns whether that token still waited."""
+        """Let somebody wait no more; a reply that comes then is a dead letter.
+
+        Returns:
+            Whether the reply has come before, and will be handed out with a commit.
+        """
         caller_id = self._requests.pop(token, None)
         if caller_id is None:
-            return False
+            return self._changes.has_reply(token)
         tokens = self._waiting[caller_id]
         tokens.remove(token)
         if not tokens:
             del self._waiting[caller_id]
-        return True
+        return False

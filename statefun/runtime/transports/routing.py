@@ -10,13 +10,13 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Final, Protocol
 
 from statefun.errors import AlreadyRegisteredError, ConfigurationError, UnknownFunctionError
+from statefun.runtime.engine.policy import FailurePolicy, Limits
 from statefun.runtime.transports.base import InProcessTransport
 from statefun.runtime.transports.breaker import Breaker
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from statefun.runtime.engine.policy import FailurePolicy, Limits
     from statefun.runtime.transports.base import Transport
     from statefun.sdk.functions import StatefulFunctions
 
@@ -28,11 +28,7 @@ _MANY_TYPENAMES: Final = 10_000
 
 
 class Endpoint(Protocol):
-    """Functions that are reached somewhere else.
-
-    It may also have the attributes `failure`, a `FailurePolicy`, and `limits`, a `Limits`, or None
-    for either: what it says about its functions.
-    """
+    """Functions that are reached somewhere else."""
 
     @property
     def functions(self) -> str:
@@ -42,6 +38,16 @@ class Endpoint(Protocol):
     @property
     def is_specific(self) -> bool:
         """Whether it is for one typename; then it goes before one for a namespace."""
+        ...
+
+    @property
+    def failure(self) -> FailurePolicy | None:
+        """The policy for messages to its functions; None for the runtime's."""
+        ...
+
+    @property
+    def limits(self) -> Limits | None:
+        """The limits of its functions' addresses; None for the runtime's."""
         ...
 
     def matches(self, typename: str) -> bool:
@@ -125,13 +131,20 @@ class FunctionRouter:
         endpoint = self._elsewhere(typename)
         return None if endpoint is None else self._breakers[endpoint.functions]
 
-    def failure(self, typename: str) -> FailurePolicy | None:
-        """What the endpoint of a function says about failures; None for nothing."""
-        return getattr(self._elsewhere(typename), "failure", None)
+    @property
+    def failure_policies(self) -> dict[str, FailurePolicy]:
+        """The policies of the endpoints, by the functions that each of them names.
 
-    def limits(self, typename: str) -> Limits | None:
-        """What the endpoint of a function says about limits; None for nothing."""
-        return getattr(self._elsewhere(typename), "limits", None)
+        Functions of this process are in it with the default, for no endpoint speaks for them.
+        """
+        policies = {each.functions: each.failure or FailurePolicy() for each in self._endpoints}
+        return policies | dict.fromkeys(self._transports, FailurePolicy())
+
+    @property
+    def limits(self) -> dict[str, Limits]:
+        """The limits of the endpoints, likewise."""
+        limits = {each.functions: each.limits or Limits() for each in self._endpoints}
+        return limits | dict.fromkeys(self._transports, Limits())
 
     async def close(self) -> None:
         """Close every endpoint."""

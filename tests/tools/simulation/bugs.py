@@ -11,18 +11,26 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from statefun.runtime.dispatcher import Dispatcher
+from statefun.runtime.engine import consequences as consequences_module
+from statefun.runtime.engine import declarations as declarations_module
 from statefun.runtime.engine import engine as engine_module
 from statefun.runtime.engine import failures as setbacks_module
 from statefun.runtime.engine import idempotency as receipts_module
 from statefun.runtime.engine import validation as replies_module
+from statefun.runtime.engine.backlog import Backlog
 from statefun.runtime.engine.changes import Changes
-from statefun.runtime.engine.declarations import Declaration
+from statefun.runtime.engine.dead_letters import DeadLetters
+from statefun.runtime.engine.declarations import is_expired
 from statefun.runtime.engine.engine import Engine
 from statefun.runtime.engine.failures import FailureState
 from statefun.runtime.engine.idempotency import Receipts
+from statefun.runtime.engine.intake import Intake
 from statefun.runtime.engine.mailbox import Mailbox
 from statefun.runtime.engine.policy import Rules
+from statefun.runtime.engine.residency import Residency
+from statefun.runtime.engine.retries import Retries
 from statefun.runtime.engine.timers import Timers
+from statefun.runtime.engine.turns import Turns
 from statefun.runtime.transports.breaker import Breaker
 from statefun.runtime.transports.routing import FunctionRouter
 from statefun.sdk.wire import Result
@@ -130,9 +138,9 @@ def _lost_records(original: Any) -> Any:
 
 @_bug("the id of a record is used again after a restart", Changes, "begin")
 def _id_used_again(original: Any) -> Any:
-    def begin(self: Any, next_seq: int) -> Delta | None:
-        delta: Delta | None = original(self, next_seq)
-        return delta and replace(delta, next_seq=next_seq - len(delta.egress))
+    def begin(self: Any) -> Delta | None:
+        delta: Delta | None = original(self)
+        return delta and replace(delta, next_seq=delta.next_seq - len(delta.egress))
 
     return begin
 
@@ -142,8 +150,8 @@ def _id_used_again(original: Any) -> Any:
 
 def _without(part: str) -> Any:
     def spoil(original: Any) -> Any:
-        def begin(self: Any, next_seq: int) -> Delta | None:
-            delta: Delta | None = original(self, next_seq)
+        def begin(self: Any) -> Delta | None:
+            delta: Delta | None = original(self)
             changed: dict[str, Any] = {part: ()}
             return delta and replace(delta, **changed)
 
@@ -155,7 +163,7 @@ def _without(part: str) -> Any:
 _bug("a message that was worked on is not deleted", Changes, "begin")(_without("consumed"))
 _bug("a timer that fired is not deleted", Changes, "begin")(_without("timers_gone"))
 _bug("a timer is not stored", Changes, "begin")(_without("timers"))
-_bug("a record that was delivered is not deleted", Changes, "egress_went")(_nothing)
+_bug("a record that was delivered is not deleted", Changes, "egress_removed")(_nothing)
 _bug("an idempotency key is not stored", Changes, "receipt")(_nothing)
 _bug("a paused address is not stored", Changes, "pause")(_nothing)
 
@@ -164,8 +172,8 @@ _bug("a paused address is not stored", Changes, "pause")(_nothing)
 def _late_deletion(original: Any) -> Any:
     late: dict[int, tuple[int, ...]] = {}
 
-    def begin(self: Any, next_seq: int) -> Delta | None:
-        delta: Delta | None = original(self, next_seq)
+    def begin(self: Any) -> Delta | None:
+        delta: Delta | None = original(self)
         if delta is None or delta.is_empty:
             return delta
         consumed, late[id(self)] = late.get(id(self), ()), delta.consumed
@@ -174,12 +182,12 @@ def _late_deletion(original: Any) -> Any:
     return begin
 
 
-@_bug("a message counts as done when it is sent", Engine, "_batch")
+@_bug("a message counts as done when it is sent", Engine, "_attempt")
 def _done_when_sent(original: Any) -> Any:
     def batch(self: Any, mailbox: Any, declared: Any, now_ms: int) -> Any:
         made = original(self, mailbox, declared, now_ms)
         for seq in made.messages:
-            self._changes.message_went(seq)
+            self._changes.message_removed(seq)
         return made
 
     return batch
@@ -209,7 +217,7 @@ def _not_made_up_for(original: Any) -> Any:
     def failed(self: Any) -> None:
         original(self)
         for tally in (self._now.messages, self._now.timers, self._now.egress):
-            tally.tried.clear()
+            tally.doubtful.clear()
 
     return failed
 
@@ -270,22 +278,22 @@ def _not_cancelled(original: Any) -> Any:
     return cancel
 
 
-@_bug("a cancelled message is delivered after a restart", Engine, "_cancel")
+@_bug("a cancelled message is delivered after a restart", Turns, "_cancel")
 def _cancelled_in_memory(original: Any) -> Any:
     return lambda self, sender, token: self._timers.cancel(sender.id, token)
 
 
-@_bug("a value is seen at the moment when it expires", Declaration, "is_expired")
+@_bug("a value is seen at the moment when it expires", declarations_module, "is_expired")
 def _seen_too_long(original: Any) -> Any:
-    return lambda self, entry, now_ms: original(self, entry, now_ms - 1)
+    return lambda entry, now_ms: original(entry, now_ms - 1)
 
 
-@_bug("using a value does not keep it", Declaration, "read")
+@_bug("using a value does not keep it", declarations_module.Declaration, "read")
 def _not_kept(original: Any) -> Any:
-    return lambda _, entry, __: entry
+    return lambda _, entry, now_ms: None if is_expired(entry, now_ms) else entry
 
 
-@_bug("values of an address are forgotten before they are stored", Engine, "_evict")
+@_bug("values of an address are forgotten before they are stored", Residency, "evict")
 def _forgotten(original: Any) -> Any:
     def evict(self: Any) -> None:
         for address, mailbox in list(self._mailboxes.items()):
@@ -298,22 +306,22 @@ def _forgotten(original: Any) -> Any:
 # --- replies and failures -------------------------------------------------------------------------
 
 
-@_bug("a reply to an attempt that is over is applied", Engine, "_flown")
+@_bug("a reply to an attempt that is over is applied", Engine, "_claim")
 def _stale(original: Any) -> Any:
-    def flown(self: Any, batch: Any) -> Any:
-        mailbox = self._mailboxes.get(batch.address)
-        if mailbox is None or mailbox.batch is None:
+    def claim(self: Any, batch: Any) -> Any:
+        mailbox = self.residency.find(batch.address)
+        if mailbox is None or mailbox.attempt is None:
             return None
-        mailbox.batch = None
+        mailbox.attempt = None
         return mailbox
 
-    return flown
+    return claim
 
 
 @_bug("a message that failed is never tried again", Engine, "tick")
 def _never_again(original: Any) -> Any:
     def tick(self: Any, now_ms: int) -> None:
-        self._retries.clear()
+        self._retries._heap.clear()
         original(self, now_ms)
 
     return tick
@@ -346,7 +354,7 @@ def _never_full(_original: Any) -> Any:
     return property(lambda _: False)
 
 
-@_bug("a runtime that is full takes more", Engine, "is_full")
+@_bug("a runtime that is full takes more", Intake, "is_full")
 def _never_full_either(_original: Any) -> Any:
     return property(lambda _: False)
 
@@ -372,19 +380,19 @@ def _one_too_many(original: Any) -> Any:
     return next_batch
 
 
-@_bug("what is done counts as waiting for ever", Engine, "_finish")
+@_bug("what is done counts as waiting for ever", Backlog, "finish")
 def _counts_for_ever(original: Any) -> Any:
     def finish(self: Any, mailbox: Any) -> Any:
-        waiting = self._waiting_bytes
+        waiting = self.waiting_bytes
         finished = original(self, mailbox)
-        self._waiting_bytes = waiting
+        self.waiting_bytes = waiting
         return finished
 
     return finish
 
 
 _bug("what is too long is sent and stored", replies_module, "_check_sizes")(_nothing)
-_bug("dead letters are kept for ever", Engine, "_expire_dead_letters")(_nothing)
+_bug("dead letters are kept for ever", DeadLetters, "expire")(_nothing)
 
 
 @_bug("idempotency keys are kept for ever", Receipts, "expire")
@@ -416,10 +424,10 @@ def _overtaken(original: Any) -> Any:
 
 
 _bug("the runtime goes on though the policy is to stop", Dispatcher, "_take_note")(_nothing)
-_bug("a clock that is set holds up retries", Engine, "clock_set")(_nothing)
+_bug("a clock that is set holds up retries", Retries, "clock_set")(_nothing)
 
 
-@_bug("what cannot get better is tried again", engine_module, "decide")
+@_bug("what cannot get better is tried again", consequences_module, "decide")
 def _tried_again(original: Any) -> Any:
     return lambda policy, failures, size, most, *others, **options: original(
         policy, failures, size, most and most + 1, *others, **options
@@ -431,7 +439,7 @@ def _no_say(original: Any) -> Any:
     return lambda self, typename, _: original(self, typename)
 
 
-@_bug("the first message of a batch decides for all", engine_module, "decide")
+@_bug("the first message of a batch decides for all", consequences_module, "decide")
 def _decides_for_all(original: Any) -> Any:
     return lambda *facts, **_: original(*facts)
 
@@ -500,7 +508,7 @@ def _early_answer(_original: Any) -> Any:
 @_bug("an edit is lost when the values are loaded", Engine, "loaded")
 def _loaded_over(original: Any) -> Any:
     def loaded(self: Any, address: Any, values: Any) -> None:
-        self._mailboxes[address].changed_in = 0
+        self.residency.find(address).edits = None
         original(self, address, values)
 
     return loaded

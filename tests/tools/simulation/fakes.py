@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from statefun.runtime.clock import Alarm
     from statefun.runtime.engine.engine import Engine
     from statefun.runtime.engine.failures import FailedAttempt
-    from statefun.runtime.engine.mailbox import Batch
+    from statefun.runtime.engine.mailbox import Attempt
     from statefun.runtime.engine.records import DeadLetter, Delta, Released, StoredEntry
     from statefun.runtime.stores.base import Store
     from statefun.sdk.address import Address
@@ -142,6 +142,8 @@ class FakeEndpoint:
         functions: Which: one typename, or `s/*` for all that the process knows.
     """
 
+    failure = limits = None
+
     def __init__(self, process: Process, functions: str) -> None:
         self.functions = functions
         self.is_specific = functions != "s/*"
@@ -182,7 +184,7 @@ class FakeEndpoint:
             self._missed_ms = now_ms
             raise TransportError("connection refused", connected=False)
 
-    async def _connected(self, batch: Batch, request: Request, fate: _Fate) -> bytes:
+    async def _connected(self, batch: Attempt, request: Request, fate: _Fate) -> bytes:
         simulation = self._process.simulation
         latency_ms = fate.pick(3000 if fate.happens("slow") else 30, "latency")
         if latency_ms:
@@ -205,7 +207,7 @@ class FakeEndpoint:
         if poison is not None:
             raise ValueError("the function always does")
 
-    def _answer(self, batch: Batch, reply: bytes, fate: _Fate) -> bytes:
+    def _answer(self, batch: Attempt, reply: bytes, fate: _Fate) -> bytes:
         """Give the reply back, or not, or more than once."""
         process = self._process
         if fate.happens("garbage"):
@@ -282,7 +284,7 @@ class Witness:
         if process.is_alive:
             self._simulation.came(process, target, argument, key, now_ms, answer)
 
-    def replied(self, batch: Batch, reply: bytes, now_ms: int) -> None:
+    def replied(self, batch: Attempt, reply: bytes, now_ms: int) -> None:
         if self._process.is_alive:
             self._simulation.point("before a reply is applied")
         self._engine.replied(batch, reply, now_ms)
@@ -290,7 +292,7 @@ class Witness:
         if self._process.is_alive:
             self._simulation.replied(self._process, batch, reply, now_ms, failed_attempts)
 
-    def failed(self, batch: Batch, error: Exception, now_ms: int) -> None:
+    def failed(self, batch: Attempt, error: Exception, now_ms: int) -> None:
         self._engine.failed(batch, error, now_ms)
         failed_attempts = self._told()
         if self._process.is_alive:
@@ -340,7 +342,7 @@ class Witness:
         if self._process.is_alive:
             self._simulation.ticked(now_ms)
 
-    def take_batches(self, now_ms: int) -> list[Batch]:
+    def take_batches(self, now_ms: int) -> list[Attempt]:
         batches = self._engine.take_batches(now_ms)
         if batches and self._process.is_alive:
             for batch in batches:

@@ -112,6 +112,10 @@ class Spec(NamedTuple):
     written_ms: int = 0
     used_ms: int = 0
 
+    @property
+    def ttl_ms(self) -> int:
+        return self.written_ms or self.used_ms
+
 
 @dataclass(frozen=True)
 class Function:

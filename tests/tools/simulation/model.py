@@ -15,7 +15,7 @@ from statefun.runtime.engine.policy import WAITING_BYTES
 from tests.tools.simulation.language import Cancel, Delay, argument_of
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Collection, Iterable, Mapping
 
     from statefun.runtime.engine.policy import Limits, Retention
     from statefun.sdk.address import Address
@@ -53,12 +53,17 @@ class Came(NamedTuple):
 
 
 class Turn(NamedTuple):
-    """A function's reply was applied: so many of its messages are done."""
+    """A function's reply was applied: so many of its messages are done.
+
+    Attributes:
+        ttls: How long the values live that it declares, by name.
+    """
 
     address: Address
     done: int
     effects: Effects
     now_ms: int
+    ttls: Mapping[str, int]
 
 
 class Fired(NamedTuple):
@@ -128,6 +133,7 @@ class Changed(NamedTuple):
     name: str
     data: bytes | None
     now_ms: int
+    ttl_ms: int
 
 
 class Cancelled(NamedTuple):
@@ -194,10 +200,19 @@ class Receipt(NamedTuple):
 
 
 class Stored(NamedTuple):
-    """A value, and since when it is untouched."""
+    """A value, since when it is untouched, and how long it lives then; 0 for ever."""
 
     data: bytes
     touched_ms: int
+    ttl_ms: int
+
+    def is_expired(self, now_ms: int) -> bool:
+        return bool(self.ttl_ms) and self.touched_ms + self.ttl_ms <= now_ms
+
+    def declared(self, spec: Spec, now_ms: int) -> Stored:
+        """The value as somebody sees it who declares it so."""
+        touched_ms = self.touched_ms if self.ttl_ms or not spec.ttl_ms else now_ms
+        return Stored(self.data, touched_ms, spec.ttl_ms)
 
 
 @dataclass
@@ -235,8 +250,8 @@ class World:
         match event:
             case Came():
                 self._come(event)
-            case Turn(address, done, effects, now_ms):
-                self._turn(address, done, effects, now_ms)
+            case Turn():
+                self._turn(event)
             case Fired(now_ms):
                 for alarm in self.due(now_ms):
                     self.alarms.remove(alarm)
@@ -273,12 +288,12 @@ class World:
             case Dropped(message):
                 del self.letters[message]
                 self.dropped.append(message)
-            case Changed(address, name, data, now_ms):
+            case Changed(address, name, data, now_ms, ttl_ms):
                 values = self.values.setdefault(address, {})
                 if data is None:
                     values.pop(name, None)
                 else:
-                    values[name] = Stored(data, now_ms)
+                    values[name] = Stored(data, now_ms, ttl_ms)
             case Cancelled(message):
                 self.alarms = [alarm for alarm in self.alarms if alarm.message != message]
 
@@ -316,7 +331,7 @@ class World:
         seen: dict[str, bytes | None] = {}
         for spec in specs:
             stored = values.get(spec.name)
-            is_there = stored is not None and not _is_expired(spec, stored, now_ms)
+            is_there = stored and not stored.declared(spec, now_ms).is_expired(now_ms)
             seen[spec.name] = stored.data if is_there and stored else None
         return seen
 
@@ -362,7 +377,8 @@ class World:
                 return
             del self.receipts[key]
 
-    def _turn(self, address: Address, done: int, effects: Effects, now_ms: int) -> None:
+    def _turn(self, turn: Turn) -> None:
+        address, done, effects, now_ms, ttls = turn
         queue = self.queues[address]
         for _ in range(done):
             self.done.append(queue.popleft().message)
@@ -371,7 +387,7 @@ class World:
             if data is None:
                 values.pop(name, None)
             else:
-                values[name] = Stored(data, now_ms)
+                values[name] = Stored(data, now_ms, ttls[name])
         for target, message in effects.messages:
             self._enqueue(target, message, address)
         for each in effects.delayed:
@@ -398,7 +414,11 @@ class World:
         values = self.values.get(read.address, {})
         return any(
             spec.name in values
-            and (spec.used_ms or _is_expired(spec, values[spec.name], read.now_ms))
+            and (
+                spec.used_ms
+                or values[spec.name].ttl_ms != spec.ttl_ms
+                or values[spec.name].is_expired(read.now_ms)
+            )
             for spec in read.specs
         )
 
@@ -408,10 +428,12 @@ class World:
             stored = values.get(spec.name)
             if stored is None:
                 continue
-            if _is_expired(spec, stored, now_ms):
+            stored = stored.declared(spec, now_ms)
+            if stored.is_expired(now_ms):
                 del values[spec.name]
-            elif spec.used_ms:
-                values[spec.name] = Stored(stored.data, now_ms)
+            else:
+                touched_ms = now_ms if spec.used_ms else stored.touched_ms
+                values[spec.name] = stored._replace(touched_ms=touched_ms)
 
 
 def _weight(queue: Iterable[Waiting]) -> int:
@@ -421,11 +443,6 @@ def _weight(queue: Iterable[Waiting]) -> int:
 def _goes_first(item: tuple[str, Letter]) -> tuple[int, int]:
     """How a process that takes over sorts dead letters."""
     return item[1].failed_ms, item[1].number
-
-
-def _is_expired(spec: Spec, stored: Stored, now_ms: int) -> bool:
-    expires_ms = spec.written_ms or spec.used_ms
-    return bool(expires_ms) and stored.touched_ms + expires_ms <= now_ms
 
 
 def size_of(name: str) -> int:

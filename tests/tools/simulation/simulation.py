@@ -68,12 +68,12 @@ from tests.tools.simulation.model import (
 from tests.tools.simulation.plan import EDITS, LONGEST_MS, Edit
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from statefun.ports import OutgoingRecord
     from statefun.runtime.admin.edits import Edit as WantedEdit
     from statefun.runtime.engine.failures import FailedAttempt
-    from statefun.runtime.engine.mailbox import Batch
+    from statefun.runtime.engine.mailbox import Attempt
     from statefun.runtime.engine.records import DeadLetter, Delta, StoredEntry
     from statefun.runtime.engine.retry import Backoff
     from statefun.runtime.stores.base import Store
@@ -177,14 +177,14 @@ class Process:
         self.may_end = False
         self.is_mending = False
         self.is_full = False
-        self.flying: dict[Address, Batch] = {}
+        self.flying: dict[Address, Attempt] = {}
         self.next_batch: dict[Address, list[str]] = {}
         self.failures: dict[Address, FailureState] = {}
         self.lines: dict[Address, list[str]] = {}
         self.is_failing = False
         self.idle_ms = -1
         self.declared: dict[str, dict[str, Spec]] = {}
-        self.batches: dict[bytes, Batch] = {}
+        self.batches: dict[bytes, Attempt] = {}
         self.handed: list[int] = []
         self.clients = 0
         self._commits = 0
@@ -301,7 +301,7 @@ class Process:
         await asyncio.sleep(0.1)
         self.is_mending = False
 
-    def reply_again(self, batch: Batch, reply: bytes) -> None:
+    def reply_again(self, batch: Attempt, reply: bytes) -> None:
         """Give the engine a reply that it did not wait for."""
         if self.is_alive:
             self._witness.replied(batch, reply, self.simulation.now_ms())
@@ -696,7 +696,8 @@ class Simulation:
         match wanted["edit"]:
             case "set-value" | "delete-values":
                 data = b64decode(wanted.get("data", "")) or None
-                return Changed(Address(*wanted["address"]), changed, data, self.now_ms())
+                at = Address(*wanted["address"])
+                return Changed(at, changed, data, self.now_ms(), self._ttl_ms(at, changed, {}))
             case "cancel-timers":
                 return Cancelled(name_of(cast("Any", self._numbers[changed]).argument))
             case "release":
@@ -704,6 +705,16 @@ class Simulation:
         letters = self.model.world.letters.items()
         name = next(name for name, letter in letters if letter.number == changed)
         return Replayed(name) if wanted["edit"] == "replay" else Dropped(name)
+
+    def _ttl_ms(
+        self, address: Address, name: str, declared: Mapping[str, Mapping[str, Spec]]
+    ) -> int:
+        """How long a value lives that is set by hand: as declared, or as it did before."""
+        spec = declared.get(address.typename, {}).get(name)
+        if spec is not None:
+            return spec.ttl_ms
+        stored = self.model.world.values.get(address, {}).get(name)
+        return 0 if stored is None else stored.ttl_ms
 
     def _wanted_value(self, edit: Edit) -> WantedEdit | None:
         where = sorted(
@@ -729,7 +740,8 @@ class Simulation:
         """The engine was told to set or delete a value."""
         self.note("value %s of %s is changed by hand", name, address)
         data = None if entry is None else entry.data
-        self.model.happen(Changed(address, name, data, self.now_ms()))
+        ttl_ms = self._ttl_ms(address, name, self.processes[-1].declared)
+        self.model.happen(Changed(address, name, data, self.now_ms(), ttl_ms))
         self.point("after an edit")
 
     def timer_cancelled(self, seq: int, *, is_cancelled: bool) -> None:
@@ -763,7 +775,7 @@ class Simulation:
         if functions != right:
             self._fail("a function is called where it is", f"{address} was at {functions}")
 
-    def requested(self, process: Process, batch: Batch, now_ms: int) -> None:
+    def requested(self, process: Process, batch: Attempt, now_ms: int) -> None:
         """The engine built a request."""
         request = read_request(batch.request)
         address, world = request.target, self.model.world
@@ -800,7 +812,7 @@ class Simulation:
             return "no timer is early", what
         return "messages come in order, every one of them, and no others", what
 
-    def _check_batch(self, process: Process, batch: Batch, names: list[str]) -> None:
+    def _check_batch(self, process: Process, batch: Attempt, names: list[str]) -> None:
         """Check which messages a request has, and when it comes."""
         address, limits = batch.address, self.plan.limits
         size = sum(map(size_of, names))
@@ -829,7 +841,7 @@ class Simulation:
     def replied(
         self,
         process: Process,
-        batch: Batch,
+        batch: Attempt,
         reply: bytes,
         now_ms: int,
         failed_attempts: Sequence[FailedAttempt],
@@ -859,7 +871,9 @@ class Simulation:
             return
         self.note("%s has answered: %s", batch.address, effects)
         self._go_on(process, batch.address, len(batch.messages))
-        self.model.happen(Turn(batch.address, len(batch.messages), effects, now_ms))
+        declared = process.declared.get(batch.address.typename, {})
+        ttls = {name: spec.ttl_ms for name, spec in declared.items()}
+        self.model.happen(Turn(batch.address, len(batch.messages), effects, now_ms, ttls))
         self.point("after a reply was applied")
 
     def _mistake(self, process: Process, address: Address, effects: Effects | None) -> str:
@@ -899,7 +913,7 @@ class Simulation:
     def failed(
         self,
         process: Process,
-        batch: Batch,
+        batch: Attempt,
         now_ms: int,
         failed_attempts: Sequence[FailedAttempt],
         worth: int | None = None,
@@ -1085,21 +1099,20 @@ class Simulation:
         """Compare what the engine has in memory."""
         engine, world = process.engine, self.model.world
         busy = [at for at, queue in world.queues.items() if queue and at not in world.paused]
-        known = [engine.waiting_timers, engine.dead_letters, engine.paused_addresses]
-        known += [engine.busy_addresses, engine.is_idle, engine._waiting_bytes]
+        known = [engine.waiting_timers, len(engine.dead_letters), engine.paused_addresses]
+        known += [engine.backlog.busy, engine.is_idle, engine.backlog.waiting_bytes]
         expected = [len(world.alarms), len(world.letters), len(world.paused)]
         expected += [len(busy), not busy, world.waiting_bytes(self.plan.max_waiting_bytes)]
-        held = [
-            entry for each in engine._mailboxes.values() for entry in (each.values or {}).values()
-        ]
-        known.append(engine._resident_bytes)
+        held = [entry for each in engine.residency for entry in (each.values or {}).values()]
+        known.append(engine.residency.value_bytes)
         expected.append(sum(len(entry.data) for entry in held))
         if known != expected:
             self._break("the engine knows what there is", f"{known} instead of {expected}")
         for address, values in world.values.items():
             known_values = engine.values_of(address, self.kept.load(address))
             if {
-                name: (each.data, each.touched_ms) for name, each in known_values.items()
+                name: (each.data, each.touched_ms, each.ttl_ms)
+                for name, each in known_values.items()
             } != values:
                 self._break("the engine knows all values", f"{known_values} instead of {values}")
 
@@ -1161,7 +1174,7 @@ class Simulation:
         ]
         values = {
             address: {
-                name: (entry.data, entry.touched_ms)
+                name: (entry.data, entry.touched_ms, entry.ttl_ms)
                 for name, entry in self.kept.load(address).items()
             }
             for typename in self.plan.functions

@@ -183,7 +183,7 @@ def test_idle_addresses_above_the_limit_are_forgotten_and_loaded_again() -> None
         driver.send(target, "x")
         driver.answer(driver.batch(), Effects().set("n", str(number)))
         driver.commit()
-    resident = driver.engine.resident_addresses
+    resident = len(driver.engine.residency)
 
     driver.send(Address("t/a", "id 0"), "again")
 
@@ -200,7 +200,7 @@ def test_idle_addresses_with_too_many_bytes_are_forgotten_and_loaded_again() -> 
     for target_id in (*ids, *ids):
         driver.turn(Address("t/a", target_id), Effects().set("n", "x" * 100))
         driver.commit()
-        residents.append(driver.engine.resident_addresses)
+        residents.append(len(driver.engine.residency))
 
     assert residents == [2, 3, 4, 3, 3, 3, 3, 3]
     driver.turn(Address("t/a", ids[0]), Effects().delete("n"))

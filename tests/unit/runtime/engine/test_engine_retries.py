@@ -97,7 +97,7 @@ def test_an_attempt_without_a_connection_costs_none() -> None:
 
     assert without == [100, 200, 400, 800, 1600, 3200, 6400, 10_000, 10_000]
     assert batch.attempt == 1
-    assert driver.engine.dead_letters == 0
+    assert len(driver.engine.dead_letters) == 0
     verdicts = [each.decision for each in driver.engine.take_failed_attempts()]
     assert verdicts[-2:] == [
         Decision("retry", 10_000, is_counted=False),

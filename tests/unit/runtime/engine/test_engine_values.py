@@ -157,7 +157,7 @@ def test_for_a_stored_value_of_another_type_messages_are_given_up_and_others_go_
             "give the new type another name"
         )
     ]
-    assert (restarted.engine.dead_letters, restarted.engine.is_idle) == (1, True)
+    assert (len(restarted.engine.dead_letters), restarted.engine.is_idle) == (1, True)
     restarted.send(Address("t/a", "other"), "x")
     assert [seen.state for seen in restarted.take()] == [{"n": None}]
 
@@ -281,11 +281,11 @@ def test_a_function_that_never_has_enough_values_is_given_up() -> None:
     driver.send(A, "x")
     for number in range(10):
         driver.answer(driver.batch(), missing(f"n{number}"))
-    before = driver.engine.dead_letters
+    before = len(driver.engine.dead_letters)
 
     driver.answer(driver.batch(), missing("n10"))
 
-    assert (before, driver.engine.dead_letters) == (0, 1)
+    assert (before, len(driver.engine.dead_letters)) == (0, 1)
     assert driver.errors() == [
         (
             "t/a '1' has asked for more values 11 times for one batch: ask for all of them at "
@@ -310,5 +310,5 @@ def test_each_batch_may_ask_for_values_anew() -> None:
             driver.answer(driver.batch(), missing(f"{part}{number}"))
         driver.answer(driver.batch())
 
-    assert (len(driver.errors()), driver.engine.dead_letters) == (1, 0)
+    assert (len(driver.errors()), len(driver.engine.dead_letters)) == (1, 0)
     assert driver.engine.is_idle

@@ -1,0 +1,183 @@
+"""Consequences: carries out what was decided about failed attempts.
+
+Law: after a failed attempt the batch of an address waits for a retry, is ready in a smaller part,
+or its only message is done with; or the address is paused. Other addresses are not held up.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from statefun.runtime.engine.failures import (
+    FailedAttempt,
+    FailureState,
+    decide,
+    split_point,
+)
+from statefun.runtime.engine.records import DeadLetter, GivenUp, PausedAddress
+from statefun.runtime.engine.replies import CALLER
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from statefun.runtime.engine.backlog import Backlog
+    from statefun.runtime.engine.changes import Changes
+    from statefun.runtime.engine.counters import Counters
+    from statefun.runtime.engine.dead_letters import DeadLetters
+    from statefun.runtime.engine.mailbox import Mailbox
+    from statefun.runtime.engine.policy import FailurePolicy, Rules
+    from statefun.runtime.engine.replies import Replies
+    from statefun.runtime.engine.retries import Retries
+
+__all__ = ["Consequences"]
+
+_REASON_LENGTH = 4000
+
+
+class Consequences:
+    """What becomes of batches that fail.
+
+    Args:
+        rules: The policies.
+        random: Gives a number from 0 up to 1, for the policies.
+        backlog: The messages that wait.
+        retries: Where batches wait for their next attempt.
+        dead_letters: Where messages go that are given up.
+        replies: Those who wait for replies.
+        changes: Told of each address that is paused or released.
+        counters: Told of each failed attempt.
+
+    Attributes:
+        paused: How many addresses are paused.
+    """
+
+    def __init__(
+        self,
+        rules: Rules,
+        random: Callable[[], float],
+        backlog: Backlog,
+        retries: Retries,
+        dead_letters: DeadLetters,
+        replies: Replies,
+        changes: Changes,
+        counters: Counters,
+    ) -> None:
+        self._rules = rules
+        self._random = random
+        self._backlog = backlog
+        self._retries = retries
+        self._dead_letters = dead_letters
+        self._replies = replies
+        self._changes = changes
+        self._counters = counters
+        self._failed_attempts: list[FailedAttempt] = []
+        self.paused = 0
+
+    def failed(
+        self, mailbox: Mailbox, error: Exception, now_ms: int, limit: int | None = None
+    ) -> None:
+        """An attempt with the batch of a mailbox failed.
+
+        Args:
+            mailbox: Whose batch.
+            error: Why.
+            now_ms: The time.
+            limit: How many attempts are worth while after this error, None for any number.
+        """
+        failures = mailbox.failures
+        if failures is None:
+            failures = mailbox.failures = FailureState()
+        failures.count(error, now_ms)
+        policy, topic, is_mixed = self._policy(mailbox)
+        size = len(mailbox.messages)
+        decision = decide(policy, failures, size, limit, self._random, is_mixed=is_mixed)
+        self._counters.failed_attempts += 1
+        self._failed_attempts.append(
+            FailedAttempt(mailbox.address, error, failures.attempts, decision, topic)
+        )
+        match decision.next:
+            case "retry":
+                self._retries.add(now_ms + decision.delay_ms, mailbox)
+            case "isolate":
+                mailbox.take_apart(split_point(error, size))
+                self._backlog.ready.append(mailbox)
+            case "pause":
+                self._pause(mailbox, failures, error, now_ms)
+            case "dead-letter" | "drop":
+                self._give_up(mailbox, failures, error, now_ms, is_kept=decision.next != "drop")
+            case "fail":
+                pass  # nothing more is done for this address; whoever reads the attempt stops
+
+    def take_failed_attempts(self) -> list[FailedAttempt]:
+        """Failed attempts since the last call."""
+        failed_attempts, self._failed_attempts = self._failed_attempts, []
+        return failed_attempts
+
+    def recovered(self, paused: PausedAddress, mailbox: Mailbox) -> None:
+        """An address was paused by an earlier process."""
+        mailbox.failures = FailureState(pause=paused)
+        self.paused += 1
+
+    def release(self, mailbox: Mailbox) -> bool:
+        """Go on with an address that is paused; returns whether it was."""
+        failures = mailbox.failures
+        if failures is None or failures.pause is None:
+            return False
+        failures.begin_anew()
+        mailbox.asked = 0
+        self.paused -= 1
+        self._changes.pause(mailbox.address, None)
+        if mailbox.taken is None:
+            mailbox.failures = None
+        else:
+            self._backlog.resume(mailbox)
+        return True
+
+    def _policy(self, mailbox: Mailbox) -> tuple[FailurePolicy, str, bool]:
+        """The policy of a batch's first message, the topic it is for, and whether others differ."""
+        rules, typename = self._rules, mailbox.address.typename
+        topics = list(dict.fromkeys(message.topic for message in mailbox.messages))
+        policy, *others = [rules.failure_of(typename, topic) for topic in topics]
+        topic = topics[0] if topics[0] in rules.topic_failure else ""
+        return policy, topic, any(other != policy for other in others)
+
+    def _give_up(
+        self,
+        mailbox: Mailbox,
+        failures: FailureState,
+        error: Exception,
+        now_ms: int,
+        *,
+        is_kept: bool,
+    ) -> None:
+        """Go on without the only message of a batch."""
+        facts = _facts(failures, error, now_ms)
+        [message] = self._backlog.finish(mailbox)
+        if message.caller is not None and message.caller.typename == CALLER:
+            given_up = GivenUp(*facts[:2], message.seq if is_kept else None)
+            self._replies.give_up(message.caller, given_up)
+        if not is_kept:
+            self._counters.dropped_messages += 1
+            return
+        self._counters.dead_letters += 1
+        target, caller, argument = message.target, message.caller, message.argument
+        letter = DeadLetter(message.seq, target, caller, argument, *facts, message.topic)
+        self._dead_letters.add(letter)
+
+    def _pause(
+        self, mailbox: Mailbox, failures: FailureState, error: Exception, now_ms: int
+    ) -> None:
+        """Pause an address with everything that waits for it."""
+        pause = failures.pause = PausedAddress(mailbox.address, *_facts(failures, error, now_ms))
+        self._counters.pauses += 1
+        self.paused += 1
+        self._backlog.hold()
+        self._changes.pause(mailbox.address, pause)
+
+
+def _facts(failures: FailureState, error: Exception, now_ms: int) -> tuple[str, int, int, int]:
+    """What is kept of a failure: why, after how many attempts, when it was first, and last."""
+    assert failures.first_failed_ms is not None, "no attempt failed"  # noqa: S101 - our invariant
+    sentence = (str(error) or type(error).__name__)[:_REASON_LENGTH]
+    reason = sentence.encode(errors="backslashreplace").decode()
+    return reason, failures.attempts, failures.first_failed_ms, now_ms

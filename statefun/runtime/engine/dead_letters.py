@@ -1,0 +1,72 @@
+"""Dead letters: the messages that were given up and can be replayed.
+
+Law: the store has the letters themselves; the engine remembers the id of each and when it failed,
+to know which ones the retention forgets. The one that failed first is forgotten first.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from statefun.runtime.engine.changes import Changes
+    from statefun.runtime.engine.counters import Counters
+    from statefun.runtime.engine.policy import Retention
+    from statefun.runtime.engine.records import DeadLetter
+
+__all__ = ["DeadLetters"]
+
+
+class DeadLetters:
+    """All dead letters of a runtime.
+
+    Args:
+        retention: How many are kept, and how long.
+        recovered: Id → when it failed last, the earliest first.
+        changes: Told of each letter that is added or forgotten.
+        counters: Told of those that the retention forgets.
+    """
+
+    __slots__ = ("_changes", "_counters", "_failed_ms", "_retention")
+
+    def __init__(
+        self,
+        retention: Retention,
+        recovered: Mapping[int, int],
+        changes: Changes,
+        counters: Counters,
+    ) -> None:
+        self._retention = retention
+        self._failed_ms = OrderedDict(recovered)
+        self._changes = changes
+        self._counters = counters
+
+    def __len__(self) -> int:
+        return len(self._failed_ms)
+
+    def add(self, letter: DeadLetter) -> None:
+        """Keep a message, and forget those that are too old or too many."""
+        self._failed_ms[letter.id] = letter.last_failed_ms
+        self._changes.dead_letter(letter.id, letter)
+        self.expire(letter.last_failed_ms)
+
+    def forget(self, letter_id: int) -> bool:
+        """Forget a letter; returns whether there was one."""
+        if self._failed_ms.pop(letter_id, None) is None:
+            return False
+        self._changes.dead_letter(letter_id, None)
+        return True
+
+    def expire(self, now_ms: int) -> None:
+        """Forget the letters that are too old or too many."""
+        letters, retention = self._failed_ms, self._retention
+        while letters:
+            letter_id, failed_ms = next(iter(letters.items()))
+            is_old = failed_ms + retention.max_age_ms <= now_ms
+            if len(letters) <= retention.max_count and not is_old:
+                return
+            self.forget(letter_id)
+            self._counters.expired_dead_letters += 1
