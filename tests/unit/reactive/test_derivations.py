@@ -1,0 +1,263 @@
+"""Derived values."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import pytest
+
+from statefun.reactive import ControllerAsync, ControllerSync, DeriveData, StateEvent
+from tests.unit.reactive.recording import Recorder, Seen
+
+
+@pytest.fixture
+def controller() -> ControllerSync:
+    """An empty tree in memory."""
+    return ControllerSync()
+
+
+def test_a_transform_runs_at_once_and_with_each_change(controller: ControllerSync) -> None:
+    """With None for a missing source; an equal result is no event."""
+    recorder = Recorder()
+    calls: list[Any] = []
+
+    def parity(value: int | None) -> int | None:
+        calls.append(value)
+        return None if value is None else value % 2
+
+    controller.subscribe("/parity", recorder("parity"))
+    controller.derive("/parity", "/n", parity, payload="p")
+    for value in (1, 3, 4):
+        controller.set_state("/n", value, payload="other")
+
+    assert calls == [None, 1, 3, 4]
+    assert recorder.seen == [
+        Seen("parity", "/parity", "/parity", None, 1, "p"),
+        Seen("parity", "/parity", "/parity", 1, 0, "p"),
+    ]
+
+
+def test_a_chain_is_computed_depth_first(controller: ControllerSync) -> None:
+    """Each link once, before the next subscriber of its source is called."""
+    recorder = Recorder()
+    for source, dest in (("/a", "/b"), ("/b", "/c")):
+        controller.derive(dest, source, lambda value: (value or 0) + 1)
+        controller.subscribe(source, recorder(source))
+    controller.subscribe("/c", recorder("/c"))
+
+    controller.set_state("/a", 5)
+
+    assert [(each.name, each.after) for each in recorder.seen] == [("/c", 7), ("/b", 6), ("/a", 5)]
+
+
+def test_a_diamond_joins_once_for_each_arm(controller: ControllerSync) -> None:
+    """The first time with the other arm's former value; a transaction does it once."""
+    seen: list[Any] = []
+
+    def join(data: DeriveData) -> int:
+        seen.append((data.left, data.right))
+        return (data.left or 0) + (data.right or 0)
+
+    controller.set_state("/n", 1)
+    controller.derive("/left", "/n", lambda n: n)
+    controller.derive("/right", "/n", lambda n: 10 * n)
+    controller.derive_many("/sum", ["/left", "/right"], join)
+
+    controller.set_state("/n", 2)
+    assert seen == [(1, 10), (2, 10), (2, 20)]
+
+    with controller.transaction():
+        controller.set_state("/n", 3)
+    assert seen[3:] == [(3, 30)]
+    assert controller.get_state("/sum") == 33
+
+
+@pytest.mark.parametrize("dest", ["x", "/x", Path("/x"), PurePosixPath("x"), "atom"], ids=str)
+def test_deriving_the_same_path_again_replaces_the_derivation(
+    controller: ControllerSync, dest: Any
+) -> None:
+    """However the path is written; the former source no longer triggers anything."""
+    calls: list[Any] = []
+    controller.derive("/x", "/a", calls.append)
+    controller.derive(controller.atom("/x") if dest == "atom" else dest, "/b", lambda b: b)
+
+    controller.set_state("/b", 2)
+    controller.set_state("/a", 1)
+
+    assert calls == [None]
+    assert controller.get_state("/x") == 2
+
+
+def test_a_derivation_ends_when_its_id_is_unsubscribed(controller: ControllerSync) -> None:
+    """Source by source."""
+    derivation = controller.derive("/d", "/a", lambda a: a)
+    controller.set_state("/a", 1)
+
+    controller.unsubscribe_by_id("/b", derivation)
+    controller.set_state("/a", 2)
+    controller.unsubscribe_by_id("/a", derivation)
+    controller.set_state("/a", 3)
+
+    assert controller.get_state("/d") == 2
+
+
+def test_the_transform_gets_the_source_as_it_is_now(controller: ControllerSync) -> None:
+    """Also with children below the source, and when a callback corrects what is being announced."""
+    controller.derive("/d", "/a", lambda value: value)
+    controller.set_state("/a/x", 1)
+    assert controller.get_state("/d") == {"x": 1}
+    controller.set_state("/a", 5)
+    assert controller.get_state("/d") == {"/": 5, "x": 1}
+
+    controller.subscribe("/n", lambda event: event.set_state("/n", min(event.new_value, 10)))
+    controller.derive("/m", "/n", lambda value: value)
+    controller.set_state("/n", 50)
+    assert (controller.get_state("/n"), controller.get_state("/m")) == (10, 10)
+
+
+def test_deleting_a_source_is_a_change(controller: ControllerSync) -> None:
+    """The transform then gets None; one whose parent was deleted is not told."""
+    controller.set_state("/a/b", 1)
+    controller.derive("/d", "/a/b", lambda value: value)
+
+    controller.del_state("/a/b")
+
+    assert controller.get_state("/d", 7) is None
+
+
+def test_the_root_can_be_a_source(controller: ControllerSync) -> None:
+    """The transform sees everything but the derived value."""
+    controller.set_state("/a", 1)
+    controller.derive("/count", "/", len)
+    assert controller.get_state("/count") == 1
+
+    controller.set_state("/b", 2)
+    assert controller.get_state("/count") == 2
+
+
+def test_a_derived_value_may_lie_below_its_source(controller: ControllerSync) -> None:
+    """It does not feed itself: the source is seen as if it were not there."""
+    calls: list[Any] = []
+
+    def squared(value: int) -> int:
+        calls.append(value)
+        return value**2
+
+    controller.set_state("/counter", 3)
+    controller.derive("/counter/squared", "/counter", squared)
+    controller.set_state("/counter", 4)
+
+    assert calls == [3, 4]
+    assert controller.get_state("/counter") == {"/": 4, "squared": 16}
+
+
+def test_a_derived_value_deep_below_its_source_hides_only_itself(
+    controller: ControllerSync,
+) -> None:
+    """Its neighbours are seen."""
+    seen: list[Any] = []
+    controller.set_state("/a/b/x", 1)
+    controller.derive("/a/b/d", "/a", lambda value: seen.append(value) or 5)  # type: ignore[func-returns-value]
+
+    controller.set_state("/a/c", 2)
+
+    assert seen == [{"b": {"x": 1}}, {"b": {"x": 1}, "c": 2}]
+
+
+def test_what_a_transform_raises_comes_out(controller: ControllerSync) -> None:
+    """Of the derivation, and of each later write of the source, which stands."""
+
+    def fail(value: Any) -> Any:
+        raise LookupError(value)
+
+    with pytest.raises(LookupError):
+        controller.derive("/d", "/a", fail)
+    with pytest.raises(LookupError):
+        controller.set_state("/a", 1)
+
+    assert controller.get_state("/a") == 1
+
+
+def test_derive_data_has_the_sources(controller: ControllerSync) -> None:
+    """By any path, the top-level ones by name; what is no source is None."""
+    found: list[Any] = []
+
+    def transform(data: DeriveData) -> None:
+        found.extend(
+            [data.get("a"), data.get(PurePosixPath("/b/c")), data.a, data.get("z"), data.z]
+        )
+        found.extend([dict(data.data), data.controller is controller])
+
+    controller.set_state("/a", 1)
+    controller.set_state("/z", 9)
+    controller.derive_many("/d", ["a", controller.atom("/b/c")], transform)
+
+    data = {PurePosixPath("/a"): 1, PurePosixPath("/b/c"): None}
+    assert found == [1, None, 1, None, None, data, True]
+
+
+async def test_an_async_transform_is_awaited_and_a_plain_one_called() -> None:
+    """Both work with the async controller."""
+    controller = ControllerAsync()
+
+    async def double(value: int | None) -> int:
+        await asyncio.sleep(0)
+        return 2 * (value or 0)
+
+    await controller.derive("/double", "/a", double)
+    await controller.derive("/square", "/a", lambda value: (value or 0) ** 2)
+    await controller.derive_many("/sum", ["/double", "/square"], lambda d: d.double + d.square)
+    await controller.set_state("/a", 3)
+
+    assert await controller.get_state("/") == {"a": 3, "double": 6, "square": 9, "sum": 15}
+
+
+async def test_a_slow_transform_does_not_overwrite_a_newer_result() -> None:
+    """However two writes of the source interleave, the derived value is right in the end."""
+    controller = ControllerAsync()
+    gates: dict[int, asyncio.Event] = {1: asyncio.Event(), 2: asyncio.Event()}
+
+    async def slow(value: int | None) -> int | None:
+        if value is not None:
+            await gates[value].wait()
+        return value
+
+    await controller.derive("/d", "/a", slow)
+    first = asyncio.create_task(controller.set_state("/a", 1))
+    await asyncio.sleep(0)
+    second = asyncio.create_task(controller.set_state("/a", 2))
+    await asyncio.sleep(0)
+    gates[2].set()
+    await second
+    gates[1].set()
+    await first
+
+    assert await controller.get_state("/d") == 2
+
+
+def test_a_derivation_declared_again_goes_to_the_end(controller: ControllerSync) -> None:
+    """Of the subscribers of its source."""
+    order: list[str] = []
+    controller.derive("/d", "/a", lambda _: order.append("derived"))
+    controller.subscribe("/a", lambda _: order.append("callback"))
+    controller.set_state("/a", 1)
+    controller.derive("/d", "/a", lambda _: order.append("derived"))
+    controller.set_state("/a", 2)
+
+    assert order == ["derived", "derived", "callback", "derived", "callback", "derived"]
+
+
+def test_a_payload_reaches_the_callbacks_of_a_derived_value(controller: ControllerSync) -> None:
+    """That of the derivation, at registration too."""
+    payloads: list[Any] = []
+
+    def callback(event: StateEvent) -> None:
+        payloads.append(event.payload)
+
+    controller.subscribe("/d", callback)
+    controller.derive_many("/d", ["/a"], lambda data: data.a or 0, payload="p")
+    controller.set_state("/a", 1, payload="q")
+
+    assert payloads == ["p", "p"]
