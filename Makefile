@@ -15,16 +15,19 @@ COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gene
 SUPPORTED := -c 'import sys; v = sys.version_info; v < (3, 11) and sys.exit("statefun needs Python 3.11 \
 or newer, and $(PYTHON) is Python %d.%d: name a newer one, as in make PYTHON=python3.12" % v[:2])'
 
-.PHONY: greeter test simulate crashes engines matrix check bench protos format lock clean
+.PHONY: greeter test simulate compare-reactive crashes engines matrix check bench protos format lock clean
 
 greeter: $(VENV)/.all ## the greeter on the embedded runtime, killed in the middle
 	$(BIN)/python examples/greeter/demo.py
 
-test: $(VENV)/.test .venv-upstream/.done ## all tests
+test: $(VENV)/.test .venv-upstream/.done .venv-reactive-peer/.done ## all tests
 	$(VENV)/$(TESTS)
 
 simulate: $(VENV)/.test ## the runtime in simulated worlds: SEEDS=N of them, or SEED=n and what happens in it
 	$(BIN)/python -m tests.tools.simulation --first $(FIRST) $(if $(SEED),--seed $(SEED),--seeds $(SEEDS))
+
+compare-reactive: $(VENV)/.test .venv-reactive-peer/.done ## SEEDS=N random programs of the state manager, ours and the peer's
+	$(BIN)/python -m tests.tools.reactive.compare --first $(FIRST) --seeds $(SEEDS)
 
 crashes: $(VENV)/.test ## real processes killed KILLS=N times each, and one with ten thousand connections
 	KILLS=$(KILLS) $(BIN)/python -m pytest -v -m 'not engines' tests/runtime/test_crashes.py \
@@ -34,7 +37,7 @@ engines: $(VENV)/.engines ## the scenarios on the real engines, and what only th
 	$(BIN)/python -m tests.tools.lab
 	$(BIN)/python -m pytest -v -m engines
 
-matrix: .venv-oldest/.done .venv-newest/.done .venv-upstream/.done ## oldest and newest of Python and of every dependency
+matrix: .venv-oldest/.done .venv-newest/.done .venv-upstream/.done .venv-reactive-peer/.done ## oldest and newest of Python and of every dependency
 	.venv-oldest/$(TESTS)
 	.venv-newest/$(TESTS)
 
@@ -46,7 +49,7 @@ check: $(VENV)/.check ## formatter, linter, types, architecture, freshness
 	$(BIN)/python tools/generate_protos.py --check
 	$(BIN)/python -m pytest -q tests/test_architecture.py
 
-bench: $(VENV)/.test .venv-upstream/.done ## every figure against a peer, in the same run
+bench: $(VENV)/.test .venv-upstream/.done .venv-reactive-peer/.done ## every figure against a peer, in the same run
 	$(BIN)/python -m bench
 
 protos: $(VENV)/.protos ## regenerate statefun/sdk/wire/_proto from protos/
@@ -60,7 +63,7 @@ lock: $(VENV)/.uv ## write locks/ anew and keep the pins that still fit; UPGRADE
 	for extra in all test check engines protos; do \
 		$(COMPILE) pyproject.toml --extra $$extra --group build -o locks/$$extra.txt || exit; done
 	$(COMPILE) pyproject.toml --extra test --group build --resolution lowest-direct --upgrade -o locks/oldest.txt
-	for group in uv upstream; do $(COMPILE) --group $$group -o locks/$$group.txt || exit; done
+	for group in uv upstream reactive-peer; do $(COMPILE) --group $$group -o locks/$$group.txt || exit; done
 
 clean:
 	rm -rf .venv .venv-* .pytest_cache .mypy_cache .ruff_cache .hypothesis
@@ -82,6 +85,11 @@ $(VENV)/.%: locks/%.txt pyproject.toml | $(VENV)/bin/python
 	@$(PYTHON) $(SUPPORTED)
 	$(PYTHON) -m venv .venv-upstream
 	.venv-upstream/$(PIP) install $(LOCKED) $<
+	@touch $@
+
+.venv-reactive-peer/.done: locks/reactive-peer.txt ## the state manager that ours is compared with; it needs Python 3.12
+	$$($(PYTHON) tools/interpreters.py 3.12) -m venv .venv-reactive-peer
+	.venv-reactive-peer/$(PIP) install $(LOCKED) $<
 	@touch $@
 
 .venv-oldest/.done: locks/oldest.txt pyproject.toml ## the oldest Python here, the oldest of what we ask for

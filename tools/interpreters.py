@@ -1,6 +1,6 @@
-"""Print the oldest or the newest Python on this machine that the package supports.
+"""Print the oldest or the newest Python on this machine that the package supports, or a given one.
 
-    python tools/interpreters.py oldest|newest
+    python tools/interpreters.py oldest|newest|3.12
 
 Looks on the search path and among the versions that pyenv keeps.
 """
@@ -38,10 +38,16 @@ def main() -> int:
     found = {known: path for path in candidates() if (known := version(path))}
     found[sys.version_info[:3]] = Path(sys.executable)
     supported = sorted(each for each in found if each[:2] >= OLDEST_SUPPORTED)
-    if sys.argv[1:] not in (["oldest"], ["newest"]) or not supported:
+    wanted = sys.argv[1] if len(sys.argv) == 2 else ""
+    if re.fullmatch(r"3\.\d+", wanted):
+        supported = [each for each in supported if f"{each[0]}.{each[1]}" == wanted]
+        if not supported:
+            print(f"there is no Python {wanted} on the search path or in pyenv", file=sys.stderr)
+            return 2
+    elif wanted not in {"oldest", "newest"} or not supported:
         print(__doc__, file=sys.stderr)
         return 2
-    print(found[supported[0 if sys.argv[1] == "oldest" else -1]])
+    print(found[supported[0 if wanted == "oldest" else -1]])
     return 0
 
 

@@ -205,26 +205,30 @@ class _Files(Tree):
         return composed(value, {n: each for n, each in children.items() if each is not MISSING})
 
     def _value(self, path: str, file: Path) -> Any:
-        try:
-            with _failing(path, "read"):
+        with _failing(path, "read"):
+            try:
                 content = file.read_bytes()
-        except StateBackendError as error:
-            if isinstance(error.__cause__, _ABSENCE) or _is_too_long(error.__cause__):
-                return MISSING
-            raise
+            except OSError as error:
+                if _means_absence(error):
+                    return MISSING
+                raise
         return self._serializer.decode(path, content)
 
     def _names(self, folder: Path) -> list[str]:
         """Give the names of the children in a folder, in their own order; ignore foreign files."""
         names = set()
-        try:
-            for entry in os.scandir(folder):
-                if entry.is_dir():
-                    names.add(_decoded(entry.name))
-                elif entry.name.endswith(self._suffix) and entry.name != self._suffix:
-                    names.add(_decoded(entry.name.removesuffix(self._suffix)))
-        except _ABSENCE:
-            return []
+        with _failing(str(folder), "listed"):
+            try:
+                entries = list(os.scandir(folder))
+            except OSError as error:
+                if _means_absence(error):
+                    return []
+                raise
+        for entry in entries:
+            if entry.is_dir():
+                names.add(_decoded(entry.name))
+            elif entry.name.endswith(self._suffix) and entry.name != self._suffix:
+                names.add(_decoded(entry.name.removesuffix(self._suffix)))
         return sorted(names)
 
     def _exists(self, path: str) -> bool:
@@ -243,12 +247,9 @@ class _Files(Tree):
             folder = folder.parent
 
 
-_ABSENCE = (FileNotFoundError, NotADirectoryError, IsADirectoryError)
-
-
-def _is_too_long(error: BaseException | None) -> bool:
-    """Whether a name is longer than any file's, so that no such file exists."""
-    return isinstance(error, OSError) and error.errno == errno.ENAMETOOLONG
+def _means_absence(error: OSError) -> bool:
+    """Whether there is no such file, and perhaps cannot be one."""
+    return error.errno in {errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG}
 
 
 # --- backends -------------------------------------------------------------------------------------

@@ -1,6 +1,6 @@
 """Compares whole traces of random programs, ours and the peer's.
 
-    python -m tests.tools.reactive.compare [--first N] [--seeds N]
+python -m tests.tools.reactive.compare [--first N] [--seeds N]
 """
 
 from __future__ import annotations

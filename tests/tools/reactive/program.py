@@ -5,10 +5,12 @@
 prints one line of JSON for each seed: the program and its trace. MODULE is `statefun.reactive` or
 the peer. Nothing but the standard library is used beside it.
 
-A program keeps clear of what the peer does in the order of hashes: within a level, what one callback
-does is not seen by another one. Leaves of `/s` are what is derived from and tracked, `/d` holds what
-is derived, `/t` is a tree of nodes with and without values, `/o` is where callbacks write.
+A program keeps clear of what the peer does in the order of hashes: within a level, what one
+callback does is not seen by another one. Leaves of `/s` are what is derived from and tracked, `/d`
+holds what is derived, `/t` is a tree of nodes with and without values, `/o` is where callbacks
+write.
 """
+# ruff: noqa: T201, BLE001 - the trace is printed, and an error is a part of it
 
 from __future__ import annotations
 
@@ -26,8 +28,8 @@ TREE = ["/t", "/t/x", "/t/x/y", "/t/x/z", "/t/w", "/t/w/v/u"]
 PATTERNS = ["/*", "/s/*", "/t/*", "/t/*/y", "/*/x", "/d/*", "/*/*/*"]
 VALUES = [0, 1, 2, True, None, "a", "b", 1.0, [1], {"k": 1}, {"k": {"l": 2}}, []]
 EQUALITIES = {
-    "never": lambda new, previous: False,
-    "always": lambda new, previous: True,
+    "never": lambda _new, _previous: False,
+    "always": lambda _new, _previous: True,
     "kind": lambda new, previous: type(new) is type(previous),
 }
 SPELLINGS = ["{}", "{}/", "{}//", "/.{}", "./{}"]
@@ -44,10 +46,9 @@ def program(seed: int) -> dict[str, Any]:
     makers = [set_, set_, set_, delete, get, ping, subscribe, subscribe, unsubscribe, replace]
     makers += [derive, derive_many, track, write, atom]
     state: dict[str, Any] = {"labels": [], "derived": {}, "is_stopped": False}
-    operations = []
     backend = chance.choice(backends)
-    for _ in range(chance.randrange(4, 24)):
-        operations.append(chance.choice(makers)(chance, state, backend))
+    length = chance.randrange(4, 24)
+    operations = [chance.choice(makers)(chance, state, backend) for _ in range(length)]
     return {"is_async": is_async, "backend": backend, "operations": operations}
 
 
@@ -135,8 +136,6 @@ def derive(chance: random.Random, state: dict[str, Any], backend: str) -> list[A
         earlier = [f"/d/{each}" for each in state["derived"] if each < number]
         state["derived"][number] = chance.choice([*LEAVES[:3], *earlier])
     source = state["derived"][number]
-    if isinstance(source, list):
-        return ["derive_many", f"/d/{number}", source, chance.choice([None, "dp"])]
     kind = chance.choice(["same", "text", "parity"])
     return ["derive", f"/d/{number}", source, kind, chance.choice([None, "dp"])]
 
@@ -187,10 +186,11 @@ class World:
 
     def enter(self, label: str, path: str, event: Any) -> None:
         """A callback begins: its calls go below it."""
-        node = [label, path, str(event.emitting_path), str(event.current_path)]
-        node += [shown(event.prev_value), shown(event.new_value), event.payload, event.bubbling, []]
-        self.calls[-1].append(node)
-        self.calls.append(node[-1])
+        paths = [str(event.emitting_path), str(event.current_path)]
+        values = [shown(event.prev_value), shown(event.new_value), event.payload]
+        below: list[Any] = []
+        self.calls[-1].append([label, path, *paths, *values, event.bubbling, below])
+        self.calls.append(below)
 
     def leave(self) -> None:
         """A callback ends."""
@@ -201,7 +201,11 @@ class World:
 
         async def act(event: Any) -> None:
             if behaviour == "write":
-                await self.settle(event.set_state(f"/o/{label}/{event.emitting_path.name}", shown(event.new_value)))
+                await self.settle(
+                    event.set_state(
+                        f"/o/{label}/{event.emitting_path.name}", shown(event.new_value)
+                    )
+                )
             elif behaviour == "read":
                 self.calls[-1].append(["read", shown(await self.settle(event.get_state("/t/x/y")))])
             elif behaviour == "late":
@@ -276,61 +280,69 @@ class World:
 
     async def do(self, operation: list[Any]) -> Any:
         """Do one operation; what it gives."""
-        controller = self.controller
         verb, *rest = operation
-        if verb == "set":
-            path, value, options = rest
-            options = dict(options)
-            if "eq_func" in options:
-                options["eq_func"] = EQUALITIES[options["eq_func"]]
-            return await self.settle(controller.set_state(path, value, **options))
-        if verb == "delete":
-            return await self.settle(controller.del_state(rest[0], payload=rest[1]))
-        if verb == "get":
-            return shown(await self.settle(controller.get_state(*rest)))
-        if verb == "ping":
-            return await self.settle(controller.ping(*rest))
-        if verb == "write":
-            return await self.settle(controller.write_state(*rest))
-        if verb == "derive":
-            dest, source, kind, payload = rest
-            await self.settle(controller.derive(dest, source, self.transform(kind), payload))
-        elif verb == "derive_many":
-            dest, sources, payload = rest
-            await self.settle(
-                controller.derive_many(dest, sources, self.transform("many"), payload)
-            )
-        elif verb == "track":
-            await self.settle(controller.track(self.tracked(*rest), "tp"))
-        elif verb == "atom":
-            return await self.do_atom(*rest)
-        else:
-            return self.do_subscription(verb, *rest)
-        return None
+        return shown(await self.settle(getattr(self, f"do_{verb}")(*rest)))
+
+    def do_set(self, path: str, value: Any, options: dict[str, Any]) -> Any:
+        """Write."""
+        options = dict(options)
+        if "eq_func" in options:
+            options["eq_func"] = EQUALITIES[options["eq_func"]]
+        return self.controller.set_state(path, value, **options)
+
+    def do_delete(self, path: str, payload: Any) -> Any:
+        """Delete."""
+        return self.controller.del_state(path, payload=payload)
+
+    def do_get(self, *arguments: Any) -> Any:
+        """Read."""
+        return self.controller.get_state(*arguments)
+
+    def do_ping(self, *arguments: Any) -> Any:
+        """Ping."""
+        return self.controller.ping(*arguments)
+
+    def do_write(self, path: str, value: Any) -> Any:
+        """Write in silence."""
+        return self.controller.write_state(path, value)
+
+    async def do_derive(self, dest: str, source: str, kind: str, payload: Any) -> None:
+        """Derive from one source."""
+        transform = self.transform(kind)
+        await self.settle(self.controller.derive(dest, source, transform, payload))
+
+    async def do_derive_many(self, dest: str, sources: list[str], payload: Any) -> None:
+        """Derive from several sources."""
+        transform = self.transform("many")
+        await self.settle(self.controller.derive_many(dest, sources, transform, payload))
+
+    def do_track(self, label: str, kind: str) -> Any:
+        """Track a callback."""
+        return self.controller.track(self.tracked(label, kind), "tp")
 
     async def do_atom(self, path: str, default: Any, verb: str, value: int) -> Any:
         """Do something with an atom."""
         atom = self.controller.atom(path, default=default)
         arguments = [value] if verb == "set" else []
-        return shown(await self.settle(getattr(atom, verb)(*arguments)))
+        return await self.settle(getattr(atom, verb)(*arguments))
 
-    def do_subscription(self, verb: str, *rest: Any) -> Any:
-        """Subscribe, unsubscribe, register."""
-        controller = self.controller
-        if verb == "subscribe":
-            label, path, behaviour, forced = rest
-            self.callbacks[label] = self.callback(label, path, behaviour)
-            self.ids[label] = controller.subscribe(path, self.callbacks[label], forced)
-            return forced and self.ids[label]
-        if verb == "unsubscribe":
-            label, path, by = rest
-            if by == "callback":
-                return controller.unsubscribe(path, self.callbacks[label])
-            return controller.unsubscribe_by_id(path, self.ids[label])
-        label, shared, is_replacing = rest
+    def do_subscribe(self, label: str, path: str, behaviour: str, forced: str | None) -> Any:
+        """Subscribe a callback of its own."""
+        self.callbacks[label] = self.callback(label, path, behaviour)
+        self.ids[label] = self.controller.subscribe(path, self.callbacks[label], forced)
+        return forced and self.ids[label]
+
+    def do_unsubscribe(self, label: str, path: str, by: str) -> Any:
+        """Unsubscribe a callback."""
+        if by == "callback":
+            return self.controller.unsubscribe(path, self.callbacks[label])
+        return self.controller.unsubscribe_by_id(path, self.ids[label])
+
+    def do_register(self, label: str, shared: str, is_replacing: bool) -> Any:  # noqa: FBT001 - JSON
+        """Register one of two callbacks under the same id, and subscribe the id."""
         callback = self.callbacks.setdefault(label, self.callback(label, "/s/c", "record"))
-        controller.register_callback(callback, force_id=shared, replace=is_replacing)
-        return controller.subscribe_by_id("/s/c", shared)
+        self.controller.register_callback(callback, force_id=shared, replace=is_replacing)
+        return self.controller.subscribe_by_id("/s/c", shared)
 
 
 def finished(coroutine: Any) -> None:
@@ -369,8 +381,11 @@ async def run(module: Any, plan: dict[str, Any], folder: str) -> list[Any]:
 
 def kind_of(error: Exception) -> str:
     """The builtin class of an error: ours have classes of their own below it."""
-    return next(each.__name__ for each in type(error).__mro__ if each.__module__ == "builtins"
-                and each is not Exception)
+    return next(
+        each.__name__
+        for each in type(error).__mro__
+        if each.__module__ == "builtins" and each is not Exception
+    )
 
 
 def run_sync(module: Any, plan: dict[str, Any], folder: str) -> list[Any]:

@@ -45,10 +45,10 @@ def test_what_the_last_run_has_not_read_is_dropped(controller: ControllerSync) -
         runs.append((source, event.get_state(source)))
 
     controller.track(callback)
-    controller.set_state("/is_old", True)
+    controller.set_state("/is_old", 1)
     controller.set_state("/new", 1)
     controller.set_state("/old", 2)
-    controller.set_state("/is_old", False)
+    controller.set_state("/is_old", 0)
     controller.set_state("/old", 3)
 
     assert runs == [("/new", None), ("/old", None), ("/old", 2), ("/new", 1)]

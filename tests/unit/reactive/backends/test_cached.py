@@ -1,0 +1,257 @@
+"""Writes held back."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import pytest
+
+from statefun.reactive import (
+    AsyncifyBackend,
+    Backend,
+    CachingAsyncBackend,
+    CachingSyncBackend,
+    ControllerAsync,
+    ControllerSync,
+    FileSystemSyncBackend,
+    InMemoryBackend,
+)
+from statefun.reactive.backends.base import Delete, Write
+from tests.unit.reactive.backends.test_hybrid import Flat
+
+
+class Clock:
+    """A clock that a test moves."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+
+    def __call__(self) -> float:
+        return self.seconds
+
+
+@pytest.fixture
+def clock() -> Clock:
+    """At zero."""
+    return Clock()
+
+
+def test_operations_wait_and_are_read(clock: Clock) -> None:
+    """A read gives what the backend will give after the flush, parents and the root, too."""
+    inner = InMemoryBackend()
+    inner.write("/a/x", 1)
+    cache = CachingSyncBackend(inner, clock=clock)
+
+    cache.write("/a/y", 2)
+    cache.write("/b", 3)
+    cache.write("/b", 4)
+    cache.delete("/a/x")
+
+    assert inner.read("/") == {"a": {"x": 1}}
+    assert cache.read("/") == {"a": {"y": 2}, "b": 4}
+    assert cache.read("/a/x", 7) == 7
+    assert cache.operations == [Write("/a/y", 2), Write("/b", 4), Delete("/a/x")]
+    cache.flush()
+    assert inner.read("/") == cache.read("/") == {"a": {"y": 2}, "b": 4}
+    assert cache.operations == []
+
+
+@pytest.mark.parametrize("verb", ["read", "write", "delete"])
+def test_an_operation_flushes_when_the_interval_is_over(clock: Clock, verb: str) -> None:
+    """Only if its kind is asked to: the interval counts from the last flush or the beginning."""
+    options = {f"flush_on_{each}": each == verb for each in ("read", "write", "delete")}
+    cache = CachingSyncBackend(inner := InMemoryBackend(), flush_interval=5, clock=clock, **options)
+    inner.write("/old", 1)
+
+    def operate(kind: str) -> None:
+        match kind:
+            case "read":
+                cache.read("/a")
+            case "write":
+                cache.write("/a", clock())
+            case _:
+                cache.delete("/old")
+
+    cache.write("/first", 1)
+    others = [each for each in ("read", "write", "delete") if each != verb]
+    clock.seconds = 4.9
+    operate(verb)
+    clock.seconds = 5.0
+    for other in others:
+        operate(other)
+    assert inner.read("/first") is None
+
+    operate(verb)
+    assert inner.read("/first") == 1
+    cache.write("/second", 2)
+    clock.seconds = 9.9
+    operate(verb)
+    assert inner.read("/second") is None
+
+
+def test_an_interval_of_zero_flushes_at_once() -> None:
+    """As if there were no cache."""
+    cache = CachingSyncBackend(inner := InMemoryBackend(), flush_interval=0)
+
+    cache.write("/a", 1)
+
+    assert (inner.read("/a"), cache.operations) == (1, [])
+
+
+def test_a_miss_leaves_nothing_behind(clock: Clock) -> None:
+    """Nor does the default of a read become a value."""
+    cache = CachingSyncBackend(InMemoryBackend(), clock=clock)
+    cache.write("/a/b", 1)
+
+    assert cache.read("/a/x", 5) == 5
+    assert cache.read("/a/x") is None
+    assert cache.read("/a") == {"b": 1}
+
+
+class Failing(InMemoryBackend):
+    """Fails at a write as long as it is told to."""
+
+    is_failing = False
+
+    def write(self, path: Any, value: Any) -> None:
+        """Fail, or write."""
+        if self.is_failing:
+            raise OSError("disk full")
+        super().write(path, value)
+
+
+def test_a_failed_flush_keeps_its_operations(clock: Clock) -> None:
+    """They are read, and flushed later."""
+    cache = CachingSyncBackend(inner := Failing(), clock=clock)
+    cache.write("/a", 1)
+    inner.is_failing = True
+    with pytest.raises(OSError, match="disk full"):
+        cache.flush()
+    assert (cache.read("/a"), inner.read("/a")) == (1, None)
+
+    inner.is_failing = False
+    cache.flush()
+    assert inner.read("/a") == 1
+
+
+async def test_a_failed_async_flush_keeps_its_operations() -> None:
+    """The same with coroutines."""
+    cache = CachingAsyncBackend(AsyncifyBackend(inner := Failing()))
+    await cache.write("/a", 1)
+    inner.is_failing = True
+    with pytest.raises(OSError, match="disk full"):
+        await cache.flush()
+    inner.is_failing = False
+
+    await cache.close()
+
+    assert inner.read("/a") == 1
+
+
+def test_closing_flushes(clock: Clock) -> None:
+    """At the end of `with`; what comes later is flushed at once."""
+    with CachingSyncBackend(inner := InMemoryBackend(), clock=clock) as cache:
+        cache.write("/a", 1)
+        assert inner.read("/a") is None
+    assert inner.read("/a") == 1
+
+    cache.write("/a", 2)
+    assert inner.read("/a") == 2
+
+
+async def test_closing_flushes_the_async_cache(clock: Clock) -> None:
+    """At the end of `async with`."""
+    async with CachingAsyncBackend(inner := InMemoryBackend(), clock=clock) as cache:
+        controller = ControllerAsync(cache)
+        await controller.set_state("/a/b", 1)
+        await controller.del_state("/a/b")
+        await controller.set_state("/a/c", 2)
+        assert await controller.get_state("/") == {"a": {"c": 2}}
+        assert inner.read("/") == {}
+    assert inner.read("/") == {"a": {"c": 2}}
+
+
+def test_what_was_read_is_remembered_if_it_cannot_change(clock: Clock) -> None:
+    """A list is read anew each time, so that changing one in place cannot hide a write."""
+    inner = InMemoryBackend()
+    cache = CachingSyncBackend(inner, clock=clock)
+    inner.write("/n", 1)
+    inner.write("/l", [1])
+    assert (cache.read("/n"), cache.read("/l")) == (1, [1])
+
+    inner.write("/n", 2)
+    inner.write("/l", [2])
+    assert (cache.read("/n"), cache.read("/l")) == (1, [2])
+
+    cache.write("/n/below", 3)
+    assert cache.read("/n") == {"/": 2, "below": 3}
+
+
+def test_a_custom_backend_is_flushed_before_it_answers_for_its_parents(clock: Clock) -> None:
+    """Only it knows what a parent reads when a child was written."""
+    cache = CachingSyncBackend(inner := Flat(), clock=clock)
+    cache.write(PurePosixPath("/a"), 1)
+    assert cache.read("/a") == 1
+    assert inner.values == {}
+
+    cache.write("/a/b", 2)
+
+    assert cache.read("/a") == 1
+    assert inner.values == {"/a": 1, "/a/b": 2}
+
+
+def test_an_unknown_option_is_refused() -> None:
+    """A mistyped setting is no setting."""
+    with pytest.raises(TypeError, match="flush_intervall"):
+        CachingSyncBackend(InMemoryBackend(), flush_intervall=1)  # type: ignore[call-arg]
+
+
+def test_a_transaction_reaches_the_cache_as_one(clock: Clock) -> None:
+    """And the backend with the next flush."""
+    cache = CachingSyncBackend(inner := InMemoryBackend(), clock=clock)
+    controller = ControllerSync(cache)
+
+    with controller.transaction():
+        controller.set_state("/a", 1)
+        controller.set_state("/b", 2)
+    assert (controller.get_state("/"), inner.read("/")) == ({"a": 1, "b": 2}, {})
+
+    cache.flush()
+    assert inner.read("/") == {"a": 1, "b": 2}
+
+
+EXIT_PROGRAM = """
+import asyncio, sys
+from statefun.reactive import *
+
+def sync():
+    controller = ControllerSync(CachingSyncBackend(FileSystemSyncBackend(sys.argv[2])))
+    controller.set_state("/a", 1)
+    controller.set_state("/b", 2)
+
+async def coroutine():
+    controller = ControllerAsync(CachingAsyncBackend(FileSystemAsyncBackend(sys.argv[2])))
+    await controller.set_state("/a", 1)
+    await controller.set_state("/b", 2)
+
+sync() if sys.argv[1] == "sync" else asyncio.run(coroutine())
+"""
+
+
+@pytest.mark.parametrize("kind", ["sync", "async"])
+def test_what_is_pending_is_flushed_when_the_process_ends(tmp_path: Path, kind: str) -> None:
+    """Normally, that is; also when nobody knows the cache any more."""
+    command = [sys.executable, "-W", "error", "-c", EXIT_PROGRAM, kind, str(tmp_path / "state")]
+
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert FileSystemSyncBackend(tmp_path / "state").read("/") == {"a": 1, "b": 2}
+
+
+def test_a_cache_of_anything_is_a_backend() -> None:
+    """So caches can be mounted, and wrapped."""
+    assert isinstance(CachingSyncBackend(InMemoryBackend()), Backend)
