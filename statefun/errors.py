@@ -215,12 +215,21 @@ class UnknownValueError(StatefunError, AttributeError):
 
 
 class UnknownFunctionError(StatefunError, KeyError, ValueError):
-    """A message is addressed to a typename under which no function is registered."""
+    """A message is addressed to a typename under which no function is registered.
 
-    def __init__(self, typename: str, registered: tuple[str, ...]) -> None:
-        super().__init__(typename, registered)
+    Attributes:
+        typename: That typename.
+        registered: The typenames that have a function.
+        target_id: The id of the address that was called; None if there is none.
+    """
+
+    def __init__(
+        self, typename: str, registered: tuple[str, ...], target_id: str | None = None
+    ) -> None:
+        super().__init__(typename, registered, target_id)
         self.typename = typename
         self.registered = registered
+        self.target_id = target_id
 
     def __str__(self) -> str:
         known = ", ".join(self.registered) or "none"

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from statefun.errors import InvocationError
 from statefun.sdk.address import Address
 from statefun.sdk.primitives import IntType, StringType
 from statefun.sdk.wire import _proto
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Mapping
 
     from statefun.sdk.types import Type
 
@@ -25,7 +23,6 @@ __all__ = [
     "text",
     "to_function",
     "typed",
-    "unwrapped",
     "wire",
 ]
 
@@ -155,15 +152,6 @@ def missing(reply: bytes) -> list[tuple[str, str, int, int]]:
         )
         for each in context.missing_values
     ]
-
-
-@contextmanager
-def unwrapped() -> Iterator[None]:
-    """What a function raised, as it raised it."""
-    try:
-        yield
-    except InvocationError as error:
-        raise (error.__cause__ or error) from None
 
 
 def _address(address: _proto.Address) -> Address:

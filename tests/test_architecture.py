@@ -70,7 +70,8 @@ PURE = ("runtime.engine",)
 # Inside the sdk, each module imports only from its left: a cycle cannot be written.
 SDK = [
     *("address", "wire", "types", "primitives", "specs", "messages", "builders", "egress"),
-    *("storage", "effects", "context", "functions", "executor", "failures", "handler"),
+    *("storage", "effects", "context", "functions", "middleware", "executor", "failures"),
+    "handler",
 ]
 
 # The same inside the room of bytes; the last is its door, the only part that others import.
@@ -99,7 +100,9 @@ WORLD: dict[str, set[str]] = {
 SHELL_ONLY = {"asyncio", "threading", "concurrent", "os", "socket", "sqlite3", "logging", "pathlib"}
 SHELL_ONLY_EXCEPT = {
     "sdk.handler": {"asyncio"},
-    "sdk.executor": {"threading", "concurrent"},  # only if `bind` asked for a thread
+    "sdk.failures": {"asyncio"},
+    # Only if `bind` asked for a thread, or a caller that is not async for an event loop.
+    "sdk.executor": {"asyncio", "threading", "concurrent", "os"},
 }
 
 # A library → the files that adapt it.

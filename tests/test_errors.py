@@ -90,7 +90,7 @@ def handle(act: Callable[[Context, Message], object], *specs: ValueSpec) -> None
     functions.register("t/f", act, specs)
     state = {spec.name: None for spec in specs}
     request = to_function(Address("t/f", "Ada"), number(1), state=state)
-    RequestReplyHandler(functions).handle_sync(request)
+    RequestReplyHandler(functions).invoke_sync(request)
 
 
 def cause_of(act: Callable[[Context, Message], object], *specs: ValueSpec) -> BaseException | None:
@@ -231,7 +231,7 @@ EXAMPLES: dict[str, Example] = {
         "no function is registered as 't/f'; registered: none. "
         "Bind one with @functions.bind('t/f'), or correct the sender",
         (KeyError, ValueError),
-        {"typename": "t/f", "registered": ()},
+        {"typename": "t/f", "registered": (), "target_id": None},
     ),
     "InvocationError": Example(
         lambda: handle(lambda _, __: 1 / 0),
@@ -444,6 +444,11 @@ def test_an_error_says_what_where_what_was_expected_and_what_to_do(name: str) ->
     assert (type(error).__name__, str(error)) == (name, example.text)
     assert set(builtins) == set(example.builtins)
     assert vars(error) == (example.facts or sentence_of(error))
+
+
+def facts_of(error: BaseException) -> dict[str, Any]:
+    """Its attributes, without the notes of the handler that it came through."""
+    return {name: fact for name, fact in vars(error).items() if name != "__notes__"}
 
 
 def sentence_of(error: StatefunError) -> dict[str, str]:

@@ -35,7 +35,7 @@ REPLACEMENTS = {
     "AsyncRequestReplyHandler": "use RequestReplyHandler and await handler.handle_async(body)",
     "BatchContext": "use Context",
     "Expiration": "pass expire_after_call or expire_after_write to ValueSpec",
-    "FunctionInvocationException": "catch statefun.errors.InvocationError",
+    "FunctionInvocationException": "catch the exception that the function raises",
     "StateRegistrationError": "catch statefun.errors.InvalidSpecError",
     "deduce_protobuf_types": "read a message with message.as_type(make_protobuf_type(cls))",
     "kafka_egress_builder": "use kafka_egress_message",

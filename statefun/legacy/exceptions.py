@@ -2,4 +2,7 @@
 
 from statefun.legacy import refuse
 
-refuse("statefun.exceptions", "catch the errors of statefun.errors, such as InvocationError")
+refuse(
+    "statefun.exceptions",
+    "catch the exceptions that functions raise, and the errors of statefun.errors",
+)

@@ -1,16 +1,21 @@
-"""The executor: blocking work in threads, one piece at a time and in order for each key."""
+"""The executor: blocking work in threads, and an event loop for each thread that needs one."""
 
 from __future__ import annotations
 
+import asyncio
+import contextvars
+import os
+import threading
+import weakref
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
 from threading import Lock
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable
+    from collections.abc import Callable, Coroutine, Hashable
 
-__all__ = ["KeyedExecutor"]
+__all__ = ["KeyedExecutor", "run_here"]
 
 T = TypeVar("T")
 
@@ -61,3 +66,66 @@ class KeyedExecutor:
                     return
                 run = waiting.popleft()
             run()
+
+
+def run_here(coroutine: Coroutine[Any, Any, T]) -> T:
+    """Run a coroutine to its end, from code that is not async.
+
+    Each thread keeps one event loop for this, so a connection that a coroutine opened can be used
+    by the next one. If a loop is running in this thread already, the coroutine runs in a second
+    thread, which is kept in the same way.
+    """
+    here = _kept
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        if not hasattr(here, "loop"):
+            here.loop = _KeptLoop()
+        return here.loop.runner.run(coroutine, context=contextvars.copy_context())
+    if not hasattr(here, "second_thread"):
+        here.second_thread = ThreadPoolExecutor(1, thread_name_prefix="statefun-sync")
+    variables = contextvars.copy_context()
+    return here.second_thread.submit(lambda: variables.run(lambda: run_here(coroutine))).result()
+
+
+class _Kept(threading.local):
+    """Belongs to one thread: its event loop, and the thread for coroutines while a loop runs."""
+
+    loop: _KeptLoop
+    second_thread: ThreadPoolExecutor
+
+
+class _KeptLoop:
+    """An event loop that is closed together with its thread.
+
+    Nothing but the thread refers to it, not even the traceback of an exception.
+    """
+
+    def __init__(self) -> None:
+        self.runner = asyncio.Runner(loop_factory=asyncio.new_event_loop)
+        self._closing = weakref.finalize(self, _close, self.runner)
+
+    def abandon(self) -> None:
+        """Keep it open for ever."""
+        self._closing.detach()
+        _abandoned.append(self)
+
+
+def _close(runner: asyncio.Runner) -> None:
+    if not runner.get_loop().is_running():  # that of a daemon thread may run when the process ends
+        runner.close()
+
+
+_kept = _Kept()
+_abandoned: list[_KeptLoop] = []
+
+
+def _begin_anew() -> None:
+    """Forget the loop of the parent process: to use it, or even to close it, would disturb both."""
+    inherited = vars(_kept)
+    if "loop" in inherited:
+        inherited["loop"].abandon()
+    inherited.clear()
+
+
+os.register_at_fork(after_in_child=_begin_anew)

@@ -1,8 +1,92 @@
-"""Failures: facts about an exception that a function raised."""
+"""Failures: exceptions that functions raised, and the facts that a handler notes on them."""
 
 from __future__ import annotations
 
-__all__ = ["is_closing", "text_of"]
+import asyncio
+import signal
+from functools import partial
+from opcode import opmap
+from typing import TYPE_CHECKING, Any
+
+from statefun.errors import InvocationError
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from statefun.sdk.address import SdkAddress
+
+__all__ = ["FailureNote", "failure_of", "is_closing", "is_from_outside", "note_failure", "text_of"]
+
+
+class FailureNote(str):  # noqa: SLOT000 - it travels in the dictionary of an exception anyway
+    """The note on an exception that names the message on which a function failed.
+
+    Attributes:
+        address: The address of the function.
+        value_typename: The typename of the message.
+        position: The message of the batch; the first is 1.
+        batch_size: How many messages the batch has.
+    """
+
+    address: SdkAddress
+    value_typename: str
+    position: int
+    batch_size: int
+
+
+def note_failure(
+    error: BaseException, address: SdkAddress, value_typename: str, position: int, batch_size: int
+) -> None:
+    """Note on an exception where it was raised; an earlier note of this kind is replaced.
+
+    The notes are reached through the exception's dictionary, since the class of a user's exception
+    may forbid to set attributes.
+    """
+    note = FailureNote(
+        f"raised by {address.typename} {address.id!r} on message {position} of {batch_size} "
+        f"(type {value_typename!r})"
+    )
+    note.address, note.value_typename = address, value_typename
+    note.position, note.batch_size = position, batch_size
+    facts = vars(error)
+    notes = facts.get("__notes__")
+    others = notes if isinstance(notes, list) else []
+    facts["__notes__"] = [*(each for each in others if not isinstance(each, FailureNote)), note]
+
+
+def failure_of(error: BaseException) -> InvocationError | None:
+    """The facts that a handler noted on an exception, None if no function raised it.
+
+    Returns:
+        An error with the exception as its `__cause__`.
+    """
+    notes = vars(error).get("__notes__")
+    for note in notes if isinstance(notes, list) else []:
+        if isinstance(note, FailureNote):
+            failure = InvocationError(
+                note.address, note.value_typename, note.position, note.batch_size, text_of(error)
+            )
+            failure.__cause__ = error
+            return failure
+    return None
+
+
+def text_of(error: BaseException) -> str:
+    """The class and the text of an error, whatever its `__str__` does."""
+    try:
+        return f"{type(error).__name__}: {error}"
+    except Exception as broken:  # noqa: BLE001 - the user's own __str__
+        return f"{type(error).__name__} without a text: its __str__ raised {type(broken).__name__}"
+
+
+def is_from_outside(error: BaseException) -> bool:
+    """Whether the process or the caller ends a function, rather than the function failing."""
+    if isinstance(error, asyncio.CancelledError):
+        task = asyncio.current_task()
+        return task is None or task.cancelling() > 0
+    if isinstance(error, KeyboardInterrupt):
+        return not _is_raised_by_code(error)
+    return is_closing(error)
 
 
 def is_closing(error: BaseException) -> bool:
@@ -11,9 +95,26 @@ def is_closing(error: BaseException) -> bool:
     return isinstance(error, GeneratorExit) and (trace is None or trace.tb_next is None)
 
 
-def text_of(error: BaseException) -> str:
-    """The kind and the text of an error, whatever its `__str__` does."""
-    try:
-        return f"{type(error).__name__}: {error}"
-    except Exception as broken:  # noqa: BLE001 - the user's own __str__
-        return f"{type(error).__name__} without a text: its __str__ raised {type(broken).__name__}"
+def _is_raised_by_code(error: KeyboardInterrupt) -> bool:
+    """Whether a `raise` statement raised it, outside of the process's handler of Ctrl-C.
+
+    Python raises the interrupt of a real signal between any two instructions, and asyncio's handler
+    by a statement of its own.
+    """
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    if trace is None or _code_of(signal.getsignal(signal.SIGINT)) is trace.tb_frame.f_code:
+        return False
+    return _instruction_at(trace) == opmap["RAISE_VARARGS"]
+
+
+def _instruction_at(trace: TracebackType) -> int:
+    return trace.tb_frame.f_code.co_code[trace.tb_lasti]
+
+
+def _code_of(handler: Any) -> object:
+    """The code of a signal handler that is written in Python, None for any other."""
+    while isinstance(handler, partial):
+        handler = handler.func
+    return getattr(handler, "__code__", None)

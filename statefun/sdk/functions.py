@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import inspect
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from statefun.errors import (
@@ -18,7 +19,7 @@ from statefun.sdk.specs import check_names
 from statefun.sdk.storage import StorageSpec
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
     from statefun.sdk.context import Context
     from statefun.sdk.messages import Message
@@ -36,10 +37,15 @@ class StatefulFunction:
 
     Attributes:
         typename: `namespace/name`.
-        fun: What is called with a context and a message; what it returns is awaited if it can be.
+        fun: Called with a context and a message; its return value is awaited if it can be.
         storage_spec: Its values.
         is_async: Whether calling it is known to give a coroutine.
         is_blocking: Whether it runs in a thread of its own, off the event loop.
+        kind: A word for the kind of function: `function`, or the word of the front end that
+            registered it, such as `service` or `workflow`.
+        schema: A description of the messages it takes, such as a JSON schema; None if there is
+            none.
+        metadata: Any other facts, for middleware and tools; cannot be changed.
     """
 
     typename: str
@@ -47,6 +53,9 @@ class StatefulFunction:
     storage_spec: StorageSpec
     is_async: bool
     is_blocking: bool
+    kind: str = "function"
+    schema: Mapping[str, Any] | None = None
+    metadata: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
 
 
 class StatefulFunctions:
@@ -84,16 +93,22 @@ class StatefulFunctions:
         specs: Iterable[ValueSpec] | None = None,
         *,
         blocking: bool = False,
+        kind: str = "function",
+        schema: Mapping[str, Any] | None = None,
+        metadata: Mapping[str, Any] | None = None,
     ) -> None:
         """Register a function.
 
         Args:
             typename: `namespace/name`, split at the last `/`.
-            fun: Called with a context and a message; what it returns is awaited if it can be.
+            fun: Called with a context and a message; its return value is awaited if it can be.
             specs: Its values.
             blocking: Run it in a thread, off the event loop; batches of one address still run one
                 after another, in the order of their requests, and up to 64 of different addresses
                 at a time. For functions that wait without `await`.
+            kind: See `StatefulFunction`; nothing here depends on it.
+            schema: Likewise.
+            metadata: Likewise.
 
         Raises:
             InvalidTypenameError, AlreadyRegisteredError, InvalidFunctionError, InvalidSpecError:
@@ -109,7 +124,14 @@ class StatefulFunctions:
         _check_callable(typename, fun)
         storage_spec = StorageSpec(typename, check_names(specs or (), typename))
         self._functions[typename] = StatefulFunction(
-            typename, fun, storage_spec, _is_coroutine_function(fun), blocking
+            typename,
+            fun,
+            storage_spec,
+            _is_coroutine_function(fun),
+            blocking,
+            kind,
+            schema,
+            MappingProxyType(dict(metadata or {})),
         )
 
     def bind(
@@ -118,25 +140,40 @@ class StatefulFunctions:
         specs: Iterable[ValueSpec] | None = None,
         *,
         blocking: bool = False,
+        kind: str = "function",
+        schema: Mapping[str, Any] | None = None,
+        metadata: Mapping[str, Any] | None = None,
     ) -> Callable[[F], F]:
         """Register the decorated function, and return it as it is; see `register`."""
         _check_typename(typename)  # now: a decorator without parentheses would do nothing
 
         def decorate(function: F) -> F:
-            self.register(typename, function, specs, blocking=blocking)
+            self.register(
+                typename,
+                function,
+                specs,
+                blocking=blocking,
+                kind=kind,
+                schema=schema,
+                metadata=metadata,
+            )
             return function
 
         return decorate
 
-    def for_typename(self, typename: str) -> StatefulFunction:
+    def for_typename(self, typename: str, target_id: str | None = None) -> StatefulFunction:
         """The function registered under `typename`.
+
+        Args:
+            typename: The typename.
+            target_id: The id of the address that was called, as a fact for the error.
 
         Raises:
             UnknownFunctionError: If there is none; a `KeyError` and a `ValueError`.
         """
         function = self._functions.get(typename)
         if function is None:
-            raise UnknownFunctionError(typename, self.typenames)
+            raise UnknownFunctionError(typename, self.typenames, target_id)
         return function
 
 

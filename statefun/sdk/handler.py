@@ -6,14 +6,16 @@ import asyncio
 import contextvars
 import inspect
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from queue import SimpleQueue
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from statefun.errors import DefinitionError, InvocationError
+from statefun.errors import DefinitionError, StatefunError
 from statefun.sdk.context import BatchContext
-from statefun.sdk.executor import KeyedExecutor
-from statefun.sdk.failures import is_closing, text_of
+from statefun.sdk.executor import KeyedExecutor, run_here
+from statefun.sdk.failures import failure_of, is_from_outside, note_failure
 from statefun.sdk.functions import StatefulFunctions
 from statefun.sdk.messages import Message
+from statefun.sdk.middleware import around_batch, around_message, check_middleware
 from statefun.sdk.storage import Missing
 from statefun.sdk.wire import (
     MissingValue,
@@ -24,12 +26,15 @@ from statefun.sdk.wire import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine
+    from collections.abc import Awaitable, Callable, Iterable
 
     from statefun.sdk.functions import StatefulFunction
+    from statefun.sdk.middleware import Middleware
     from statefun.sdk.specs import ValueSpec
 
 __all__ = ["RequestReplyHandler"]
+
+E = TypeVar("E", bound=BaseException)
 
 
 class RequestReplyHandler:
@@ -39,28 +44,46 @@ class RequestReplyHandler:
     kept between two requests.
 
     Args:
-        functions: What can be called. Functions registered later are found too.
+        functions: The functions to serve. Functions that are registered later are found too.
+        middleware: Code around every batch and every message, the outermost first.
+
+    Raises:
+        DefinitionError: If there is nothing to serve, or one of the middleware is none.
     """
 
-    def __init__(self, functions: StatefulFunctions) -> None:
+    def __init__(
+        self, functions: StatefulFunctions, *, middleware: Iterable[Middleware] = ()
+    ) -> None:
         if not isinstance(functions, StatefulFunctions):
             raise DefinitionError(
                 f"a handler needs the StatefulFunctions it should serve, got {functions!r}"
             )
         self.functions = functions
+        self.middleware = check_middleware(middleware)
         self._executor = KeyedExecutor()
 
     def handle_sync(self, request_bytes: bytes | bytearray | memoryview) -> bytes:
         """Like `handle_async`, from code that is not async.
 
-        May be called from any thread, also while an event loop runs in this one: the functions then
-        run on a loop in another thread while this one waits.
+        May be called from any thread, also while an event loop runs in this one. Each thread keeps
+        one event loop for its calls, so an async function may keep a connection open from one call
+        to the next; a task that it leaves behind goes on during later calls.
         """
+        outcome = run_here(self._outcome(request_bytes))
+        if isinstance(outcome, BaseException):
+            raise outcome
+        return outcome
+
+    async def _outcome(
+        self, request_bytes: bytes | bytearray | memoryview
+    ) -> bytes | BaseException:
+        """The reply, or the exception of a function, which could end the event loop."""
         try:
-            asyncio.get_running_loop()
-        except RuntimeError:
-            return asyncio.run(self.handle_async(request_bytes))
-        return _run_elsewhere(self.handle_async(request_bytes))
+            return await self.handle_async(request_bytes)
+        except BaseException as error:
+            if failure_of(error) is None:
+                raise
+            return error
 
     async def handle_async(self, request_bytes: bytes | bytearray | memoryview) -> bytes:
         """Run a batch.
@@ -69,43 +92,91 @@ class RequestReplyHandler:
             request_bytes: A serialized ToFunction.
 
         Returns:
-            A serialized FromFunction: what the whole batch asks for (zero bytes for nothing), or
-            which values the engine has to send along; then no function has run.
+            A serialized FromFunction: the effects of the whole batch (zero bytes if there are
+            none), or the values that the engine has to send along; then no function has run.
 
         Raises:
-            RemoteProtocolError: If the bytes are no request.
+            RemoteProtocolError: If the bytes are not a request.
             UnknownFunctionError: If no function is registered for the target.
-            InvocationError: If a function raised, whatever it was; `__cause__` is what it raised.
-                No effect of the batch survives.
-            KeyboardInterrupt: If a function raised that: it is for the whole process.
+            BaseException: The exception of a function, the very object that it raised, with one
+                note that names the address and the message. No effect of the batch survives.
         """
         batch = split_request(request_bytes)
-        function = self.functions.for_typename(batch.typename)
+        function = self.functions.for_typename(batch.typename, batch.target_id)
         values = function.storage_spec
         storage = values.resolve(batch.state)
         if isinstance(storage, Missing):
             return write_missing(_missing_value(spec) for spec in storage.specs)
         context = BatchContext(batch, storage)
         try:
-            if function.is_blocking:
+            if self.middleware:
+                await self._run_in_middleware(function, context)
+            elif function.is_blocking:
                 await self._run_in_thread(function, context)
             else:
                 fun, is_async = function.fun, function.is_async
                 typename, target_id = batch.typename, batch.target_id
-                for invocation in batch.invocations:
+                for position, invocation in enumerate(batch.invocations):
+                    context.position = position
                     message = incoming_message(Message, typename, target_id, invocation)
                     outcome = fun(context, message)
                     if is_async or (outcome is not None and inspect.isawaitable(outcome)):
                         await outcome
-                    context.position += 1
         except BaseException as error:
-            if _is_from_outside(error):
+            if is_from_outside(error):
                 raise
-            raise _failure(context, error) from error
+            _note(error, context)
+            if isinstance(error, StopIteration):  # a coroutine cannot raise that
+                raise _note(RuntimeError("the function raised StopIteration"), context) from error
+            raise
         finally:
             context.has_ended = True
             mutations = values.seal(storage, batch)
-        return write_reply(context.messages, context.delayed, context.egress, mutations)
+        try:
+            return write_reply(context.messages, context.delayed, context.egress, mutations)
+        except StatefunError as error:  # the function made a message invalid after it was sent
+            _note(error, context)
+            raise
+
+    async def invoke(self, request_bytes: bytes | bytearray | memoryview) -> bytes:
+        """Like `handle_async`, for servers and engines, which want facts about a failure.
+
+        Raises:
+            InvocationError: If a function raised, whatever it was; `__cause__` is the exception.
+        """
+        try:
+            return await self.handle_async(request_bytes)
+        except BaseException as error:
+            failure = failure_of(error)
+            if failure is None:
+                raise
+            raise failure from error
+
+    def invoke_sync(self, request_bytes: bytes | bytearray | memoryview) -> bytes:
+        """Like `invoke`, from code that is not async; see `handle_sync`."""
+        return run_here(self.invoke(request_bytes))
+
+    async def _run_in_middleware(self, function: StatefulFunction, context: BatchContext) -> None:
+        """Run the batch, and each message of it, inside the middleware."""
+        batch = context.batch
+        call: Callable[[Message], Awaitable[Any]] = partial(_call, function, context)
+        turn: _TurnInThread | None = None
+        if function.is_blocking:
+            turn = _TurnInThread(self._executor, (function.typename, batch.target_id))
+            call = partial(turn.call, function, context)
+
+        async def run_messages() -> None:
+            for position, invocation in enumerate(batch.invocations):
+                context.position = position
+                message = incoming_message(Message, batch.typename, batch.target_id, invocation)
+                run = partial(call, message)
+                await around_message(self.middleware, function, context, message, run)
+
+        try:
+            await around_batch(self.middleware, function, context, run_messages)
+        finally:
+            if turn is not None:
+                turn.end()
 
     async def _run_in_thread(self, function: StatefulFunction, context: BatchContext) -> None:
         """Run the batch in a thread, after earlier batches of the same address."""
@@ -118,31 +189,84 @@ class RequestReplyHandler:
             raise error
 
 
+async def _call(function: StatefulFunction, context: BatchContext, message: Message) -> Any:
+    """Call a function; the result is awaited if it can be."""
+    outcome = function.fun(context, message)
+    return await outcome if inspect.isawaitable(outcome) else outcome
+
+
+class _TurnInThread:
+    """A thread that serves the calls of one batch, after earlier batches of the same address.
+
+    Args:
+        executor: Where the thread comes from.
+        key: The address.
+    """
+
+    def __init__(self, executor: KeyedExecutor, key: tuple[str, str]) -> None:
+        self._calls: SimpleQueue[Callable[[], object] | None] = SimpleQueue()
+        executor.submit(key, self._serve)
+
+    def _serve(self) -> None:
+        while (call := self._calls.get()) is not None:
+            call()
+
+    async def call(
+        self, function: StatefulFunction, context: BatchContext, message: Message
+    ) -> Any:
+        """Call a function in the thread; the result is awaited on the event loop if it can be."""
+        loop, variables = asyncio.get_running_loop(), contextvars.copy_context()
+        done: asyncio.Future[tuple[Any, BaseException | None]] = loop.create_future()
+
+        def call() -> None:
+            outcome, error = None, None
+            try:
+                outcome = variables.run(function.fun, context, message)
+            except BaseException as raised:  # noqa: BLE001 - it is raised again on the loop
+                error = raised
+            loop.call_soon_threadsafe(_resolve, done, (outcome, error))
+
+        self._calls.put(call)
+        outcome, error = await done
+        if error is not None:
+            raise error
+        return await outcome if inspect.isawaitable(outcome) else outcome
+
+    def end(self) -> None:
+        """Let the next batch of the address begin."""
+        self._calls.put(None)
+
+
+def _resolve(future: asyncio.Future[Any], result: object) -> None:
+    if not future.done():  # it is done if the batch was cancelled
+        future.set_result(result)
+
+
 def _run_blocking(
     function: StatefulFunction, context: BatchContext, loop: asyncio.AbstractEventLoop
 ) -> BaseException | None:
-    """Call the function once for each message, in order; what it returns is awaited on `loop`.
+    """Call the function once for each message, in order; its result is awaited on `loop`.
 
     Returns:
-        What the function raised; futures do not carry all of it from threads to loops.
+        The exception of the function; futures do not carry every kind from threads to loops.
     """
     fun, batch = function.fun, context.batch
     try:
-        for invocation in batch.invocations:
+        for position, invocation in enumerate(batch.invocations):
+            context.position = position
             message = incoming_message(Message, batch.typename, batch.target_id, invocation)
             outcome = fun(context, message)
             if outcome is not None and inspect.isawaitable(outcome):
                 error = asyncio.run_coroutine_threadsafe(_awaited(outcome), loop).result()
                 if error is not None:
                     return error
-            context.position += 1
     except BaseException as error:  # noqa: BLE001 - it is raised again where the batch is awaited
         return error
     return None
 
 
 async def _awaited(outcome: Any) -> BaseException | None:
-    """Wait for an outcome; returns what it raised, which could end the loop of this task."""
+    """Wait for an outcome; returns its exception, which could end the loop of this task."""
     try:
         await outcome
     except asyncio.CancelledError:
@@ -152,31 +276,12 @@ async def _awaited(outcome: Any) -> BaseException | None:
     return None
 
 
-def _is_from_outside(error: BaseException) -> bool:
-    """Whether it is no failure of a function: the process or the caller ends what is running."""
-    if isinstance(error, asyncio.CancelledError):
-        task = asyncio.current_task()
-        return task is None or task.cancelling() > 0
-    return isinstance(error, KeyboardInterrupt) or is_closing(error)
-
-
 def _missing_value(spec: ValueSpec) -> MissingValue:
     return MissingValue(spec.name, spec.type.typename, spec.expiration)
 
 
-def _failure(context: BatchContext, error: BaseException) -> InvocationError:
+def _note(error: E, context: BatchContext) -> E:
     batch, position = context.batch, context.position
-    return InvocationError(
-        batch.address,
-        batch.value_typename(position),
-        position + 1,
-        len(batch.invocations),
-        text_of(error),
-    )
-
-
-def _run_elsewhere(coroutine: Coroutine[Any, Any, bytes]) -> bytes:
-    """Run a coroutine on a loop of its own in another thread, and wait for it."""
-    variables = contextvars.copy_context()
-    executor = KeyedExecutor()
-    return executor.submit(None, lambda: variables.run(asyncio.run, coroutine)).result()
+    size, value_typename = len(batch.invocations), batch.value_typename(position)
+    note_failure(error, batch.address, value_typename, position + 1, size)
+    return error

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import binascii
-import weakref
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from statefun.http.messages import text_response
@@ -33,8 +31,8 @@ def lambda_handler(functions: Functions, *, path: str | None = None) -> LambdaHa
     function URL, with the body in base64. Invoked directly, the event is a string, the request in
     base64, and so is the answer; what fails is raised then. `GET /health` is answered with 200.
 
-    One event loop is kept from one event to the next, so what async functions keep open (a
-    client's connections, for example) stays usable while the instance is warm.
+    One event loop is kept from one event to the next, so the connections that async functions keep
+    open stay usable while the instance is warm.
 
     Args:
         functions: What can be called.
@@ -46,21 +44,19 @@ def lambda_handler(functions: Functions, *, path: str | None = None) -> LambdaHa
         ```
     """
     endpoint = Endpoint(functions, path)
-    loop = asyncio.new_event_loop()
 
     def handle(event: Any, context: Any) -> Any:  # noqa: ARG001 - the signature is Lambda's
         if isinstance(event, str):
             request = base64.b64decode(event, validate=True)
-            reply = loop.run_until_complete(endpoint.handler.handle_async(request))
+            reply = endpoint.handler.handle_sync(request)
             return base64.b64encode(reply).decode()
         method, path = _method_and_path(event)
         body = _body(event)
         if body is None:
             return _response(_NOT_BINARY)
-        answer = loop.run_until_complete(endpoint.answer(method, path, body))
+        answer = endpoint.answer_sync(method, path, body)
         return _response(answer._replace(body=b"") if method == "HEAD" else answer)
 
-    weakref.finalize(handle, loop.close)
     return handle
 
 

@@ -7,15 +7,18 @@ else is 5xx, because one transport of the engine gives up for good on a 4xx.
 from __future__ import annotations
 
 import logging
-import signal
 from typing import TYPE_CHECKING, TypeAlias
 
-from statefun.errors import ConfigurationError, InvocationError, RemoteProtocolError
+from statefun.errors import (
+    ConfigurationError,
+    InvocationError,
+    RemoteProtocolError,
+    UnknownFunctionError,
+)
 from statefun.http.messages import Response, text_response
-from statefun.sdk.address import Address
+from statefun.sdk.failures import text_of
 from statefun.sdk.functions import StatefulFunctions
 from statefun.sdk.handler import RequestReplyHandler
-from statefun.sdk.wire import split_request
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable
@@ -77,18 +80,18 @@ class Endpoint:
         """
         if method == "POST" and (self.path is None or path == self.path):
             try:
-                return Response(200, await self.handler.handle_async(body), _OCTETS)
-            except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - logged and answered
-                return _failure(error, body)
+                return Response(200, await self.handler.invoke(body), _OCTETS)
+            except Exception as error:  # noqa: BLE001 - logged and answered
+                return _failure(error)
         return self._refusal(method, path)
 
     def answer_sync(self, method: str, path: str, body: Body) -> Response:
-        """Like `answer`, from a thread without an event loop."""
+        """Like `answer`, from code that is not async; see `RequestReplyHandler.handle_sync`."""
         if method == "POST" and (self.path is None or path == self.path):
             try:
-                return Response(200, self.handler.handle_sync(body), _OCTETS)
-            except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - logged and answered
-                return _failure(error, body)
+                return Response(200, self.handler.invoke_sync(body), _OCTETS)
+            except Exception as error:  # noqa: BLE001 - logged and answered
+                return _failure(error)
         return self._refusal(method, path)
 
     def _refusal(self, method: str, path: str) -> Response:
@@ -111,27 +114,19 @@ def _handler(functions: object) -> RequestReplyHandler:
     )
 
 
-def _failure(error: BaseException, body: Body) -> Response:
-    """Log why a request failed, and say it to whoever asked.
-
-    An interrupt is passed on to the process, which stops as if it had come from a terminal.
-    """
+def _failure(error: BaseException) -> Response:
+    """Log why a request failed, and tell the sender."""
     if isinstance(error, RemoteProtocolError):
         logger.warning("a request was refused: %s", error, extra={"address": None})
         return text_response(error.http_status, _line(str(error)))
-    address = _address_in(body)
-    reason = str(error)
-    if not isinstance(error, InvocationError):
-        reason = f"{address} failed: {type(error).__name__}: {reason}"
-    logger.error("%s", reason, exc_info=error, extra={"address": str(address)})
-    if isinstance(error, KeyboardInterrupt):
-        signal.raise_signal(signal.SIGINT)
+    reason, address = text_of(error), None
+    if isinstance(error, InvocationError):
+        reason, address = str(error), f"{error.address.typename} {error.address.id!r}"
+    elif isinstance(error, UnknownFunctionError):
+        address = f"{error.typename} {error.target_id!r}"
+        reason = f"{address} failed: {reason}"
+    logger.error("%s", reason, exc_info=error, extra={"address": address})
     return text_response(500, _line(reason))
-
-
-def _address_in(body: Body) -> Address:
-    batch = split_request(body)
-    return Address(batch.typename, batch.target_id)
 
 
 def _line(reason: str) -> str:

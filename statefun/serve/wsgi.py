@@ -20,8 +20,8 @@ __all__ = ["wsgi_app"]
 def wsgi_app(functions: Functions, *, path: str | None = None) -> WSGIApplication:
     """A WSGI application that serves functions; it may be called from many threads at once.
 
-    Each request runs its functions to the end in the thread that carries it, async ones on an
-    event loop of their own: what they keep between requests must not be bound to a loop.
+    Each request runs its functions to the end in the thread that carries it. Each thread keeps one
+    event loop, so a connection that an async function keeps open belongs to one thread.
 
     Args:
         functions: What can be called.

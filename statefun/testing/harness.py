@@ -240,7 +240,7 @@ class Harness:
 
     def _invoke(self, batch: Attempt) -> None:
         try:
-            reply = self._handlers[batch.address.typename].handle_sync(batch.request)
+            reply = self._handlers[batch.address.typename].invoke_sync(batch.request)
         except CancelledError:
             self._engine.failed(batch, cancelled(batch.address), self.clock.now_ms())
         except Exception as error:  # noqa: BLE001 - it is one failed attempt

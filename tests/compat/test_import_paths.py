@@ -104,7 +104,7 @@ GONE_MODULES = [
     (
         "exceptions",
         "from statefun.exceptions import FunctionInvocationException",
-        "InvocationError",
+        "exceptions that functions raise",
     ),
     (
         "request_reply",

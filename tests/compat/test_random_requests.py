@@ -80,7 +80,8 @@ def documented(*classes: str) -> dict[str, Any]:
         (VALUE_ERROR, REPLY, "unlike"),
         (documented("TypeError"), VALUE_ERROR, "unlike"),
         (documented("ValueError"), VALUE_ERROR, "alike"),
-        (VALUE_ERROR, VALUE_ERROR, "unlike"),
+        (VALUE_ERROR, VALUE_ERROR, "alike"),
+        ({"raised": [["KeyError", "Exception"]], "says": ""}, VALUE_ERROR, "unlike"),
     ],
 )
 def test_the_comparison_can_tell(ours: dict[str, Any], theirs: dict[str, Any], seen: str) -> None:

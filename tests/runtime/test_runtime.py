@@ -726,31 +726,29 @@ async def test_a_call_that_ends_by_anything_is_a_failed_attempt(end: BaseExcepti
 
 
 @pytest.mark.parametrize("is_blocking", [False, True], ids=["on the loop", "in a thread"])
-def test_an_interrupt_in_a_function_ends_the_program_and_loses_nothing(
-    tmp_path: Path, *, is_blocking: bool
+async def test_an_interrupt_that_a_function_raises_counts_as_a_failed_attempt(
+    *, is_blocking: bool
 ) -> None:
-    """It leaves the event loop like one from a terminal; the message counts no attempt."""
-    functions = StatefulFunctions()
+    """The runtime goes on, and the message is tried again like any other."""
+    functions, attempts = counting(), 0
 
     def interrupted(context: Context, message: Message) -> None:
-        raise KeyboardInterrupt
+        nonlocal attempts
+        attempts += 1
+        if attempts == 1:
+            raise KeyboardInterrupt
 
-    functions.register("t/count", interrupted, blocking=is_blocking)
+    functions.register("t/interrupted", interrupted, blocking=is_blocking)
+    clock = ManualClock()
 
-    async def program() -> None:
-        async with Runtime(functions, data=tmp_path) as runtime:
-            await runtime.send(to("t/count"))
-            await runtime.idle()
+    async with Runtime(functions, data=None, clock=clock) as runtime:
+        await runtime.send(to("t/interrupted"))
+        await until(lambda: runtime.metrics().counters.failed_attempts)
+        clock.advance(timedelta(seconds=10))
+        await runtime.send(to("t/count"))
+        await runtime.idle()
 
-    async def next_program() -> int:
-        async with Runtime(counting(), data=tmp_path) as runtime:
-            await runtime.idle()
-            return await count_of(runtime)
-
-    with pytest.raises(KeyboardInterrupt):
-        asyncio.run(program())
-
-    assert asyncio.run(next_program()) == 1
+        assert (attempts, await count_of(runtime)) == (2, 1)
 
 
 async def test_a_function_that_cancels_its_own_call_is_tried_again(

@@ -38,7 +38,7 @@ class InProcessTransport:
     """Calls functions of this process, through the same bytes as any other transport."""
 
     def __init__(self, functions: StatefulFunctions) -> None:
-        self.invoke = RequestReplyHandler(functions).handle_async
+        self.invoke = RequestReplyHandler(functions).invoke
 
 
 def cancelled(address: Address) -> TransportError:

@@ -914,20 +914,21 @@ outcome = asyncio.run(main()) == seen[0]
     ),
     kept(
         "user-exception",
-        "What a function raises comes out of the handler as it is, or as the `__cause__` of "
-        "what does.",
+        "The exception of a function comes out of the handler as the very object that was "
+        "raised, whatever its class.",
         """
 class Mine(Exception):
     pass
-def f(context, message):
-    raise Mine("text")
-try:
-    call(f)
-except Exception as error:
-    cause = error if isinstance(error, Mine) else error.__cause__
-outcome = [type(cause) is Mine, str(cause)]
+outcome = []
+for raised in (Mine("text"), ValueError("text"), SystemExit(3)):
+    def f(context, message):
+        raise raised
+    try:
+        call(f)
+    except BaseException as error:
+        outcome.append(error is raised)
 """,
-        outcome=[True, "text"],
+        outcome=[True] * 3,
     ),
     kept(
         "cancellation-passes",

@@ -16,7 +16,7 @@ from statefun.sdk.address import Address, SdkAddress
 from statefun.sdk.builders import egress_message_builder, message_builder
 from statefun.sdk.context import Context
 from statefun.sdk.primitives import StringType
-from tests.builders import Asked, asked, number, text, to_function, unwrapped
+from tests.builders import Asked, asked, number, text, to_function
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -47,8 +47,7 @@ def run(functions: StatefulFunctions, handler: RequestReplyHandler) -> Run:
 
     def run(act: Callable[[Context], object]) -> Asked:
         functions.register("t/f", lambda context, _: act(context))
-        with unwrapped():
-            return asked(handler.handle_sync(to_function(ADA, number(1))))
+        return asked(handler.handle_sync(to_function(ADA, number(1))))
 
     return run
 

@@ -19,7 +19,7 @@ from statefun.sdk.handler import RequestReplyHandler
 from statefun.sdk.primitives import BoolType, DoubleType, FloatType, IntType, LongType, StringType
 from statefun.sdk.specs import ValueSpec
 from statefun.sdk.types import Type, make_json_type, simple_type
-from tests.builders import asked, number, text, to_function, typed, unwrapped
+from tests.builders import asked, number, text, to_function, typed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -51,8 +51,7 @@ def mutations(
         remaining.pop(0)(context.storage)
 
     request = to_function(Address("t/f", "1"), *[number(1) for _ in acts], state=state)
-    with unwrapped():
-        return asked(RequestReplyHandler(functions).handle_sync(request)).mutations
+    return asked(RequestReplyHandler(functions).handle_sync(request)).mutations
 
 
 # --- reading --------------------------------------------------------------------------------------
