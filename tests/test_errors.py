@@ -443,7 +443,7 @@ def test_an_error_says_what_where_what_was_expected_and_what_to_do(name: str) ->
 
     assert (type(error).__name__, str(error)) == (name, example.text)
     assert set(builtins) == set(example.builtins)
-    assert vars(error) == (example.facts or sentence_of(error))
+    assert facts_of(error) == (example.facts or sentence_of(error))
 
 
 def facts_of(error: BaseException) -> dict[str, Any]:
