@@ -18,6 +18,7 @@ from statefun.errors import (
     UnknownFunctionError,
 )
 from statefun.runtime.clock import ManualClock
+from statefun.runtime.engine.driver import Driver
 from statefun.runtime.engine.engine import Engine
 from statefun.runtime.engine.policy import Rules
 from statefun.runtime.stores.memory import MemoryStore
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
 
     from statefun.runtime.engine.failures import FailedAttempt
     from statefun.runtime.engine.mailbox import Attempt
-    from statefun.runtime.engine.policy import FailurePolicy
+    from statefun.runtime.engine.policy import FailurePolicy, Limits, Retention
     from statefun.runtime.engine.records import DeadLetter
     from statefun.runtime.values import Value
     from statefun.sdk.types import Type
@@ -94,6 +95,9 @@ class Harness:
         failure: What becomes of messages that functions fail on; for all functions, or by
             `namespace/name`, `namespace/*` and `*`.
         egresses: The egress typenames there are; None for any.
+        topic_failure: Topic of an ingress → the policy for messages from it.
+        limits: How much an address may have, likewise by functions.
+        dead_letters: How many dead letters are kept, and how long.
 
     Attributes:
         clock: The clock. Move it by `advance`, so that timers fire on the way.
@@ -116,33 +120,78 @@ class Harness:
         raise_failures: bool = True,
         egresses: Iterable[str] | None = None,
         failure: FailurePolicy | Mapping[str, FailurePolicy] | None = None,
+        topic_failure: Mapping[str, FailurePolicy] | None = None,
+        limits: Limits | Mapping[str, Limits] | None = None,
+        dead_letters: Retention | None = None,
     ) -> None:
-        registries = _registries(functions)
         self.clock = clock or ManualClock()
         self.failures: list[FailedAttempt] = []
         self._raise_failures = raise_failures
+        self._egresses = _Egresses(egresses)
+        self._rules = Rules(
+            failure,
+            limits,
+            dead_letters or Rules().dead_letters,
+            topic_failure=topic_failure or {},
+        )
+        self._store = MemoryStore()
+        self._egress: list[tuple[str, EgressValue]] = []
+        self._functions = functions
+        self.restart()
+
+    def restart(
+        self, functions: StatefulFunctions | Iterable[StatefulFunctions] | None = None
+    ) -> None:
+        """Go on as a new process does, with what was committed by the last `run` or `advance`.
+
+        Args:
+            functions: The functions from now on, as a deploy changes them; None for the same.
+
+        Example:
+            ```python
+            harness.restart(next_version)  # reads the state that this version left
+            ```
+        """
+        if functions is not None:
+            self._functions = functions
+        registries = _registries(self._functions)
         self._handlers = {
             typename: RequestReplyHandler(registry)
             for registry in registries
             for typename in registry.typenames
         }
-        self._store = MemoryStore()
-        self._engine = Engine(FunctionRouter(registries), _Egresses(egresses), rules=Rules(failure))
-        self._egress: list[tuple[str, EgressValue]] = []
+        self._engine = Engine(
+            FunctionRouter(registries),
+            self._egresses,
+            recovered=self._store.recover(),
+            rules=self._rules,
+        )
+        self._driver = Driver(self._engine, self._store)
 
-    def send(self, target: Message | str, target_id: str = "", **value: Unpack[_OneValue]) -> None:
+    def send(
+        self,
+        target: Message | str,
+        target_id: str = "",
+        *,
+        key: str = "",
+        topic: str = "",
+        **value: Unpack[_OneValue],
+    ) -> None:
         """Send a message as an ingress would. Nothing runs before `run` or `advance`.
 
         Args:
             target: A message; or the typename of a function, followed by what else
                 `message_builder` takes.
             target_id: The id, if `target` is a typename.
+            key: The idempotency key: a message that comes again with it is not taken in again.
+            topic: The topic of the ingress that it comes from.
             value: The value, if `target` is a typename: `str_value="hello"` and its like, or
                 `value` with `value_type`; and `headers`.
 
         Raises:
             UnknownFunctionError: If no function is registered under the typename.
             InvalidMessageError: If this does not make a message.
+            AddressBusyError: If the address has as much waiting as its limits allow.
         """
         if isinstance(target, Message):
             if target_id or value:
@@ -154,7 +203,9 @@ class Harness:
         else:
             message = message_builder(target, target_id, **cast("dict[str, Any]", value))
         address = Address(message.target_typename, message.target_id)
-        self._engine.deliver(address, message.argument())
+        self._engine.deliver(
+            address, message.argument(), key=key, topic=topic, now_ms=self.clock.now_ms()
+        )
 
     def run(self) -> None:
         """Run until nothing is left that can run now; timers that are due fire.
@@ -227,39 +278,21 @@ class Harness:
 
     def _step(self) -> bool:
         """Do what can be done now; returns whether there was anything."""
-        now_ms = self.clock.now_ms()
-        self._engine.tick(now_ms)
-        batches = self._engine.take_batches(now_ms)
-        loads = self._engine.take_loads()
-        for address in loads:
-            self._engine.loaded(address, self._store.load(address))
-        for batch in batches:
-            self._invoke(batch)
-        self._report()
-        return bool(batches or loads)
-
-    def _invoke(self, batch: Attempt) -> None:
-        try:
-            reply = self._handlers[batch.address.typename].invoke_sync(batch.request)
-        except CancelledError:
-            self._engine.failed(batch, cancelled(batch.address), self.clock.now_ms())
-        except Exception as error:  # noqa: BLE001 - it is one failed attempt
-            self._engine.failed(batch, error, self.clock.now_ms())
-        else:
-            self._engine.replied(batch, reply, self.clock.now_ms())
-
-    def _report(self) -> None:
+        has_called = self._driver.step(self._call, self.clock.now_ms)
         failed_attempts = self._engine.take_failed_attempts()
         self.failures += failed_attempts
         if failed_attempts and self._raise_failures:
             raise failed_attempts[0].error
+        return has_called
+
+    def _call(self, attempt: Attempt) -> bytes:
+        try:
+            return self._handlers[attempt.address.typename].invoke_sync(attempt.request)
+        except CancelledError:
+            raise cancelled(attempt.address) from None
 
     def _commit(self) -> None:
-        delta = self._engine.begin_commit()
-        if delta is None:
-            return
-        self._store.commit(delta)
-        released = self._engine.committed()
+        released = self._driver.commit()
         for record in released.egress:
             value = EgressValue.decode(record.argument, record.id)
             self._egress.append((record.typename, value))

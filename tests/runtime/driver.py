@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from statefun.errors import InvalidMessageError
+from statefun.runtime.engine.driver import Driver as EngineDriver
 from statefun.runtime.engine.engine import Engine
 from statefun.runtime.engine.policy import FailurePolicy, Rules
 from statefun.runtime.engine.retry import Backoff
@@ -19,11 +20,11 @@ from statefun.sdk.wire._proto import FromFunction, ToFunction, TypedValue
 from tests.builders import wire
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from statefun.runtime.engine.mailbox import Attempt
     from statefun.runtime.engine.policy import Outcome
-    from statefun.runtime.engine.records import Delta, Released
+    from statefun.runtime.engine.records import Delta
 
 A, B = Address("t/a", "1"), Address("t/b", "1")
 START_MS = 1_000_000
@@ -139,23 +140,28 @@ def rules(then: Outcome = "dead-letter", **others: Any) -> Rules:
     return Rules(FailurePolicy(then, Backoff(jitter=0)), **others)
 
 
-class Driver:
+class Driver(EngineDriver[MemoryStore]):
     """An engine with a memory store, a time, and one function after another called by hand."""
 
     def __init__(self, store: MemoryStore | None = None, **options: Any) -> None:
         functions = StatefulFunctions()
         for typename in ("t/a", "t/b", "t/c"):
             functions.register(typename, _unused)
-        self.store = store or MemoryStore()
-        self.now_ms = START_MS
-        self.loads: list[Address] = []
+        kept = store or MemoryStore()
         options.setdefault("rules", rules())
-        self.engine = Engine(
+        engine = Engine(
             FunctionRouter([functions]),
             {OUT: accept_no_poison},
-            recovered=self.store.recover(),
+            recovered=kept.recover(),
             **options,
         )
+        super().__init__(engine, kept)
+        self.now_ms = START_MS
+        self.loads: list[Address] = []
+
+    def load(self, addresses: Sequence[Address]) -> None:
+        self.loads += addresses
+        super().load(addresses)
 
     # --- going in ---
 
@@ -179,13 +185,7 @@ class Driver:
 
     def batches(self) -> list[Attempt]:
         """All batches that are ready, after the loads they need."""
-        batches = self.engine.take_batches(self.now_ms)
-        while loads := self.engine.take_loads():
-            self.loads += loads
-            for address in loads:
-                self.engine.loaded(address, self.store.load(address))
-            batches += self.engine.take_batches(self.now_ms)
-        return batches
+        return self.take_attempts(self.now_ms)
 
     def batch(self) -> Attempt:
         """The only batch that is ready."""
@@ -248,10 +248,6 @@ class Driver:
         delta = self.engine.begin_commit()
         assert delta is not None
         return delta
-
-    def commit(self) -> Released:
-        self.store.commit(self.delta())
-        return self.engine.committed()
 
     def restarted(self, **options: Any) -> Driver:
         """An engine that goes on from what was committed, at the same time."""

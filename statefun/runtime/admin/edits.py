@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from statefun.errors import ConfigurationError, StatefunError, UnknownFunctionError
 from statefun.runtime.engine.declarations import canonical_typename
+from statefun.runtime.engine.driver import Driver
 from statefun.runtime.engine.engine import Engine
 from statefun.runtime.engine.records import StoredEntry
 from statefun.sdk.address import Address
@@ -109,9 +110,7 @@ def apply_to_store(edit: Edit, store: Store, now_ms: int) -> list[Any]:
     """Do an edit on the store of a runtime that is not running; see `apply`."""
     engine = Engine(_Anything(), {}, recovered=store.recover())
     changed = apply(edit, engine, store, now_ms)
-    delta = engine.begin_commit()
-    if delta is not None:
-        store.commit(delta)
+    Driver(engine, store).commit()
     return changed
 
 

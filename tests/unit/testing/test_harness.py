@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from statefun.errors import (
+    AddressBusyError,
     ConfigurationError,
     DefinitionError,
     InvocationError,
@@ -18,6 +19,8 @@ from statefun.errors import (
     RemoteProtocolError,
     UnknownFunctionError,
 )
+from statefun.runtime.engine.policy import FailurePolicy, Limits
+from statefun.runtime.engine.retry import Backoff
 from statefun.sdk.builders import egress_message_builder, message_builder
 from statefun.sdk.functions import StatefulFunctions
 from statefun.sdk.primitives import IntType, StringType
@@ -314,3 +317,60 @@ def test_the_test_kit_and_the_runtime_are_imported_with_protobuf_alone() -> None
     run = subprocess.run([sys.executable, "-c", BARE], capture_output=True, text=True, check=False)
 
     assert (run.returncode, run.stderr) == (0, "")
+
+
+# --- what else a runtime has ----------------------------------------------------------------------
+
+
+def test_a_message_with_a_known_key_is_not_taken_in_again(harness: Harness) -> None:
+    """The key is remembered over a restart."""
+    for _ in range(2):
+        harness.send("t/count", "a", int_value=1, key="K")
+        harness.run()
+    harness.restart()
+    harness.send("t/count", "a", int_value=1, key="K")
+    harness.run()
+
+    assert harness.state("t/count", "a")["count"].value == 1
+
+
+def test_an_address_has_the_limits_of_the_runtime() -> None:
+    """What is over them is refused as an ingress would be."""
+    harness = Harness(functions, limits=Limits(max_waiting=1))
+    harness.send("t/count", "a", int_value=1)
+
+    with pytest.raises(AddressBusyError):
+        harness.send("t/count", "a", int_value=1)
+
+
+def test_a_topic_has_a_policy_of_its_own() -> None:
+    """It goes before that of the function."""
+    harness = Harness(
+        functions,
+        raise_failures=False,
+        topic_failure={"clicks": FailurePolicy("drop", Backoff(attempts=1))},
+    )
+    harness.send("t/lost", "a", str_value="x", topic="clicks")
+    harness.send("t/lost", "b", str_value="x", topic="orders")
+    harness.run()
+
+    assert [letter.target.id for letter in harness.dead_letters] == ["b"]
+
+
+def test_after_a_restart_state_messages_and_timers_are_there(harness: Harness) -> None:
+    """As after a deploy; a version that is given takes over."""
+    harness.send("t/count", "a", int_value=1)
+    harness.run()
+    newer = StatefulFunctions()
+
+    @newer.bind("t/count", specs=[ValueSpec("count", IntType)])
+    def doubled(context: Context, _: Message) -> None:
+        context.storage.count *= 2
+
+    harness.restart(newer)
+    harness.send("t/count", "a", int_value=1)
+    harness.run()
+
+    assert harness.state("t/count", "a")["count"].value == 2
+    with pytest.raises(UnknownFunctionError):
+        harness.send("t/flaky", "a", str_value="x")

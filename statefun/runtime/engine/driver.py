@@ -1,0 +1,98 @@
+"""The driver: runs an engine step by step, in the caller's thread.
+
+The asyncio runtime drives its engine from an event loop. Everything else drives it from here: the
+harness of the test kit, edits of a data directory while no runtime uses it, and tests.
+
+Law: the driver decides nothing. It loads what the engine asks for, makes the calls that are ready,
+and commits; the time comes in from outside.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
+
+from statefun.runtime.engine.records import Released
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from statefun.runtime.engine.engine import Engine
+    from statefun.runtime.engine.mailbox import Attempt
+    from statefun.runtime.engine.records import Delta, StoredEntry
+    from statefun.sdk.address import Address
+
+__all__ = ["DrivenStore", "Driver"]
+
+
+class DrivenStore(Protocol):
+    """The part of a store that an engine is driven with; see `statefun.runtime.stores.base`."""
+
+    def load_many(
+        self, addresses: Sequence[Address]
+    ) -> Mapping[Address, Mapping[str, StoredEntry]]:
+        """The values of several addresses."""
+        ...
+
+    def commit(self, delta: Delta) -> None:
+        """Store a delta."""
+        ...
+
+
+S = TypeVar("S", bound=DrivenStore)
+
+
+class Driver(Generic[S]):
+    """Drives an engine.
+
+    Args:
+        engine: The engine; it has taken in what the store held.
+        store: Where its deltas go.
+    """
+
+    def __init__(self, engine: Engine, store: S) -> None:
+        self.engine = engine
+        self.store = store
+
+    def take_attempts(self, now_ms: int) -> list[Attempt]:
+        """All attempts that are ready, after the loads they need."""
+        engine = self.engine
+        attempts = engine.take_batches(now_ms)
+        while loads := engine.take_loads():
+            self.load(loads)
+            attempts += engine.take_batches(now_ms)
+        return attempts
+
+    def load(self, addresses: Sequence[Address]) -> None:
+        """Load the values of addresses that the engine asked for."""
+        for address, values in self.store.load_many(addresses).items():
+            self.engine.loaded(address, values)
+
+    def step(self, call: Callable[[Attempt], bytes], now_ms: Callable[[], int]) -> bool:
+        """Let timers fire and make every call that is ready, one after another.
+
+        Args:
+            call: Makes one attempt and returns the reply; an `Exception` is a failed attempt.
+            now_ms: The time, asked before and after each call.
+
+        Returns:
+            Whether there was a call to make.
+        """
+        engine = self.engine
+        engine.tick(now_ms())
+        attempts = self.take_attempts(now_ms())
+        for attempt in attempts:
+            try:
+                reply = call(attempt)
+            except Exception as error:  # noqa: BLE001 - it is one failed attempt
+                engine.failed(attempt, error, now_ms())
+            else:
+                engine.replied(attempt, reply, now_ms())
+        return bool(attempts)
+
+    def commit(self) -> Released:
+        """Make everything durable that has changed; returns what may leave now."""
+        delta = self.engine.begin_commit()
+        if delta is None:
+            return Released()
+        self.store.commit(delta)
+        return self.engine.committed()
