@@ -535,7 +535,8 @@ class Engine:
         """Give the event that a transaction ends with at a path, None if there is none."""
         value = yield from self.read(path)
         is_gone = value is MISSING
-        value = None if is_gone else value
+        if is_gone:  # a ping of what is missing announces its default
+            value = change.prev_value if change.is_pinged and not change.existed else None
         differs = change.existed if is_gone else not is_equal(value, change.prev_value)
         if not change.is_pinged and not (change.is_announced and differs):
             return None

@@ -116,6 +116,7 @@ class Stream(_Subscribed["StateEvent[Any, Any]"]):
         if inbox.events:
             return inbox.events.popleft()
         if inbox.has_overflowed:
+            inbox.has_overflowed = False
             await self.aclose()
             raise StreamOverflowError(self._path, inbox.limit)
         raise StopAsyncIteration
