@@ -52,7 +52,7 @@ check: $(VENV)/.check ## formatter, linter, types, architecture, freshness
 bench: $(VENV)/.test .venv-upstream/.done .venv-reactive-peer/.done ## every figure against a peer, in the same run
 	$(BIN)/python -m bench
 
-protos: $(VENV)/.protos ## regenerate statefun/sdk/wire/_proto from protos/
+protos: $(VENV)/.protos ## regenerate what protos/ becomes in statefun/
 	$(BIN)/python tools/generate_protos.py
 
 format: $(VENV)/.check ## let the formatter and the linter mend what they can

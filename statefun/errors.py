@@ -32,6 +32,8 @@
     │   ├── StoreLockedError                           another process has it
     │   └── SchemaTooNewError                          a newer version wrote it
     ├── RequestRefusedError                            an HTTP request that is answered 4xx or 503
+    ├── NonDeterminismError                            a handler does not do what its journal says
+    ├── NotDeterministicError (RuntimeError)           a handler did what a replay could not repeat
     ├── ConfigurationError (ValueError)                a module file, an option or a target is wrong
     ├── InvalidPathError (ValueError, TypeError)       not a path of a state tree
     ├── ValueSerializationError (ValueError, TypeError)    a state cannot be written or read back
@@ -75,6 +77,8 @@ __all__ = [
     "MessageArgumentsError",
     "MessageTooLargeError",
     "MountError",
+    "NonDeterminismError",
+    "NotDeterministicError",
     "NumberOutOfRangeError",
     "ProtocolError",
     "RemoteProtocolError",
@@ -429,6 +433,56 @@ class RequestRefusedError(StatefunError):
 
     def __str__(self) -> str:
         return f"{self.reason} (HTTP {self.http_status})"
+
+
+class NonDeterminismError(StatefunError):
+    """A handler, made to repeat what its journal says, does something else: its code has changed.
+
+    The invocation waits, and nothing of the attempt counts; with the old code it goes on.
+
+    Args:
+        handler: Whose invocation it is, with its id.
+        record: Which event of the journal, from one.
+        recorded: The step that is recorded; None if the handler has given too many.
+        given: The step that the handler gives; None if it gives none.
+        place: Where it is in the user's code.
+    """
+
+    def __init__(
+        self, handler: str, record: int, recorded: str | None, given: str | None, place: str
+    ) -> None:
+        super().__init__(handler, record, recorded, given, place)
+        self.handler = handler
+        self.record = record
+        self.recorded = recorded
+        self.given = given
+        self.place = place
+
+    def __str__(self) -> str:
+        return (
+            f"{self.handler} does not do after event {self.record} what is recorded: "
+            f"recorded is {self.recorded or 'nothing more'}, now it is {self.given or 'nothing'}, "
+            f"at {self.place}. Deploy the code it was started with, or give new code a new handler"
+        )
+
+
+class NotDeterministicError(StatefunError, RuntimeError):
+    """A handler did what a replay could not repeat.
+
+    Args:
+        what: What it was.
+        hint: What to do instead.
+    """
+
+    def __init__(self, what: str, hint: str) -> None:
+        super().__init__(what, hint)
+        self.what = what
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return (
+            f"{self.what} is not for a durable handler, because a replay would differ: {self.hint}"
+        )
 
 
 class ConfigurationError(_SentenceError, ValueError):

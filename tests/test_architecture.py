@@ -82,13 +82,16 @@ WIRE = [
 
 # The outside world → who may let it in; everybody else is given what they need.
 WORLD: dict[str, set[str]] = {
-    "time": {"runtime.clock", "serve.workers", "reactive.backends.cached"},
-    "random": {  # the context names the types only
-        "runtime.runtime",
-        "durable.context",
-        "reactive.engine",
+    "time": {
+        *("runtime.clock", "serve.workers", "reactive.backends.cached"),
+        *("durable.application", "durable.guards"),
     },
-    "uuid": {"durable.context"},
+    "random": {
+        *("runtime.runtime", "reactive.engine"),
+        *("durable.guards", "durable.run"),  # seeded by the invocation
+        *("durable.context", "durable.loop"),  # for type checkers alone
+    },
+    "uuid": {"durable.context", "durable.guards", "durable.server_context"},
     "secrets": {"reactive.engine"},
     "sqlite3": {
         *(f"runtime.stores.{name}" for name in ("sqlite", "datafile", "migrations")),
@@ -108,7 +111,7 @@ SHELL_ONLY_EXCEPT = {
 # A library → the files that adapt it.
 LIBRARIES: dict[str, set[str]] = {
     "google": {
-        *("sdk.types", "durable.serde"),
+        *("sdk.types", "durable.serde", "durable._proto"),
         *(f"sdk.wire.{name}" for name in ("_proto", "scalars", "python", "egress_records")),
     },
     "aiohttp": {

@@ -191,6 +191,26 @@ EXAMPLES: dict[str, Example] = {
         "send less, or raise the limit of the function",
         (ValueError, TypeError),
     ),
+    "NonDeterminismError": Example(
+        lambda: errors.NonDeterminismError("Order/o1.run", 12, "call Stock", "sleep", "a.py:3 run"),
+        "Order/o1.run does not do after event 12 what is recorded: recorded is call Stock, now it "
+        "is sleep, at a.py:3 run. Deploy the code it was started with, or give new code a new "
+        "handler",
+        (),
+        {
+            "handler": "Order/o1.run",
+            "record": 12,
+            "recorded": "call Stock",
+            "given": "sleep",
+            "place": "a.py:3 run",
+        },
+    ),
+    "NotDeterministicError": Example(
+        lambda: errors.NotDeterministicError("a socket", "use it in an effect"),
+        "a socket is not for a durable handler, because a replay would differ: use it in an effect",
+        (RuntimeError,),
+        {"what": "a socket", "hint": "use it in an effect"},
+    ),
     "IdempotencyConflictError": Example(
         key_used_twice,
         "the idempotency key 'order 17' was used for another message to t/a '1': "

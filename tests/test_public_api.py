@@ -33,7 +33,13 @@ FACES = [
 
 # Files that only hold a place, refuse to be imported, or are run.
 NO_NAMES = {
-    *("statefun.sdk", "statefun.sdk.wire._proto", "statefun.connectors", "statefun.__main__"),
+    *(
+        "statefun.sdk",
+        "statefun.sdk.wire._proto",
+        "statefun.durable._proto",
+        "statefun.connectors",
+        "statefun.__main__",
+    ),
     *("statefun.modulefiles", "statefun.runtime.engine", "statefun.runtime.stores"),
     *("statefun.runtime.transports", "statefun.runtime.admin"),
     *(f"statefun.legacy.{name}" for name in ("exceptions", "request_reply", "typed_value_utils")),

@@ -1,4 +1,4 @@
-"""Turn `protos/*.proto` into `statefun/sdk/wire/_proto/`: one descriptor set, and type stubs.
+"""Turn `protos/*.proto` into descriptor sets and type stubs, one folder `_proto` for each room.
 
 Needs a protobuf compiler, which `grpcio-tools` brings (`pip install 'statefun[protos]'`).
 """
@@ -15,12 +15,16 @@ from grpc_tools import protoc
 
 ROOT = Path(__file__).resolve().parent.parent
 SOURCES = ROOT / "protos"
-TARGET = ROOT / "statefun" / "sdk" / "wire" / "_proto"
+TARGETS = {
+    ROOT / "statefun" / "sdk" / "wire" / "_proto": (
+        *("kafka-egress.proto", "kinesis-egress.proto", "request-reply.proto", "types.proto"),
+    ),
+    ROOT / "statefun" / "durable" / "_proto": ("durable.proto",),
+}
 
 
-def generate(target: Path) -> None:
+def generate(target: Path, schemas: tuple[str, ...]) -> None:
     """Write `schema.bin` (a FileDescriptorSet) and one `.pyi` per schema into `target`."""
-    schemas = sorted(path.name for path in SOURCES.glob("*.proto"))
     well_known = resources.files("grpc_tools") / "_proto"
     arguments = ["protoc", f"-I{SOURCES}", f"-I{well_known}", f"--pyi_out={target}"]
     arguments += [f"--descriptor_set_out={target / 'schema.bin'}", *schemas]
@@ -40,14 +44,22 @@ def same_schema(ours: Path, theirs: Path) -> bool:
 def main() -> int:
     """Regenerate, or with `--check` only compare."""
     if sys.argv[1:] != ["--check"]:
-        generate(TARGET)
+        for target, schemas in TARGETS.items():
+            generate(target, schemas)
         return 0
+    old = [target for target, schemas in TARGETS.items() if not is_fresh(target, schemas)]
+    for target in old:
+        print(
+            f"{target.relative_to(ROOT)} is older than protos/: run `make protos`", file=sys.stderr
+        )
+    return 1 if old else 0
+
+
+def is_fresh(target: Path, schemas: tuple[str, ...]) -> bool:
+    """Whether a generated folder says what its schemas say."""
     with tempfile.TemporaryDirectory() as fresh:
-        generate(Path(fresh))
-        if same_schema(Path(fresh), TARGET):
-            return 0
-    print("statefun/sdk/wire/_proto is older than protos/: run `make protos`", file=sys.stderr)
-    return 1
+        generate(Path(fresh), schemas)
+        return same_schema(Path(fresh), target)
 
 
 if __name__ == "__main__":

@@ -71,7 +71,7 @@ def stubbed(tree: Any, scope: str = "") -> Iterator[tuple[str, set[str]]]:
 
 def test_the_schemas_say_what_the_engines_say() -> None:
     """Packages, names, numbers and types of `protos/` are the engines', header fields included."""
-    texts = {path.name: path.read_text(encoding="utf-8") for path in SOURCES.glob("*.proto")}
+    texts = {name: (SOURCES / name).read_text(encoding="utf-8") for name in PACKAGES}
 
     packages, schema = parse(texts)
 

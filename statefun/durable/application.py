@@ -1,0 +1,131 @@
+"""The application: services, objects and workflows as ordinary stateful functions.
+
+Law: whatever runs functions runs an application: the harness, the embedded runtime, an endpoint, an
+engine. None of them knows of journals.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import TYPE_CHECKING, Any
+
+from statefun.durable import _proto
+from statefun.durable.directory import Directory
+from statefun.durable.handler import handler_from_callable
+from statefun.durable.host import Host, ProxyHost, Shell, TicketHost
+from statefun.durable.limits import Limits
+from statefun.durable.outcomes import as_message
+from statefun.sdk.functions import StatefulFunctions
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterable, Mapping
+    from datetime import timedelta
+
+    from statefun.durable.declaration import Declaration
+    from statefun.durable.handler import Handler
+    from statefun.sdk.messages import Message
+
+__all__ = ["Application"]
+
+
+class Application(StatefulFunctions):
+    """Services, objects and workflows, each under the typename `namespace/Name`.
+
+    Plain functions may be bound to it as well.
+
+    Args:
+        declarations: The services, objects and workflows.
+        namespace: The namespace of all their typenames.
+        limits: What bounds turns, messages and invocations.
+        targets: The typenames of plain functions that handlers may send to; None for any.
+        egresses: The egresses that handlers may send to; None for any. An engine fails on a record
+            for an egress that it does not know, so name them for an engine.
+        dead_letters: The egress for messages that cannot be read; None only logs them.
+        clock: The time in seconds since 1970.
+
+    Attributes:
+        directory: All of them, and where their invocations live.
+
+    Raises:
+        AlreadyRegisteredError: If two have the same name.
+    """
+
+    def __init__(
+        self,
+        declarations: Iterable[Declaration],
+        namespace: str = "durable",
+        *,
+        limits: Limits | None = None,
+        targets: Collection[str] | None = None,
+        egresses: Collection[str] | None = None,
+        dead_letters: str | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        super().__init__()
+        self.directory = Directory(declarations, namespace, limits or Limits(), targets, egresses)
+        shell = Shell(self.directory, clock, dead_letters)
+        self._hosts: list[Host] = []
+        for name, declaration in self.directory.declarations.items():
+            host = Host(shell, self.directory.typename(name), declaration)
+            host.bind(self)
+            self._hosts.append(host)
+            if declaration.service_tag.kind == "object":
+                TicketHost(shell, self.directory.ticket_typename(name)).bind(self)
+        ProxyHost(shell, self.directory.proxy_typename).bind(self)
+
+    def forget(self) -> None:
+        """Put all suspended handlers out of memory; their next turns begin with a replay."""
+        for host in self._hosts:
+            host.cache.clear()
+
+    # --- for plain functions ---
+
+    def invoke(
+        self,
+        tpe: Any,
+        arg: Any = None,
+        *,
+        key: str | None = None,
+        delay: timedelta | None = None,
+        idempotency_key: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        reply: _proto.Route | None = None,
+    ) -> Message:
+        """The message that invokes a handler, for a plain function or an ingress to send.
+
+        Args:
+            tpe: The handler: the decorated function.
+            arg: Its argument, left out if it takes none.
+            key: The key of the object or workflow; None for a service.
+            delay: How long it waits before it starts.
+            idempotency_key: Invocations with the same key are one.
+            headers: Headers for the handler.
+            reply: Where the outcome is sent; None for nowhere.
+
+        Raises:
+            TerminalError: If there is no such handler, or a key is missing or too much.
+        """
+        handler: Handler[Any, Any] = handler_from_callable(tpe)
+        service = handler.service_tag.name
+        self.directory.handler(service, handler.name, key)
+        delay_ms = 0 if delay is None else int(delay.total_seconds() * 1000)
+        invocation = self.directory.invocation_id(
+            service,
+            handler.name,
+            key or "",
+            os.urandom(16),
+            idempotency_key,
+            is_delayed=delay_ms > 0,
+        )
+        invoke = _proto.Invoke(
+            id=str(invocation),
+            handler=handler.name,
+            argument=handler.handler_io.input_serde.serialize(arg),
+            headers={name.lower(): value for name, value in (headers or {}).items()},
+            idempotency_key=idempotency_key or "",
+            delay_ms=delay_ms,
+            reply=reply,
+        )
+        envelope = _proto.Envelope(version=1, invoke=invoke)
+        return as_message(*self.directory.home_of(invocation), envelope)

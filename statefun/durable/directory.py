@@ -1,0 +1,183 @@
+"""The directory: which services there are, and at which addresses their invocations live.
+
+It is also the choke point for what leaves an address: a target that no engine knows would make it
+fail, so it is refused here, where the handler can be told.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from statefun.durable.exceptions import TerminalError
+from statefun.durable.identity import InvocationId, Place, derived
+from statefun.errors import AlreadyRegisteredError
+from statefun.sdk.address import parse_typename
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable
+
+    from statefun.durable import _proto
+    from statefun.durable.declaration import Declaration
+    from statefun.durable.handler import Handler
+    from statefun.durable.limits import Limits
+
+__all__ = ["Directory"]
+
+_PLACES = {"service": Place.SERVICE, "object": Place.OBJECT, "workflow": Place.WORKFLOW}
+
+
+class Directory:
+    """All services, objects and workflows of an application.
+
+    Args:
+        declarations: The services, objects and workflows.
+        namespace: The namespace of all their typenames.
+        limits: What bounds turns, messages and invocations.
+        targets: The typenames of plain functions that handlers may send to; None for any.
+        egresses: The egresses that handlers may send to; None for any.
+
+    Attributes:
+        declarations: Name → service, object or workflow.
+
+    Raises:
+        AlreadyRegisteredError: If two have the same name.
+    """
+
+    def __init__(
+        self,
+        declarations: Iterable[Declaration],
+        namespace: str,
+        limits: Limits,
+        targets: Collection[str] | None,
+        egresses: Collection[str] | None,
+    ) -> None:
+        self.namespace = namespace
+        self.limits = limits
+        self.declarations: dict[str, Declaration] = {}
+        self._targets = None if targets is None else frozenset(targets)
+        self._egresses = None if egresses is None else frozenset(egresses)
+        for declaration in declarations:
+            name = declaration.service_tag.name
+            if name in self.declarations:
+                raise AlreadyRegisteredError(
+                    f"{name!r} is there twice: give each service, object and workflow its own name"
+                )
+            self.declarations[name] = declaration
+
+    # --- addresses ---
+
+    def typename(self, service: str) -> str:
+        """The typename of a service, object or workflow."""
+        return f"{self.namespace}/{service}"
+
+    def ticket_typename(self, service: str) -> str:
+        """The typename of the tickets of an object."""
+        return f"{self.namespace}/{service}.inv"
+
+    @property
+    def proxy_typename(self) -> str:
+        """The typename of what calls plain functions for handlers."""
+        return f"{self.namespace}/_proxy"
+
+    def handler(self, service: str, name: str, key: str | None) -> Handler[Any, Any]:
+        """The handler that a call is for.
+
+        Raises:
+            TerminalError: If there is none, code 404; if a key is missing or too much, code 400.
+        """
+        declaration = self.declarations.get(service)
+        if declaration is None:
+            known = ", ".join(self.declarations) or "none"
+            raise TerminalError(f"there is no service {service!r}; known are {known}", 404)
+        handler = declaration.handlers.get(name)
+        if handler is None:
+            known = ", ".join(declaration.handlers) or "none"
+            raise TerminalError(f"{service} has no handler {name!r}; known are {known}", 404)
+        kind = declaration.service_tag.kind
+        if kind == "service" and key is not None:
+            raise TerminalError(f"{service} is a service and takes no key, got {key!r}", 400)
+        if kind != "service" and not (isinstance(key, str) and key):
+            raise TerminalError(f"{service} needs a key of some text, got {key!r}", 400)
+        return handler
+
+    def invocation_id(
+        self,
+        service: str,
+        name: str,
+        key: str,
+        unique: bytes,
+        idempotency_key: str | None = None,
+        *,
+        is_delayed: bool = False,
+    ) -> InvocationId:
+        """The id of an invocation.
+
+        Args:
+            service: The service, object or workflow.
+            name: The handler.
+            key: The key; empty for a service.
+            unique: What makes it unique; not used if an idempotency key does.
+            idempotency_key: The idempotency key.
+            is_delayed: Whether it waits before it begins.
+        """
+        declaration = self.declarations[service]
+        place = _PLACES[declaration.service_tag.kind]
+        if declaration.handlers[name].kind == "workflow":
+            unique = derived(service, key)
+        elif idempotency_key is not None:
+            unique = derived(service, key, name, idempotency_key)
+        if place is Place.OBJECT and (is_delayed or idempotency_key is not None):
+            place = Place.TICKET
+        return InvocationId(place, service, key, unique)
+
+    def home_of(self, invocation: InvocationId) -> tuple[str, str]:
+        """The address to which messages for an invocation go.
+
+        Raises:
+            TerminalError: If its service is unknown, code 404.
+        """
+        if invocation.service not in self.declarations:
+            raise TerminalError(f"there is no service {invocation.service!r}", 404)
+        match invocation.place:
+            case Place.SERVICE:
+                return self.typename(invocation.service), str(invocation)
+            case Place.TICKET:
+                return self.ticket_typename(invocation.service), str(invocation)
+            case _:
+                return self.typename(invocation.service), invocation.key
+
+    def ticket_retention_ms(self, service: str, invoke: _proto.Invoke) -> int:
+        """How long a ticket keeps an outcome."""
+        options = self.declarations[service].handlers[invoke.handler].options
+        longest = options.journal_retention
+        if invoke.idempotency_key:
+            kept = options.idempotency_retention or self.limits.retention
+            longest = kept if longest is None else max(kept, longest)
+        own = 0 if longest is None else int(longest.total_seconds() * 1000)
+        return max(own, invoke.retention_ms)
+
+    # --- the choke point ---
+
+    def check_target(self, typename: str) -> None:
+        """Refuse a function that no engine would find.
+
+        Raises:
+            TerminalError: If it is none of the targets, code 404.
+        """
+        parse_typename(typename)
+        if self._targets is not None and typename not in self._targets:
+            raise TerminalError(
+                f"{typename} is none of the functions that may be sent to: add it to targets=…", 404
+            )
+
+    def check_egress(self, typename: str) -> None:
+        """Refuse an egress that no engine would find.
+
+        Raises:
+            TerminalError: If it is none of the egresses, code 404.
+        """
+        parse_typename(typename)
+        if self._egresses is not None and typename not in self._egresses:
+            raise TerminalError(
+                f"{typename} is none of the egresses that may be sent to: add it to egresses=…", 404
+            )

@@ -1,0 +1,151 @@
+"""Guards: what a handler must not do is refused or replaced where it can be seen.
+
+Law: they hold only while a handler's own code runs, and only in its thread. Between two steps, and
+for every other thread, the standard library is untouched.
+
+`time`, `random` and `uuid` give what a replay will give again. Sockets, processes, threads and
+databases are refused, by what the interpreter tells its audit hooks. The rest a replay finds.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import sys
+import time
+import uuid
+from asyncio import events
+from contextlib import contextmanager
+from functools import cache
+from threading import Lock
+from typing import TYPE_CHECKING, Any, Protocol
+
+from statefun.errors import NotDeterministicError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+    from random import Random
+
+__all__ = ["guarded"]
+
+
+class Guarded(Protocol):
+    """The loop of a handler, with what stands in for the world."""
+
+    now_ms: int
+
+
+RANDOM_BY_LOOP: dict[Any, Random] = {}
+"""The source of randomness of each loop that is being driven."""
+
+_LOCK = Lock()
+
+_REFUSED = {
+    "socket.connect": "a socket",
+    "socket.bind": "a socket",
+    "socket.getaddrinfo": "a name of a host",
+    "subprocess.Popen": "a process",
+    "os.system": "a process",
+    "os.exec": "a process",
+    "os.fork": "a process",
+    "sqlite3.connect": "a database",
+    "_thread.start_new_thread": "a thread",
+    "_thread.start_joinable_thread": "a thread",
+}
+_HINT = "use it in an effect: await ctx.run_typed(name, function)"
+
+
+def _audit(event: str, _: tuple[Any, ...]) -> None:
+    what = _REFUSED.get(event)
+    if what is not None and events._get_running_loop() in RANDOM_BY_LOOP:  # noqa: SLF001
+        raise NotDeterministicError(what, _HINT)
+
+
+@cache
+def _audited() -> None:
+    sys.addaudithook(_audit)
+
+
+def _replaced(original: Any, ours: Any) -> Callable[..., Any]:
+    """A function that asks the handler's loop, and in any other thread the original."""
+
+    def ask(*args: Any, **kwargs: Any) -> Any:
+        loop: Any = events._get_running_loop()  # noqa: SLF001
+        if loop not in RANDOM_BY_LOOP:
+            return original(*args, **kwargs)
+        return ours(loop, original, *args, **kwargs)
+
+    return ask
+
+
+def _from_random(name: str) -> Callable[..., Any]:
+    def draw(loop: Guarded, _: object, *args: Any, **kwargs: Any) -> Any:
+        return getattr(RANDOM_BY_LOOP[loop], name)(*args, **kwargs)
+
+    return draw
+
+
+def _seconds(loop: Guarded, _: object) -> float:
+    return loop.now_ms / 1000
+
+
+def _nanoseconds(loop: Guarded, _: object) -> int:
+    return loop.now_ms * 1_000_000
+
+
+def _no_sleep(_: Guarded, __: object, ___: object) -> None:
+    raise NotDeterministicError("time.sleep", "await ctx.sleep(timedelta(...))")
+
+
+def _uuid4(loop: Guarded, _: object) -> uuid.UUID:
+    return uuid.UUID(int=RANDOM_BY_LOOP[loop].getrandbits(128), version=4)
+
+
+def _uuid1(loop: Guarded, _: object, *__: object, **___: object) -> uuid.UUID:
+    return uuid.UUID(int=RANDOM_BY_LOOP[loop].getrandbits(128), version=1)
+
+
+def _as_completed(_: Guarded, original: Any, fs: Iterable[Any], **options: Any) -> Any:
+    """In the order given where asyncio's own would take the order of addresses in memory."""
+    return original([asyncio.ensure_future(each) for each in dict.fromkeys(fs)], **options)
+
+
+_SUBSTITUTES: list[tuple[Any, str, Callable[..., Any], Callable[..., Any]]] = [
+    (module, name, original, _replaced(original, ours))
+    for module, name, original, ours in (
+        (time, "time", time.time, _seconds),
+        (time, "monotonic", time.monotonic, _seconds),
+        (time, "perf_counter", time.perf_counter, _seconds),
+        (time, "time_ns", time.time_ns, _nanoseconds),
+        (time, "monotonic_ns", time.monotonic_ns, _nanoseconds),
+        (time, "sleep", time.sleep, _no_sleep),
+        (uuid, "uuid4", uuid.uuid4, _uuid4),
+        (uuid, "uuid1", uuid.uuid1, _uuid1),
+        (asyncio, "as_completed", asyncio.as_completed, _as_completed),
+        *(
+            (random, name, getattr(random, name), _from_random(name))
+            for name in (
+                *("random", "randint", "randrange", "choice", "choices", "shuffle", "sample"),
+                *("uniform", "getrandbits", "randbytes", "gauss", "triangular", "expovariate"),
+            )
+        ),
+    )
+]
+
+
+@contextmanager
+def guarded(loop: Any) -> Iterator[None]:
+    """Guard what runs on a loop from now on, in this thread."""
+    _audited()
+    with _LOCK:
+        RANDOM_BY_LOOP[loop] = loop.random
+        for module, name, _, substitute in _SUBSTITUTES:
+            setattr(module, name, substitute)
+    try:
+        yield
+    finally:
+        with _LOCK:
+            del RANDOM_BY_LOOP[loop]
+            if not RANDOM_BY_LOOP:
+                for module, name, original, _ in _SUBSTITUTES:
+                    setattr(module, name, original)

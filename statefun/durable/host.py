@@ -1,0 +1,291 @@
+"""The host: the shell that runs turns as a stateful function.
+
+It is the only part of the core that has a clock, chance, threads and I/O: it reads the state, lets
+`Turn` decide, performs the effects it names, and hands its reply to the SDK.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import logging
+import os
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Protocol
+
+from statefun.durable import _proto
+from statefun.durable.cache import Cache
+from statefun.durable.outcomes import ENVELOPE_TYPE, as_message, succeeded
+from statefun.durable.tickets import TicketTurn
+from statefun.durable.turn import VALUES, Turn
+from statefun.sdk.builders import egress_message_builder
+from statefun.sdk.messages import Message
+from statefun.sdk.specs import ValueSpec
+from statefun.sdk.types import simple_type
+from statefun.sdk.wire import TypedValue, incoming_message
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from statefun.durable.declaration import Declaration
+    from statefun.durable.directory import Directory
+    from statefun.durable.run import Effect
+    from statefun.durable.turn import Cached, Ready, Reply
+    from statefun.sdk.context import BatchContext
+    from statefun.sdk.functions import StatefulFunctions
+
+__all__ = ["STATE_TYPE", "Host", "ProxyHost", "TicketHost"]
+
+logger = logging.getLogger("statefun.durable")
+
+
+def _bytes(data: bytes) -> bytes:
+    return data
+
+
+STATE_TYPE = simple_type("io.statefun.durable.v1/state", serialize_fn=_bytes, deserialize_fn=_bytes)
+"""The type of everything that durable addresses keep."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shell:
+    """What all hosts of an application share.
+
+    Attributes:
+        directory: All services.
+        clock: The time in seconds since 1970.
+        dead_letters: The egress for messages that cannot be read; None only logs them.
+    """
+
+    directory: Directory
+    clock: Callable[[], float]
+    dead_letters: str | None
+
+    def now_ms(self) -> int:
+        """The time in milliseconds."""
+        return int(self.clock() * 1000)
+
+
+class _Function(Protocol):
+    """What all hosts have."""
+
+    shell: Shell
+    typename: str
+
+
+def _messages(context: BatchContext) -> list[Message]:
+    """All messages of the batch of this call; a turn takes them together."""
+    batch = context.batch
+    return [
+        incoming_message(Message, batch.typename, batch.target_id, each)
+        for each in batch.invocations
+    ]
+
+
+def _envelope(host: _Function, context: BatchContext, message: Message) -> _proto.Envelope | None:
+    """The envelope in a message; None if there is none that can be read, which is told."""
+    if message.is_type(ENVELOPE_TYPE):
+        try:
+            envelope = _proto.Envelope.FromString(message.raw_value() or b"")
+        except (_proto.DecodeError, ValueError):
+            pass
+        else:
+            if envelope.version <= 1:
+                return envelope
+    logger.error(
+        "%s %r got a %s of %d bytes, which it cannot read: send what Application.invoke makes",
+        host.typename,
+        context.batch.target_id,
+        message.value_typename(),
+        len(message.raw_value() or b""),
+    )
+    if host.shell.dead_letters is not None:
+        letter = egress_message_builder(host.shell.dead_letters, message.argument(), _LETTER_TYPE)
+        context.send_egress(letter)
+    return None
+
+
+_LETTER_TYPE = simple_type(
+    "io.statefun.durable.v1/unreadable", serialize_fn=_bytes, deserialize_fn=_bytes
+)
+
+
+def _nonce() -> int:
+    return int.from_bytes(os.urandom(8), "big") or 1
+
+
+def _apply(context: BatchContext, reply: Reply) -> None:
+    """Ask the SDK for what a turn asks for."""
+    for name, data in reply.values.items():
+        if data is None:
+            delattr(context.storage, name)
+        else:
+            setattr(context.storage, name, data)
+    for typename, target_id, envelope in reply.messages:
+        context.send(as_message(typename, target_id, envelope))
+    for token in reply.withdrawn:
+        context.cancel_delayed_message(token)
+    for delay_ms, typename, target_id, envelope, token in reply.delayed:
+        message = as_message(typename, target_id, envelope)
+        context.send_after(timedelta(milliseconds=delay_ms), message, token)
+    for plain, delay_ms in reply.plain:
+        if delay_ms:
+            context.send_after(timedelta(milliseconds=delay_ms), plain)
+        else:
+            context.send(plain)
+    for record in reply.egress:
+        context.send_egress(record)
+
+
+class Host:
+    """The function of a service, an object or a workflow.
+
+    Args:
+        shell: What all hosts share.
+        typename: The typename.
+        declaration: The service, object or workflow.
+
+    Attributes:
+        cache: Its suspended handlers.
+    """
+
+    def __init__(self, shell: Shell, typename: str, declaration: Declaration) -> None:
+        self.shell = shell
+        self.typename = typename
+        self.cache = Cache(shell.directory.limits.cached_addresses)
+        self._declaration = declaration
+        self._names = VALUES[declaration.service_tag.kind]
+
+    def bind(self, functions: StatefulFunctions) -> None:
+        """Register it."""
+        specs = [ValueSpec(name, STATE_TYPE) for name in self._names]
+        functions.register(self.typename, self.handle, specs)
+
+    async def handle(self, context: Any, _: Message) -> None:
+        """Handle a batch; with its first message, all of it."""
+        if context.position:
+            return
+        envelopes = [_envelope(self, context, message) for message in _messages(context)]
+        cached = self.cache.take(self.typename, context.batch.target_id)
+        turn = self._turn(context, cached)
+        try:
+            for envelope in envelopes:
+                if envelope is not None:
+                    turn.receive(envelope)
+            while wave := turn.wave():
+                await self._perform(turn, wave)
+            reply = turn.end()
+        except BaseException:
+            turn.abandon()
+            raise
+        _apply(context, reply)
+        if reply.cached is not None:
+            self.cache.put(self.typename, context.batch.target_id, reply.cached)
+
+    def _turn(self, context: BatchContext, cached: Cached | None) -> Turn:
+        return Turn(
+            self.shell.directory,
+            self._declaration,
+            self.typename,
+            context.batch.target_id,
+            {name: getattr(context.storage, name) for name in self._names},
+            self.shell.now_ms(),
+            _nonce(),
+            cached,
+        )
+
+    async def _perform(self, turn: Turn, wave: list[Ready]) -> None:
+        """Perform effects side by side, and go on with their outcomes."""
+        limit = self.shell.directory.limits.effect_time
+        outcomes = await asyncio.gather(*(_outcome(each.effect, limit) for each in wave))
+        for ready, outcome in zip(wave, outcomes, strict=True):
+            turn.complete(ready, outcome)
+        turn.resume()
+
+
+async def _outcome(effect: Effect, limit: timedelta) -> bytes | BaseException:
+    """What an effect returned, encoded, or what it raised."""
+    task = asyncio.current_task()
+    try:
+        async with asyncio.timeout(limit.total_seconds()):
+            if inspect.iscoroutinefunction(effect.action):
+                result: Any = effect.action()
+            else:
+                result = await asyncio.to_thread(effect.action)
+            if inspect.isawaitable(result):
+                result = await result
+        return effect.encode(result)
+    except asyncio.CancelledError as error:
+        if task is not None and task.cancelling():
+            raise
+        return error
+    except Exception as error:  # noqa: BLE001 - it is one failed attempt
+        return error
+
+
+class TicketHost:
+    """The function of the tickets of an object."""
+
+    def __init__(self, shell: Shell, typename: str) -> None:
+        self.shell = shell
+        self.typename = typename
+
+    def bind(self, functions: StatefulFunctions) -> None:
+        """Register it."""
+        specs = [ValueSpec("ticket", STATE_TYPE)]
+        functions.register(self.typename, self.handle, specs)
+
+    async def handle(self, context: Any, _: Message) -> None:
+        """Handle a batch; with its first message, all of it."""
+        if context.position:
+            return
+        turn = TicketTurn(
+            self.shell.directory,
+            self.typename,
+            context.batch.target_id,
+            context.storage.ticket,
+            self.shell.now_ms(),
+            _nonce(),
+        )
+        for message in _messages(context):
+            envelope = _envelope(self, context, message)
+            if envelope is not None:
+                turn.receive(envelope)
+        _apply(context, turn.end())
+
+
+class ProxyHost:
+    """The function that calls plain functions for handlers and takes what they send back."""
+
+    def __init__(self, shell: Shell, typename: str) -> None:
+        self.shell = shell
+        self.typename = typename
+
+    def bind(self, functions: StatefulFunctions) -> None:
+        """Register it."""
+        specs = [ValueSpec("route", STATE_TYPE)]
+        functions.register(self.typename, self.handle, specs)
+
+    async def handle(self, context: Any, message: Message) -> None:
+        """Pass a question on, or the first answer back."""
+        storage = context.storage
+        if message.is_type(ENVELOPE_TYPE):
+            envelope = _envelope(self, context, message)
+            if envelope is not None and envelope.WhichOneof("content") == "ask":
+                ask = envelope.ask
+                storage.route = ask.reply.SerializeToString()
+                typed = TypedValue.FromString(ask.argument)
+                context.send(Message(ask.typename, ask.id, typed))
+        elif storage.route is not None:
+            route = _proto.Route.FromString(storage.route)
+            del storage.route
+            done = _proto.Done(
+                execution=route.execution, seq=route.seq, outcome=succeeded(_typed_value(message))
+            )
+            envelope = _proto.Envelope(version=1, done=done)
+            context.send(as_message(route.typename, route.id, envelope))
+
+
+def _typed_value(message: Message) -> bytes:
+    return message.typed_value.SerializeToString()

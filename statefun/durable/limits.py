@@ -1,0 +1,40 @@
+"""Limits: what bounds a turn, a message and an execution, so that no engine is ever hurt."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+__all__ = ["Limits"]
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Bounds of what durable handlers may take.
+
+    Attributes:
+        value_bytes: The longest argument, result or value of state.
+        state_bytes: The most that all values of one key take.
+        reply_bytes: How much a turn may send before the rest waits for the next turn.
+        turn_invocations: How many queued invocations a turn may begin.
+        queue_invocations: How many may wait at one key; more knock again later.
+        knock_after: When those knock again.
+        pending_steps: How many steps of one invocation may be unfinished at a time.
+        journal_records: How many events one invocation may be told.
+        effect_time: How long one attempt of an effect may take. It holds its address meanwhile,
+            so it stays below the time in which an engine gives up on a request.
+        retention: How long outcomes are kept where no option says otherwise.
+        cached_addresses: How many addresses with suspended handlers stay in memory.
+    """
+
+    value_bytes: int = 2_000_000
+    state_bytes: int = 16_000_000
+    reply_bytes: int = 8_000_000
+    turn_invocations: int = 256
+    queue_invocations: int = 10_000
+    knock_after: timedelta = timedelta(seconds=1)
+    pending_steps: int = 2_000
+    journal_records: int = 50_000
+    effect_time: timedelta = timedelta(seconds=45)
+    retention: timedelta = timedelta(hours=24)
+    cached_addresses: int = 10_000

@@ -1,0 +1,72 @@
+"""Outcomes: a value or a failure, as it travels and is kept."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from statefun.durable import _proto
+from statefun.durable.exceptions import TerminalError
+from statefun.sdk.builders import egress_message_builder, message_builder
+from statefun.sdk.types import simple_type
+
+if TYPE_CHECKING:
+    from statefun.sdk.messages import EgressMessage, Message
+
+__all__ = [
+    "ENVELOPE_TYPE",
+    "answer",
+    "as_message",
+    "egress_answer",
+    "failed",
+    "failure_of",
+    "succeeded",
+]
+
+ENVELOPE_TYPE = simple_type(
+    "io.statefun.durable.v1/Envelope",
+    serialize_fn=_proto.Envelope.SerializeToString,
+    deserialize_fn=_proto.Envelope.FromString,
+)
+"""The type of everything that travels between durable addresses."""
+
+
+def succeeded(value: bytes) -> _proto.Outcome:
+    """The outcome of what returned; no bytes are the value None."""
+    return _proto.Outcome(value=value)
+
+
+def failed(error: TerminalError) -> _proto.Outcome:
+    """The outcome of what raised."""
+    failure = _proto.Failure(
+        code=max(int(error.status_code), 0),
+        message=str(error.message),
+        metadata={str(name): str(value) for name, value in (error.metadata or {}).items()},
+    )
+    return _proto.Outcome(failure=failure)
+
+
+def failure_of(outcome: _proto.Outcome) -> TerminalError | None:
+    """The error that an outcome is; None for a value."""
+    if outcome.WhichOneof("result") != "failure":
+        return None
+    failure = outcome.failure
+    return TerminalError(failure.message, failure.code, dict(failure.metadata) or None)
+
+
+def answer(route: _proto.Route, outcome: _proto.Outcome) -> _proto.Envelope:
+    """The message that carries an outcome to whoever waits for it."""
+    done = _proto.Done(execution=route.execution, seq=route.seq, outcome=outcome)
+    return _proto.Envelope(version=1, done=done)
+
+
+def egress_answer(route: _proto.Route, outcome: _proto.Outcome) -> EgressMessage:
+    """The record that carries an outcome out; its execution is what the reader finds it by."""
+    done = _proto.Done(execution=route.id, seq=route.seq, outcome=outcome)
+    return egress_message_builder(
+        route.typename, _proto.Envelope(version=1, done=done), ENVELOPE_TYPE
+    )
+
+
+def as_message(typename: str, target_id: str, envelope: _proto.Envelope) -> Message:
+    """An envelope as a message."""
+    return message_builder(typename, target_id, value=envelope, value_type=ENVELOPE_TYPE)
