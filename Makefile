@@ -5,6 +5,7 @@ BIN := $(VENV)/bin
 FIRST ?= 1
 SEEDS ?= 1000
 KILLS ?= 40
+BEFORE ?= a782853
 CORES ?= 2
 TESTS := bin/python -m pytest -n $(CORES)
 PIP := bin/pip --quiet --disable-pip-version-check
@@ -49,7 +50,8 @@ check: $(VENV)/.check ## formatter, linter, types, architecture, freshness
 	$(BIN)/python tools/generate_protos.py --check
 	$(BIN)/python -m pytest -q tests/test_architecture.py
 
-bench: $(VENV)/.test .venv-upstream/.done .venv-reactive-peer/.done ## every figure against a peer, in the same run
+PEERS := upstream reactive-peer before restate dbos
+bench: $(VENV)/.test $(PEERS:%=.venv-%/.done) ## every figure against a peer, in the same run
 	$(BIN)/python -m bench
 
 protos: $(VENV)/.protos ## regenerate what protos/ becomes in statefun/
@@ -63,7 +65,8 @@ lock: $(VENV)/.uv ## write locks/ anew and keep the pins that still fit; UPGRADE
 	for extra in all test check engines protos; do \
 		$(COMPILE) pyproject.toml --extra $$extra --group build -o locks/$$extra.txt || exit; done
 	$(COMPILE) pyproject.toml --extra test --group build --resolution lowest-direct --upgrade -o locks/oldest.txt
-	for group in uv upstream reactive-peer; do $(COMPILE) --group $$group -o locks/$$group.txt || exit; done
+	for group in uv upstream reactive-peer restate dbos; do \
+		$(COMPILE) --group $$group -o locks/$$group.txt || exit; done
 
 clean:
 	rm -rf .venv .venv-* .pytest_cache .mypy_cache .ruff_cache .hypothesis
@@ -90,6 +93,23 @@ $(VENV)/.%: locks/%.txt pyproject.toml | $(VENV)/bin/python
 .venv-reactive-peer/.done: locks/reactive-peer.txt ## the state manager that ours is compared with; it needs Python 3.12
 	$$($(PYTHON) tools/interpreters.py 3.12) -m venv .venv-reactive-peer
 	.venv-reactive-peer/$(PIP) install $(LOCKED) $<
+	@touch $@
+
+.venv-before/.done: ## an earlier build (BEFORE=revision) in an environment of its own, for comparison
+	$(PYTHON) -m venv .venv-before
+	git archive --prefix=source/ $(BEFORE) | tar -x -C .venv-before
+	.venv-before/$(PIP) install './.venv-before/source[all]'
+	@touch $@
+
+.venv-restate/.done: locks/restate.txt ## Restate's server and Python SDK, for comparison; the server comes from npm
+	$(PYTHON) -m venv .venv-restate
+	.venv-restate/$(PIP) install $(LOCKED) $<
+	npm install --silent --prefix .venv-restate @restatedev/restate-server@1.7.12 || echo 'not measured: Restate'
+	@touch $@
+
+.venv-dbos/.done: locks/dbos.txt ## DBOS, in an environment of its own, for comparison
+	$(PYTHON) -m venv .venv-dbos
+	.venv-dbos/$(PIP) install $(LOCKED) $<
 	@touch $@
 
 .venv-oldest/.done: locks/oldest.txt pyproject.toml ## the oldest Python here, the oldest of what we ask for

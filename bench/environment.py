@@ -9,11 +9,25 @@ import sys
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-__all__ = ["PROGRAMS", "ROOT", "UPSTREAM_PYTHON", "Unavailable", "described", "upstream_python"]
+__all__ = [
+    "BEFORE_PYTHON",
+    "DBOS_PYTHON",
+    "PROGRAMS",
+    "RESTATE",
+    "ROOT",
+    "UPSTREAM_PYTHON",
+    "Unavailable",
+    "described",
+    "python_of",
+    "upstream_python",
+]
 
 ROOT = Path(__file__).parents[1]
 PROGRAMS = Path(__file__).parent / "programs"
 UPSTREAM_PYTHON = ROOT / ".venv-upstream" / "bin" / "python"
+BEFORE_PYTHON = ROOT / ".venv-before" / "bin" / "python"
+DBOS_PYTHON = ROOT / ".venv-dbos" / "bin" / "python"
+RESTATE = ROOT / ".venv-restate"
 
 _OURS = ("statefun", "protobuf", "httptools", "uvloop")
 _THEIRS = ("flink-statefun", "protobuf", "aiohttp")
@@ -29,9 +43,19 @@ def upstream_python() -> str:
     Raises:
         Unavailable: If it has not been made.
     """
-    if not UPSTREAM_PYTHON.exists():
-        raise Unavailable("there is no .venv-upstream: run `make .venv-upstream/.done`")
-    return str(UPSTREAM_PYTHON)
+    return python_of(UPSTREAM_PYTHON)
+
+
+def python_of(python: Path) -> str:
+    """An interpreter of an environment of its own.
+
+    Raises:
+        Unavailable: If it has not been made.
+    """
+    if not python.exists():
+        folder = python.parents[1].name
+        raise Unavailable(f"there is no {folder}: run `make {folder}/.done`")
+    return str(python)
 
 
 def described() -> list[str]:
