@@ -19,6 +19,7 @@
     ├── TurnEndedError (RuntimeError)                  an effect came after its batch had ended
     ├── ProtocolError                                  `.http_status`: what a server should answer
     │   └── RemoteProtocolError                        they sent nonsense
+    │       ├── RequestTypeError (TypeError)           a body that is not bytes
     │       ├── IncompleteRequestError (AttributeError)    a request without invocation or target
     │       └── UnknownEgressError                         a record for an unknown egress
     ├── TransportError                                 a function could not be reached
@@ -46,19 +47,21 @@
     ├── StreamOverflowError                            a reader is too slow for its stream
     └── RuntimeStoppedError (RuntimeError)             the runtime does not accept messages any more
 
-The class says whose fault it is; facts are attributes; the sentence is built from them. Where the
-old SDK raised a builtin, the class inherits it, so existing `except` clauses go on working. Every
-error survives pickling.
+Facts are attributes, and a sentence says them. Each class carries one classification for all
+servers and tools: `is_retryable`, `blame` and `http_status`. Where the old SDK raised a builtin,
+the class inherits it, so existing `except` clauses go on working. Every error survives pickling.
 """
 
 from __future__ import annotations
 
 import struct
-from typing import Protocol
+from enum import StrEnum
+from typing import Any, ClassVar, Protocol
 
 __all__ = [
     "AddressBusyError",
     "AlreadyRegisteredError",
+    "Blame",
     "CallFailedError",
     "CallTimeoutError",
     "CallbackIdTakenError",
@@ -84,6 +87,7 @@ __all__ = [
     "RemoteProtocolError",
     "ReplyTooLargeError",
     "RequestRefusedError",
+    "RequestTypeError",
     "RuntimeStoppedError",
     "SchemaTooNewError",
     "SerializationError",
@@ -115,16 +119,50 @@ class _Address(Protocol):
     def id(self) -> str: ...
 
 
+class Blame(StrEnum):
+    """The side that has to change something before an attempt can succeed."""
+
+    CALLER = "caller"
+    """The sender of the message or request."""
+
+    PROGRAM = "program"
+    """The functions, or the configuration that they run with."""
+
+    ENVIRONMENT = "environment"
+    """The network, the disk, the load, or another process."""
+
+
 class StatefunError(Exception):
-    """The root of every error that `statefun` raises on purpose."""
+    """The root of every error that `statefun` raises on purpose.
+
+    Attributes:
+        is_retryable: Whether the same call may succeed later, although its sender changes nothing.
+        blame: The side that has to change something.
+        http_status: The status of the answer when an HTTP server meets the error.
+    """
+
+    is_retryable: ClassVar[bool] = False
+    blame: ClassVar[Blame] = Blame.PROGRAM
+    http_status: int = 500
 
 
 class _SentenceError(StatefunError):
-    """An error whose only fact is its sentence."""
+    """An error with a sentence that is made where it is raised, and facts beside it.
 
-    def __init__(self, sentence: str) -> None:
+    Args:
+        sentence: The text.
+        **facts: The facts that `FACTS` names; those that are not given are None.
+    """
+
+    FACTS: ClassVar[tuple[str, ...]] = ()
+
+    def __init__(self, sentence: str, **facts: Any) -> None:
         super().__init__(sentence)
         self.sentence = sentence
+        for name in self.FACTS:
+            setattr(self, name, facts.pop(name, None))
+        if facts:
+            raise TypeError(f"{type(self).__name__} has no facts {sorted(facts)}")
 
     def __str__(self) -> str:
         return self.sentence
@@ -150,19 +188,46 @@ class InvalidTypenameError(DefinitionError):
 
 
 class InvalidSpecError(DefinitionError):
-    """A value was declared in a way that no engine could keep."""
+    """A value was declared in a way that no engine could keep.
+
+    Attributes:
+        value_name: The name of the value, if it is known.
+    """
+
+    FACTS = ("value_name",)
+
+    value_name: str | None
 
 
 class InvalidFunctionError(DefinitionError):
-    """What was registered cannot be called with a context and a message."""
+    """What was registered cannot be called with a context and a message.
+
+    Attributes:
+        typename: The typename it was to be registered under, if it is known.
+    """
+
+    FACTS = ("typename",)
+
+    typename: str | None
 
 
 class AlreadyRegisteredError(DefinitionError):
-    """A function typename, or a value name within one function, was registered twice."""
+    """A function typename, or a value name within one function, was registered twice.
+
+    Attributes:
+        name: The typename, or the name of the value.
+    """
+
+    FACTS = ("name",)
+
+    name: str | None
 
 
 class InvalidMessageError(_SentenceError, ValueError, TypeError):
     """A message, a delay, a token or an egress record that cannot be sent."""
+
+    blame = Blame.CALLER
+    http_status = 400
 
 
 class MessageArgumentsError(InvalidMessageError, KeyError):
@@ -170,19 +235,61 @@ class MessageArgumentsError(InvalidMessageError, KeyError):
 
 
 class MessageTooLargeError(InvalidMessageError):
-    """A message is longer than its function takes."""
+    """A message is longer than its function takes.
+
+    Attributes:
+        address: The address that it was for.
+        size_bytes: Its size.
+        limit_bytes: The limit.
+    """
+
+    FACTS = ("address", "size_bytes", "limit_bytes")
+    http_status = 413
+
+    address: _Address | None
+    size_bytes: int | None
+    limit_bytes: int | None
 
 
 class IdempotencyConflictError(InvalidMessageError):
-    """The idempotency key was used before, for another message to the same address."""
+    """The idempotency key was used before, for another message to the same address.
+
+    Attributes:
+        address: The address that both messages were for.
+        key: The key.
+    """
+
+    FACTS = ("address", "key")
+    http_status = 409
+
+    address: _Address | None
+    key: str | None
 
 
 class NumberOutOfRangeError(InvalidMessageError, struct.error):
-    """A number does not fit the format that Kafka's serializers use for it."""
+    """A number does not fit the format that Kafka's serializers use for it.
+
+    Attributes:
+        number: The number.
+    """
+
+    FACTS = ("number",)
+
+    number: int | None
 
 
 class SerializationError(_SentenceError, ValueError, TypeError):
-    """A value could not be turned into bytes, or bytes into a value; `__cause__` says why."""
+    """A value could not be turned into bytes, or bytes into a value; `__cause__` says why.
+
+    Attributes:
+        typename: The typename of the type, if it is known.
+    """
+
+    FACTS = ("typename",)
+    blame = Blame.CALLER
+    http_status = 400
+
+    typename: str | None
 
 
 class TypeMismatchError(StatefunError, TypeError):
@@ -227,6 +334,10 @@ class UnknownFunctionError(StatefunError, KeyError, ValueError):
         target_id: The id of the address that was called; None if there is none.
     """
 
+    is_retryable = True
+    blame = Blame.CALLER
+    http_status = 404
+
     def __init__(
         self, typename: str, registered: tuple[str, ...], target_id: str | None = None
     ) -> None:
@@ -253,6 +364,8 @@ class InvocationError(StatefunError):
         batch_size: How many messages the batch has.
         reason: The class and the text of the user's exception.
     """
+
+    is_retryable = True
 
     def __init__(
         self, address: _Address, value_typename: str, position: int, batch_size: int, reason: str
@@ -295,7 +408,15 @@ class ProtocolError(_SentenceError):
 class RemoteProtocolError(ProtocolError):
     """The other side sent something that is not the protocol."""
 
+    blame = Blame.CALLER
+
     http_status = 400
+
+
+class RequestTypeError(RemoteProtocolError, TypeError):
+    """The body of a request is not bytes; the code that called the handler has to change."""
+
+    blame = Blame.PROGRAM
 
 
 class IncompleteRequestError(RemoteProtocolError, AttributeError):
@@ -303,7 +424,18 @@ class IncompleteRequestError(RemoteProtocolError, AttributeError):
 
 
 class UnknownEgressError(RemoteProtocolError):
-    """A function sent a record to an egress that does not exist."""
+    """A function sent a record to an egress that does not exist.
+
+    Attributes:
+        egress: The typename of the egress.
+        sender: The address of the function.
+    """
+
+    FACTS = ("egress", "sender")
+    blame = Blame.PROGRAM
+
+    egress: str | None
+    sender: _Address | None
 
 
 class TransportError(_SentenceError):
@@ -313,21 +445,57 @@ class TransportError(_SentenceError):
         connected: False if no connection could be made, so the function cannot have run.
     """
 
-    def __init__(self, sentence: str, *, connected: bool = True) -> None:
-        super().__init__(sentence)
+    is_retryable = True
+    blame = Blame.ENVIRONMENT
+    http_status = 502
+
+    def __init__(self, sentence: str, *, connected: bool = True, **facts: Any) -> None:
+        super().__init__(sentence, **facts)
         self.connected = connected
 
 
 class ReplyTooLargeError(TransportError):
-    """A function answered with more than is read of an answer."""
+    """A function answered with more than is read of an answer.
+
+    Attributes:
+        url: The endpoint.
+        limit_bytes: The limit.
+    """
+
+    FACTS = ("url", "limit_bytes")
+    blame = Blame.PROGRAM
+
+    url: str | None
+    limit_bytes: int | None
 
 
 class AddressBusyError(_SentenceError):
-    """So much waits for an address, or for all, that no more is taken in; nothing was kept."""
+    """So much waits for an address, or for all, that no more is taken in; nothing was kept.
+
+    Attributes:
+        address: The address; None if the limit is that of all addresses together.
+        waiting_bytes: The size of the messages that wait.
+    """
+
+    FACTS = ("address", "waiting_bytes")
+    is_retryable = True
+    blame = Blame.ENVIRONMENT
+    http_status = 503
+
+    address: _Address | None
+    waiting_bytes: int | None
 
 
 class GivenUpError(_SentenceError):
-    """A message used up its attempts where the policy is `fail`; `__cause__` is the last error."""
+    """A message used up its attempts where the policy is `fail`; `__cause__` is the last error.
+
+    Attributes:
+        address: The address of the function.
+    """
+
+    FACTS = ("address",)
+
+    address: _Address | None
 
 
 class CallFailedError(StatefunError):
@@ -340,6 +508,9 @@ class CallFailedError(StatefunError):
         dead_letter_id: Its number as a dead letter, from which it can be replayed; None if the
             policy of the function drops what it gives up.
     """
+
+    blame = Blame.PROGRAM
+    http_status = 500
 
     def __init__(
         self, address: _Address, reason: str, attempts: int, dead_letter_id: int | None
@@ -373,6 +544,10 @@ class CallTimeoutError(StatefunError, TimeoutError):
             same, and its reply becomes a dead letter; if not, the message may be lost.
     """
 
+    is_retryable = True
+    blame = Blame.ENVIRONMENT
+    http_status = 504
+
     def __init__(self, address: _Address, timeout_s: float, *, is_accepted: bool) -> None:
         super().__init__(address, timeout_s, is_accepted)
         self.address = address
@@ -400,11 +575,24 @@ def _call_timeout(address: _Address, timeout_s: float, is_accepted: bool) -> Cal
 
 
 class StoreError(_SentenceError):
-    """The data directory cannot be used as it is."""
+    """The data directory cannot be used as it is.
+
+    Attributes:
+        path: The file or directory, if it is known.
+    """
+
+    FACTS: ClassVar[tuple[str, ...]] = ("path",)
+    is_retryable = True
+    blame = Blame.ENVIRONMENT
+    http_status = 503
+
+    path: str | None
 
 
 class StoreDamagedError(StoreError):
     """The file of a data directory is damaged, gone, or none of SQLite; trying again is no use."""
+
+    is_retryable = False
 
 
 class StoreLockedError(StoreError):
@@ -412,7 +600,18 @@ class StoreLockedError(StoreError):
 
 
 class SchemaTooNewError(StoreError):
-    """The data directory was written by a newer version."""
+    """The data directory was written by a newer version.
+
+    Attributes:
+        path: The file.
+        version: The version of its schema.
+    """
+
+    FACTS = ("path", "version")
+    is_retryable = False
+
+    path: str | None
+    version: int | None
 
 
 class RequestRefusedError(StatefunError):
@@ -424,6 +623,8 @@ class RequestRefusedError(StatefunError):
         retry_after_s: When the client may try again, in seconds; None if it need not. By default
             1 for the status 503.
     """
+
+    blame = Blame.CALLER
 
     def __init__(self, http_status: int, reason: str, retry_after_s: int | None = None) -> None:
         super().__init__(http_status, reason, retry_after_s)
@@ -492,12 +693,19 @@ class ConfigurationError(_SentenceError, ValueError):
 class RuntimeStoppedError(_SentenceError, RuntimeError):
     """The runtime has stopped, or is stopping, and takes no more messages."""
 
+    is_retryable = True
+    blame = Blame.ENVIRONMENT
+    http_status = 503
+
 
 # --- state trees ----------------------------------------------------------------------------------
 
 
 class InvalidPathError(StatefunError, ValueError, TypeError):
     """A path that no node of a state tree can have."""
+
+    blame = Blame.CALLER
+    http_status = 400
 
     def __init__(self, path: object, reason: str) -> None:
         text = path if isinstance(path, str) else repr(path)
@@ -511,6 +719,9 @@ class InvalidPathError(StatefunError, ValueError, TypeError):
 
 class ValueSerializationError(StatefunError, ValueError, TypeError):
     """A value of a state tree cannot be written or read back; `__cause__` says why."""
+
+    blame = Blame.CALLER
+    http_status = 400
 
     def __init__(self, path: str, verb: str, reason: str) -> None:
         super().__init__(path, verb, reason)
@@ -527,6 +738,10 @@ class ValueSerializationError(StatefunError, ValueError, TypeError):
 
 class StateBackendError(StatefunError):
     """The storage of a state tree failed; `__cause__` says how."""
+
+    is_retryable = True
+    blame = Blame.ENVIRONMENT
+    http_status = 503
 
     def __init__(self, path: str, verb: str, reason: str) -> None:
         super().__init__(path, verb, reason)
@@ -598,6 +813,10 @@ class MountError(StatefunError, ValueError):
 class TransactionConflictError(StatefunError):
     """A transaction read a value that somebody else has changed since; nothing was written."""
 
+    is_retryable = True
+    blame = Blame.ENVIRONMENT
+    http_status = 409
+
     def __init__(self, path: str) -> None:
         super().__init__(path)
         self.path = path
@@ -611,6 +830,9 @@ class TransactionConflictError(StatefunError):
 
 class StreamOverflowError(StatefunError):
     """More events wait for the reader of a stream than it may keep."""
+
+    is_retryable = True
+    blame = Blame.CALLER
 
     def __init__(self, path: str, limit: int) -> None:
         super().__init__(path, limit)

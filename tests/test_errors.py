@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from statefun import errors
-from statefun.errors import StatefunError
+from statefun.errors import Blame, InvocationError, StatefunError, TransportError
 from statefun.reactive import (
     ControllerSync,
     FileSystemSyncBackend,
@@ -46,6 +46,18 @@ if TYPE_CHECKING:
 
 ADA = SdkAddress("t", "f", "Ada", "t/f")
 NOTHING: Any = None
+
+
+class _Any:
+    """Equal to everything: a sentence that is compared elsewhere."""
+
+    def __eq__(self, other: object) -> bool:
+        return True
+
+    __hash__ = None  # type: ignore[assignment]  # like other mutable things
+
+
+ANY = _Any()
 
 
 @dataclass(frozen=True)
@@ -162,16 +174,19 @@ EXAMPLES: dict[str, Example] = {
         "the value name 'batch' is taken: the engine keeps state of its own under it. "
         "Choose another name",
         (ValueError, TypeError),
+        facts={"sentence": ANY, "value_name": "batch"},
     ),
     "InvalidFunctionError": Example(
         lambda: StatefulFunctions().register("t/f", "greet"),  # type: ignore[arg-type]
         "'t/f' cannot be bound to 'greet': it is not callable with a context and a message",
         (ValueError, TypeError),
+        facts={"sentence": ANY, "typename": "t/f"},
     ),
     "AlreadyRegisteredError": Example(
         registered_twice,
         "'t/f' is registered already: give each function its own typename",
         (ValueError, TypeError),
+        facts={"sentence": ANY, "name": "t/f"},
     ),
     "InvalidMessageError": Example(
         lambda: egress_message_builder("t/e", NOTHING, IntType),
@@ -190,6 +205,7 @@ EXAMPLES: dict[str, Example] = {
         "a message to t/a '1' has 13 bytes, and the limit is 1: "
         "send less, or raise the limit of the function",
         (ValueError, TypeError),
+        facts={"sentence": ANY, "address": A, "size_bytes": 13, "limit_bytes": 1},
     ),
     "NonDeterminismError": Example(
         lambda: errors.NonDeterminismError("Order/o1.run", 12, "call Stock", "sleep", "a.py:3 run"),
@@ -216,17 +232,20 @@ EXAMPLES: dict[str, Example] = {
         "the idempotency key 'order 17' was used for another message to t/a '1': "
         "send what was sent before, or use a new key",
         (ValueError, TypeError),
+        facts={"sentence": ANY, "address": A, "key": "order 17"},
     ),
     "NumberOutOfRangeError": Example(
         lambda: kafka_egress_message("t/kafka", "topic", 2**31),
         "2147483648 does not fit Kafka's 32 bit integers: "
         "pass bytes, or a value_type such as LongType",
         (ValueError, TypeError, struct.error),
+        facts={"sentence": ANY, "number": 2**31},
     ),
     "SerializationError": Example(
         lambda: message_builder("t/f", "1", int_value="one"),  # type: ignore[call-overload]
         "io.statefun.types/int takes an integer, got str 'one': convert it first",
         (ValueError, TypeError),
+        facts={"sentence": ANY, "typename": IntType.typename},
     ),
     "TypeMismatchError": Example(
         lambda: message_builder("t/f", "1", int_value=1).as_type(StringType),
@@ -275,8 +294,12 @@ EXAMPLES: dict[str, Example] = {
     ),
     "ProtocolError": Example(lambda: errors.ProtocolError("what happened"), "what happened"),
     "RemoteProtocolError": Example(
+        lambda: errors.RemoteProtocolError("3 bytes cannot be read"), "3 bytes cannot be read"
+    ),
+    "RequestTypeError": Example(
         lambda: RequestReplyHandler(StatefulFunctions()).handle_sync(NOTHING),
-        "a request is bytes, got NoneType",
+        "the body of a request must be bytes, got NoneType: pass the body unchanged",
+        (TypeError,),
     ),
     "IncompleteRequestError": Example(
         lambda: RequestReplyHandler(StatefulFunctions()).handle_sync(b""),
@@ -287,6 +310,7 @@ EXAMPLES: dict[str, Example] = {
         unknown_egress,
         "t/a '1' sent to the egress 't/nowhere', which does not exist: "
         "add it to the module file, or correct the function",
+        facts={"sentence": ANY, "egress": "t/nowhere", "sender": A},
     ),
     "TransportError": Example(
         lambda: errors.TransportError("no connection to http://localhost:1", connected=False),
@@ -295,18 +319,24 @@ EXAMPLES: dict[str, Example] = {
         {"sentence": "no connection to http://localhost:1", "connected": False},
     ),
     "ReplyTooLargeError": Example(
-        lambda: errors.ReplyTooLargeError("http://localhost:1 answered with more than 10 bytes"),
+        lambda: errors.ReplyTooLargeError(
+            "http://localhost:1 answered with more than 10 bytes",
+            url="http://localhost:1",
+            limit_bytes=10,
+        ),
         "http://localhost:1 answered with more than 10 bytes",
         (),
-        {"sentence": "http://localhost:1 answered with more than 10 bytes", "connected": True},
+        {"sentence": ANY, "connected": True, "url": "http://localhost:1", "limit_bytes": 10},
     ),
     "AddressBusyError": Example(
         too_many_messages,
         "1 messages of 13 bytes wait for t/a '1', which takes no more for now: send again later",
+        facts={"sentence": ANY, "address": A, "waiting_bytes": 13},
     ),
     "GivenUpError": Example(
-        lambda: errors.GivenUpError("t/a '1' failed 8 times, and its policy is to stop"),
+        lambda: errors.GivenUpError("t/a '1' failed 8 times, and its policy is to stop", address=A),
         "t/a '1' failed 8 times, and its policy is to stop",
+        facts={"sentence": ANY, "address": A},
     ),
     "CallFailedError": Example(
         lambda: errors.CallFailedError(A, "ValueError: no", 8, 17),
@@ -335,19 +365,25 @@ EXAMPLES: dict[str, Example] = {
         lambda: SqliteReader(Path("nowhere")),
         "there is no nowhere/statefun.db: no runtime has used this directory yet. "
         "Check the name of the data directory",
+        facts={"sentence": ANY, "path": "nowhere/statefun.db"},
     ),
     "StoreDamagedError": Example(
-        lambda: errors.StoreDamagedError("data/statefun.db cannot be used: it is damaged"),
+        lambda: errors.StoreDamagedError(
+            "data/statefun.db cannot be used: it is damaged", path="data/statefun.db"
+        ),
         "data/statefun.db cannot be used: it is damaged",
+        facts={"sentence": ANY, "path": "data/statefun.db"},
     ),
     "StoreLockedError": Example(
-        lambda: errors.StoreLockedError("the data directory data is in use"),
+        lambda: errors.StoreLockedError("the data directory data is in use", path="data"),
         "the data directory data is in use",
+        facts={"sentence": ANY, "path": "data"},
     ),
     "SchemaTooNewError": Example(
         newer_schema,
         "data/statefun.db has the schema version 99, and this version of statefun knows those up "
         f"to {len(MIGRATIONS)}: install the version that wrote it, or a newer one",
+        facts={"sentence": ANY, "path": "data/statefun.db", "version": 99},
     ),
     "ConfigurationError": Example(
         lambda: Runtime(durability="some"),  # type: ignore[arg-type]
@@ -446,7 +482,7 @@ def example_of(name: str) -> StatefunError:
 
 def test_every_public_error_has_an_example() -> None:
     """Whoever adds an error adds its text and its facts here."""
-    assert sorted(EXAMPLES) == errors.__all__
+    assert sorted(EXAMPLES) == [name for name in errors.__all__ if name != "Blame"]
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
@@ -464,6 +500,59 @@ def test_an_error_says_what_where_what_was_expected_and_what_to_do(name: str) ->
     assert (type(error).__name__, str(error)) == (name, example.text)
     assert set(builtins) == set(example.builtins)
     assert facts_of(error) == (example.facts or sentence_of(error))
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_an_error_says_who_can_mend_it_and_whether_to_try_again(name: str) -> None:
+    """The status of an HTTP answer agrees: 4xx for the caller, 5xx for everybody else."""
+    error = example_of(name)
+
+    assert type(error.is_retryable) is bool
+    if error.blame is Blame.CALLER:
+        assert 400 <= error.http_status < 600
+    elif error.blame is Blame.ENVIRONMENT:
+        assert error.http_status in (409, 502, 503, 504)
+    else:
+        assert not error.is_retryable or isinstance(error, InvocationError | TransportError)
+
+
+CLASSIFIED = [
+    (errors.InvalidMessageError("x"), False, Blame.CALLER, 400),
+    (errors.MessageTooLargeError("x"), False, Blame.CALLER, 413),
+    (errors.IdempotencyConflictError("x"), False, Blame.CALLER, 409),
+    (errors.UnknownFunctionError("t/f", ()), True, Blame.CALLER, 404),
+    (errors.InvocationError(A, "t/t", 1, 1, "x"), True, Blame.PROGRAM, 500),
+    (errors.RemoteProtocolError("x"), False, Blame.CALLER, 400),
+    (errors.RequestTypeError("x"), False, Blame.PROGRAM, 400),
+    (errors.TransportError("x"), True, Blame.ENVIRONMENT, 502),
+    (errors.AddressBusyError("x"), True, Blame.ENVIRONMENT, 503),
+    (errors.RuntimeStoppedError("x"), True, Blame.ENVIRONMENT, 503),
+    (errors.StoreError("x"), True, Blame.ENVIRONMENT, 503),
+    (errors.StoreDamagedError("x"), False, Blame.ENVIRONMENT, 503),
+    (errors.ConfigurationError("x"), False, Blame.PROGRAM, 500),
+]
+
+
+@pytest.mark.parametrize(
+    ("error", "is_retryable", "blame", "http_status"),
+    CLASSIFIED,
+    ids=[type(row[0]).__name__ for row in CLASSIFIED],
+)
+def test_an_error_is_classified_once_for_all_servers(
+    error: StatefunError, *, is_retryable: bool, blame: Blame, http_status: int
+) -> None:
+    """No adapter has a table of its own."""
+    assert (error.is_retryable, error.blame, error.http_status) == (
+        is_retryable,
+        blame,
+        http_status,
+    )
+
+
+def test_a_fact_that_a_class_does_not_have_is_refused() -> None:
+    """A typing mistake where an error is raised does not lose the fact."""
+    with pytest.raises(TypeError, match="StoreError has no facts"):
+        errors.StoreError("the file is gone", paht="data")
 
 
 def facts_of(error: BaseException) -> dict[str, Any]:
@@ -521,4 +610,4 @@ def test_the_tree_in_the_docstring_is_the_tree_of_the_classes() -> None:
         names = [other.__qualname__ for other in others]
         return parent.__name__, ["struct.error" if name == "error" else name for name in names]
 
-    assert drawn == {name: described(getattr(errors, name)) for name in errors.__all__}
+    assert drawn == {name: described(getattr(errors, name)) for name in EXAMPLES}

@@ -599,7 +599,7 @@ class Dispatcher:
                 f"{failed.address} failed {failed.attempts} times, and {whose} is to stop: "
                 f"{failed.error}. Mend the function and start again; the message is kept"
             )
-            raise GivenUpError(escaped(sentence)) from failed.error
+            raise GivenUpError(escaped(sentence), address=failed.address) from failed.error
 
     def _log_failed_attempt(self, failed: FailedAttempt) -> None:
         """One line for each failed attempt; one for each function that cannot be reached."""

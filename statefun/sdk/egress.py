@@ -124,7 +124,8 @@ def _record_value(value: Any, value_type: Type[Any] | None, sink: str) -> bytes:
         except struct.error as error:
             raise NumberOutOfRangeError(
                 f"{value} does not fit Kafka's 32 bit integers: "
-                "pass bytes, or a value_type such as LongType"
+                "pass bytes, or a value_type such as LongType",
+                number=value,
             ) from error
     if sink == "Kafka" and isinstance(value, float):
         return struct.pack(">d", value)

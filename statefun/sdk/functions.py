@@ -119,7 +119,8 @@ class StatefulFunctions:
         _check_typename(typename)
         if typename in self._functions:
             raise AlreadyRegisteredError(
-                f"{typename!r} is registered already: give each function its own typename"
+                f"{typename!r} is registered already: give each function its own typename",
+                name=typename,
             )
         _check_callable(typename, fun)
         storage_spec = StorageSpec(typename, check_names(specs or (), typename))
@@ -188,12 +189,14 @@ def _check_callable(typename: str, fun: object) -> None:
     if not callable(fun):
         raise InvalidFunctionError(
             f"{typename!r} cannot be bound to {fun!r}: it is not callable with a context and a "
-            "message"
+            "message",
+            typename=typename,
         )
     if any(map(_is_generator_function, _layers(fun))):
         raise InvalidFunctionError(
             f"{typename!r} is bound to {fun!r}, which is a generator, and nothing would run it: "
-            "drop the yield"
+            "drop the yield",
+            typename=typename,
         )
     try:
         signature = inspect.signature(fun)
@@ -204,7 +207,8 @@ def _check_callable(typename: str, fun: object) -> None:
     except TypeError as error:
         raise InvalidFunctionError(
             f"{typename!r} is bound to {fun!r}, which cannot be called with a context and a "
-            f"message ({error}): its parameters are {signature}"
+            f"message ({error}): its parameters are {signature}",
+            typename=typename,
         ) from error
 
 

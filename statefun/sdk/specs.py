@@ -6,7 +6,8 @@ from datetime import timedelta
 from keyword import iskeyword
 from typing import TYPE_CHECKING, Any
 
-from statefun.errors import AlreadyRegisteredError, InvalidSpecError
+from statefun.errors import AlreadyRegisteredError, InvalidSpecError, InvalidTypenameError
+from statefun.sdk.address import parse_typename
 from statefun.sdk.types import Type
 from statefun.sdk.wire import Expiration, ExpireMode
 
@@ -36,8 +37,8 @@ class ValueSpec:
         expire_after_write: Remove the value once it has not been written for so long.
 
     Raises:
-        InvalidSpecError: If the name, the type or an expiration (under 1 ms, or both) cannot be;
-            it is a `ValueError` and a `TypeError`.
+        InvalidSpecError: If the name, the type, its typename or an expiration (under 1 ms, or both)
+            is not valid; it is a `ValueError` and a `TypeError`.
 
     Source:
         request-reply.proto, FromFunction.PersistedValueSpec and ExpirationSpec.
@@ -56,8 +57,10 @@ class ValueSpec:
         if not isinstance(type, Type):
             raise InvalidSpecError(
                 f"value {name!r} has {type!r} for a type: "
-                "pass IntType, StringType, … or a type made by simple_type or make_json_type"
+                "pass IntType, StringType, … or a type made by simple_type or make_json_type",
+                value_name=name,
             )
+        _check_type(name, type)
         self.name = name
         self.type = type
         self.expiration = _expiration(name, expire_after_call, expire_after_write)
@@ -91,10 +94,23 @@ def check_names(specs: Iterable[ValueSpec], typename: str) -> tuple[ValueSpec, .
             raise InvalidSpecError(f"specs of {typename!r} must be ValueSpecs, got {spec!r}")
         if spec.name in seen:
             raise AlreadyRegisteredError(
-                f"duplicate value name {spec.name!r} in {typename!r}: give each value its own name"
+                f"duplicate value name {spec.name!r} in {typename!r}: give each value its own name",
+                name=spec.name,
             )
         seen[spec.name] = spec
     return tuple(seen.values())
+
+
+def _check_type(name: str, value_type: Type[Any]) -> None:
+    """Refuse a type that no engine could keep a value of."""
+    try:
+        parse_typename(value_type.typename)
+    except InvalidTypenameError as error:
+        raise InvalidSpecError(
+            f"value {name!r} has a type with the typename {value_type.typename!r}, which is not of "
+            "the form 'namespace/name': write for example 'com.example/order'",
+            value_name=name,
+        ) from error
 
 
 def _check_name(name: str) -> None:
@@ -103,15 +119,20 @@ def _check_name(name: str) -> None:
     if not name.isidentifier() or iskeyword(name) or not name.islower():
         raise InvalidSpecError(
             f"invalid value name {name!r}: a name is a lower-case Python identifier "
-            "and no keyword, since it becomes an attribute of context.storage"
+            "and not a keyword, since it becomes an attribute of context.storage",
+            value_name=name,
         )
     if name in RESERVED:
         raise InvalidSpecError(
             f"the value name {name!r} is taken: the engine keeps state of its own under it. "
-            "Choose another name"
+            "Choose another name",
+            value_name=name,
         )
     if name.startswith("__") and name.endswith("__"):
-        raise InvalidSpecError(f"the value name {name!r} belongs to Python: choose another name")
+        raise InvalidSpecError(
+            f"the value name {name!r} belongs to Python: choose another name",
+            value_name=name,
+        )
 
 
 def _expiration(
@@ -119,7 +140,8 @@ def _expiration(
 ) -> Expiration:
     if after_call is not None and after_write is not None:
         raise InvalidSpecError(
-            f"value {name!r} has both expire_after_call and expire_after_write: give one of them"
+            f"value {name!r} has both expire_after_call and expire_after_write: give one of them",
+            value_name=name,
         )
     for mode, after in (
         (ExpireMode.AFTER_CALL, after_call),
@@ -130,7 +152,8 @@ def _expiration(
         if not isinstance(after, timedelta) or whole_millis(after) < 1:
             raise InvalidSpecError(
                 f"value {name!r} expires after {after!r}: "
-                "an expiration is a timedelta of at least 1 ms, or None for never"
+                "an expiration is a timedelta of at least 1 ms, or None for never",
+                value_name=name,
             )
         return Expiration(mode, whole_millis(after))
     return Expiration()

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from statefun.errors import (
     ConfigurationError,
     InvocationError,
-    RemoteProtocolError,
+    StatefunError,
     UnknownFunctionError,
 )
 from statefun.http.messages import Response, text_response
@@ -114,11 +114,12 @@ def _handler(functions: object) -> RequestReplyHandler:
     )
 
 
-def _failure(error: BaseException) -> Response:
+def _failure(error: Exception) -> Response:
     """Log why a request failed, and tell the sender."""
-    if isinstance(error, RemoteProtocolError):
+    status = _status_of(error)
+    if status < 500:
         logger.warning("a request was refused: %s", error, extra={"address": None})
-        return text_response(error.http_status, _line(str(error)))
+        return text_response(status, _line(str(error)))
     reason, address = text_of(error), None
     if isinstance(error, InvocationError):
         reason, address = str(error), f"{error.address.typename} {error.address.id!r}"
@@ -126,7 +127,17 @@ def _failure(error: BaseException) -> Response:
         address = f"{error.typename} {error.target_id!r}"
         reason = f"{address} failed: {reason}"
     logger.error("%s", reason, exc_info=error, extra={"address": address})
-    return text_response(500, _line(reason))
+    return text_response(status, _line(reason))
+
+
+def _status_of(error: Exception) -> int:
+    """The status by which the engine goes on trying as long as that may help.
+
+    One of its transports gives up for good on a 4xx.
+    """
+    if isinstance(error, StatefunError) and not (error.is_retryable and error.http_status < 500):
+        return error.http_status
+    return 500
 
 
 def _line(reason: str) -> str:

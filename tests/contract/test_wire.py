@@ -120,10 +120,13 @@ def test_a_request_may_be_anything_like_bytes(core: Any, kind: Any) -> None:
 @pytest.mark.parametrize("body", ["text", None, 5, [b""]])
 def test_a_request_that_is_not_bytes_is_refused(core: Any, body: Any) -> None:
     """The error names what came instead."""
-    with pytest.raises(RemoteProtocolError) as caught:
+    with pytest.raises(TypeError) as caught:
         core.split_request(body)
 
-    assert str(caught.value) == f"a request is bytes, got {type(body).__name__}"
+    assert isinstance(caught.value, RemoteProtocolError)
+    assert str(caught.value) == (
+        f"the body of a request must be bytes, got {type(body).__name__}: pass the body unchanged"
+    )
 
 
 def test_bytes_of_no_request_are_refused(core: Any) -> None:

@@ -16,16 +16,9 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote_to_bytes
 
 from statefun.errors import (
-    AddressBusyError,
-    IdempotencyConflictError,
-    InvalidMessageError,
     InvalidTypenameError,
-    MessageTooLargeError,
     RequestRefusedError,
-    RuntimeStoppedError,
     StatefunError,
-    StoreError,
-    UnknownFunctionError,
 )
 from statefun.http import Access, HttpServer, Request, Response, ServerLimits
 from statefun.http.routes import method_not_allowed
@@ -42,16 +35,6 @@ _LONGEST_BODY: Final = 32 << 20
 _LONGEST_KEY: Final = 255
 _BROKEN_ESCAPE: Final = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _TAKEN: Final = Response(200)
-_STATUSES: Final[tuple[tuple[type[StatefunError], int], ...]] = (
-    (UnknownFunctionError, 404),
-    (MessageTooLargeError, 413),
-    (IdempotencyConflictError, 409),
-    (InvalidMessageError, 400),
-    (AddressBusyError, 503),
-    (RuntimeStoppedError, 503),
-    (StoreError, 503),
-)
-"""What a delivery raises → the status that says so; the first that fits."""
 
 
 class HttpIngress:
@@ -115,10 +98,9 @@ class HttpIngress:
         try:
             await self._deliver(target, argument, key)
         except StatefunError as error:
-            for kind, status in _STATUSES:
-                if isinstance(error, kind):
-                    raise RequestRefusedError(status, str(error)) from error
-            raise
+            if error.http_status == 500:
+                raise
+            raise RequestRefusedError(error.http_status, str(error)) from error
         return _TAKEN
 
 

@@ -51,7 +51,9 @@ class Receipts:
         if receipt.digest != _digest(argument):
             raise IdempotencyConflictError(
                 f"the idempotency key {key[1]!r} was used for another message to {key[0]}: send "
-                "what was sent before, or use a new key"
+                "what was sent before, or use a new key",
+                address=key[0],
+                key=key[1],
             )
         return receipt
 

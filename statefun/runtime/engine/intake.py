@@ -108,7 +108,10 @@ class Intake:
         if len(argument) > longest:
             raise MessageTooLargeError(
                 f"a message to {target} has {len(argument)} bytes, and the limit is {longest}: "
-                "send less, or raise the limit of the function"
+                "send less, or raise the limit of the function",
+                address=target,
+                size_bytes=len(argument),
+                limit_bytes=longest,
             )
 
     @property
@@ -134,7 +137,8 @@ class Intake:
             self._counters.refused_messages += 1
             raise AddressBusyError(
                 f"{self._backlog.waiting_bytes} bytes of messages wait in the runtime for all "
-                "addresses together, and it takes no more for now: send again later"
+                "addresses together, and it takes no more for now: send again later",
+                waiting_bytes=self._backlog.waiting_bytes,
             )
         mailbox = self._residency.find(target)
         if mailbox is not None and mailbox.is_full:
@@ -144,7 +148,9 @@ class Intake:
                 way_out = "is paused: release it with 'statefun paused release', then send again"
             raise AddressBusyError(
                 f"{mailbox.count} messages of {mailbox.size} bytes wait for {target}, which "
-                f"{way_out}"
+                f"{way_out}",
+                address=target,
+                waiting_bytes=mailbox.size,
             )
         self._counters.ingress_messages += 1
         if key:

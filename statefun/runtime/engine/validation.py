@@ -90,7 +90,9 @@ class ReplyCheck:
             if check is None:
                 raise UnknownEgressError(
                     f"{sender} sent to the egress {record.typename!r}, which does not exist: "
-                    "add it to the module file, or correct the function"
+                    "add it to the module file, or correct the function",
+                    egress=record.typename,
+                    sender=sender,
                 )
             check(record.argument)
         if result.mutations:

@@ -100,14 +100,16 @@ def lock_directory(directory: Path) -> BaseFileLock:
     except filelock.Timeout as error:
         raise StoreLockedError(
             f"the data directory {directory} is in use by another process: stop that one, or give "
-            "this one a directory of its own"
+            "this one a directory of its own",
+            path=str(directory),
         ) from error
     except FileExistsError:
         raise _is_a_file(directory) from None
     except (OSError, NotImplementedError) as error:
         raise StoreError(
             f"the data directory {directory} cannot be used: {error}. Check its permissions, or "
-            "choose another one"
+            "choose another one",
+            path=str(directory),
         ) from error
     return lock
 
@@ -133,7 +135,8 @@ def status(path: Path) -> os.stat_result | None:
     except OSError as error:
         raise StoreError(
             f"{path} cannot be looked at: {error.strerror}. Check its name and the permissions of "
-            "its directory"
+            "its directory",
+            path=str(path),
         ) from error
 
 
@@ -146,13 +149,15 @@ def check_file(path: Path) -> None:
         kind = "a directory" if path.is_dir() else "not a regular file"
         raise StoreError(
             f"{path} is {kind}, and the runtime keeps its data in a file of this name: move it "
-            "away, or choose another data directory"
+            "away, or choose another data directory",
+            path=str(path),
         )
     size = path.stat().st_size
     if size < _SHORTEST_FILE:
         raise StoreError(
             f"{path} was cut off, it has {size} bytes: what it held is lost. Move it away, with "
-            f"{LOG_NAME} and {INDEX_NAME}; then put a backup in its place, or begin with nothing"
+            f"{LOG_NAME} and {INDEX_NAME}; then put a backup in its place, or begin with nothing",
+            path=str(path),
         )
 
 
@@ -162,7 +167,8 @@ def check_no_log(path: Path) -> None:
         raise StoreDamagedError(
             f"there is no {path}, but there is {LOG_NAME}, which holds commits of it. Put it back; "
             f"or move {LOG_NAME} and {INDEX_NAME} away, and put a backup in its place or begin "
-            "with nothing"
+            "with nothing",
+            path=str(path),
         )
 
 
@@ -193,7 +199,8 @@ def check_in_place(path: Path, place: Path, known: tuple[int, int] | None) -> No
     if identity(place) != known:
         raise StoreDamagedError(
             f"{path} was removed or replaced while it was in use, and takes no more "
-            f"commits. Put it back; or put a backup in its place, {_MOVED}"
+            f"commits. Put it back; or put a backup in its place, {_MOVED}",
+            path=str(path),
         )
 
 
@@ -203,7 +210,8 @@ def check_used(connection: sqlite3.Connection, path: Path) -> int:
     if not version:
         raise StoreError(
             f"{path} is empty: no runtime has used this directory yet. "
-            "Check the name of the data directory"
+            "Check the name of the data directory",
+            path=str(path),
         )
     return version
 
@@ -257,7 +265,8 @@ def _use_wal(connection: sqlite3.Connection, path: Path) -> None:
     if mode != "wal":
         raise StoreError(
             f"{path} is on a file system without shared memory (journal mode {mode!r} where "
-            "'wal' was asked for): choose a data directory on a local disk"
+            "'wal' was asked for): choose a data directory on a local disk",
+            path=str(path),
         )
 
 

@@ -114,7 +114,9 @@ def check_version(connection: sqlite3.Connection, where: object) -> int:
     if version > len(MIGRATIONS):
         raise SchemaTooNewError(
             f"{where} has the schema version {version}, and this version of statefun knows those "
-            f"up to {len(MIGRATIONS)}: install the version that wrote it, or a newer one"
+            f"up to {len(MIGRATIONS)}: install the version that wrote it, or a newer one",
+            path=str(where),
+            version=version,
         )
     query = "SELECT name FROM sqlite_schema WHERE type = 'table'"
     tables = sorted(row[0] for row in connection.execute(query))

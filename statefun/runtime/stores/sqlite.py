@@ -74,7 +74,8 @@ class SqliteReader:
             check_no_log(self._path)
             raise StoreError(
                 f"there is no {self._path}: no runtime has used this directory yet. "
-                "Check the name of the data directory"
+                "Check the name of the data directory",
+                path=str(self._path),
             )
         check_file(self._path)
         try:

@@ -203,7 +203,9 @@ class HttpTransport:
         if size > most:
             raise ReplyTooLargeError(
                 f"{self.url} answered with more than {most} bytes: let the function send less at "
-                "once, or raise payload_max_bytes of the endpoint"
+                "once, or raise payload_max_bytes of the endpoint",
+                url=str(self.url),
+                limit_bytes=most,
             )
         return b"".join(chunks)
 

@@ -21,6 +21,7 @@ from statefun.errors import (
     IncompleteRequestError,
     InvalidMessageError,
     RemoteProtocolError,
+    RequestTypeError,
     TypeMismatchError,
 )
 from statefun.sdk.address import Address, parse_typename, sdk_address
@@ -241,7 +242,9 @@ def _typename_in(fields: bytes) -> str | None:
 def _plain_bytes(body: object) -> bytes:
     if isinstance(body, bytes | bytearray | memoryview):
         return bytes(body)
-    raise RemoteProtocolError(f"a request is bytes, got {type(body).__name__}")
+    raise RequestTypeError(
+        f"the body of a request must be bytes, got {type(body).__name__}: pass the body unchanged"
+    )
 
 
 # --- endpoint: state ------------------------------------------------------------------------------

@@ -84,13 +84,15 @@ def _index(value: object, bits: int, typename: str) -> int:
         number = operator.index(value)  # type: ignore[arg-type]  # the point is to find out
     except TypeError as error:
         raise SerializationError(
-            f"{typename} takes an integer, got {type(value).__name__} {value!r}: convert it first"
+            f"{typename} takes an integer, got {type(value).__name__} {value!r}: convert it first",
+            typename=typename,
         ) from error
     if not -(1 << bits - 1) <= number < 1 << bits - 1:
         wider = "use io.statefun.types/long"
         advice = wider if bits < 64 else "write it as text, or in a type of your own"
         raise SerializationError(
-            f"{number} does not fit {typename} ({bits} bits, signed): {advice}"
+            f"{number} does not fit {typename} ({bits} bits, signed): {advice}",
+            typename=typename,
         )
     return int(number)
 
@@ -179,7 +181,8 @@ def _parse(wrapper: type[Any], data: bytes) -> Any:
         typename = next(each.typename for each in SCALARS.values() if each.wrapper is wrapper)
         raise SerializationError(
             f"{len(data)} bytes are no {typename}, which is a protobuf message, not bare text: "
-            f"make it by message_builder, or by 'statefun send' ({error})"
+            f"make it by message_builder, or by 'statefun send' ({error})",
+            typename=typename,
         ) from error
 
 

@@ -361,6 +361,14 @@ outcome = fails_with(ValueError, lambda: StatefulFunctions().register("ns/f", ge
         ours=True,
     ),
     differs(
+        "value-typename",
+        "A value whose type has a typename that is not `namespace/name` was accepted, though no "
+        "engine can read it; ours is refused where it is declared.",
+        'outcome = ValueSpec("order", simple_type("order", bytes, bytes)).name',
+        upstream="order",
+        ours=Raises(("ValueError", "TypeError", "statefun.errors.InvalidSpecError"), "namespace"),
+    ),
+    differs(
         "more-callables",
         "Bound methods, callable objects, wrappers with `*args` and functions with more, "
         "defaulted parameters were refused; ours takes whatever can be called with a context "

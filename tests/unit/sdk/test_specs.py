@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from statefun.errors import AlreadyRegisteredError, InvalidSpecError
 from statefun.sdk.primitives import IntType, StringType
 from statefun.sdk.specs import ValueSpec, check_names, whole_millis
+from statefun.sdk.types import make_json_type
 from statefun.sdk.wire import Expiration, ExpireMode
 
 HOUR = timedelta(hours=1)
@@ -72,7 +73,7 @@ def test_a_lower_case_identifier_names_a_value(name: str) -> None:
                 name,
                 (
                     f"invalid value name {name!r}: a name is a lower-case Python identifier "
-                    "and no keyword, since it becomes an attribute of context.storage"
+                    "and not a keyword, since it becomes an attribute of context.storage"
                 ),
             )
             for name in ("Seen", "has seen", "2nd", "class", "seen-by", "_CELLS", "_")
@@ -170,3 +171,16 @@ def test_what_is_no_spec_is_refused() -> None:
         check_names(specs, "t/f")
 
     assert str(caught.value) == "specs of 't/f' must be ValueSpecs, got 'seen'"
+
+
+@pytest.mark.parametrize("typename", ["order", "/order", "com.example/", "a/\ud800"])
+def test_a_type_with_a_malformed_typename_is_refused(typename: str) -> None:
+    """No engine could keep the value, and the first message would fail far from the mistake."""
+    with pytest.raises(InvalidSpecError) as caught:
+        ValueSpec("order", make_json_type(typename))
+
+    assert caught.value.value_name == "order"
+    assert str(caught.value) == (
+        f"value 'order' has a type with the typename {typename!r}, which is not of the form "
+        "'namespace/name': write for example 'com.example/order'"
+    )
