@@ -2,80 +2,49 @@
 
 Rule 1: the engine is touched by one task, `run`, and by the calls that come in from outside on the
 same event loop; no thread ever sees it.
-Rule 2: the event loop never waits for a write. One delta at a time is written by a thread of its
-own; what happens meanwhile goes into the next. No calls are begun while writes fail or hang: what
-is not durable would pile up.
-Rule 3: what should not happen ends `run` with the error, and everybody who waits learns of it.
+Rule 2: the event loop never waits for the disk. Writes and reads are made by threads of their own;
+no calls are begun while writes fail or hang, since what is not durable would pile up.
+Rule 3: an error that should not happen ends `run`, and everybody who waits learns of it.
 """
 
 from __future__ import annotations
 
 import asyncio
-import logging
-import sys
-from collections import deque
-from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
-from statefun.errors import (
-    AddressBusyError,
-    GivenUpError,
-    InvocationError,
-    RuntimeStoppedError,
-    StoreDamagedError,
-    StoreError,
-    TransportError,
-)
-from statefun.ports import OutgoingRecord
-from statefun.runtime.engine.failures import is_counted
-from statefun.runtime.transports.base import broken_off, cancelled
+from statefun.errors import GivenUpError, RuntimeStoppedError, StoreError
+from statefun.runtime.calls import Calls
+from statefun.runtime.committer import Committer
+from statefun.runtime.observe import Observers
+from statefun.runtime.outlets import Outlets
+from statefun.runtime.reads import Reads
+from statefun.runtime.send_queue import SendQueue
 from statefun.runtime.values import escaped
 from statefun.runtime.waiting import PendingReply, ReplyWaiters
-from statefun.sdk.failures import is_closing
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from datetime import timedelta
 
     from statefun.ports import Egress
     from statefun.runtime.clock import Alarm, Clock
     from statefun.runtime.engine.engine import Engine
     from statefun.runtime.engine.failures import FailedAttempt
-    from statefun.runtime.engine.mailbox import Attempt
     from statefun.runtime.engine.records import OutboxRecord, Released
-    from statefun.runtime.stores.base import Store
+    from statefun.runtime.observe import Observer
+    from statefun.runtime.stores.base import Reader, Store
     from statefun.runtime.transports.routing import FunctionRouter
     from statefun.sdk.address import Address
 
 __all__ = ["Dispatcher"]
 
-logger = logging.getLogger("statefun.runtime")
-
 T = TypeVar("T")
 
-_NEXT_STEPS: Final = {
-    "retry": "trying again in %d ms",
-    "isolate": "trying fewer of its messages at once",
-    "dead-letter": "its message is a dead letter now",
-    "drop": "its message is dropped",
-    "pause": "the address is paused until it is released",
-    "fail": "the runtime stops",
-}
-
-_STORE_PAUSE_MS = 1000
-"""After a commit that failed, the next is tried so much later."""
-
-_STORE_PATIENCE_MS = 5000
-"""While a commit takes longer, no calls are begun."""
-
-_CLOCK_SET_MS = 100
+_CLOCK_SET_MS: Final = 100
 """If the wall clock and the uptime drift apart by more, the wall clock was set."""
 
-_FORGOTTEN_PAUSE_MS = 60_000
-"""Dead letters that are forgotten are logged so often at most."""
-
-_CANCELLED_S = 2.0
-"""So long a call that was cancelled may clean up."""
+_EXPIRED_PAUSE_MS: Final = 60_000
+"""Observers learn of dead letters that are forgotten so often at most."""
 
 
 class Dispatcher:
@@ -84,39 +53,38 @@ class Dispatcher:
     Args:
         engine: What to drive; it has taken in what the store held.
         store: Where its deltas go.
-        directory: How its functions are reached.
+        router: How its functions are reached.
         clock: What time it is.
+        observers: Who learns of what happens.
     """
 
     def __init__(
-        self, engine: Engine, store: Store, directory: FunctionRouter, clock: Clock
+        self,
+        engine: Engine,
+        store: Store,
+        router: FunctionRouter,
+        clock: Clock,
+        observers: Sequence[Observer] = (),
     ) -> None:
-        self.commits = 0
-        self.failed_commits = 0
+        observer = Observers(observers)
         self._engine = engine
-        self._store = store
-        self._directory = directory
         self._clock = clock
-        self._egresses: dict[str, Egress] = {}
-        self._stranded: dict[str, list[OutgoingRecord]] = {}  # records whose egress is not there
-        self._impatient: dict[asyncio.Future[None], str] = {}  # who waits for no store → advice
-        self._in_line: dict[Address, deque[_InLine]] = {}
-        self._replies = ReplyWaiters(engine, clock)
+        self._observer = observer
         self._wake = asyncio.Event()
+        self.committer = Committer(
+            engine, store, clock, observer, wake=self._wake.set, release=self._release
+        )
+        self.reads = Reads(store, engine, self._wake.set)
+        self.calls = Calls(engine, router, clock, observer, self._wake.set)
+        self._outlets = Outlets(observer)
+        self._send_queue = SendQueue(engine)
+        self._replies = ReplyWaiters(engine, clock)
+        self._idle_waiters: list[asyncio.Future[None]] = []
         self._alarm: Alarm | None = None
         self._alarm_ms: int | None = None
-        self._calls: set[asyncio.Task[None]] = set()
-        self._outcomes: list[tuple[Attempt, bytes | Exception]] = []
-        self._writer = ThreadPoolExecutor(1, "statefun-writer") if store.is_blocking else None
-        self._commit: asyncio.Future[None] | None = None
-        self._commit_after_ms = 0  # by the clock's uptime
-        self._commit_late_ms = 0  # likewise
         self._epoch_ms = clock.now_ms() - clock.uptime_ms()
-        self._is_store_failing = False
-        self._unreachable: set[str] = set()
-        self._forgotten = 0  # dead letters of which the log has said so
-        self._forgotten_after_ms = clock.uptime_ms()
-        self._idlers: list[asyncio.Future[None]] = []
+        self._expired = 0  # dead letters of which the observers know
+        self._expired_after_ms = clock.uptime_ms()
         self._reason: BaseException | None = None  # why `run` ended, if it should not have
         self._is_accepting = True
         self._is_draining = False
@@ -127,27 +95,19 @@ class Dispatcher:
     @property
     def is_healthy(self) -> bool:
         """Whether messages are taken in and what happens becomes durable."""
-        return self._is_accepting and not self._is_store_behind
-
-    @property
-    def calls_in_flight(self) -> int:
-        """How many requests have been made and not answered."""
-        return len(self._calls)
+        return self._is_accepting and not self.committer.is_behind
 
     async def deliver(
         self, target: Address, argument: bytes, key: str = "", topic: str = ""
     ) -> None:
         """Take in a message of an ingress; returns when it is durable. See `Delivery`."""
         self._check_running()
-        if self._is_store_failing:
-            raise StoreError(
-                "the data directory cannot be written to at the moment; the message was not kept: "
-                "send it again later"
-            )
+        self._check_store("the message was not kept: send it again later")
         ticket: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         now_ms = self._clock.now_ms()
         self._engine.deliver(target, argument, ticket, key=key, topic=topic, now_ms=now_ms)
-        await self._stored(
+        self._wake.set()
+        await self.committer.wait(
             ticket,
             "it could not be stored so far, and may be stored later; send it again with the same "
             "Idempotency-Key, or it may come twice",
@@ -155,8 +115,10 @@ class Dispatcher:
 
     async def send(self, target: Address, argument: bytes) -> None:
         """Take in a message of this process; waits for room and for the store, however long."""
+        self._check_running()
         ticket: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._send(target, argument, ticket, None)
+        self._send_queue.put(target, argument, ticket, self._clock.now_ms())
+        self._wake.set()
         await ticket
 
     async def call(
@@ -173,59 +135,39 @@ class Dispatcher:
             The first message that was sent to the caller of this one, a serialized `TypedValue`;
             the turn that sent it is durable.
         """
-        pending = PendingReply(target)
-        self._send(target, argument, pending.ticket, pending)
-        return await self._replies.wait(pending, within)
-
-    def _send(
-        self,
-        target: Address,
-        argument: bytes,
-        ticket: asyncio.Future[None],
-        reply: PendingReply | None,
-    ) -> None:
         self._check_running()
-        line = self._in_line.get(target)
-        try:
-            if line is None:
-                now_ms = self._clock.now_ms()
-                self._engine.deliver(target, argument, ticket, reply=reply, now_ms=now_ms)
-            else:
-                self._engine.check(target, argument)
-                line.append(_InLine(argument, ticket, reply))
-        except AddressBusyError:
-            self._in_line[target] = deque([_InLine(argument, ticket, reply)])
+        pending = PendingReply(target)
+        now_ms = self._clock.now_ms()
+        self._send_queue.put(target, argument, pending.ticket, now_ms, pending)
         self._wake.set()
-
-    async def _stored(self, ticket: asyncio.Future[None], advice: str) -> None:
-        """Wait for a ticket, or for the first commit that fails; that is said with the advice."""
-        self._impatient[ticket] = advice
-        self._wake.set()
-        try:
-            await ticket
-        finally:
-            self._impatient.pop(ticket, None)
+        return await self._replies.wait(pending, within)
 
     async def edit(self, change: Callable[[Engine], T]) -> T:
         """Change something by hand; returns when that is durable.
 
         Args:
-            change: Calls what it has to; what it returns is returned.
+            change: Calls what it has to; its result is returned.
         """
         self._check_running()
-        if self._is_store_failing:
-            raise StoreError(
-                "the data directory cannot be written to at the moment; nothing was changed"
-            )
+        self._check_store("nothing was changed")
         ticket: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         outcome = change(self._engine)
         self._engine.notify(ticket)
-        await self._stored(
+        self._wake.set()
+        await self.committer.wait(
             ticket,
             "the change could not be stored so far, and may be stored later; see whether it was "
             "made before you make it again",
         )
         return outcome
+
+    async def read(self, look: Callable[[Reader], T]) -> T:
+        """What a function finds in the store, without changes that are not durable.
+
+        Args:
+            look: Called in the thread of the reads; it may not touch anything else.
+        """
+        return await self.reads.read(look)
 
     async def idle(self) -> None:
         """Wait until no message waits and everything is durable. Timers may wait.
@@ -234,32 +176,18 @@ class Dispatcher:
             RuntimeStoppedError: If the runtime stops before.
         """
         self._check_running()
-        idler = asyncio.get_running_loop().create_future()
-        self._idlers.append(idler)
+        waiter = asyncio.get_running_loop().create_future()
+        self._idle_waiters.append(waiter)
         self._wake.set()
-        await idler
+        await waiter
 
     def add_egress(self, egress: Egress) -> None:
         """Hand records to a started egress from now on, first those that waited for it."""
-        self._egresses[egress.typename] = egress
-        stranded = self._stranded.pop(egress.typename, None)
-        if stranded:
-            egress.put(stranded)
+        self._outlets.add(egress)
 
     def hand_over(self, records: Iterable[OutboxRecord]) -> None:
         """Give durable records to their egresses."""
-        sorted_out: dict[str, list[OutgoingRecord]] = {}
-        for record in records:
-            outgoing = OutgoingRecord(record.id, record.argument)
-            sorted_out.setdefault(record.typename, []).append(outgoing)
-        for typename, outgoing_records in sorted_out.items():
-            egress = self._egresses.get(typename)
-            if egress is not None:
-                egress.put(outgoing_records)
-                continue
-            if typename not in self._stranded:
-                logger.warning("records wait for the egress %s, which is not there", typename)
-            self._stranded.setdefault(typename, []).extend(outgoing_records)
+        self._outlets.hand_over(records)
 
     def delivered(self, ids: Sequence[int]) -> None:
         """An egress has written these records out."""
@@ -270,20 +198,11 @@ class Dispatcher:
         """Take in no more messages, begin no more calls, and let those under way end.
 
         Args:
-            within: Calls that take longer are cancelled, and left behind if they are not over two
-                seconds later; they are made again after a restart.
+            within: See `Calls.drain`.
         """
         self._is_accepting = False
         self._is_draining = True
-        if self._calls:
-            _, late = await asyncio.wait(self._calls, timeout=within.total_seconds())
-            for call in late:
-                call.cancel()
-            if late:
-                _, stuck = await asyncio.wait(late, timeout=_CANCELLED_S)
-                for call in stuck:
-                    name = escaped(call.get_name())
-                    logger.error("%s goes on though it was cancelled; left behind", name)
+        await self.calls.drain(within)
 
     def close(self) -> None:
         """Let `run` commit what is left, once, and end."""
@@ -307,14 +226,15 @@ class Dispatcher:
                 self._step()
                 await asyncio.sleep(0)  # calls that wait for nothing end here: one commit for all
                 self._apply_outcomes()
-                self._begin_commit()
-                self._tell_idlers()
+                self.committer.begin()
+                self._tell_idle_waiters()
                 await self._wake.wait()
                 self._wake.clear()
-            await self._last_commit()
+            self._apply_outcomes()
+            await self.committer.commit_all()
         except BaseException as error:
             self._reason = error
-            await self._settle_commit()
+            await self.committer.settle()
             raise
         finally:
             self._end()
@@ -323,24 +243,18 @@ class Dispatcher:
         """Everything that can be done now."""
         engine, now_ms = self._engine, self._now_ms()
         self._apply_outcomes()
-        self._finish_commit()
+        self.committer.finish()
+        self.reads.finish()
         engine.tick(now_ms)
-        if not (self._is_draining or self._is_store_behind):
+        if not (self._is_draining or self.committer.is_behind):
             self._make_calls(now_ms)
-        if self._in_line and self._is_accepting and not engine.is_full:
-            self._admit()
+        if self._send_queue and self._is_accepting and self._send_queue.admit(now_ms):
+            self._wake.set()
         for failed in engine.take_failed_attempts():
-            self._take_note(failed)
-        if engine.counters.expired_dead_letters > self._forgotten:
-            self._log_forgotten(self._clock.uptime_ms())
+            self._on_failed_attempt(failed)
+        if engine.counters.expired_dead_letters > self._expired:
+            self._tell_expired(self._clock.uptime_ms())
         self._set_alarm()
-
-    @property
-    def _is_store_behind(self) -> bool:
-        """Whether commits fail, or one takes very long."""
-        if self._commit is None:
-            return self._is_store_failing
-        return self._is_store_failing or self._clock.uptime_ms() >= self._commit_late_ms
 
     def _now_ms(self) -> int:
         """The time. If the clock was set, the engine learns of it first."""
@@ -351,96 +265,46 @@ class Dispatcher:
             self._engine.clock_set(set_by_ms)
         return now_ms
 
-    def _admit(self) -> None:
-        """Take in what waits for room, in the order of sending."""
-        for target, line in list(self._in_line.items()):
-            while line and self._engine.has_room(target):
-                argument, ticket, reply = line.popleft()
-                if not ticket.done():
-                    now_ms = self._clock.now_ms()
-                    self._engine.deliver(target, argument, ticket, reply=reply, now_ms=now_ms)
-                    self._wake.set()
-            if not line:
-                del self._in_line[target]
-
     def _make_calls(self, now_ms: int) -> None:
-        loads = True
-        while loads:
-            for batch in self._engine.take_batches(now_ms):
-                call = _start(self._call(batch), f"the call of {batch.address}")
-                if not call.done():
-                    self._calls.add(call)
-                    call.add_done_callback(self._calls.discard)
-            loads = False
-            for address in self._engine.take_loads():
-                self._engine.loaded(address, self._store.load(address))
-                loads = True
-
-    async def _call(self, batch: Attempt) -> None:
-        """Make one attempt and note how it ended."""
-        outcome: bytes | Exception
-        try:
-            outcome = await self._invoke(batch.address.typename, batch.request)
-        except asyncio.CancelledError:
-            if self._is_draining:
-                raise
-            outcome = cancelled(batch.address)
-        except Exception as error:  # noqa: BLE001 - it is one failed attempt
-            outcome = error
-        except KeyboardInterrupt as interrupt:
-            address = escaped(str(batch.address))
-            logger.info("the process is interrupted by %s; its messages are kept", address)
-            asyncio.get_running_loop().call_soon(_leave_loop, interrupt)
-            return
-        except BaseException as error:
-            if is_closing(error):
-                raise
-            outcome = broken_off(batch.address, error)
-        self._outcomes.append((batch, outcome))
-        self._wake.set()
-
-    async def _invoke(self, typename: str, request: bytes) -> bytes:
-        """Make an attempt, unless the function's endpoint is known to be out of reach."""
-        transport = self._directory.transport(typename)
-        breaker = self._directory.breaker(typename)
-        if breaker is None:
-            return await transport.invoke(request)
-        if not breaker.lets_through(self._clock.uptime_ms()):
-            raise TransportError(
-                f"the endpoint of {typename} could not be reached, and is not tried again yet",
-                connected=False,
-            )
-        is_connected = True
-        try:
-            return await transport.invoke(request)
-        except TransportError as error:
-            is_connected = is_counted(error)
-            raise
-        finally:
-            if breaker.ended(self._clock.uptime_ms(), is_connected=is_connected):
-                self._engine.retry_unreachable_now(
-                    lambda other: self._directory.breaker(other) is breaker
-                )
+        """Begin the calls that are ready, and load what others need first."""
+        self.calls.start(self._engine.take_batches(now_ms))
+        while (addresses := self._engine.take_loads()) and self.reads.load(addresses):
+            self.calls.start(self._engine.take_batches(now_ms))
 
     def _apply_outcomes(self) -> None:
-        outcomes, self._outcomes = self._outcomes, []
-        if not outcomes:
-            return
-        now_ms = self._now_ms()
-        for batch, outcome in outcomes:
-            if isinstance(outcome, Exception):
-                self._engine.failed(batch, outcome, now_ms)
-            else:
-                self._engine.replied(batch, outcome, now_ms)
-                if self._unreachable:
-                    self._log_reachable(batch.address.typename)
+        if self.calls.has_outcomes:
+            self.calls.apply(self._now_ms())
+
+    def _on_failed_attempt(self, failed: FailedAttempt) -> None:
+        """Tell the observers; stop if that is the policy.
+
+        Raises:
+            GivenUpError: If it is.
+        """
+        self._observer.attempt_failed(failed)
+        if failed.decision.next == "fail":
+            whose = f"the policy of the topic {failed.topic!r}" if failed.topic else "its policy"
+            sentence = (
+                f"{failed.address} failed {failed.attempts} times, and {whose} is to stop: "
+                f"{failed.error}. Mend the function and start again; the message is kept"
+            )
+            raise GivenUpError(escaped(sentence), address=failed.address) from failed.error
+
+    def _tell_expired(self, now_ms: int) -> None:
+        """Tell how many dead letters were forgotten since the last time, unless that was lately."""
+        if now_ms >= self._expired_after_ms:
+            self._expired_after_ms = now_ms + _EXPIRED_PAUSE_MS
+            count = self._engine.counters.expired_dead_letters - self._expired
+            self._expired += count
+            self._observer.dead_letters_expired(count)
 
     def _set_alarm(self) -> None:
         """Have the loop woken when time brings something to do."""
         due_ms = self._engine.next_wake_ms()
-        if self._is_store_failing and self._commit is None:
-            commit_ms = self._clock.now_ms() + self._commit_after_ms - self._clock.uptime_ms()
-            due_ms = commit_ms if due_ms is None else min(due_ms, commit_ms)
+        retry_in_ms = self.committer.retry_in_ms
+        if retry_in_ms is not None:
+            retry_ms = self._clock.now_ms() + retry_in_ms
+            due_ms = retry_ms if due_ms is None else min(due_ms, retry_ms)
         if due_ms == self._alarm_ms:
             return
         if self._alarm is not None:
@@ -452,78 +316,20 @@ class Dispatcher:
         self._alarm = self._alarm_ms = None
         self._wake.set()
 
-    def _tell_idlers(self) -> None:
-        if not self._idlers or self._wake.is_set():  # what woke the loop has not been looked at
+    def _tell_idle_waiters(self) -> None:
+        if not self._idle_waiters or self._wake.is_set():  # what woke the loop was not looked at
             return
         if not self._engine.is_idle or self._engine.has_changes:
             return
-        idlers, self._idlers = self._idlers, []
-        for idler in idlers:
-            if not idler.done():
-                idler.set_result(None)
-
-    # --- commits ----------------------------------------------------------------------------------
-
-    def _begin_commit(self) -> None:
-        """Write what has changed, unless a delta is being written or the store needs a pause."""
-        if self._is_store_failing and self._clock.uptime_ms() < self._commit_after_ms:
-            return
-        delta = self._engine.begin_commit()
-        if delta is None:
-            return
-        if self._writer is None or delta.is_empty:
-            if not delta.is_empty:
-                self._store.commit(delta)
-            self._release(self._engine.committed())
-            return
-        loop = asyncio.get_running_loop()
-        self._commit = loop.run_in_executor(self._writer, self._store.commit, delta)
-        self._commit_late_ms = self._clock.uptime_ms() + _STORE_PATIENCE_MS
-        self._commit.add_done_callback(lambda _: self._wake.set())
-
-    def _finish_commit(self) -> None:
-        """Take note of a delta that has been written, or could not be.
-
-        Raises:
-            StoreDamagedError: If it never can be.
-        """
-        commit = self._commit
-        if commit is None or not commit.done():
-            return
-        self._commit = None
-        try:
-            commit.result()
-        except StoreDamagedError:
-            raise
-        except StoreError as error:
-            self._pause_commits(error)
-            return
-        if self._is_store_failing:
-            self._is_store_failing = False
-            logger.warning("commits succeed again")
-        self._release(self._engine.committed())
-
-    def _pause_commits(self, error: StoreError) -> None:
-        self.failed_commits += 1
-        self._engine.commit_failed()
-        for ticket, advice in tuple(self._impatient.items()):
-            if not ticket.done():
-                ticket.set_exception(StoreError(f"{advice}: {error}"))
-        self._commit_after_ms = self._clock.uptime_ms() + _STORE_PAUSE_MS
-        if not self._is_store_failing:
-            self._is_store_failing = True
-            logger.error(
-                "a commit failed, nothing is acknowledged until one succeeds; trying again every "
-                "%d ms: %s",
-                _STORE_PAUSE_MS,
-                error,
-            )
+        waiters, self._idle_waiters = self._idle_waiters, []
+        for waiter in waiters:
+            if not waiter.done():
+                waiter.set_result(None)
 
     def _release(self, released: Released) -> None:
         """Let out what has become durable."""
-        self.commits += 1
         for ticket in released.tickets:
-            assert isinstance(ticket, asyncio.Future)  # noqa: S101 - `deliver` made it
+            assert isinstance(ticket, asyncio.Future)  # noqa: S101 - it was made here
             if not ticket.done():
                 ticket.set_result(None)
         if released.replies:
@@ -531,54 +337,26 @@ class Dispatcher:
         if released.egress:
             self.hand_over(released.egress)
 
-    async def _last_commit(self) -> None:
-        """Make everything durable that is not."""
-        self._apply_outcomes()
-        await self._settle_commit()
-        delta = self._engine.begin_commit()
-        if delta is not None:
-            loop = asyncio.get_running_loop()
-            try:
-                await loop.run_in_executor(self._writer, self._store.commit, delta)
-            except StoreError as error:
-                raise StoreError(
-                    "not everything could be stored at the end; what was answered for is kept, and "
-                    "what functions have done since the last commit is done again after a start: "
-                    f"{error}"
-                ) from error
-            self._release(self._engine.committed())
-
-    async def _settle_commit(self) -> None:
-        """Let the delta in flight be written: whoever waits for it is answered for."""
-        if self._commit is not None:
-            await asyncio.wait([self._commit])
-            self._finish_commit()
-
     def _end(self) -> None:
         """Leave nobody waiting."""
-        if self._engine.counters.expired_dead_letters > self._forgotten:
-            self._log_forgotten(self._forgotten_after_ms)
+        if self._engine.counters.expired_dead_letters > self._expired:
+            self._tell_expired(self._expired_after_ms)
         self._is_accepting = False
         self._is_draining = True
-        for call in self._calls:
-            call.cancel()
+        self.calls.cancel()
         if self._alarm is not None:
             self._alarm.cancel()
-        in_line = [each.ticket for line in self._in_line.values() for each in line]
         self._replies.end(self._reason)
-        waiting = *self._engine.abandon(), *self._idlers, *in_line
-        self._idlers = []
-        self._in_line = {}
+        waiting = *self._engine.abandon(), *self._idle_waiters, *self._send_queue.clear()
+        self._idle_waiters = []
         for each in waiting:
             assert isinstance(each, asyncio.Future)  # noqa: S101 - they were made here
             if not each.done():
                 error = RuntimeStoppedError("the runtime stopped before this was durable")
                 error.__cause__ = self._reason
                 each.set_exception(error)
-        if self._writer is not None:
-            self._writer.shutdown()
-
-    # --- words ------------------------------------------------------------------------------------
+        self.committer.close()
+        self.reads.close()
 
     def _check_running(self) -> None:
         if not self._is_accepting:
@@ -586,88 +364,6 @@ class Dispatcher:
                 "the runtime is stopping and takes no more messages: send again to the next one"
             ) from self._reason
 
-    def _take_note(self, failed: FailedAttempt) -> None:
-        """Log a failed attempt; stop if that is the policy.
-
-        Raises:
-            GivenUpError: If it is.
-        """
-        self._log_failed_attempt(failed)
-        if failed.decision.next == "fail":
-            whose = f"the policy of the topic {failed.topic!r}" if failed.topic else "its policy"
-            sentence = (
-                f"{failed.address} failed {failed.attempts} times, and {whose} is to stop: "
-                f"{failed.error}. Mend the function and start again; the message is kept"
-            )
-            raise GivenUpError(escaped(sentence), address=failed.address) from failed.error
-
-    def _log_failed_attempt(self, failed: FailedAttempt) -> None:
-        """One line for each failed attempt; one for each function that cannot be reached."""
-        address, decision = failed.address, failed.decision
-        reason = escaped(str(failed.error))
-        facts = {"statefun_typename": address.typename, "statefun_id": address.id}
-        if not decision.is_counted:
-            if address.typename not in self._unreachable:
-                self._unreachable.add(address.typename)
-                logger.warning(
-                    "%s cannot be reached, trying again until it can: %s",
-                    escaped(address.typename),
-                    reason,
-                    extra=facts,
-                )
-            return
-        next_step = _NEXT_STEPS[decision.next]
-        if decision.next == "retry":
-            next_step = next_step % decision.delay_ms
-        logger.log(
-            logging.WARNING if decision.next in ("retry", "isolate") else logging.ERROR,
-            "attempt %d at %s failed, %s: %s",
-            failed.attempts,
-            escaped(str(address)),
-            next_step,
-            reason,
-            exc_info=failed.error if _has_trace(failed) else None,
-            extra=facts,
-        )
-
-    def _log_forgotten(self, now_ms: int) -> None:
-        """How many dead letters were forgotten since the last line."""
-        if now_ms >= self._forgotten_after_ms:
-            self._forgotten_after_ms = now_ms + _FORGOTTEN_PAUSE_MS
-            count = self._engine.counters.expired_dead_letters - self._forgotten
-            self._forgotten += count
-            logger.warning(
-                "%d dead letters were forgotten, because there were too many or they were too old",
-                count,
-            )
-
-    def _log_reachable(self, typename: str) -> None:
-        if typename in self._unreachable:
-            self._unreachable.discard(typename)
-            logger.warning("%s can be reached again", escaped(typename))
-
-
-class _InLine(NamedTuple):
-    """A message of this process that waits for room."""
-
-    argument: bytes
-    ticket: asyncio.Future[None]
-    reply: PendingReply | None
-
-
-def _has_trace(failed: FailedAttempt) -> bool:
-    """Whether a traceback says more than the sentence: where in a function, the first time."""
-    return failed.attempts == 1 and isinstance(failed.error, InvocationError)
-
-
-def _leave_loop(interrupt: KeyboardInterrupt) -> None:
-    """Raise it out of the event loop; a task that raises it can take the dispatcher along."""
-    raise interrupt
-
-
-def _start(call: Coroutine[object, object, None], name: str) -> asyncio.Task[None]:
-    """A task for one call; where Python can, it runs at once up to its first wait."""
-    if sys.version_info >= (3, 12):
-        loop = asyncio.get_running_loop()
-        return asyncio.Task(call, loop=loop, name=name, eager_start=True)
-    return asyncio.get_running_loop().create_task(call, name=name)
+    def _check_store(self, advice: str) -> None:
+        if self.committer.is_failing:
+            raise StoreError(f"the data directory cannot be written to at the moment; {advice}")

@@ -19,6 +19,7 @@ from statefun.runtime.clock import SystemClock
 from statefun.runtime.dispatcher import Dispatcher
 from statefun.runtime.engine.engine import Engine
 from statefun.runtime.engine.policy import FailurePolicy, Limits, Retention, Rules
+from statefun.runtime.log import LogObserver
 from statefun.runtime.stores.memory import MemoryStore
 from statefun.runtime.stores.sqlite import SqliteStore
 from statefun.runtime.streams import EgressStream, StreamEgress
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from statefun.runtime.clock import Clock
     from statefun.runtime.engine.counters import Counters
     from statefun.runtime.engine.records import DeadLetter
+    from statefun.runtime.observe import Observer
     from statefun.runtime.stores.base import Store
     from statefun.runtime.transports.routing import Endpoint
 
@@ -103,6 +105,7 @@ class Runtime:
         idempotency_keys: How many idempotency keys are remembered, and how long.
         random: Gives a number from 0 up to 1, for the policies.
         drain: How long calls that are under way may go on when the runtime stops.
+        observers: Who learns of what happens, besides the log.
 
     Raises:
         ConfigurationError: If these things do not go together.
@@ -134,6 +137,7 @@ class Runtime:
         idempotency_keys: Retention | None = None,
         random: Callable[[], float] = chance.random,
         drain: timedelta = timedelta(seconds=10),
+        observers: Sequence[Observer] = (),
     ) -> None:
         if durability not in ("full", "normal", "memory"):
             raise ConfigurationError(
@@ -160,6 +164,7 @@ class Runtime:
             topic_failure or {},
         )
         self._random = random
+        self._observers = (LogObserver(), *observers)
         self._drain = drain
         self._store: Store | None = None
         self._engine: Engine | None = None
@@ -211,7 +216,7 @@ class Runtime:
             rules=self._rules,
             random=self._random,
         )
-        dispatcher = Dispatcher(engine, store, self._directory, self._clock)
+        dispatcher = Dispatcher(engine, store, self._directory, self._clock, self._observers)
         self._dispatcher = dispatcher
         self._running = asyncio.create_task(dispatcher.run(), name="statefun-dispatcher")
         exits.push_async_callback(self._finish)
@@ -331,22 +336,30 @@ class Runtime:
         Raises:
             RuntimeStoppedError: If the runtime has stopped.
         """
-        engine, _, running = self._parts()
-        if running.done():
-            raise RuntimeStoppedError(
-                "the runtime has stopped: ask for state before, or read the data directory with "
-                "'statefun state'"
-            )
-        assert self._store is not None  # noqa: S101 - it is there whenever the engine is
+        engine, dispatcher, running = self._parts()
         address = Address(typename, target_id)
-        values = engine.values_of(address, self._store.load(address))
-        return visible_values(values, self._clock.now_ms())
+        if not running.done():
+            stored = await dispatcher.read(lambda reader: reader.load(address))
+            if not running.done():
+                return visible_values(engine.values_of(address, stored), self._clock.now_ms())
+        raise RuntimeStoppedError(
+            "the runtime has stopped: ask for state before, or read the data directory with "
+            "'statefun state'"
+        )
 
     async def dead_letters(self) -> list[DeadLetter]:
-        """The messages that were given up and are kept; those of which that is durable."""
-        self._parts()
-        assert self._store is not None  # noqa: S101 - it is there whenever the engine is
-        return list(self._store.dead_letters())
+        """The messages that were given up and are kept; those of which that is durable.
+
+        Raises:
+            RuntimeStoppedError: If the runtime has stopped.
+        """
+        _, dispatcher, running = self._parts()
+        if running.done():
+            raise RuntimeStoppedError(
+                "the runtime has stopped: ask for dead letters before, or read the data directory "
+                "with 'statefun dead-letters list'"
+            )
+        return await dispatcher.read(lambda reader: list(reader.dead_letters()))
 
     async def edit(self, edit: Edit) -> list[Any]:
         """Change something by hand; returns what was changed, once that is durable.
@@ -402,12 +415,12 @@ class Runtime:
         engine, dispatcher, _ = self._parts()
         return Metrics(
             counters=engine.counters,
-            commits=dispatcher.commits,
-            failed_commits=dispatcher.failed_commits,
+            commits=dispatcher.committer.commits,
+            failed_commits=dispatcher.committer.failed_commits,
             busy_addresses=engine.backlog.busy,
             resident_addresses=len(engine.residency),
             waiting_timers=engine.waiting_timers,
-            calls_in_flight=dispatcher.calls_in_flight,
+            calls_in_flight=dispatcher.calls.in_flight,
             paused_addresses=engine.paused_addresses,
             kept_dead_letters=len(engine.dead_letters),
         )

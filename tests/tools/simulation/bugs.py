@@ -31,6 +31,7 @@ from statefun.runtime.engine.residency import Residency
 from statefun.runtime.engine.retries import Retries
 from statefun.runtime.engine.timers import Timers
 from statefun.runtime.engine.turns import Turns
+from statefun.runtime.send_queue import SendQueue
 from statefun.runtime.transports.breaker import Breaker
 from statefun.runtime.transports.routing import FunctionRouter
 from statefun.sdk.wire import Result
@@ -130,7 +131,7 @@ def _early_egress(original: Any) -> Any:
 @_bug("records that nobody has are not handed over after a restart", Dispatcher, "hand_over")
 def _lost_records(original: Any) -> Any:
     def hand_over(self: Any, records: Any) -> None:
-        if self.commits:
+        if self.committer.commits:
             original(self, records)
 
     return hand_over
@@ -410,12 +411,12 @@ def _never_old(_original: Any) -> Any:
     return lambda *_: False
 
 
-@_bug("messages that wait for room overtake one another", Dispatcher, "_admit")
+@_bug("messages that wait for room overtake one another", SendQueue, "admit")
 def _overtaken(original: Any) -> Any:
-    def admit(self: Any) -> None:
-        for line in self._in_line.values():
-            line.rotate()
-        original(self)
+    def admit(self: Any, now_ms: int) -> Any:
+        for queue in self._queues.values():
+            queue.rotate()
+        return original(self, now_ms)
 
     return admit
 
@@ -423,7 +424,7 @@ def _overtaken(original: Any) -> Any:
 # --- policies, endpoints and the clock ------------------------------------------------------------
 
 
-_bug("the runtime goes on though the policy is to stop", Dispatcher, "_take_note")(_nothing)
+_bug("the runtime goes on though the policy is to stop", Dispatcher, "_on_failed_attempt")(_nothing)
 _bug("a clock that is set holds up retries", Retries, "clock_set")(_nothing)
 
 
@@ -529,12 +530,12 @@ def _comes_back(original: Any) -> Any:
     return lambda self, letter_id, letter: letter and original(self, letter_id, letter)
 
 
-@_bug("somebody is told too early that all is done", Dispatcher, "_tell_idlers")
+@_bug("somebody is told too early that all is done", Dispatcher, "_tell_idle_waiters")
 def _told_too_early(_original: Any) -> Any:
-    def tell_idlers(self: Any) -> None:
-        for idler in self._idlers:
-            if not idler.done():
-                idler.set_result(None)
-        self._idlers = []
+    def tell_idle_waiters(self: Any) -> None:
+        for waiter in self._idle_waiters:
+            if not waiter.done():
+                waiter.set_result(None)
+        self._idle_waiters = []
 
-    return tell_idlers
+    return tell_idle_waiters

@@ -88,6 +88,9 @@ class FakeStore:
             raise StoreError("the disk is full")
         simulation.point("after the write")
 
+    def load_many(self, addresses: Sequence[Address]) -> dict[Address, Mapping[str, StoredEntry]]:
+        return {address: self.load(address) for address in addresses}
+
     def load(self, address: Address) -> Mapping[str, StoredEntry]:
         simulation = self._process.simulation
         self._loads += 1
@@ -307,6 +310,15 @@ class Witness:
     def take_failed_attempts(self) -> list[FailedAttempt]:
         failed_attempts, self._failed_attempts = self._failed_attempts, []
         return failed_attempts + self._engine.take_failed_attempts()
+
+    def take_loads(self) -> list[Address]:
+        addresses = self._engine.take_loads()
+        self._process.loading.update(addresses)
+        return addresses
+
+    def loaded(self, address: Address, values: Mapping[str, StoredEntry]) -> None:
+        self._process.loading.discard(address)
+        self._engine.loaded(address, values)
 
     def replay(self, letters: Iterable[DeadLetter]) -> None:
         letters = tuple(letters)

@@ -158,6 +158,7 @@ class Process:
         is_mending: Whether somebody replays and releases what was given up.
         is_full: Whether its last commit failed; then functions wait.
         flying: The attempt that is in flight for an address.
+        loading: Addresses whose values the engine waits for.
         next_batch: The messages that the next request of an address has, if that is known.
         failures: What an address that failed has behind it.
         lines: The messages of this process that wait for room, in order.
@@ -178,6 +179,7 @@ class Process:
         self.is_mending = False
         self.is_full = False
         self.flying: dict[Address, Attempt] = {}
+        self.loading: set[Address] = set()
         self.next_batch: dict[Address, list[str]] = {}
         self.failures: dict[Address, FailureState] = {}
         self.lines: dict[Address, list[str]] = {}
@@ -1088,7 +1090,8 @@ class Simulation:
         if uptime_ms > self._jumped_ms + _LATE_MS and (due := world.due(now_ms)):
             self._break("no timer is late", f"{due[0]} is")
         for address, queue in world.queues.items() if not process.is_full else ():
-            held = queue and address not in process.flying and address not in world.paused
+            is_busy = address in process.flying or address in process.loading
+            held = queue and not is_busy and address not in world.paused
             if held and process.failures.get(address, FailureState()).by_ms < uptime_ms:
                 self._break("no address is held up by others", f"{address} has {queue}")
         self._count(process)

@@ -1,0 +1,100 @@
+"""Reads: what is looked up in a store while the runtime goes on.
+
+Law: the event loop never waits for the disk. Reads are made one after another by a thread of their
+own; addresses whose values an engine needs are loaded together, as many as have come meanwhile.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from statefun.runtime.engine.engine import Engine
+    from statefun.runtime.engine.records import StoredEntry
+    from statefun.runtime.stores.base import Reader, Store
+    from statefun.sdk.address import Address
+
+__all__ = ["Reads"]
+
+T = TypeVar("T")
+
+_MOST_LOADS: Final = 1000
+"""So many addresses are loaded at a time."""
+
+
+class Reads:
+    """Looks things up in a store.
+
+    Args:
+        store: The store; where it does not wait for a disk, reads are made at once.
+        engine: Gets the values that it asks for.
+        wake: Called when values have come, for `finish` to be called.
+    """
+
+    def __init__(self, store: Store, engine: Engine, wake: Callable[[], None]) -> None:
+        self._store = store
+        self._engine = engine
+        self._wake = wake
+        self._reader = ThreadPoolExecutor(1, "statefun-reader") if store.is_blocking else None
+        self._wanted: list[Address] = []
+        self._loading: asyncio.Future[dict[Address, Mapping[str, StoredEntry]]] | None = None
+
+    async def read(self, look: Callable[[Reader], T]) -> T:
+        """What a function finds in the store; it is called in the thread of the reads."""
+        if self._reader is None:
+            return look(self._store)
+        return await asyncio.get_running_loop().run_in_executor(self._reader, look, self._store)
+
+    def load(self, addresses: Sequence[Address]) -> bool:
+        """Load the values of addresses for the engine.
+
+        Returns:
+            Whether the engine has them now; else it gets them by `finish`.
+        """
+        if self._reader is None:
+            for address, values in self._store.load_many(addresses).items():
+                self._engine.loaded(address, values)
+            return True
+        self._wanted += addresses
+        self._begin()
+        return False
+
+    def finish(self) -> None:
+        """Give the engine the values that have come, and load the next.
+
+        Raises:
+            StoreError: If they could not be loaded.
+        """
+        loading = self._loading
+        if loading is None or not loading.done():
+            return
+        self._loading = None
+        for address, values in loading.result().items():
+            self._engine.loaded(address, values)
+        self._begin()
+
+    def close(self) -> None:
+        """End the thread; a load that is under way is not needed any more."""
+        self._wanted = []
+        if self._loading is not None:
+            self._loading.add_done_callback(_see)
+        if self._reader is not None:
+            self._reader.shutdown()
+
+    def _begin(self) -> None:
+        if self._loading is not None or not self._wanted:
+            return
+        addresses, self._wanted = self._wanted[:_MOST_LOADS], self._wanted[_MOST_LOADS:]
+        loop = asyncio.get_running_loop()
+        self._loading = loop.run_in_executor(self._reader, self._store.load_many, addresses)
+        self._loading.add_done_callback(lambda _: self._wake())
+
+
+def _see(future: asyncio.Future[Any]) -> None:
+    """Look at the error of a future, so that asyncio does not log it."""
+    if not future.cancelled():
+        future.exception()
