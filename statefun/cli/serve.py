@@ -22,6 +22,9 @@ def add(commands: Any, *parents: ArgumentParser) -> None:
     parser.add_argument("target", type=parse_target, metavar="MODULE:ATTR")
     parser.add_argument("--host", default="127.0.0.1", help="default: %(default)s")
     parser.add_argument("--port", type=parse_port, default=8000, help="default: %(default)s")
+    parser.add_argument(
+        "--unix", default="", metavar="PATH", help="listen on a Unix domain socket instead"
+    )
     parser.add_argument("--path", type=_path, default="/statefun", help="default: %(default)s")
     parser.add_argument(
         "--workers", type=_workers, default=1, metavar="N", help="processes; default: 1"
@@ -49,6 +52,7 @@ def run(arguments: Namespace) -> int:
         arguments.target,
         host=arguments.host,
         port=arguments.port,
+        unix=arguments.unix,
         path=arguments.path,
         workers=arguments.workers,
         access=access_files(arguments),

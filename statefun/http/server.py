@@ -5,13 +5,12 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
-import stat
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from statefun.errors import ConfigurationError
 from statefun.http.access import Access
 from statefun.http.limits import ServerLimits
+from statefun.http.unix import UnixPath
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -24,7 +23,6 @@ __all__ = ["HttpServer"]
 _BACKLOG: Final = 1024
 _HANDSHAKE_S: Final = 15.0
 _CANCELLED_S: Final = 1.0
-_NO_LISTENER: Final = -1
 
 
 class HttpServer:
@@ -67,7 +65,7 @@ class HttpServer:
         _require_parser()
         self.host = host
         self.port = port
-        self._unix = unix
+        self._unix = UnixPath(unix) if unix else None
         self._listener = listener
         self._handler = handler
         self._access = access or Access()
@@ -75,7 +73,6 @@ class HttpServer:
         self._upgrades = frozenset(upgrades)
         self._listening: asyncio.Server | None = None
         self._connections: Connections | None = None
-        self._inode = _NO_LISTENER
 
     async def start(self) -> None:
         """Listen.
@@ -111,8 +108,8 @@ class HttpServer:
             "backlog": _BACKLOG,
             "start_serving": False,
         }
-        if self._unix:
-            self._listener, self._inode = _bind_unix(self._unix)
+        if self._unix is not None:
+            self._listener = self._unix.bind()
         try:
             if self._listener is not None:
                 return await loop.create_server(protocol, sock=self._listener, **options)
@@ -162,56 +159,8 @@ class HttpServer:
         listening, self._listening = self._listening, None
         if listening is not None:
             listening.close()
-            if self._unix:
-                self._remove_unix()
-
-    def _remove_unix(self) -> None:
-        """Remove the path, unless another process has put its own socket there."""
-        path = Path(self._unix)
-        try:
-            if path.stat().st_ino == self._inode:
-                path.unlink()
-        except FileNotFoundError:
-            pass
-
-
-def _bind_unix(path: str) -> tuple[socket.socket, int]:
-    """A socket at a path, in place of one that nobody listens on; and the inode of the path.
-
-    Raises:
-        ConfigurationError: If somebody does, or the path cannot be used.
-    """
-    listener = socket.socket(socket.AF_UNIX)
-    before = os.umask(0o177)  # whoever may write to it may connect
-    try:
-        if _is_abandoned(path):
-            Path(path).unlink()
-        listener.bind(path)
-        inode = Path(path).stat().st_ino
-    except OSError as error:
-        listener.close()
-        raise ConfigurationError(
-            f"cannot listen on {path}: {error.strerror or error}; stop what uses the path, or "
-            "choose another one"
-        ) from error
-    finally:
-        os.umask(before)
-    return listener, inode
-
-
-def _is_abandoned(path: str) -> bool:
-    """Whether there is a socket at a path that nobody listens on."""
-    try:
-        if not stat.S_ISSOCK(Path(path).stat().st_mode):
-            return False
-    except FileNotFoundError:
-        return False
-    with socket.socket(socket.AF_UNIX) as probe:
-        try:
-            probe.connect(path)
-        except ConnectionRefusedError:
-            return True
-    return False
+        if self._unix is not None:
+            self._unix.remove()
 
 
 def _require_parser() -> None:

@@ -7,16 +7,18 @@ from __future__ import annotations
 
 import os
 import socket
+from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING
 
 from statefun.errors import ConfigurationError
 from statefun.http import AccessFiles
+from statefun.http.unix import UnixPath
 from statefun.serve.worker import Worker
 from statefun.serve.workers import Workers
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from statefun.serve.endpoint import Endpoint
 
@@ -31,6 +33,7 @@ def serve(
     *,
     host: str = "127.0.0.1",
     port: int = 8000,
+    unix: str = "",
     path: str = "/statefun",
     workers: int = 1,
     grace_seconds: int = 20,
@@ -47,6 +50,7 @@ def serve(
             is searched first.
         host: The address to listen on.
         port: The port to listen on; 0 for any that is free.
+        unix: The path of a Unix domain socket to listen on instead; only this user can connect.
         path: Where requests are answered. `GET /health` is answered with 200.
         workers: How many processes share the requests; 1 serves in this process.
         grace_seconds: How long requests that have begun may take after the signal.
@@ -70,14 +74,25 @@ def serve(
     opened = files.open()
     worker = Worker(target, path, grace_seconds, files)
     endpoint = worker.load()
-    with _listen(host, port) as listener:
-        opened.check(listener.getsockname()[0])
-        scheme = "http" if opened.tls is None else "https"
+    scheme = "http" if opened.tls is None else "https"
+    with _listening_at(host, port, unix) as listener:
+        opened.check("" if unix else listener.getsockname()[0])
         on_ready = partial(announce or _print, _ready(scheme, listener, endpoint))
         if workers == 1:
             worker.run(listener, endpoint, on_ready)
         else:
             Workers(workers, worker, listener).run(on_ready)
+
+
+@contextmanager
+def _listening_at(host: str, port: int, unix: str) -> Iterator[socket.socket]:
+    path = UnixPath(unix) if unix else None
+    with _listen(host, port) if path is None else path.bind() as listener:
+        try:
+            yield listener
+        finally:
+            if path is not None:
+                path.remove()
 
 
 def _listen(host: str, port: int) -> socket.socket:
@@ -95,10 +110,13 @@ def _listen(host: str, port: int) -> socket.socket:
 
 
 def _ready(scheme: str, listener: socket.socket, endpoint: Endpoint) -> str:
-    host, port = listener.getsockname()[:2]
-    shown = f"[{host}]" if ":" in host else host
+    if listener.family == socket.AF_UNIX:
+        where = f"{scheme}+unix://{listener.getsockname()}"
+    else:
+        host, port = listener.getsockname()[:2]
+        where = f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
     names = ", ".join(endpoint.typenames) or "no functions"
-    return f"statefun serve: {scheme}://{shown}:{port}{endpoint.path} answers for {names}"
+    return f"statefun serve: {where}{endpoint.path} answers for {names}"
 
 
 def _print(line: str) -> None:

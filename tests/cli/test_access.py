@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import ssl
 import urllib.error
 import urllib.request
@@ -103,3 +104,18 @@ def test_files_that_cannot_be_used_are_a_clear_error(
 
     assert (done.code, done.out) == (1, "")
     assert done.err.startswith(f"statefun serve: {sentence}")
+
+
+def test_functions_can_be_served_on_a_unix_socket(folder: Path) -> None:
+    """At the path, which is removed in the end; a runtime finds it there."""
+    path = folder / "f.sock"
+    with Server("serve", "f:functions", "--unix", str(path), cwd=folder) as server:
+        assert server.ready == f"statefun serve: http+unix://{path}/statefun answers for t/f"
+        with socket.socket(socket.AF_UNIX) as client:
+            client.connect(str(path))
+            client.sendall(b"GET /health HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+            with client.makefile("rb") as answer:
+                assert answer.read().endswith(b"\r\n\r\nok\n")
+        assert server.stop() == 0
+
+    assert not path.exists()
