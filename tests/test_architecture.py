@@ -39,7 +39,11 @@ ROOMS: dict[str, set[str]] = {
         *("errors", "sdk", "runtime.engine.policy", "runtime.engine.retry"),
         "runtime.transports.options",
     },
-    "durable": {"errors", "sdk", "http", "ports"},
+    "durable": {
+        *("errors", "sdk", "http", "ports"),
+        *("serve.asgi", "serve.endpoint"),  # an app is an ASGI application
+        "testing.durable",  # the harness, under its peer's name
+    },
     "workflows": {"errors", "sdk", "durable"},
     "reactive": {"errors", "sdk"},
     "runtime": {"errors", "sdk", "http", "ports"},

@@ -8,11 +8,15 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from statefun.connectors.http import HttpEgress, HttpIngress
+from statefun.durable.catalogue import Catalogue
+from statefun.durable.endpoint import App
+from statefun.durable.ingress import InvocationIngress
 from statefun.errors import ConfigurationError
 from statefun.loading import load_functions
 from statefun.modulefiles.dialects import DEFAULT_DIALECT
 from statefun.modulefiles.module import Module, load_modules
 from statefun.runtime import Durability, FailurePolicy, Runtime
+from statefun.runtime.clock import SystemClock
 from statefun.runtime.engine.policy import Rules
 from statefun.runtime.transports.http import HttpEndpoint
 from statefun.sdk.functions import StatefulFunctions
@@ -25,11 +29,12 @@ if TYPE_CHECKING:
     from statefun.modulefiles.kinds import EndpointSpec
     from statefun.runtime.engine.policy import Outcome
 
-__all__ = ["DEFAULT_INGRESS_PORT", "Assembly", "assemble"]
+__all__ = ["DEFAULT_INGRESS_PORT", "DEFAULT_INVOCATION_PORT", "Assembly", "assemble"]
 
 logger = logging.getLogger("statefun.runtime")
 
 DEFAULT_INGRESS_PORT = 8090
+DEFAULT_INVOCATION_PORT = 8080
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +44,7 @@ class Assembly:
     runtime: Runtime
     ingresses: tuple[HttpIngress, ...]
     egresses: tuple[HttpEgress, ...]
+    invocations: InvocationIngress | None = None
 
 
 def assemble(
@@ -53,6 +59,7 @@ def assemble(
     on_failure: Mapping[str, Outcome] | None = None,
     drain: timedelta = timedelta(seconds=10),
     access: Access | None = None,
+    invocation_port: int | None = None,
 ) -> Assembly:
     """Make a runtime of module files and of functions of this process.
 
@@ -71,6 +78,8 @@ def assemble(
             process.
         drain: How long calls that are under way may go on when the runtime stops.
         access: Who may reach the ingresses and egresses; by default whoever is on this machine.
+        invocation_port: Where invocations of durable handlers are taken in; None for 8080 if there
+            are any in this process, else for nowhere.
 
     Raises:
         ConfigurationError: If a file or a target is wrong, or they do not go together.
@@ -83,17 +92,40 @@ def assemble(
     egresses = tuple(
         HttpEgress(spec.port, spec.topics, host, spec.id, access=access) for spec in module.egresses
     )
+    invocations = _invocations(functions, invocation_port, host, access)
     runtime = Runtime(
         functions,
         data=data,
         durability=durability,
         endpoints=[_endpoint(spec, module.dialect) for spec in module.endpoints],
-        ingresses=ingresses,
-        egresses=egresses,
+        ingresses=[*ingresses, *([invocations] if invocations else ())],
+        egresses=[*egresses, *([invocations.replies] if invocations else ())],
         failure=_failures(functions, module, on_failure or {}),
         drain=drain,
     )
-    return Assembly(runtime, ingresses, egresses)
+    return Assembly(runtime, ingresses, egresses, invocations)
+
+
+def _invocations(
+    functions: Sequence[StatefulFunctions], port: int | None, host: str, access: Access | None
+) -> InvocationIngress | None:
+    """The ingress of invocations, if there is anything to invoke."""
+    apps = [each for each in functions if isinstance(each, App)]
+    if not apps:
+        if port is not None:
+            raise ConfigurationError(
+                "--ingress-port takes invocations of durable handlers in, and there are none: "
+                "pass --functions MODULE:ATTR with what app([...]) returns"
+            )
+        return None
+    catalogue = Catalogue(entry for each in apps for entry in each.catalogue.services.values())
+    return InvocationIngress(
+        lambda: catalogue,
+        DEFAULT_INVOCATION_PORT if port is None else port,
+        host,
+        now_ms=SystemClock().now_ms,
+        access=access,
+    )
 
 
 def _endpoint(spec: EndpointSpec, dialect: Dialect) -> HttpEndpoint:

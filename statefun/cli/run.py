@@ -89,6 +89,13 @@ def add(commands: Any, *parents: ArgumentParser) -> None:
         help="answer GET /health and GET /metrics on this port",
     )
     parser.add_argument(
+        "--ingress-port",
+        type=parse_port,
+        metavar="N",
+        help="where invocations of durable handlers are taken in over HTTP (default: 8080 if "
+        "--functions names an app of them); 0 for any free port",
+    )
+    parser.add_argument(
         "--on-failure",
         action="append",
         default=[],
@@ -152,6 +159,7 @@ def run(arguments: Namespace) -> int:
         on_failure=dict(arguments.on_failure),
         drain=timedelta(seconds=arguments.drain),
         access=access,
+        invocation_port=arguments.ingress_port,
     )
     allow_connections()
     # `asyncio.run` would wait for tasks and threads of functions, which may never end.
@@ -260,6 +268,8 @@ def _ready(assembly: Assembly, arguments: Namespace, admin: AdminServer | None, 
     host = f"[{arguments.host}]" if ":" in arguments.host else arguments.host
     servers = [("ingress", each.port) for each in assembly.ingresses]
     servers += [("egress", each.port) for each in assembly.egresses]
+    if assembly.invocations is not None:
+        servers.append(("invocations", assembly.invocations.port))
     if admin is not None:
         servers.append(("admin", admin.port))
     parts = [f"{name} {scheme}://{host}:{port}" for name, port in servers]

@@ -49,6 +49,7 @@ from statefun.durable.context import (
     WorkflowContext,
     WorkflowSharedContext,
 )
+from statefun.durable.endpoint import App, app
 from statefun.durable.exceptions import (
     HttpError,
     RetryableError,
@@ -56,15 +57,18 @@ from statefun.durable.exceptions import (
     TerminalError,
     is_internal_exception,
 )
+from statefun.durable.harness import create_test_harness
 from statefun.durable.logging import RestateLoggingFilter, getLogger
 from statefun.durable.object import VirtualObject
 from statefun.durable.options import RateLimit
 from statefun.durable.retry_policy import InvocationRetryPolicy
 from statefun.durable.saga import Saga
 from statefun.durable.service import Service
+from statefun.durable.types import HarnessEnvironment
 from statefun.durable.workflow import Workflow
 
 __all__ = [
+    "App",
     "Client",
     "ClientSendHandle",
     "Context",
@@ -72,6 +76,7 @@ __all__ = [
     "DurableFuture",
     "DurablePromise",
     "DurableSleepFuture",
+    "HarnessEnvironment",
     "HttpError",
     "InvocationRetryPolicy",
     "ObjectContext",
@@ -96,8 +101,10 @@ __all__ = [
     "Workflow",
     "WorkflowContext",
     "WorkflowSharedContext",
+    "app",
     "as_completed",
     "create_client",
+    "create_test_harness",
     "gather",
     "getLogger",
     "is_internal_exception",

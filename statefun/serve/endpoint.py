@@ -1,5 +1,7 @@
 """An endpoint: functions behind a path, and what they answer over HTTP, whoever carries it.
 
+Functions that are services tell what they are at `GET <path>/services`.
+
 Law: 200 is an answer; 405 another method, 404 another path, 400 a body that is no ToFunction; all
 else is 5xx, because one transport of the engine gives up for good on a 4xx.
 """
@@ -28,9 +30,10 @@ if TYPE_CHECKING:
 
     Body: TypeAlias = bytes | bytearray | memoryview
 
-__all__ = ["HEALTH_PATH", "Endpoint"]
+__all__ = ["HEALTH_PATH", "SERVICES_PATH", "Endpoint"]
 
 HEALTH_PATH = "/health"
+SERVICES_PATH = "/services"
 
 _OCTETS = "application/octet-stream"  # the engine compares the whole header: no parameters
 _LONGEST_REASON = 2000
@@ -60,6 +63,7 @@ class Endpoint:
             )
         self.handler = _handler(functions)
         self.path = path
+        self._tells_services = getattr(self.handler.functions, "services_json", None)
 
     @property
     def typenames(self) -> tuple[str, ...]:
@@ -97,6 +101,10 @@ class Endpoint:
     def _refusal(self, method: str, path: str) -> Response:
         if path == HEALTH_PATH and method in ("GET", "HEAD"):
             return _HEALTHY
+        if self._tells_services is not None and path == f"{self.path or ''}{SERVICES_PATH}":
+            if method in ("GET", "HEAD"):
+                return Response(200, self._tells_services(), "application/json")
+            return text_response(405, f"{method} is not served: use GET", Allow="GET, HEAD")
         if self.path is not None and path != self.path:
             reason = f"nothing is served at {path!r}: POST to {self.path!r}"
             return text_response(404, _line(reason))

@@ -31,6 +31,7 @@ __all__ = [
     "drop",
     "release",
     "replay",
+    "send",
     "set_value",
 ]
 
@@ -72,6 +73,12 @@ def delete_values(address: Address, names: Iterable[str] | None) -> Edit:
     """Delete values of an address; None for all."""
     named = None if names is None else list(names)
     return {"edit": "delete-values", "address": list(address), "names": named}
+
+
+def send(messages: Iterable[tuple[Address, bytes]]) -> Edit:
+    """Send messages; each is an address and a serialized `TypedValue`."""
+    encoded = [[*address, b64encode(argument).decode()] for address, argument in messages]
+    return {"edit": "send", "messages": encoded}
 
 
 # --- doing them -----------------------------------------------------------------------------------
@@ -203,6 +210,18 @@ def _delete_values(edit: Edit, engine: Engine, reader: Reader, _: int) -> list[A
     return list(names)
 
 
+def _send(edit: Edit, engine: Engine, _: Reader, now_ms: int) -> list[Any]:
+    messages = [
+        (_address([typename, address_id]), b64decode(argument))
+        for typename, address_id, argument in edit["messages"]
+    ]
+    for address, argument in messages:
+        engine.check(address, argument)
+    for address, argument in messages:
+        engine.deliver(address, argument, now_ms=now_ms)
+    return [list(address) for address, _ in messages]
+
+
 def _values(engine: Engine, reader: Reader, address: Address) -> dict[str, StoredEntry]:
     return engine.values_of(address, reader.load(address))
 
@@ -238,4 +257,5 @@ _EDITS: Mapping[str, Callable[[Edit, Engine, Reader, int], list[Any]]] = {
     "cancel-timers": _cancel_timers,
     "set-value": _set_value,
     "delete-values": _delete_values,
+    "send": _send,
 }

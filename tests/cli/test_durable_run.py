@@ -1,0 +1,154 @@
+"""Durable handlers in `statefun run`, killed and started again, and what operators do to them."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from http.client import HTTPConnection
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.cli.process import Server, statefun
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    shutil.copy(Path(__file__).with_name("shop.py"), tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def server(folder: Path) -> Iterator[Server]:
+    with run(folder) as server:
+        yield server
+
+
+def run(folder: Path) -> Server:
+    (folder / "module.yaml").write_text("kind: io.statefun.playground.v1/ingress\nspec: {port: 0}")
+    return Server(
+        "run", "module.yaml", "--functions", "shop:app", "--ingress-port", "0", cwd=folder
+    )
+
+
+def ask(
+    server: Server, path: str, body: str | None = None, *, method: str = "POST", **headers: str
+) -> tuple[int, Any]:
+    """Status and JSON of an answer."""
+    connection = HTTPConnection("127.0.0.1", server.ports["invocations"], timeout=30)
+    fields = {name.replace("_", "-"): value for name, value in headers.items()}
+    if body is not None:
+        fields["content-type"] = "application/json"
+    connection.request(method, path, body, fields)
+    answer = connection.getresponse()
+    content = answer.read()
+    connection.close()
+    return answer.status, json.loads(content) if content else None
+
+
+def listed(folder: Path, *options: str) -> list[Any]:
+    outcome = statefun("invocations", "list", "--json", *options, cwd=folder)
+    assert outcome.code == 0, outcome.err
+    found: list[Any] = json.loads(outcome.out)
+    return found
+
+
+def test_state_and_results_survive_a_kill(folder: Path) -> None:
+    """What was answered is there; a repeat with the same key is not counted again."""
+    with run(folder) as server:
+        assert ask(server, "/Counter/ada/add", "2") == (200, 2)
+        assert ask(server, "/Counter/ada/add", "2", idempotency_key="k") == (200, 4)
+        status, sent = ask(server, "/Waiter/sleep/send")
+        server.kill()
+
+    with run(folder) as server:
+        assert ask(server, "/Counter/ada/add", "2", idempotency_key="k") == (200, 4)
+        assert ask(server, "/Counter/ada/add", "1") == (200, 5)
+        output = f"/restate/invocation/{sent['invocationId']}/output"
+        assert status == 202
+        assert ask(server, output, method="GET")[0] == 470
+
+
+def test_invocations_are_listed_and_described(server: Server, folder: Path) -> None:
+    """While the runtime runs, filtered by service, key, status and age; the journal in words."""
+    _, sent = ask(server, "/Waiter/wait/send", '"Ada"')
+    ask(server, "/Waiter/sleep/send?delay=1day")
+    ask(server, "/Counter/ada/add", "2", idempotency_key="k")
+
+    rows = {(each["handler"], each["status"]) for each in listed(folder)}
+    described = statefun("invocations", "describe", sent["invocationId"], cwd=folder)
+
+    assert rows == {("wait", "running"), ("sleep", "scheduled"), ("add", "succeeded")}
+    assert len(listed(folder, "--service", "Waiter")) == 2
+    assert [each["key"] for each in listed(folder, "--key", "ada")] == ["ada"]
+    assert [each["handler"] for each in listed(folder, "--status", "running")] == ["wait"]
+    assert listed(folder, "--older-than", "3600") == []
+    assert 'begun: wait, argument "Ada"' in described.out
+    assert '"ADA"' in described.out
+
+
+@pytest.mark.parametrize("is_running", [True, False])
+def test_an_operator_cancels_on_a_running_and_on_a_stopped_runtime(
+    folder: Path, *, is_running: bool
+) -> None:
+    """The command ends once that is durable; who asks for the result is told 409."""
+    with run(folder) as server:
+        _, sent = ask(server, "/Waiter/wait/send", '"Ada"')
+        attach = f"/restate/invocation/{sent['invocationId']}/attach"
+        if not is_running:
+            server.stop()
+        outcome = statefun("invocations", "cancel", sent["invocationId"], cwd=folder)
+        if is_running:
+            status, told = ask(server, attach, method="GET")
+    if not is_running:
+        with run(folder) as server:
+            status, told = ask(server, attach, method="GET")
+
+    assert outcome.code == 0, outcome.err
+    assert outcome.out == f"cancelled {sent['invocationId']}\n"
+    assert (status, told["message"]) == (409, "cancelled")
+
+
+def test_a_paused_invocation_goes_on_when_it_is_resumed(server: Server, folder: Path) -> None:
+    """Its status says so meanwhile."""
+    _, sent = ask(server, "/Waiter/wait/send", '"Ada"')
+
+    for action, status in (("pause", "paused"), ("resume", "running"), ("kill", "failed")):
+        outcome = statefun("invocations", action, sent["invocationId"], cwd=folder)
+        assert outcome.code == 0, outcome.err
+        # the next answer of the same address shows that the message was worked on
+        ask(server, f"/restate/invocation/{sent['invocationId']}/output", method="GET")
+        assert [each["status"] for each in listed(folder)] == [status]
+
+    assert statefun("invocations", "purge", sent["invocationId"], cwd=folder).code == 0
+    assert listed(folder) == []
+
+
+def test_what_cannot_be_done_is_told(server: Server, folder: Path) -> None:
+    """An id that is unknown, an end that has come, an end that has not."""
+    _, sent = ask(server, "/Waiter/wait/send", '"Ada"')
+    ask(server, "/Counter/ada/add", "2", idempotency_key="k")
+    [ended] = [each["id"] for each in listed(folder, "--service", "Counter")]
+
+    unknown = statefun("invocations", "kill", "inv_1", cwd=folder)
+    late = statefun("invocations", "kill", ended, cwd=folder)
+    early = statefun("invocations", "purge", sent["invocationId"], cwd=folder)
+
+    assert (unknown.code, late.code, early.code) == (1, 1, 1)
+    assert "there is no invocation 'inv_1' in .statefun" in unknown.err
+    assert "has succeeded, so there is nothing to kill" in late.err
+    assert "has not ended, it is running: kill it first" in early.err
+
+
+def test_an_ingress_port_needs_durable_handlers(folder: Path) -> None:
+    """Whoever opens one without any is told what to pass."""
+    shutil.copy(Path(__file__).with_name("ledger.py"), folder)
+
+    outcome = statefun("run", "--functions", "ledger:functions", "--ingress-port", "0", cwd=folder)
+
+    assert outcome.code == 1
+    assert "pass --functions MODULE:ATTR with what app([...]) returns" in outcome.err
