@@ -21,13 +21,14 @@ or newer, and $(PYTHON) is Python %d.%d: name a newer one, as in make PYTHON=pyt
 greeter: $(VENV)/.all ## the greeter on the embedded runtime, killed in the middle
 	$(BIN)/python examples/greeter/demo.py
 
-test: $(VENV)/.test .venv-upstream/.done .venv-reactive-peer/.done ## all tests
+test: $(VENV)/.test .venv-upstream/.done ## all tests
 	$(VENV)/$(TESTS)
 
 simulate: $(VENV)/.test ## the runtime in simulated worlds: SEEDS=N of them, or SEED=n and what happens in it
 	$(BIN)/python -m tests.tools.simulation --first $(FIRST) $(if $(SEED),--seed $(SEED),--seeds $(SEEDS))
 
 compare-reactive: $(VENV)/.test .venv-reactive-peer/.done ## SEEDS=N random programs of the state manager, ours and the peer's
+	$(BIN)/python -m pytest -m peer tests/unit/reactive
 	$(BIN)/python -m tests.tools.reactive.compare --first $(FIRST) --seeds $(SEEDS)
 
 crashes: $(VENV)/.test ## real processes killed KILLS=N times each, and one with ten thousand connections
@@ -38,7 +39,7 @@ engines: $(VENV)/.engines ## the scenarios on the real engines, and what only th
 	$(BIN)/python -m tests.tools.lab
 	$(BIN)/python -m pytest -v -m engines
 
-matrix: .venv-oldest/.done .venv-newest/.done .venv-upstream/.done .venv-reactive-peer/.done ## oldest and newest of Python and of every dependency
+matrix: .venv-oldest/.done .venv-newest/.done .venv-upstream/.done ## oldest and newest of Python and of every dependency
 	.venv-oldest/$(TESTS)
 	.venv-newest/$(TESTS)
 

@@ -14,6 +14,7 @@ from statefun.errors import (
     RemoteProtocolError,
     UnknownFunctionError,
 )
+from statefun.sdk.failures import failure_of
 from statefun.sdk.wire._proto import FromFunction, ToFunction
 from tests.protocol import captured_functions
 from tests.protocol.mutations import mutated, texts_spoiled
@@ -58,7 +59,7 @@ async def test_mutated_requests_are_taken_as_protobuf_takes_them() -> None:
 
 
 async def test_mutated_requests_give_a_reply_or_a_documented_error() -> None:
-    """Functions with state, messages and egress never let a foreign exception out."""
+    """The only other exceptions are those that functions raise, each with the facts about it."""
     handler = RequestReplyHandler(captured_functions.functions)
     documented = {
         RemoteProtocolError,
@@ -81,11 +82,14 @@ async def test_mutated_requests_give_a_reply_or_a_documented_error() -> None:
 
 
 async def raised_by(handler: RequestReplyHandler, body: bytes) -> Exception | None:
-    """What handling a body raises; None if there is a reply, which then is well-formed."""
+    """The error of a body, None if there is a reply, which then is well-formed.
+
+    An exception of a function is told by the facts that go with it.
+    """
     try:
         reply = await handler.handle_async(body)
     except Exception as error:  # noqa: BLE001 - any class may come out, which is the question
-        return error
+        return failure_of(error) or error
     FromFunction.FromString(reply)
     return None
 

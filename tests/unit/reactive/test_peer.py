@@ -14,6 +14,7 @@ from tests.tools.reactive.differences import DIFFERENCES, name_levels
 ROOT = Path(__file__).parents[3]
 
 
+@pytest.mark.peer
 @pytest.mark.timeout(120)
 def test_random_programs_do_the_same_as_with_the_peer() -> None:
     """Every call, its event and every result, but for the differences that are data."""
