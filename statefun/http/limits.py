@@ -13,6 +13,8 @@ class ServerLimits:
 
     Attributes:
         max_body_bytes: The longest body, decompressed; None for any.
+        max_decompressed_bytes: The longest body that comes compressed, decompressed, if
+            `max_body_bytes` is None: a few bytes can stand for very many.
         max_unfinished_bytes: The most bytes of unfinished bodies over all connections, besides the
             first 64 KiB of each.
         max_head_bytes: The longest head of a request.
@@ -24,6 +26,7 @@ class ServerLimits:
     """
 
     max_body_bytes: int | None = 32 << 20
+    max_decompressed_bytes: int = 256 << 20
     max_unfinished_bytes: int = 256 << 20
     max_head_bytes: int = 64 << 10
     max_header_fields: int = 128

@@ -226,6 +226,8 @@ class RequestReader:
             raise too_long(max_bytes)
         coding = checked.get(b"content-encoding", b"").decode(errors="backslashreplace")
         decoder = body_decoder(coding.strip().lower()) if coding else None
+        if decoder is not None and max_bytes is None:
+            max_bytes = self._intake.limits.max_decompressed_bytes
         return Body(max_bytes, self._intake.budget, decoder)
 
     def _complete(self) -> None:

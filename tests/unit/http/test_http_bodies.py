@@ -64,6 +64,17 @@ async def test_a_small_body_that_grows_is_refused() -> None:
     assert (answer.status, answer.body.decode()) == (413, sentence)
 
 
+async def test_a_small_body_that_grows_is_refused_where_there_is_no_limit() -> None:
+    """What it says it is may be long; what it becomes is bounded."""
+    limits = ServerLimits(max_body_bytes=None, max_decompressed_bytes=1000)
+
+    async with serving(echo, limits=limits) as served:
+        plain = await served.ask(request("PUT / HTTP/1.1", body=bytes(1001)))
+        packed = await served.ask(put(gzip.compress(bytes(1001)), "gzip"))
+
+    assert (plain.status, packed.status) == (200, 413)
+
+
 @pytest.mark.parametrize("is_chunked", [False, True])
 async def test_a_body_as_long_as_the_limit_is_taken(*, is_chunked: bool) -> None:
     """One byte more is refused, whether it says its length or not."""
