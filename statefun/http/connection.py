@@ -208,6 +208,8 @@ class Connection(asyncio.Protocol):
     def shutdown(self) -> None:
         """Close, behind the answers to what has begun."""
         self._is_ending = True
+        if self._linger_check is not None:
+            self._transport.close()
         self._advance()
 
     def abort(self) -> None:

@@ -819,6 +819,16 @@ async def test_a_server_that_stops_closes_connections_without_a_request() -> Non
         assert await client.rest() == b""
 
 
+async def test_a_server_that_stops_does_not_wait_for_refused_clients() -> None:
+    """They have had their answer."""
+    async with connected() as (_, served, client):
+        await client.send(b"nonsense\r\n\r\n")
+        assert (await client.hear()).status == 400
+        await served.server.stop(within_s=1000)
+
+        assert await client.rest() == b""
+
+
 async def test_a_server_that_stops_cancels_what_takes_too_long() -> None:
     """Within a bounded time; half a request is not waited for either."""
     async with connected() as (handler, served, client):
