@@ -16,7 +16,7 @@ COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gene
 SUPPORTED := -c 'import sys; v = sys.version_info; v < (3, 11) and sys.exit("statefun needs Python 3.11 \
 or newer, and $(PYTHON) is Python %d.%d: name a newer one, as in make PYTHON=python3.12" % v[:2])'
 
-.PHONY: greeter test simulate compare-reactive crashes engines matrix check bench protos format lock clean
+.PHONY: greeter test simulate simulate-durable compare-reactive crashes engines matrix check bench protos format lock clean
 
 greeter: $(VENV)/.all ## the greeter on the embedded runtime, killed in the middle
 	$(BIN)/python examples/greeter/demo.py
@@ -30,6 +30,9 @@ simulate: $(VENV)/.test ## the runtime in simulated worlds: SEEDS=N of them, or 
 compare-reactive: $(VENV)/.test .venv-reactive-peer/.done ## SEEDS=N random programs of the state manager, ours and the peer's
 	$(BIN)/python -m pytest -m peer tests/unit/reactive
 	$(BIN)/python -m tests.tools.reactive.compare --first $(FIRST) --seeds $(SEEDS)
+
+simulate-durable: $(VENV)/.test ## durable handlers in simulated worlds: SEEDS=N of them, or SEED=n
+	$(BIN)/python -m tests.tools.durable --first $(FIRST) $(if $(SEED),--seed $(SEED),--seeds $(SEEDS))
 
 crashes: $(VENV)/.test ## real processes killed KILLS=N times each, and one with ten thousand connections
 	KILLS=$(KILLS) $(BIN)/python -m pytest -v -m 'not engines' tests/runtime/test_crashes.py \

@@ -1,0 +1,392 @@
+"""Bugs to be planted in the core, to see whether the simulation finds them.
+
+Law: a bug replaces one function by a variation of it, and only as long as it is planted. A bug
+whose place is no longer there cannot be planted, which is an error.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from statefun.durable import _proto
+from statefun.durable import server_context as contexts
+from statefun.durable.cache import Cache
+from statefun.durable.execution import Execution
+from statefun.durable.identity import derived
+from statefun.durable.journal import Journal
+from statefun.durable.loop import DeterministicLoop
+from statefun.durable.run import Run
+from statefun.durable.tickets import TicketTurn
+from statefun.durable.turn import Turn
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+__all__ = ["BUGS", "Bug"]
+
+_Steps: Any = contexts._Steps
+
+
+@dataclass(frozen=True)
+class Bug:
+    """A bug.
+
+    Attributes:
+        name: What goes wrong.
+        owner: The class with the function.
+        function: The function's name.
+        spoil: Makes the variation from the function as it is.
+    """
+
+    name: str
+    owner: Any
+    function: str
+    spoil: Callable[[Any], Any]
+
+    @contextmanager
+    def planted(self) -> Iterator[None]:
+        """Have it in the core for a while."""
+        original = self.owner.__dict__[self.function]
+        setattr(self.owner, self.function, self.spoil(original))
+        try:
+            yield
+        finally:
+            setattr(self.owner, self.function, original)
+
+
+BUGS: list[Bug] = []
+
+
+def bug(name: str, owner: Any, function: str) -> Callable[[Any], Any]:
+    """Add a bug: the decorated function makes the variation."""
+
+    def add(spoil: Any) -> Any:
+        BUGS.append(Bug(name, owner, function, spoil))
+        return spoil
+
+    return add
+
+
+# --- memory ---------------------------------------------------------------------------------------
+
+
+@bug("a handler in memory is used whatever the stamp says", Turn, "_load")
+def _(original: Any) -> Any:
+    def load(self: Any, cached: Any) -> Any:
+        if cached is not None:
+            self._host.stamp = cached.stamp
+        return original(self, cached)
+
+    return load
+
+
+@bug("stamps are counted", Turn, "__init__")
+def _(original: Any) -> Any:
+    def init(self: Any, *args: Any) -> None:
+        *head, nonce, cached = args
+        host = _proto.Host.FromString(head[4]["host"] or b"")
+        del nonce
+        original(self, *head, host.stamp + 1, cached)
+
+    return init
+
+
+@bug("a turn leaves in memory what it works on", Cache, "take")
+def _(_: Any) -> Any:
+    return lambda self, *address: self._cached.get(address)
+
+
+@bug("after a replay a handler writes into a copy of the state", Execution, "_see_entries")
+def _(_: Any) -> Any:
+    def see(self: Any) -> None:
+        if self.declaration.service_tag.kind != "service":
+            self._view = dict(self.turn.entries)
+
+    return see
+
+
+# --- the journal ----------------------------------------------------------------------------------
+
+
+@bug("the last record is not read", Journal, "records")
+def _(_: Any) -> Any:
+    def records(self: Any) -> Any:
+        data = b"".join(reversed(self._segments))
+        return list(_proto.Journal.FromString(data).records)
+
+    return records
+
+
+@bug("what follows a failed attempt is not noted", Journal, "open_last")
+def _(_: Any) -> Any:
+    return lambda *_: None
+
+
+@bug("an event is told and not noted", Journal, "append")
+def _(original: Any) -> Any:
+    def append(self: Any, record: Any) -> None:
+        if record.kind != _proto.TIMER:
+            original(self, record)
+
+    return append
+
+
+@bug("the commands are not noted", Journal, "_tail")
+def _(original: Any) -> Any:
+    def tail(self: Any) -> bytes:
+        if self._last is None:
+            return b""
+        bare = _proto.Record()
+        bare.CopyFrom(self._last)
+        del bare.commands[1:]
+        kept, self._last = self._last, bare
+        try:
+            data: bytes = original(self)
+        finally:
+            self._last = kept
+        return data
+
+    return tail
+
+
+@bug("the journal of a finished invocation stays", Turn, "_kept_values")
+def _(original: Any) -> Any:
+    def values(self: Any) -> Any:
+        kept = original(self)
+        return {name: data for name, data in kept.items() if data or "journal" not in name}
+
+    return values
+
+
+@bug("time goes back when clocks differ", Turn, "__init__")
+def _(original: Any) -> Any:
+    def init(self: Any, *args: Any) -> None:
+        original(self, *args)
+        self.now_ms = args[5]
+
+    return init
+
+
+# --- replay ---------------------------------------------------------------------------------------
+
+
+@bug("a replay carries its commands out", Run, "plain_step")
+def _(original: Any) -> Any:
+    return lambda self, signature: (original(self, signature)[0], True)
+
+
+@bug("a failed attempt may not go on", Run, "replay")
+def _(original: Any) -> Any:
+    return lambda self, records, start, may_extend: original(
+        self, records, start, may_extend=may_extend and False
+    )
+
+
+@bug("values are not remembered as they were", Execution, "write")
+def _(original: Any) -> Any:
+    def write(self: Any, name: str, data: bytes | None) -> None:
+        original(self, name, data)
+        self._before.pop(name, None)
+
+    return write
+
+
+@bug("a shared handler sees what was written meanwhile", Execution, "read")
+def _(original: Any) -> Any:
+    def read(self: Any, name: str) -> Any:
+        if self.is_shared:
+            self._before.pop(name, None)
+        return original(self, name)
+
+    return read
+
+
+@bug("time is that of the turn, not of the event", DeterministicLoop, "time")
+def _(_: Any) -> Any:
+    ticks = iter(range(1_000_000_000))
+    return lambda self: self.now_ms / 1000 + next(ticks) / 100
+
+
+@bug("random numbers are not seeded", _Steps, "uuid")
+def _(_: Any) -> Any:
+    ticks = iter(range(1_000_000_000))
+    return lambda _: next(ticks)
+
+
+# --- effects --------------------------------------------------------------------------------------
+
+
+@bug("one effect follows another before a commit", Turn, "wave")
+def _(original: Any) -> Any:
+    def wave(self: Any) -> Any:
+        self._has_told_effects = False
+        return original(self)
+
+    return wave
+
+
+@bug("an effect in a replay is performed again", Run, "replay")
+def _(original: Any) -> Any:
+    def replay(self: Any, records: Any, start: Any, *, may_extend: bool) -> None:
+        original(self, records, start, may_extend=may_extend)
+        self._seq += 1
+
+    return replay
+
+
+@bug("nothing wakes a turn for the effects that wait for a commit", Turn, "_account")
+def _(original: Any) -> Any:
+    def account(self: Any, execution: Any) -> None:
+        must_go_on = self._must_go_on
+        original(self, execution)
+        self._must_go_on = must_go_on
+
+    return account
+
+
+@bug("failed attempts of effects are forgotten", Execution, "save")
+def _(original: Any) -> Any:
+    def save(self: Any) -> None:
+        original(self)
+        del self.header.retries[:]
+
+    return save
+
+
+# --- events and timers ----------------------------------------------------------------------------
+
+
+@bug("what comes while a handler is backed off is lost", Turn, "_tell")
+def _(original: Any) -> Any:
+    def tell(self: Any, execution: Any, record: Any) -> None:
+        if execution.header.status == _proto.RUNNING:
+            original(self, execution, record)
+
+    return tell
+
+
+@bug("what came while a handler was backed off is not told", Turn, "_go_on")
+def _(original: Any) -> Any:
+    def go_on(self: Any, execution: Any) -> None:
+        del execution.header.pending[:]
+        original(self, execution)
+
+    return go_on
+
+
+@bug("timers fire early", Run, "due_timer")
+def _(original: Any) -> Any:
+    return lambda self, now_ms: original(self, now_ms + 500)
+
+
+@bug("an old alarm is not withdrawn", Turn, "_arm")
+def _(original: Any) -> Any:
+    return lambda self: (original(self)[0], [])
+
+
+@bug("an earlier deadline arms no alarm", Turn, "_arm")
+def _(original: Any) -> Any:
+    def arm(self: Any) -> Any:
+        return ([], []) if self._host.HasField("alarm") else original(self)
+
+    return arm
+
+
+@bug("who waits is not told that a promise was kept", Turn, "complete_promise")
+def _(_: Any) -> Any:
+    def complete(self: Any, name: str, outcome: Any) -> None:
+        self.promises[name] = outcome
+        self._promises_changed = True
+
+    return complete
+
+
+# --- invocations ----------------------------------------------------------------------------------
+
+
+@bug("two exclusive handlers run at once", Turn, "_begin_next")
+def _(_: Any) -> Any:
+    def begin(self: Any) -> bool:
+        if not self._queue:
+            return False
+        self._begin(self._queue.popleft())
+        return True
+
+    return begin
+
+
+@bug("an invocation in the queue is lost", Turn, "_begin_next")
+def _(original: Any) -> Any:
+    def begin(self: Any) -> Any:
+        has_begun = original(self)
+        if has_begun and len(self._queue) > 1:
+            self._queue.pop()
+        return has_begun
+
+    return begin
+
+
+@bug("all calls of a handler have one id", _Steps, "_child")
+def _(original: Any) -> Any:
+    return lambda self, seq, *args, **kwargs: original(self, 0 * seq, *args, **kwargs)
+
+
+@bug("ids are drawn anew in each attempt", _Steps, "_child")
+def _(original: Any) -> Any:
+    ticks = iter(range(1_000_000_000))
+    return lambda self, _, *args, **kwargs: original(self, next(ticks), *args, **kwargs)
+
+
+@bug("who is not the first to wait gets no answer", Turn, "_answer")
+def _(original: Any) -> Any:
+    return lambda self, routes, outcome: original(self, list(routes)[1:], outcome)
+
+
+@bug("an answer is given twice", Turn, "_answer")
+def _(original: Any) -> Any:
+    return lambda self, routes, outcome: original(self, list(routes) * 2, outcome)
+
+
+@bug("results are kept for ever", Turn, "_forget")
+def _(_: Any) -> Any:
+    def keep(self: Any) -> None:
+        self._host.receipt.expires_ms += 1
+
+    return keep
+
+
+@bug("a ticket forgets what became of its invocation", TicketTurn, "_conclude")
+def _(original: Any) -> Any:
+    def conclude(self: Any, outcome: Any) -> None:
+        original(self, outcome)
+        if self._ticket is not None:
+            self._drop(self._ticket)
+
+    return conclude
+
+
+@bug("a ticket hands its invocation on each time", TicketTurn, "_accept")
+def _(original: Any) -> Any:
+    def accept(self: Any, invoke: Any) -> None:
+        original(self, invoke)
+        if self._ticket is not None and self._ticket.is_forwarded and not invoke.delay_ms:
+            self._messages = self._messages[:0]
+            self._forward(self._ticket)
+
+    return accept
+
+
+@bug("a ticket is never due", TicketTurn, "_ring")
+def _(_: Any) -> Any:
+    return lambda *_: None
+
+
+@bug("derived ids ignore who asked", _Steps, "_child")
+def _(original: Any) -> Any:
+    def child(self: Any, seq: int, target: Any, idempotency_key: Any, *, is_delayed: bool) -> Any:
+        made = original(self, seq, target, idempotency_key, is_delayed=is_delayed)
+        return type(made)(made.place, made.service, made.key, derived("same", seq))
+
+    return child
