@@ -19,6 +19,7 @@ from statefun.runtime import Durability, FailurePolicy, Runtime
 from statefun.runtime.clock import SystemClock
 from statefun.runtime.engine.policy import Rules
 from statefun.runtime.transports.http import HttpEndpoint
+from statefun.sdk.address import TypenamePattern
 from statefun.sdk.functions import StatefulFunctions
 
 if TYPE_CHECKING:
@@ -148,7 +149,8 @@ def _failures(
     here = [name for each in functions for name in each.typenames]
     elsewhere = {spec.functions: spec.failure(module.dialect) for spec in module.endpoints}
     for pattern in named:
-        if not any(_overlap(pattern, each) for each in (*here, *elsewhere)):
+        named_here = TypenamePattern.parse(pattern)
+        if not any(named_here.overlaps(TypenamePattern.parse(n)) for n in (*here, *elsewhere)):
             raise ConfigurationError(
                 f"--on-failure names {pattern!r}, and no function is: write one of "
                 f"{', '.join([*here, *elsewhere])}"
@@ -159,12 +161,6 @@ def _failures(
             on_exhausted = Rules(named).failure_of(name).on_exhausted
             failures[name] = replace(Rules(elsewhere).failure_of(name), on_exhausted=on_exhausted)
     return failures | {name: Rules(given).failure_of(name) for name in here}
-
-
-def _overlap(one: str, other: str) -> bool:
-    """Whether two of `namespace/name` and `namespace/*` have a function in common."""
-    same_namespace = one.rpartition("/")[0] == other.rpartition("/")[0]
-    return one == other or (same_namespace and (one.endswith("/*") or other.endswith("/*")))
 
 
 def _functions(target: str) -> StatefulFunctions:

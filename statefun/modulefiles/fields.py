@@ -6,8 +6,7 @@ counts in, milliseconds and bytes.
 
 from __future__ import annotations
 
-import re
-from typing import TYPE_CHECKING, Annotated, Final, TypeAlias
+from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 from pydantic import (
     AfterValidator,
@@ -19,9 +18,10 @@ from pydantic import (
     StrictStr,
 )
 
-from statefun.errors import ConfigurationError
+from statefun.errors import ConfigurationError, InvalidTypenameError
 from statefun.modulefiles.durations import parse_duration_ms
 from statefun.runtime.transports.options import parse_functions, parse_url_template
+from statefun.sdk.address import parse_engine_typename, parse_typename
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -44,8 +44,6 @@ __all__ = [
     "property_value",
 ]
 
-_TYPENAME: Final = re.compile(r"([^/]+/[^/]+)/*")
-
 
 class Spec(BaseModel):
     """The spec of a component, or a part of it."""
@@ -67,13 +65,15 @@ def parse_component_typename(text: str) -> str:
         `TypeName.parseFrom` of Flink Stateful Functions: exactly two parts. An empty namespace,
         which it would take, names nothing that could be sent to.
     """
-    match = _TYPENAME.fullmatch(text)
-    if match is None:
+    try:
+        typename = parse_engine_typename(text)
+        parse_typename(typename)
+    except InvalidTypenameError as error:
         raise ConfigurationError(
             f"{text!r} is not of the form 'namespace/name', with exactly one '/': write for "
             "example 'com.example/greeter'"
-        )
-    return match.group(1)
+        ) from error
+    return typename
 
 
 def _positive_ms(value: object) -> int:

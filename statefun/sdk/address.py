@@ -1,14 +1,23 @@
-"""Typenames and addresses: `namespace/name`, and a typename with an id."""
+"""Typenames, patterns of typenames, and addresses: every rule of these names stands here."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, Self
 
 from statefun.errors import InvalidTypenameError
 
-__all__ = ["Address", "SdkAddress", "WireAddress", "parse_typename", "sdk_address"]
+__all__ = [
+    "Address",
+    "SdkAddress",
+    "Typename",
+    "TypenamePattern",
+    "WireAddress",
+    "parse_engine_typename",
+    "parse_typename",
+    "sdk_address",
+]
 
 
 @dataclass(frozen=True)
@@ -26,6 +35,69 @@ class SdkAddress:
     name: str
     id: str
     typename: str
+
+
+class Typename(NamedTuple):
+    """A typename in its two parts; as text it is `namespace/name`.
+
+    Attributes:
+        namespace: The part before the last `/`; may itself contain `/`.
+        name: The part behind it.
+    """
+
+    namespace: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.namespace}/{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class TypenamePattern:
+    """A typename, all typenames of a namespace, or all there are.
+
+    Attributes:
+        namespace: The namespace; None for all.
+        name: The name; None for all names of the namespace.
+    """
+
+    namespace: str | None
+    name: str | None
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """The pattern that is written `namespace/name`, `namespace/*` or `*`.
+
+        Raises:
+            InvalidTypenameError: If it is none of the three.
+        """
+        if text == "*":
+            return cls(None, None)
+        namespace, name = parse_typename(text)
+        return cls(namespace, None if name == "*" else name)
+
+    @staticmethod
+    def candidates(typename: str) -> tuple[str, str, str]:
+        """The patterns that match a typename, as text, the most specific first."""
+        return typename, f"{typename.rpartition('/')[0]}/*", "*"
+
+    def matches(self, typename: str) -> bool:
+        """Whether a typename is one of those that are meant; False for a malformed one."""
+        try:
+            namespace, name = parse_typename(typename)
+        except InvalidTypenameError:
+            return False
+        return self.namespace in (None, namespace) and self.name in (None, name)
+
+    def overlaps(self, other: TypenamePattern) -> bool:
+        """Whether there is a typename that both match."""
+        if self.namespace is None or other.namespace is None:
+            return True
+        names_meet = self.name is None or other.name in (None, self.name)
+        return self.namespace == other.namespace and names_meet
+
+    def __str__(self) -> str:
+        return "*" if self.namespace is None else f"{self.namespace}/{self.name or '*'}"
 
 
 class Address(NamedTuple):
@@ -53,7 +125,7 @@ def sdk_address(address: WireAddress) -> SdkAddress:
 
 
 @lru_cache(maxsize=4096)
-def parse_typename(typename: str) -> tuple[str, str]:
+def parse_typename(typename: str) -> Typename:
     """Split a typename at its last `/`.
 
     Args:
@@ -74,4 +146,21 @@ def parse_typename(typename: str) -> tuple[str, str]:
         typename.encode()
     except UnicodeEncodeError as error:  # a lone surrogate: no bytes can carry it
         raise InvalidTypenameError(typename) from error
-    return namespace, name
+    return Typename(namespace, name)
+
+
+def parse_engine_typename(typename: str) -> str:
+    """A typename as the engines keep it: exactly one `/`, not counting those at the end.
+
+    The engines take an empty namespace, which `parse_typename` refuses.
+
+    Raises:
+        InvalidTypenameError: If it has another form.
+
+    Source:
+        `TypeName.parseFrom` of Flink Stateful Functions: exactly two parts.
+    """
+    canonical = typename.rstrip("/")
+    if canonical.count("/") != 1:
+        raise InvalidTypenameError(typename)
+    return canonical

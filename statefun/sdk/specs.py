@@ -14,12 +14,12 @@ from statefun.sdk.wire import Expiration, ExpireMode
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["ValueSpec", "check_names", "whole_millis"]
+__all__ = ["RESERVED_NAMES", "ValueSpec", "check_names", "whole_millis"]
 
 _ONE_MILLISECOND = timedelta(milliseconds=1)
 
-RESERVED = frozenset({"batch"})
-"""Names under which the engine keeps state of its own for every address."""
+RESERVED_NAMES = frozenset({"batch", "request-state"})
+"""Names under which an engine keeps state of its own for every address."""
 
 
 def whole_millis(duration: timedelta) -> int:
@@ -122,7 +122,7 @@ def _check_name(name: str) -> None:
             "and not a keyword, since it becomes an attribute of context.storage",
             value_name=name,
         )
-    if name in RESERVED:
+    if name in RESERVED_NAMES:
         raise InvalidSpecError(
             f"the value name {name!r} is taken: the engine keeps state of its own under it. "
             "Choose another name",

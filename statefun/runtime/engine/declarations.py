@@ -10,8 +10,10 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
-from statefun.errors import RemoteProtocolError
+from statefun.errors import InvalidTypenameError, RemoteProtocolError
 from statefun.runtime.engine.records import StoredEntry
+from statefun.sdk.address import parse_engine_typename
+from statefun.sdk.specs import RESERVED_NAMES
 from statefun.sdk.wire import Expiration, ExpireMode
 
 if TYPE_CHECKING:
@@ -33,9 +35,6 @@ __all__ = [
 UNSET = "io.statefun.types/unset"
 """The type of a value that was declared without a typename."""
 
-RESERVED_NAMES = frozenset({"batch", "request-state"})
-"""Names under which the engines keep state of their own."""
-
 
 @lru_cache(maxsize=4096)
 def canonical_typename(typename: str) -> str:
@@ -50,13 +49,13 @@ def canonical_typename(typename: str) -> str:
     """
     if not typename:
         return UNSET
-    canonical = typename.rstrip("/")
-    if canonical.count("/") != 1:
+    try:
+        return parse_engine_typename(typename)
+    except InvalidTypenameError as error:
         raise RemoteProtocolError(
             f"the value typename {typename!r} is not of the form 'namespace/name': "
             "give the type a typename with one '/'"
-        )
-    return canonical
+        ) from error
 
 
 def is_expired(entry: StoredEntry, now_ms: int) -> bool:

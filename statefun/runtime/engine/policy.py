@@ -12,6 +12,7 @@ from typing import Final, Literal, TypeAlias, TypeVar
 
 from statefun.errors import ConfigurationError
 from statefun.runtime.engine.retry import Backoff, RetryPolicy
+from statefun.sdk.address import TypenamePattern
 
 __all__ = [
     "OUTCOMES",
@@ -133,8 +134,7 @@ def choose(typename: str, given: T | Mapping[str, T] | None) -> T | None:
 
 
 def _by_name(typename: str, given: Mapping[str, T]) -> T | None:
-    namespace = typename.rpartition("/")[0]
-    for pattern in (typename, f"{namespace}/*", "*"):
+    for pattern in TypenamePattern.candidates(typename):
         found = given.get(pattern)
         if found is not None:
             return found

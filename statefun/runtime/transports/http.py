@@ -13,7 +13,7 @@ import sys
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote, urlsplit
 
-from statefun.errors import InvalidTypenameError, ReplyTooLargeError, TransportError
+from statefun.errors import ReplyTooLargeError, TransportError
 from statefun.runtime.engine.policy import Limits
 from statefun.runtime.transports.options import (
     NO_NAMES,
@@ -79,26 +79,21 @@ class HttpEndpoint:
         self.failure = failure
         self.limits = limits or Limits(max_waiting=max_batch if max_batch > 0 else sys.maxsize)
         self._tls = None if self.options.tls is None else self.options.tls.context()
-        self._namespace, self._name = parse_functions(functions)
+        self._pattern = parse_functions(functions)
         self._sessions: dict[str, aiohttp.ClientSession] = {}
         self._turns: asyncio.Semaphore | None = None
 
     @property
     def is_specific(self) -> bool:
         """Whether it names one function; then it goes before an endpoint of the namespace."""
-        return self._name is not None
+        return self._pattern.name is not None
 
     def matches(self, typename: str) -> bool:
         """Whether it serves functions of this typename.
 
         A namespace matches as a whole only. A function named `.` or `..` cannot be part of a URL.
         """
-        try:
-            namespace, name = parse_typename(typename)
-        except InvalidTypenameError:
-            return False
-        is_meant = namespace == self._namespace and self._name in (None, name)
-        return is_meant and name not in NO_NAMES
+        return self._pattern.matches(typename) and parse_typename(typename).name not in NO_NAMES
 
     def transport(self, typename: str) -> HttpTransport:
         """The transport to a function that `matches`."""

@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import unquote, urlsplit
 
-from statefun.errors import ConfigurationError
+from statefun.errors import ConfigurationError, InvalidTypenameError
+from statefun.sdk.address import TypenamePattern, parse_engine_typename
 
 __all__ = [
     "NO_NAMES",
@@ -37,7 +38,6 @@ SOCKET: Final = re.compile(r"/.*?\.sock(?=/|$)")
 SOCKET_SCHEMES: Final = ("http+unix", "https+unix")
 NO_NAMES: Final = (".", "..")
 _BRACES: Final = re.compile(r"\{[^{}]*\}?|\}")
-_FUNCTIONS: Final = re.compile(r"([^/*]+)/(\*|[^/*]+)/*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,20 +133,23 @@ class HttpOptions:
     tls: TlsFiles | None = None
 
 
-def parse_functions(functions: str) -> tuple[str, str | None]:
-    """The namespace and the name of an endpoint's `functions`; the name is None for `*`.
+def parse_functions(functions: str) -> TypenamePattern:
+    """The functions that an endpoint serves.
 
     Raises:
         ConfigurationError: If it is neither `namespace/name` nor `namespace/*`.
     """
-    match = _FUNCTIONS.fullmatch(functions)
-    if match is None or match[2] in NO_NAMES:
+    try:
+        pattern = TypenamePattern.parse(parse_engine_typename(functions))
+        is_valid = "*" not in f"{pattern.namespace}{pattern.name}" and pattern.name not in NO_NAMES
+    except InvalidTypenameError:
+        is_valid = False
+    if not is_valid:
         raise ConfigurationError(
             f"functions {functions!r} is neither 'namespace/name' nor 'namespace/*': "
             "write for example 'com.example/greeter' or 'com.example/*'"
         )
-    namespace, name = match.groups()
-    return namespace, None if name == "*" else name
+    return pattern
 
 
 def parse_url_template(template: str) -> str:
