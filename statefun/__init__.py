@@ -7,11 +7,14 @@ The names here are those of the SDK that this package replaces, and no others, s
 
 from __future__ import annotations
 
+__distribution__ = "statefun"  # first of all, so that what is imported below can see it
+
 import importlib
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from statefun.installation import warn_of_leftovers
 from statefun.sdk.address import SdkAddress
 from statefun.sdk.builders import egress_message_builder, message_builder
 from statefun.sdk.context import Context
@@ -51,7 +54,9 @@ __all__ = [
 __version__ = version("statefun")
 
 # The modules of the old SDK (`statefun.core`, `statefun.utils`, …) stand in a folder of their own.
-__path__.append(str(Path(__file__).parent / "legacy"))
+_root = Path(__file__).parent
+__path__.insert(0, str(_root / "legacy"))  # before the root, where files of the old SDK may lie
+warn_of_leftovers(_root)
 
 
 def __getattr__(name: str) -> Any:

@@ -26,8 +26,9 @@ PACKAGE = ROOT / "statefun"
 # A room → what of the others its modules may import: a room, a room inside it, or one module.
 ROOMS: dict[str, set[str]] = {
     "errors": set(),
-    "sdk": {"errors"},
-    "": {"sdk", "legacy"},  # statefun/__init__.py, the facade
+    "installation": set(),
+    "sdk": {"errors", "installation"},
+    "": {"sdk", "legacy", "installation"},  # statefun/__init__.py, the facade
     "legacy": {"errors", "sdk"},
     "ports": {"errors", "sdk"},
     "loading": {"errors", "sdk"},

@@ -158,4 +158,4 @@ print(*sorted(names))
 print(*sorted({"sqlite3", "argparse", "http", "multiprocessing"} & sys.modules.keys()))
 """
 
-    assert printed(program) == ["errors sdk", ""]
+    assert printed(program) == ["errors installation sdk", ""]
