@@ -125,6 +125,7 @@ def _invocations(
         DEFAULT_INVOCATION_PORT if port is None else port,
         host,
         now_ms=SystemClock().now_ms,
+        first_messages=[message for each in apps for message in each.first_messages()],
         access=access,
     )
 

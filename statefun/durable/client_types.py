@@ -475,6 +475,6 @@ def _error(answer: Answer) -> HttpError:
 def _refuse_scopes(scope: str | None, limit_key: str | None) -> None:
     if scope is not None or limit_key is not None:
         raise TerminalError(
-            "scope and limit_key are not supported: give the handler max_concurrency or rate_limit",
+            "scope and limit_key are not supported: give the handler a rate_limit",
             501,
         )

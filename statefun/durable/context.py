@@ -614,7 +614,7 @@ class Context(ABC):
         """Calls within a scope, which is a preview elsewhere.
 
         Raises:
-            TerminalError: Always, code 501: give the handler a rate or concurrency limit instead.
+            TerminalError: Always, code 501: give the handler a rate limit instead.
         """
 
     # --- completions from outside ---

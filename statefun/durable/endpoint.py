@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Literal
 
 from statefun.durable.application import Application
+from statefun.durable.background import Schedules, with_rate_limits
 from statefun.durable.catalogue import Catalogue
 from statefun.durable.declaration import Declaration
 from statefun.errors import AlreadyRegisteredError, ConfigurationError, DefinitionError
@@ -12,8 +13,10 @@ from statefun.serve.asgi import AsgiApp
 from statefun.serve.endpoint import Endpoint
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
+    from statefun.durable.limits import Limits
+    from statefun.sdk.messages import Message
     from statefun.serve.asgi import Event, Receive, Send
 
 __all__ = ["App", "app"]
@@ -26,7 +29,32 @@ class App(Application):
 
     It is a registry of functions, and an ASGI application that serves them at `POST /statefun`;
     `GET /statefun/services` tells what they are. Make it with `app`.
+
+    Args:
+        services: The services, virtual objects and workflows.
+        namespace: The namespace of their functions.
+        limits: What bounds turns, messages and invocations.
+        clock: The time in seconds since 1970; None for that of the machine.
+
+    Attributes:
+        services: What was given.
     """
+
+    def __init__(
+        self,
+        services: Sequence[Declaration],
+        namespace: str = "durable",
+        *,
+        limits: Limits | None = None,
+        clock: Callable[[], float] | None = None,
+    ) -> None:
+        self.services = tuple(services)
+        self._schedules = Schedules(self.services)
+        background = [each for each in (self._schedules.declaration,) if each is not None]
+        given: dict[str, Any] = {} if clock is None else {"clock": clock}
+        super().__init__(
+            [*with_rate_limits(self.services), *background], namespace, limits=limits, **given
+        )
 
     async def __call__(self, scope: Event, receive: Receive, send: Send) -> None:
         """Serve what the scope says; see ASGI."""
@@ -42,7 +70,14 @@ class App(Application):
     @property
     def catalogue(self) -> Catalogue:
         """What an ingress knows of the services."""
-        return Catalogue.of(self.directory.declarations.values(), self.directory.namespace)
+        return Catalogue.of(self.services, self.directory.namespace)
+
+    def first_messages(self) -> list[Message]:
+        """What a runtime delivers when it starts, so that scheduled handlers are started."""
+        return [
+            self.invoke(begin, plan, key=name)
+            for begin, name, plan in self._schedules.first_calls()
+        ]
 
     def services_json(self) -> bytes:
         """The catalogue as JSON, which an endpoint answers `GET /statefun/services` with."""

@@ -47,16 +47,17 @@ from statefun.errors import (
     UnknownFunctionError,
 )
 from statefun.http import HttpServer, Response, ServerLimits
+from statefun.sdk.address import Address
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable
+    from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
     from statefun.durable.catalogue import Catalogue, HandlerEntry
     from statefun.durable.messages import Operation
     from statefun.durable.replies import Outcome
     from statefun.http import Access, Request
     from statefun.ports import Delivery
-    from statefun.sdk.address import Address
+    from statefun.sdk.messages import Message
 
 __all__ = ["InvocationIngress"]
 
@@ -85,6 +86,7 @@ class InvocationIngress:
         access: Who may ask.
         limits: How much they may ask for.
         now_ms: The time in milliseconds since 1970.
+        first_messages: What is delivered when it starts.
 
     Attributes:
         replies: The egress.
@@ -97,12 +99,14 @@ class InvocationIngress:
         host: str = "127.0.0.1",
         *,
         now_ms: Callable[[], int],
+        first_messages: Sequence[Message] = (),
         access: Access | None = None,
         limits: ServerLimits | None = None,
     ) -> None:
         self.replies = Replies(f"{os.urandom(8).hex()}-")
         self._catalogue = catalogue
         self._now_ms = now_ms
+        self._first_messages = first_messages
         self._server = HttpServer(
             self._handle, host, port, access=access, limits=limits or ServerLimits()
         )
@@ -117,6 +121,8 @@ class InvocationIngress:
     async def start(self, deliver: Delivery) -> None:
         """Listen; see `Ingress`."""
         self._deliver = deliver
+        for each in self._first_messages:
+            await deliver(Address(each.target_typename, each.target_id), each.argument())
         await self._server.start()
 
     async def stop(self) -> None:

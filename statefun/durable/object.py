@@ -101,7 +101,6 @@ class VirtualObject(Declaration):
         invocation_retry_policy: InvocationRetryPolicy | None = None,
         invocation_context_managers: ContextManagers | None = None,
         *,
-        max_concurrency: int | None = None,
         rate_limit: RateLimit | None = None,
     ) -> Callable[[F], F]:
         """Declare a handler: an async function of a context and at most one argument.
@@ -131,7 +130,6 @@ class VirtualObject(Declaration):
             invocation_retry_policy: When failed attempts are repeated.
             invocation_context_managers: What each attempt is run within, outermost
                 first.
-            max_concurrency: How many of its invocations run at once.
             rate_limit: How often its invocations begin.
 
         Raises:
@@ -153,7 +151,6 @@ class VirtualObject(Declaration):
                 "ingress_private": ingress_private,
                 "invocation_retry_policy": invocation_retry_policy,
                 "invocation_context_managers": invocation_context_managers,
-                "max_concurrency": max_concurrency,
                 "rate_limit": rate_limit,
             },
         )

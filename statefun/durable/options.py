@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 __all__ = ["ContextManagers", "Options", "RateLimit", "Schedule", "checked_options"]
 
+_MOST_STARTS = 1000  # each is remembered
+
 ContextManagers: TypeAlias = Iterable[Callable[[], AbstractAsyncContextManager[None]]]
 """Factories of what an attempt is run within."""
 
@@ -27,7 +29,7 @@ class RateLimit:
     """How often invocations may begin; those beyond it wait.
 
     Attributes:
-        count: How many may begin within the period.
+        count: How many may begin within the period, 1000 at most.
         per: The period.
     """
 
@@ -52,7 +54,6 @@ class Options:
         context_managers: What each attempt is run within, outermost first.
         effects: `"strict"` commits a result before the next effect begins; `"relaxed"` may run
             several effects between commits, which is faster and repeats more after a crash.
-        max_concurrency: How many invocations of the handler run at once.
         rate_limit: How often invocations of the handler begin.
     """
 
@@ -66,7 +67,6 @@ class Options:
     invocation_retry_policy: InvocationRetryPolicy | None = None
     context_managers: tuple[Callable[[], AbstractAsyncContextManager[None]], ...] = ()
     effects: Literal["strict", "relaxed"] | None = None
-    max_concurrency: int | None = None
     rate_limit: RateLimit | None = None
 
     def over(self, outer: Options) -> Options:
@@ -126,8 +126,6 @@ def _faults(options: dict[str, Any], managers: tuple[Any, ...]) -> Iterator[str]
             yield from _duration_faults(name, value)
         elif name in ("enable_lazy_state", "ingress_private") and not isinstance(value, bool):
             yield f"{name} is True or False, got {value!r}"
-        elif name == "max_concurrency":
-            yield from _count_faults(name, value)
         elif name == "effects" and value not in ("strict", "relaxed"):
             yield f"effects are 'strict' or 'relaxed', got {value!r}"
     yield from _rate_faults(options.get("rate_limit"))
@@ -156,9 +154,11 @@ def _rate_faults(limit: RateLimit | None) -> Iterator[str]:
         yield f"rate_limit takes a RateLimit, got {limit!r}"
         return
     yield from _count_faults("the count of rate_limit", limit.count)
+    if isinstance(limit.count, int) and limit.count > _MOST_STARTS:
+        yield f"the count of rate_limit is {_MOST_STARTS} at most: take a shorter period"
     yield from _duration_faults("the period of rate_limit", limit.per)
-    if limit.per == timedelta(0):
-        yield "the period of rate_limit is longer than zero"
+    if isinstance(limit.per, timedelta) and limit.per < timedelta(milliseconds=1):
+        yield "the period of rate_limit is a millisecond or more"
 
 
 def _policy_faults(policy: InvocationRetryPolicy | None) -> Iterator[str]:

@@ -738,7 +738,7 @@ def _check_given(invocation_id: str) -> None:
 def _check_scope(scope: str | None, limit_key: str | None) -> None:
     if scope is not None or limit_key is not None:
         raise TerminalError(
-            "scopes and limit keys are not offered: give the handler max_concurrency or rate_limit",
+            "scopes and limit keys are not offered: give the handler a rate_limit",
             501,
         )
 

@@ -91,7 +91,6 @@ class Service(Declaration):
         invocation_retry_policy: InvocationRetryPolicy | None = None,
         invocation_context_managers: ContextManagers | None = None,
         *,
-        max_concurrency: int | None = None,
         rate_limit: RateLimit | None = None,
     ) -> Callable[[F], F]:
         """Declare a handler: an async function of a `Context` and at most one argument.
@@ -117,7 +116,6 @@ class Service(Declaration):
             invocation_retry_policy: When failed attempts are repeated.
             invocation_context_managers: What each attempt is run within, outermost
                 first.
-            max_concurrency: How many of its invocations run at once.
             rate_limit: How often its invocations begin.
 
         Raises:
@@ -137,7 +135,6 @@ class Service(Declaration):
                 "ingress_private": ingress_private,
                 "invocation_retry_policy": invocation_retry_policy,
                 "invocation_context_managers": invocation_context_managers,
-                "max_concurrency": max_concurrency,
                 "rate_limit": rate_limit,
             },
         )

@@ -100,7 +100,6 @@ class Workflow(Declaration):
         invocation_retry_policy: InvocationRetryPolicy | None = None,
         invocation_context_managers: ContextManagers | None = None,
         *,
-        max_concurrency: int | None = None,
         rate_limit: RateLimit | None = None,
     ) -> Callable[[F], F]:
         """Declare the main handler, which runs once per key, with a `WorkflowContext`.
@@ -127,7 +126,6 @@ class Workflow(Declaration):
             invocation_retry_policy: When failed attempts are repeated.
             invocation_context_managers: What each attempt is run within, outermost
                 first.
-            max_concurrency: How many of its invocations run at once.
             rate_limit: How often its invocations begin.
 
         Raises:
@@ -154,7 +152,6 @@ class Workflow(Declaration):
                 "ingress_private": ingress_private,
                 "invocation_retry_policy": invocation_retry_policy,
                 "invocation_context_managers": invocation_context_managers,
-                "max_concurrency": max_concurrency,
                 "rate_limit": rate_limit,
             },
         )
@@ -176,7 +173,6 @@ class Workflow(Declaration):
         invocation_retry_policy: InvocationRetryPolicy | None = None,
         invocation_context_managers: ContextManagers | None = None,
         *,
-        max_concurrency: int | None = None,
         rate_limit: RateLimit | None = None,
     ) -> Callable[[F], F]:
         """Declare a handler that signals or asks a workflow, with a `WorkflowSharedContext`.
@@ -206,7 +202,6 @@ class Workflow(Declaration):
             invocation_retry_policy: When failed attempts are repeated.
             invocation_context_managers: What each attempt is run within, outermost
                 first.
-            max_concurrency: How many of its invocations run at once.
             rate_limit: How often its invocations begin.
 
         Raises:
@@ -227,7 +222,6 @@ class Workflow(Declaration):
                 "ingress_private": ingress_private,
                 "invocation_retry_policy": invocation_retry_policy,
                 "invocation_context_managers": invocation_context_managers,
-                "max_concurrency": max_concurrency,
                 "rate_limit": rate_limit,
             },
         )

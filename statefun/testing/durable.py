@@ -37,7 +37,12 @@ async def run_app(
     """
     tested = _variant(app, is_always_replayed=is_always_replayed, has_retries=has_retries)
     clock = SystemClock()
-    ingress = InvocationIngress(lambda: tested.catalogue, 0, now_ms=clock.now_ms)
+    ingress = InvocationIngress(
+        lambda: tested.catalogue,
+        0,
+        now_ms=clock.now_ms,
+        first_messages=tested.first_messages(),
+    )
     runtime = Runtime(
         tested, data=None, clock=clock, ingresses=[ingress], egresses=[ingress.replies]
     )
@@ -57,7 +62,7 @@ def _variant(app: App, *, is_always_replayed: bool, has_retries: bool) -> App:
     limits = directory.limits
     if is_always_replayed:
         limits = replace(limits, cached_addresses=0)
-    declarations = list(directory.declarations.values())
+    declarations = list(app.services)
     if not has_retries:
         declarations = [_without_retries(each) for each in declarations]
     return App(declarations, directory.namespace, limits=limits)

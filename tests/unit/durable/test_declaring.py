@@ -130,7 +130,6 @@ def test_options_of_a_handler_go_before_those_of_its_service() -> None:
     @service.handler(
         abort_timeout=minute,
         invocation_context_managers=[inner],
-        max_concurrency=3,
         rate_limit=RateLimit(5, minute),
     )
     async def run(ctx: Context) -> None: ...
@@ -140,7 +139,6 @@ def test_options_of_a_handler_go_before_those_of_its_service() -> None:
         inactivity_timeout=second,
         context_managers=(outer, inner),
         effects="relaxed",
-        max_concurrency=3,
         rate_limit=RateLimit(5, minute),
     )
 
@@ -258,7 +256,9 @@ def declare(**options: Any) -> None:
         (lambda: Workflow(""), "'' cannot be the name of a workflow"),
         (lambda: Service("S", abort_timeout=5), "service 'S': abort_timeout takes a timedelta"),  # type: ignore[arg-type]
         (lambda: declare(journal_retention=timedelta(-1)), "journal_retention is zero or more"),
-        (lambda: declare(max_concurrency=0), "max_concurrency is a whole number from 1 on, got 0"),
+        (lambda: declare(rate_limit=RateLimit(0, timedelta(1))), "is a whole number from 1 on"),
+        (lambda: declare(rate_limit=RateLimit(2000, timedelta(1))), "take a shorter period"),
+        (lambda: declare(rate_limit=RateLimit(1, timedelta(0))), "is a millisecond or more"),
         (lambda: declare(rate_limit=5), "rate_limit takes a RateLimit, got 5"),
         (
             lambda: declare(invocation_retry_policy=InvocationRetryPolicy(max_attempts=0)),
