@@ -439,7 +439,7 @@ class UnknownEgressError(RemoteProtocolError):
 
 
 class TransportError(_SentenceError):
-    """A function could not be reached, or what answered was no endpoint.
+    """A function could not be reached, or the answer did not come from an endpoint.
 
     Attributes:
         connected: False if no connection could be made, so the function cannot have run.
@@ -590,7 +590,7 @@ class StoreError(_SentenceError):
 
 
 class StoreDamagedError(StoreError):
-    """The file of a data directory is damaged, gone, or none of SQLite; trying again is no use."""
+    """The file of a data directory is damaged, missing, or not of SQLite; a retry does not help."""
 
     is_retryable = False
 

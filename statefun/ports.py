@@ -52,7 +52,7 @@ class Delivery(Protocol):
         Raises:
             UnknownFunctionError: If no function serves the target's typename; nothing is kept.
             MessageTooLargeError: If it is longer than the function takes; nothing is kept.
-            InvalidMessageError: If the id, the key or the topic is no valid text; nothing is kept.
+            InvalidMessageError: If the id, the key or the topic is not valid text; nothing is kept.
             IdempotencyConflictError: If the key stands for another message; nothing is kept.
             AddressBusyError: If too much waits for the target, or for all; nothing is kept.
             StoreError: If it cannot be stored at the moment. It may be stored later, and is not if

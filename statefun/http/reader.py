@@ -263,7 +263,7 @@ class RequestReader:
         request). The parser takes the rest for the other protocol, but it is the body.
 
         Args:
-            rest: What came behind the head.
+            rest: The bytes behind the head.
 
         Returns:
             What a new parser has to be fed.

@@ -69,7 +69,7 @@ class TypenamePattern:
         """The pattern that is written `namespace/name`, `namespace/*` or `*`.
 
         Raises:
-            InvalidTypenameError: If it is none of the three.
+            InvalidTypenameError: If it has none of these forms.
         """
         if text == "*":
             return cls(None, None)

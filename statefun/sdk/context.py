@@ -1,4 +1,4 @@
-"""The context: what a function knows of its address and its caller, and how it asks for effects."""
+"""The context: a function's address, its caller, its storage, and its way to ask for effects."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ __all__ = ["BatchContext", "Context"]
 
 
 class Context(ABC):
-    """What a function is called with, beside its message.
+    """The first argument of a function, beside its message.
 
     Nothing that a function asks for leaves before its whole batch has succeeded and the engine has
     committed it; if one function of the batch fails, nothing was sent and nothing was written.
@@ -50,7 +50,7 @@ class Context(ABC):
         Messages from one address to another arrive in the order they were sent.
 
         Raises:
-            InvalidMessageError: If `message` is no `Message`; a `ValueError` and a `TypeError`.
+            InvalidMessageError: If `message` is not a `Message`; a `ValueError` and a `TypeError`.
         """
         self._must_override("send", message)
 
@@ -69,7 +69,7 @@ class Context(ABC):
                 of all functions with this *id*. Empty: it cannot be cancelled.
 
         Raises:
-            InvalidMessageError: If the delay is negative or no `timedelta`, or `message` no
+            InvalidMessageError: If the delay is negative or not a `timedelta`, or `message` not a
                 `Message`; a `ValueError` and a `TypeError`.
 
         Source:
@@ -92,11 +92,12 @@ class Context(ABC):
         """Send a message to an egress.
 
         Raises:
-            InvalidMessageError: If `message` is no `EgressMessage`; a `ValueError` and a
+            InvalidMessageError: If `message` is not an `EgressMessage`; a `ValueError` and a
                 `TypeError`.
         """
         self._must_override("send_egress", message)
 
+    # The old SDK's subclasses override only what they use, so these methods are not abstract.
     def _must_override(self, method: str, *_: object) -> NoReturn:
         raise NotImplementedError(
             f"{type(self).__name__} does not override Context.{method}: what was to be sent "
@@ -105,7 +106,7 @@ class Context(ABC):
 
 
 class BatchContext(Context, Effects):
-    """The context of one batch, and what was asked for through it.
+    """The context of one batch, with the effects that were asked for through it.
 
     Attributes:
         batch: The batch.

@@ -1,4 +1,4 @@
-"""Functions: the registry of what can be called, by typename."""
+"""Functions: the registry of all functions of a program, by typename."""
 
 from __future__ import annotations
 
@@ -213,7 +213,7 @@ def _check_callable(typename: str, fun: object) -> None:
 
 
 def _layers(fun: object) -> tuple[object, object]:
-    """What is called in the end: the function inside of partials, or an object's `__call__`."""
+    """The function inside of partials, and the `__call__` of an object."""
     while isinstance(fun, partial):
         fun = fun.func
     return fun, getattr(fun, "__call__", None)  # noqa: B004 - the method itself is asked

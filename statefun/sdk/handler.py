@@ -48,7 +48,7 @@ class RequestReplyHandler:
         middleware: Code around every batch and every message, the outermost first.
 
     Raises:
-        DefinitionError: If there is nothing to serve, or one of the middleware is none.
+        DefinitionError: If there is nothing to serve, or one of `middleware` is not a `Middleware`.
     """
 
     def __init__(

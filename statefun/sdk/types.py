@@ -39,7 +39,7 @@ class TypeSerializer(ABC, Generic[T]):
 
     @abstractmethod
     def deserialize(self, byte: bytes) -> T:
-        """The value that `byte` stands for; a fresh object each time."""
+        """The value of these bytes; a fresh object each time."""
 
 
 class Type(ABC, Generic[T]):
@@ -105,11 +105,11 @@ class UserTypeSerializer(TypeSerializer[T]):
         self.deserialize_fn = deserialize_fn
 
     def serialize(self, value: T) -> bytes:
-        """What `serialize_fn` returns; a `str` is encoded as UTF-8."""
+        """The result of `serialize_fn`; a `str` is encoded as UTF-8."""
         return as_bytes(self.serialize_fn(value), "serialize_fn")
 
     def deserialize(self, byte: bytes) -> T:
-        """What `deserialize_fn` returns for the bytes."""
+        """The result of `deserialize_fn`."""
         return self.deserialize_fn(byte)
 
 
@@ -136,7 +136,7 @@ def _json_bytes(value: Any) -> bytes:
 
 
 def make_json_type(typename: str) -> Type[Any]:
-    """A type whose values are whatever `json` can write, stored as UTF-8 without escapes."""
+    """A type for all values that `json` can write, stored as UTF-8 without escapes."""
     return SimpleType(typename, _json_bytes, json.loads)
 
 

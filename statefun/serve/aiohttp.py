@@ -18,7 +18,7 @@ def aiohttp_app(functions: Functions, *, path: str | None = None) -> Application
     """An aiohttp application that serves functions.
 
     Args:
-        functions: What can be called.
+        functions: The functions to serve.
         path: The only path that is answered (below where the application is mounted); None for
             any. `GET /health` is answered with 200 always.
 

@@ -20,13 +20,13 @@ __all__ = ["AsgiApp", "asgi_app"]
 
 
 class AsgiApp:
-    """An ASGI application; an object and no function, so that Starlette takes it as a route."""
+    """An ASGI application: an object, not a function, so that Starlette takes it as a route."""
 
     def __init__(self, endpoint: Endpoint) -> None:
         self._endpoint = endpoint
 
     async def __call__(self, scope: Event, receive: Receive, send: Send) -> None:
-        """Serve what the scope says: a request, the server's life, or a websocket's refusal."""
+        """Serve a request, the events of the server's life, or the refusal of a websocket."""
         if scope["type"] == "http":
             await _answer(self._endpoint, scope, receive, send)
         elif scope["type"] == "lifespan":
@@ -43,7 +43,7 @@ def asgi_app(functions: Functions, *, path: str | None = None) -> AsgiApp:
     `/statefun/` and sends `/statefun` there by a redirect, which no engine follows.
 
     Args:
-        functions: What can be called.
+        functions: The functions to serve.
         path: The only path that is answered (below where the application is mounted); None for
             any. `GET /health` is answered with 200 always.
 

@@ -29,13 +29,13 @@ def lambda_handler(functions: Functions, *, path: str | None = None) -> LambdaHa
 
     It answers events of an API Gateway (payload formats 1.0 and 2.0), of a load balancer and of a
     function URL, with the body in base64. Invoked directly, the event is a string, the request in
-    base64, and so is the answer; what fails is raised then. `GET /health` is answered with 200.
+    base64, and so is the answer; a failure is raised then. `GET /health` is answered with 200.
 
     One event loop is kept from one event to the next, so the connections that async functions keep
     open stay usable while the instance is warm.
 
     Args:
-        functions: What can be called.
+        functions: The functions to serve.
         path: The only path that is answered, the stage not included; None for any.
 
     Example:

@@ -1,9 +1,9 @@
-"""An endpoint: functions behind a path, and what they answer over HTTP, whoever carries it.
+"""An endpoint: functions behind a path, and their answers over HTTP, for every adapter.
 
 Functions that are services tell what they are at `GET <path>/services`.
 
-Law: 200 is an answer; 405 another method, 404 another path, 400 a body that is no ToFunction; all
-else is 5xx, because one transport of the engine gives up for good on a 4xx.
+Law: 200 is an answer; 405 another method, 404 another path, 400 a body that is not a ToFunction;
+all else is 5xx, because one transport of the engine gives up for good on a 4xx.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class Endpoint:
     """Functions that can be called over HTTP.
 
     Args:
-        functions: What can be called.
+        functions: The functions to serve.
         path: The only path that is answered; None for any. Another path is answered with 404, but
             for `GET /health`, which is 200 as long as the process serves.
 

@@ -54,7 +54,7 @@ def serve(
         path: Where requests are answered. `GET /health` is answered with 200.
         workers: How many processes share the requests; 1 serves in this process.
         grace_seconds: How long requests that have begun may take after the signal.
-        access: Who may ask; by default whoever is on this machine.
+        access: Who may ask; by default every process of this machine.
         announce: Told where it listens and what it serves, in one line, once it does; None prints.
 
     Raises:

@@ -24,7 +24,7 @@ def wsgi_app(functions: Functions, *, path: str | None = None) -> WSGIApplicatio
     event loop, so a connection that an async function keeps open belongs to one thread.
 
     Args:
-        functions: What can be called.
+        functions: The functions to serve.
         path: The only path that is answered (below where the application is mounted); None for
             any. `GET /health` is answered with 200 always.
     """

@@ -103,7 +103,7 @@ async def test_a_request_without_its_values_is_answered_by_asking_for_them(
     [
         (request("t/broken"), "t/broken '1' failed on message 1 of 1"),
         (request("t/none"), "no function is registered as 't/none'"),
-        (b"\xff", "1 bytes are no ToFunction"),
+        (b"\xff", "1 bytes are not a ToFunction"),
     ],
 )
 async def test_a_request_that_fails_raises_with_the_reason(

@@ -134,7 +134,7 @@ def test_bytes_of_no_request_are_refused(core: Any) -> None:
     with pytest.raises(RemoteProtocolError) as caught:
         core.split_request(b"\xff\xff")
 
-    assert str(caught.value).startswith("2 bytes are no ToFunction: ")
+    assert str(caught.value).startswith("2 bytes are not a ToFunction: ")
     assert caught.value.http_status == 400
 
 
@@ -291,7 +291,7 @@ def test_bytes_of_no_reply_are_refused(core: Any, body: bytes) -> None:
     with pytest.raises(RemoteProtocolError) as caught:
         core.decode_reply(body)
 
-    assert str(caught.value).startswith(f"{len(body)} bytes are no FromFunction: ")
+    assert str(caught.value).startswith(f"{len(body)} bytes are not a FromFunction: ")
 
 
 def test_an_argument_stays_one_piece_of_bytes(core: Any) -> None:

@@ -54,7 +54,7 @@ def test_the_seeds_come_by_everything_that_can_happen() -> None:
         "no reply came\n",
         "no reply came in time",
         "has answered again",
-        "bytes are no FromFunction",
+        "bytes are not a FromFunction",
         "waits under it",
         "it always does",
         "the function failed",

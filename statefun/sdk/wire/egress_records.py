@@ -44,7 +44,7 @@ def decode_kafka_record(data: bytes) -> KafkaRecord:
     try:
         record = _proto.KafkaProducerRecord.FromString(data)
     except (DecodeError, ValueError, RecursionError) as error:
-        raise InvalidMessageError(f"{len(data)} bytes are no Kafka record: {error}") from error
+        raise InvalidMessageError(f"{len(data)} bytes are not a Kafka record: {error}") from error
     headers = tuple(
         Header(each.key, each.value if each.has_value else None) for each in record.headers
     )

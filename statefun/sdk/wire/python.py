@@ -146,7 +146,7 @@ def split_request(body: bytes | bytearray | memoryview) -> InvocationBatch:
     try:
         _parse_whole(data)
     except (DecodeError, ValueError, RecursionError) as error:
-        raise RemoteProtocolError(f"{len(data)} bytes are no ToFunction: {error}") from error
+        raise RemoteProtocolError(f"{len(data)} bytes are not a ToFunction: {error}") from error
     pieces = _split_short(data) if len(data) <= _SHORT else None
     target, state, invocations = pieces or _split_by_protobuf(data)
     typename, target_id = _typename_and_id(target)
@@ -363,7 +363,7 @@ def decode_typed_value(argument: bytes) -> StoredValue:
     try:
         typed = _proto.TypedValue.FromString(argument)
     except (DecodeError, ValueError) as error:
-        raise RemoteProtocolError(f"{len(argument)} bytes are no TypedValue: {error}") from error
+        raise RemoteProtocolError(f"{len(argument)} bytes are not a TypedValue: {error}") from error
     return StoredValue(typed.typename, typed.value)
 
 
@@ -747,7 +747,7 @@ def decode_reply(body: bytes) -> Reply:
     try:
         reply = _proto.FromFunction.FromString(body)
     except (DecodeError, ValueError, RecursionError) as error:
-        raise RemoteProtocolError(f"{len(body)} bytes are no FromFunction: {error}") from error
+        raise RemoteProtocolError(f"{len(body)} bytes are not a FromFunction: {error}") from error
     if reply.HasField("incomplete_invocation_context"):
         missing = reply.incomplete_invocation_context.missing_values
         return Incomplete(tuple(map(_missing_value, missing)))

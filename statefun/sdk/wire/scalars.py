@@ -180,8 +180,8 @@ def _parse(wrapper: type[Any], data: bytes) -> Any:
     except (DecodeError, ValueError, TypeError, RecursionError) as error:
         typename = next(each.typename for each in SCALARS.values() if each.wrapper is wrapper)
         raise SerializationError(
-            f"{len(data)} bytes are no {typename}, which is a protobuf message, not bare text: "
-            f"make it by message_builder, or by 'statefun send' ({error})",
+            f"{len(data)} bytes are not a value of {typename}, which is a protobuf message and not "
+            f"bare text: make it by message_builder, or by 'statefun send' ({error})",
             typename=typename,
         ) from error
 

@@ -152,7 +152,7 @@ def test_bytes_of_no_kafka_record_are_refused(data: bytes) -> None:
     with pytest.raises(InvalidMessageError) as caught:
         decode_kafka_record(data)
 
-    assert str(caught.value).startswith(f"{len(data)} bytes are no Kafka record: ")
+    assert str(caught.value).startswith(f"{len(data)} bytes are not a Kafka record: ")
 
 
 # --- Kinesis --------------------------------------------------------------------------------------

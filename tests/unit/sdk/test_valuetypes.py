@@ -388,6 +388,6 @@ def test_text_in_place_of_a_built_in_value_is_told_what_makes_one(
         value_type.serializer().deserialize(b"hello")
 
     assert str(caught.value).startswith(
-        f"5 bytes are no io.statefun.types/{name}, which is a protobuf message, not bare text: "
-        "make it by message_builder, or by 'statefun send' ("
+        f"5 bytes are not a value of io.statefun.types/{name}, which is a protobuf message and not "
+        "bare text: make it by message_builder, or by 'statefun send' ("
     )

@@ -121,7 +121,7 @@ INVALID: dict[str, tuple[Effects | bytes, str]] = {
             "set it to a value of the declared type"
         ),
     ),
-    "bytes that are no reply": (b"\xff", "1 bytes are no FromFunction"),
+    "bytes that are no reply": (b"\xff", "1 bytes are not a FromFunction"),
     "a mutation of an unknown kind": (
         b"\xa2\x06\x07\x0a\x05\x08\x07\x12\x01n",
         "value 'n' has the unknown mutation type 7",
