@@ -34,9 +34,13 @@ class Guarded(Protocol):
 
     now_ms: int
 
+    @property
+    def random(self) -> Random:
+        """What random numbers are drawn from."""
 
-RANDOM_BY_LOOP: dict[Any, Random] = {}
-"""The source of randomness of each loop that is being driven."""
+
+GUARDED: set[Any] = set()
+"""The loops of handlers that are being driven."""
 
 _LOCK = Lock()
 
@@ -57,7 +61,7 @@ _HINT = "use it in an effect: await ctx.run_typed(name, function)"
 
 def _audit(event: str, _: tuple[Any, ...]) -> None:
     what = _REFUSED.get(event)
-    if what is not None and events._get_running_loop() in RANDOM_BY_LOOP:  # noqa: SLF001
+    if what is not None and events._get_running_loop() in GUARDED:  # noqa: SLF001
         raise NotDeterministicError(what, _HINT)
 
 
@@ -71,7 +75,7 @@ def _replaced(original: Any, ours: Any) -> Callable[..., Any]:
 
     def ask(*args: Any, **kwargs: Any) -> Any:
         loop: Any = events._get_running_loop()  # noqa: SLF001
-        if loop not in RANDOM_BY_LOOP:
+        if loop not in GUARDED:
             return original(*args, **kwargs)
         return ours(loop, original, *args, **kwargs)
 
@@ -80,7 +84,7 @@ def _replaced(original: Any, ours: Any) -> Callable[..., Any]:
 
 def _from_random(name: str) -> Callable[..., Any]:
     def draw(loop: Guarded, _: object, *args: Any, **kwargs: Any) -> Any:
-        return getattr(RANDOM_BY_LOOP[loop], name)(*args, **kwargs)
+        return getattr(loop.random, name)(*args, **kwargs)
 
     return draw
 
@@ -98,11 +102,11 @@ def _no_sleep(_: Guarded, __: object, ___: object) -> None:
 
 
 def _uuid4(loop: Guarded, _: object) -> uuid.UUID:
-    return uuid.UUID(int=RANDOM_BY_LOOP[loop].getrandbits(128), version=4)
+    return uuid.UUID(int=loop.random.getrandbits(128), version=4)
 
 
 def _uuid1(loop: Guarded, _: object, *__: object, **___: object) -> uuid.UUID:
-    return uuid.UUID(int=RANDOM_BY_LOOP[loop].getrandbits(128), version=1)
+    return uuid.UUID(int=loop.random.getrandbits(128), version=1)
 
 
 def _as_completed(_: Guarded, original: Any, fs: Iterable[Any], **options: Any) -> Any:
@@ -138,14 +142,14 @@ def guarded(loop: Any) -> Iterator[None]:
     """Guard what runs on a loop from now on, in this thread."""
     _audited()
     with _LOCK:
-        RANDOM_BY_LOOP[loop] = loop.random
+        GUARDED.add(loop)
         for module, name, _, substitute in _SUBSTITUTES:
             setattr(module, name, substitute)
     try:
         yield
     finally:
         with _LOCK:
-            del RANDOM_BY_LOOP[loop]
-            if not RANDOM_BY_LOOP:
+            GUARDED.remove(loop)
+            if not GUARDED:
                 for module, name, original, _ in _SUBSTITUTES:
                     setattr(module, name, original)

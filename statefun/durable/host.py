@@ -197,8 +197,13 @@ class Host:
 
     async def _perform(self, turn: Turn, wave: list[Ready]) -> None:
         """Perform effects side by side, and go on with their outcomes."""
-        limit = self.shell.directory.limits.effect_time
-        outcomes = await asyncio.gather(*(_outcome(each.effect, limit) for each in wave))
+        limits = self.shell.directory.limits
+        outcomes = await asyncio.gather(
+            *(
+                _outcome(each.effect, limits.time_of(each.execution.handler.options))
+                for each in wave
+            )
+        )
         for ready, outcome in zip(wave, outcomes, strict=True):
             turn.complete(ready, outcome)
         turn.resume()

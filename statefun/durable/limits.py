@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from statefun.durable.options import Options
 
 __all__ = ["Limits"]
 
@@ -21,8 +25,9 @@ class Limits:
         knock_after: When those knock again.
         pending_steps: How many steps of one invocation may be unfinished at a time.
         journal_records: How many events one invocation may be told.
-        effect_time: How long one attempt of an effect may take. It holds its address meanwhile,
-            so it stays below the time in which an engine gives up on a request.
+        effect_time: How long one attempt of an effect may take, unless its handler says how long
+            it may be inactive. It holds its address meanwhile, so it stays below the time in which
+            an engine gives up on a request.
         retention: How long outcomes are kept where no option says otherwise.
         cached_addresses: How many addresses with suspended handlers stay in memory.
     """
@@ -38,3 +43,16 @@ class Limits:
     effect_time: timedelta = timedelta(seconds=45)
     retention: timedelta = timedelta(hours=24)
     cached_addresses: int = 10_000
+
+    def time_of(self, options: Options) -> timedelta:
+        """How long one attempt of an effect of a handler may take."""
+        inactivity, abort = options.inactivity_timeout, options.abort_timeout
+        if inactivity is None and abort is None:
+            return self.effect_time
+        return (_INACTIVITY if inactivity is None else inactivity) + (
+            _ABORT if abort is None else abort
+        )
+
+
+_INACTIVITY = timedelta(minutes=1)
+_ABORT = timedelta(minutes=10)

@@ -15,6 +15,7 @@ import sys
 from asyncio import events, tasks
 from collections import deque
 from contextlib import contextmanager
+from random import Random
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from statefun.durable.exceptions import SdkInternalException
@@ -24,7 +25,6 @@ from statefun.errors import NotDeterministicError
 if TYPE_CHECKING:
     import contextvars
     from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator
-    from random import Random
 
 __all__ = ["DeterministicLoop", "LoopFuture", "LoopTask"]
 
@@ -65,7 +65,7 @@ class DeterministicLoop(asyncio.AbstractEventLoop):
 
     Args:
         salt: Makes hashes of different loops differ.
-        random: What the module `random` and `uuid` draw from while it runs.
+        seed: What random numbers are made from that its code draws.
         on_timer: Starts a timer; what it returns is remembered for `off_timer`.
         off_timer: Ends a timer that was cancelled.
 
@@ -77,7 +77,7 @@ class DeterministicLoop(asyncio.AbstractEventLoop):
     def __init__(
         self,
         salt: int,
-        random: Random,
+        seed: bytes,
         on_timer: Callable[[int, asyncio.TimerHandle], object],
         off_timer: Callable[[asyncio.TimerHandle], object],
     ) -> None:
@@ -85,7 +85,9 @@ class DeterministicLoop(asyncio.AbstractEventLoop):
         self._tasks: list[LoopTask[Any]] = []
         self._generators: list[AsyncGenerator[Any, Any]] = []
         self._hash = salt
-        self.random = random
+        self._seed = seed
+        self._random: Random | None = None
+        self._is_entered = False
         self._on_timer = on_timer
         self._off_timer = off_timer
         self.now_ms = 0
@@ -96,6 +98,13 @@ class DeterministicLoop(asyncio.AbstractEventLoop):
         """The hash of the next future or task."""
         self._hash += 1
         return self._hash
+
+    @property
+    def random(self) -> Random:
+        """What the modules `random` and `uuid` draw from while it runs."""
+        if self._random is None:
+            self._random = Random(self._seed)  # noqa: S311 - to be repeated, not to be secret
+        return self._random
 
     # --- driving ---
 
@@ -111,6 +120,10 @@ class DeterministicLoop(asyncio.AbstractEventLoop):
     @contextmanager
     def entered(self) -> Iterator[None]:
         """Make this the running loop, in whatever other loop and task that happens."""
+        if self._is_entered:
+            yield
+            return
+        self._is_entered = True
         outer = events._get_running_loop()  # noqa: SLF001 - for whoever writes a loop
         task = None if outer is None else tasks.current_task(outer)
         if outer is not None and task is not None:
@@ -122,6 +135,7 @@ class DeterministicLoop(asyncio.AbstractEventLoop):
             with guarded(self):
                 yield
         finally:
+            self._is_entered = False
             sys.set_asyncgen_hooks(*hooks)
             events._set_running_loop(outer)  # noqa: SLF001
             if outer is not None and task is not None:
@@ -130,12 +144,13 @@ class DeterministicLoop(asyncio.AbstractEventLoop):
     def close(self) -> None:
         """Close every coroutine, the newest first; their `finally` blocks run now and here."""
         self.is_closing = True
-        with self.entered():
-            for task in reversed(self._tasks):
-                if not task.done():
+        waiting = self.waiting()
+        if waiting or self._generators:
+            with self.entered():
+                for task in reversed(waiting):
                     _close(task.get_coro())
-            for generator in reversed(self._generators):
-                _close_generator(generator)
+                for generator in reversed(self._generators):
+                    _close_generator(generator)
         self._ready.clear()
         self._tasks.clear()
         self._generators.clear()

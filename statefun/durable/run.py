@@ -8,15 +8,15 @@ After the last record it is live: its commands are carried out and noted in the 
 from __future__ import annotations
 
 import contextvars
-import random
 from collections import deque
 from dataclasses import dataclass, field
+from random import Random
 from typing import TYPE_CHECKING, Any
+from zlib import crc32
 
 from statefun.durable import _proto
 from statefun.durable.exceptions import SdkInternalException, TerminalError, terminal_cause
 from statefun.durable.futures import StepFuture
-from statefun.durable.identity import derived
 from statefun.durable.loop import DeterministicLoop
 from statefun.durable.places import place_of_call, place_of_task
 from statefun.errors import NonDeterminismError
@@ -92,11 +92,10 @@ class Run:
         self.execution_id = execution_id
         self.what = what
         self._on_live = on_live
-        seed = derived(execution_id, "random")
-        self.random = random.Random(seed)  # noqa: S311 - to be repeated, not to be secret
+        self._random: Random | None = None
         self.loop = DeterministicLoop(  # type: ignore[abstract]  # it refuses the others
-            int.from_bytes(seed[:4], "big") << 24,
-            random.Random(derived(execution_id, "modules")),  # noqa: S311
+            crc32(execution_id.encode()) << 24,
+            execution_id.encode(),
             self._start_loop_timer,
             self._stop_loop_timer,
         )
@@ -117,6 +116,13 @@ class Run:
         self._expected: list[str] = []
         self._position = 0
         self._may_extend = False
+
+    @property
+    def random(self) -> Random:
+        """Random numbers of the invocation."""
+        if self._random is None:
+            self._random = Random(f"{self.execution_id} random")  # noqa: S311 - to be repeated
+        return self._random
 
     @property
     def now_ms(self) -> int:
@@ -242,6 +248,18 @@ class Run:
                 gave them had failed there.
         """
         self.is_replaying = True
+        with self.loop.entered():
+            self._tell_all(records, start, may_extend=may_extend)
+        if self.is_replaying and not self.mismatch:
+            self.go_live()
+
+    def _tell_all(
+        self,
+        records: list[_proto.Record],
+        start: Callable[[], Coroutine[Any, Any, bytes]],
+        *,
+        may_extend: bool,
+    ) -> None:
         for position, record in enumerate(records):
             is_last = position == len(records) - 1
             self._expected, self._position = list(record.commands), 0
@@ -256,8 +274,6 @@ class Run:
                 recorded = self._expected[self._position]
                 self._differ(recorded, None, place_of_task(self.loop.waiting()))
                 break
-        if self.is_replaying and not self.mismatch:
-            self.go_live()
 
     def _has_failed(self) -> bool:
         """Whether the attempt has ended, and not as an outcome."""

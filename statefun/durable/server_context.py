@@ -11,7 +11,7 @@ import inspect
 import typing
 import uuid
 from datetime import timedelta
-from functools import partial
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
 
 from statefun.durable import _proto
@@ -162,7 +162,7 @@ class _Steps:
         """Run an effect and record its result."""
         if not callable(action):
             raise TerminalError(f"the action of {name!r} is not callable, got {action!r}", 400)
-        serde = serde_of(options.serde, options.type_hint or _result_of(action))
+        serde = _serde(options.serde, options.type_hint or _result_of(action))
         self._check_pending()
         seq, _ = self._run.step(f"run {name}")
         call = partial(action, *args, **kwargs)
@@ -406,7 +406,7 @@ class _Steps:
 
     def awakeable(self, serde: Any = DEFAULT_SERDE, type_hint: Any = None) -> Any:
         """An id to give away, and the value that somebody resolves it with."""
-        reads = serde_of(serde, type_hint)
+        reads = _serde(serde, type_hint)
         self._check_pending()
         seq, _ = self._run.step("awakeable")
         name = str(Awakeable(self._execution.id, seq))
@@ -414,7 +414,7 @@ class _Steps:
 
     def resolve_awakeable(self, name: str, value: Any, serde: Any = DEFAULT_SERDE) -> None:
         """Complete an awakeable."""
-        data = self._encode(serde_of(serde), "the value of an awakeable", value)
+        data = self._encode(_serde(serde), "the value of an awakeable", value)
         self._complete_awakeable(name, succeeded(data))
 
     def reject_awakeable(self, name: str, failure_message: str, failure_code: int = 500) -> None:
@@ -430,7 +430,7 @@ class _Steps:
 
     def signal(self, name: str, serde: Any = DEFAULT_SERDE, type_hint: Any = None) -> Any:
         """The next signal of a name."""
-        reads = serde_of(serde, type_hint)
+        reads = _serde(serde, type_hint)
         self._check_pending()
         seq, _ = self._run.step(f"signal {name}")
         future = self._run.future(seq, reads.deserialize)
@@ -441,7 +441,7 @@ class _Steps:
         self, invocation_id: str, name: str, value: Any, serde: Any = DEFAULT_SERDE
     ) -> None:
         """Send a signal to an invocation."""
-        data = self._encode(serde_of(serde), "the value of a signal", value)
+        data = self._encode(_serde(serde), "the value of a signal", value)
         self._signal(invocation_id, name, succeeded(data))
 
     def reject_signal(
@@ -472,7 +472,7 @@ class _Steps:
     ) -> Any:
         """The result of another invocation."""
         _check_given(invocation_id)
-        reads = serde_of(serde, type_hint)
+        reads = _serde(serde, type_hint)
         InvocationId.parse(invocation_id)
         self._check_pending()
         seq, is_new = self._run.step("attach")
@@ -577,7 +577,7 @@ class _Keyed(_Steps):
     ) -> Any:
         """A value; None if there is none."""
         del entry_name
-        reads = serde_of(serde, type_hint)
+        reads = _serde(serde, type_hint)
         self.flush()
         data = self._execution.read(name)
         return self._run.done(None if data is None else reads.deserialize(data))
@@ -606,7 +606,7 @@ class _Writing(_Keyed):
     ) -> None:
         """Keep a value."""
         del entry_name
-        data = self._encode(serde_of(serde), f"the value {name!r}", value)
+        data = self._encode(_serde(serde), f"the value {name!r}", value)
         self._execution.turn.check_state(name, data)
         self._run.step(f"set {name}")
         self._execution.write(name, data)
@@ -679,7 +679,7 @@ class _Promising(_Keyed):
 
     def promise(self, name: str, serde: Any = DEFAULT_SERDE, type_hint: Any = None) -> Any:
         """A promise of this workflow."""
-        return _Promise(name, serde_of(serde, type_hint), self._execution, self._run)
+        return _Promise(name, _serde(serde, type_hint), self._execution, self._run)
 
 
 class _Reading(_Keyed):
@@ -722,6 +722,22 @@ class _WorkflowSharedContext(_Promising, _Reading, WorkflowSharedContext[Any]):
     pass
 
 
+def _serde(serde: Any, type_hint: Any = None) -> Serde[Any]:
+    """The serde that is meant; those of types are made once."""
+    hint = type_hint if serde is DEFAULT_SERDE else serde
+    try:
+        if hint is None or isinstance(hint, type):
+            return _serde_of_type(hint)
+    except TypeError:  # a type that cannot be looked up
+        pass
+    return serde_of(serde, type_hint)
+
+
+@lru_cache(maxsize=1024)
+def _serde_of_type(hint: type[Any] | None) -> Serde[Any]:
+    return serde_of(DEFAULT_SERDE, hint)
+
+
 def _shown(service: str, handler: str, key: str | None) -> str:
     return f"{service}.{handler}" if key is None else f"{service}/{key}.{handler}"
 
@@ -747,10 +763,13 @@ def _result_of(action: Any) -> Any:
     """The return annotation of an action; None if it has none that can be read."""
     while isinstance(action, partial):
         action = action.func
-    try:
-        hint = typing.get_type_hints(inspect.unwrap(action)).get("return")
-    except (NameError, TypeError, AttributeError):
-        return None
+    action = inspect.unwrap(action)
+    hint = getattr(action, "__annotations__", {}).get("return")
+    if isinstance(hint, str):
+        try:
+            hint = typing.get_type_hints(action).get("return")
+        except (NameError, TypeError, AttributeError):
+            return None
     return None if hint is type(None) else hint
 
 

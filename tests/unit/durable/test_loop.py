@@ -22,7 +22,7 @@ class Driver:
     def __init__(self) -> None:
         self.timers: list[tuple[int, int, asyncio.TimerHandle]] = []
         self.loop = DeterministicLoop(  # type: ignore[abstract]
-            1 << 20, random.Random(1), self._start, self._stop
+            1 << 20, b"seed", self._start, self._stop
         )
 
     def _start(self, due_ms: int, handle: asyncio.TimerHandle) -> None:

@@ -1,0 +1,226 @@
+"""The turn, by itself: state and messages in, a reply out, and effects in between."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from statefun.durable import (
+    Context,
+    ObjectContext,
+    RunOptions,
+    Service,
+    TerminalError,
+    VirtualObject,
+    _proto,
+)
+from statefun.durable.directory import Directory
+from statefun.durable.handler import handler_from_callable
+from statefun.durable.limits import Limits
+from statefun.durable.turn import VALUES, Cached, Ready, Reply, Turn
+
+NUMBERS = Service("Numbers")
+RELAXED = Service("Relaxed", effects="relaxed")
+COUNTER = VirtualObject("Counter")
+
+
+async def one_after_the_other(ctx: Context, count: int) -> list[int]:
+    return [await ctx.run_typed(f"number {each}", int, RunOptions(), each) for each in range(count)]
+
+
+strict = NUMBERS.handler(name="count")(one_after_the_other)
+relaxed = RELAXED.handler(name="count")(one_after_the_other)
+
+
+@COUNTER.handler()
+async def add(ctx: ObjectContext, by: int) -> int:
+    total = (await ctx.get("total", int) or 0) + by
+    ctx.set("total", total)
+    return total
+
+
+@COUNTER.handler()
+async def nap(ctx: ObjectContext, seconds: int) -> int:
+    await ctx.sleep(timedelta(seconds=seconds))
+    return await add(ctx, seconds)
+
+
+@COUNTER.handler()
+async def bloat(ctx: ObjectContext, size: int) -> list[int]:
+    codes = []
+    for attempt in (
+        lambda: ctx.set("big", "x" * size),
+        lambda: ctx.object_send(add, "other", "x" * size),  # type: ignore[arg-type]
+        lambda: [ctx.awakeable() for _ in range(6)],
+    ):
+        try:
+            attempt()
+        except TerminalError as error:
+            codes.append(error.status_code)
+    return codes
+
+
+class Desk:
+    """One address, turn by turn."""
+
+    def __init__(self, function: Any, key: str = "", limits: Limits | None = None) -> None:
+        handler = handler_from_callable(function)
+        self.directory = Directory([NUMBERS, RELAXED, COUNTER], "d", limits or Limits(), None, None)
+        self.declaration = self.directory.declarations[handler.service_tag.name]
+        self.key = key
+        self.values: dict[str, bytes | None] = dict.fromkeys(VALUES[handler.service_tag.kind])
+        self.home = ("", "")
+        self.now_ms = 1_000
+        self.turns = 0
+        self.waves: list[int] = []
+        self.cached: Cached | None = None
+
+    def invoke(self, function: Any, argument: Any) -> _proto.Envelope:
+        handler = handler_from_callable(function)
+        self.turns += 1
+        unique = self.turns.to_bytes(16, "big")
+        identity = self.directory.invocation_id(
+            handler.service_tag.name, handler.name, self.key, unique
+        )
+        self.home = self.directory.home_of(identity)
+        return _proto.Envelope(
+            version=1,
+            invoke=_proto.Invoke(
+                id=str(identity),
+                handler=handler.name,
+                argument=json.dumps(argument).encode(),
+                reply=_proto.Route(typename="com.example/out", id="x", is_egress=True),
+            ),
+        )
+
+    def turn(self, *envelopes: _proto.Envelope) -> Reply:
+        self.turns += 1
+        turn = Turn(
+            self.directory,
+            self.declaration,
+            *self.home,
+            self.values,
+            self.now_ms,
+            self.turns,
+            self.cached,
+        )
+        for envelope in envelopes:
+            turn.receive(envelope)
+        while wave := turn.wave():
+            self.waves.append(len(wave))
+            for ready in wave:
+                turn.complete(ready, self.perform(ready))
+            turn.resume()
+        reply = turn.end()
+        self.values |= reply.values
+        self.cached = reply.cached
+        return reply
+
+    def perform(self, ready: Ready) -> bytes:
+        return ready.effect.encode(ready.effect.action())
+
+
+def answers(reply: Reply) -> list[Any]:
+    envelopes = [_proto.Envelope.FromString(record.raw_value() or b"") for record in reply.egress]
+    return [json.loads(each.done.outcome.value) for each in envelopes]
+
+
+def wakes(reply: Reply) -> int:
+    return sum(envelope.WhichOneof("content") == "wake" for _, _, envelope in reply.messages)
+
+
+WAKE = _proto.Envelope(version=1, wake=True)
+
+
+def test_strict_effects_follow_one_another_by_a_commit_each() -> None:
+    """A turn with an effect's result ends, and wakes the next one."""
+    desk = Desk(strict)
+    replies = [desk.turn(desk.invoke(strict, 3)), desk.turn(WAKE), desk.turn(WAKE)]
+
+    assert desk.waves == [1, 1, 1]
+    assert [wakes(reply) for reply in replies] == [1, 1, 0]
+    assert [answers(reply) for reply in replies] == [[], [], [[0, 1, 2]]]
+    assert desk.values == dict.fromkeys(desk.values)
+
+
+def test_relaxed_effects_follow_one_another_in_one_turn() -> None:
+    """By option, for effects that may be repeated."""
+    desk = Desk(relaxed)
+
+    assert answers(desk.turn(desk.invoke(relaxed, 3))) == [[0, 1, 2]]
+    assert desk.waves == [1, 1, 1]
+
+
+def test_a_handler_in_memory_counts_only_with_the_stamp_of_the_state() -> None:
+    """Another worker has gone on meanwhile: what is in memory is put away."""
+    desk = Desk(strict)
+    desk.turn(desk.invoke(strict, 3))
+    stale = desk.cached
+    desk.cached = None
+    desk.turn(WAKE)
+    desk.cached = stale
+
+    assert answers(desk.turn(WAKE)) == [[0, 1, 2]]
+    assert stale is not None
+    assert all(execution.run is None for execution in stale.executions)
+
+
+def test_a_turn_begins_so_many_invocations_and_wakes_the_next_turn() -> None:
+    """So that no reply is too long, and nobody waits for ever."""
+    desk = Desk(add, "k", Limits(turn_invocations=2))
+    first = desk.turn(*(desk.invoke(add, 1) for _ in range(5)))
+
+    assert (answers(first), wakes(first)) == ([1, 2], 1)
+    assert answers(desk.turn(WAKE)) == [3, 4]
+    assert answers(desk.turn(WAKE)) == [5]
+
+
+def test_who_finds_the_queue_full_knocks_again() -> None:
+    """The message is sent once more after a while; nothing is lost, and state is bounded."""
+    desk = Desk(nap, "k", Limits(queue_invocations=1))
+    reply = desk.turn(*(desk.invoke(nap, 1) for _ in range(4)))
+    kinds = [envelope.WhichOneof("content") for _, _, _, envelope, _ in reply.delayed]
+
+    assert kinds == ["alarm", "invoke", "invoke"]
+    assert len(_proto.Queue.FromString(desk.values["queue"] or b"").waiting) == 1
+
+
+def test_what_is_too_much_is_refused_to_the_handler() -> None:
+    """Values, arguments, and steps that are unfinished; the engine never sees them."""
+    desk = Desk(bloat, "k", Limits(value_bytes=1_000, pending_steps=5))
+
+    assert answers(desk.turn(desk.invoke(bloat, 2_000))) == [[413, 413, 429]]
+
+
+def test_one_alarm_is_armed_and_a_nearer_one_replaces_it() -> None:
+    """Its token is new each time; the alarm's own time counts, whatever the clock says."""
+    desk = Desk(nap, "k")
+    first = desk.turn(desk.invoke(nap, 5))
+    [(delay_ms, typename, target_id, alarm, token)] = first.delayed
+    desk.now_ms -= 600
+    second = desk.turn(alarm)
+
+    assert (delay_ms, typename, target_id) == (5_000, "d/Counter", "k")
+    assert token == f"d/Counter:{2:016x}"
+    assert (answers(second), second.delayed, second.withdrawn) == ([5], [], [])
+
+
+@pytest.mark.parametrize("kind", ["done", "signal", "cancel", "kill", "resume", "pause"])
+def test_what_is_for_nobody_changes_nothing(kind: str) -> None:
+    """An invocation that is over, or never was."""
+    desk = Desk(add, "k")
+    gone = desk.invoke(add, 1).invoke.id
+    envelope = _proto.Envelope(version=1)
+    if kind == "done":
+        envelope.done.execution = gone
+    elif kind == "signal":
+        envelope.signal.execution = gone
+    else:
+        setattr(envelope, kind, gone)
+
+    reply = desk.turn(envelope)
+
+    assert (reply.values, reply.messages, reply.delayed) == ({}, [], [])
