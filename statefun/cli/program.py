@@ -15,7 +15,18 @@ from importlib.metadata import version
 from threading import Event, Thread
 from typing import TYPE_CHECKING, NoReturn
 
-from statefun.cli import check, dead_letters, invocations, paused, run, send, serve, state, timers
+from statefun.cli import (
+    check,
+    dead_letters,
+    invocations,
+    module,
+    paused,
+    run,
+    send,
+    serve,
+    state,
+    timers,
+)
 from statefun.cli.arguments import UsageError
 from statefun.errors import StatefunError
 
@@ -25,7 +36,7 @@ if TYPE_CHECKING:
 
 __all__ = ["main"]
 
-_COMMANDS = (serve, run, send, state, timers, dead_letters, paused, invocations, check)
+_COMMANDS = (serve, run, module, send, state, timers, dead_letters, paused, invocations, check)
 _INTERRUPTED = 130
 _EXIT_S = 3.0
 
