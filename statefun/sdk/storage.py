@@ -114,22 +114,17 @@ class _Field:
         def read(storage: Storage) -> Any:
             cells = storage._CELLS  # noqa: SLF001 - this is the storage's own getter
             held = cells[name]
-            if type(held) is UncheckedValue:
+            kind = type(held)
+            if kind is not bytes:
+                if kind is not UncheckedValue:
+                    return held
                 held = self.check(held)
-            if type(held) is not bytes:
-                return held
             value = unpack(held)
             if is_built_in:
                 cells[name] = value
             return value
 
         return read
-
-    def mutation(self, held: Any) -> bytes:
-        """The mutation for the content of the cell after a change."""
-        if held is None:
-            return self.on_wire.deletion
-        return self.modification(self.to_bytes(held))
 
     def check(self, stored: UncheckedValue) -> bytes:
         """The bytes of a value, once its typename is known to be the declared one."""
@@ -184,7 +179,10 @@ class StorageSpec:
             return []
         cells, mutations = storage._CELLS, []  # noqa: SLF001
         for name in changed:
-            mutations.append(self._by_name[name].mutation(cells[name]))  # noqa: PERF401 - cheaper
+            field, held = self._by_name[name], cells[name]
+            mutations.append(
+                field.on_wire.deletion if held is None else field.modification(field.to_bytes(held))
+            )
         return mutations
 
 
