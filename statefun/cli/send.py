@@ -12,6 +12,7 @@ from statefun.errors import SerializationError
 from statefun.http.access import token_lines
 from statefun.sdk.address import Address, parse_typename
 from statefun.sdk.primitives import (
+    BUILT_IN,
     BoolType,
     DoubleType,
     FloatType,
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
     from collections.abc import Callable
 
-    from statefun.sdk.types import Type
 
 __all__ = ["add", "encode_value", "run"]
 
@@ -38,14 +38,15 @@ def _parse_bool(text: str) -> bool:
     return truths[text.lower()]
 
 
-_BUILT_IN: dict[str, tuple[Type[Any], Callable[[str], Any], str]] = {
-    StringType.typename: (StringType, str, "text"),
-    IntType.typename: (IntType, int, "a whole number"),
-    LongType.typename: (LongType, int, "a whole number"),
-    FloatType.typename: (FloatType, float, "a number"),
-    DoubleType.typename: (DoubleType, float, "a number"),
-    BoolType.typename: (BoolType, _parse_bool, "true or false"),
+_FORMS: dict[str, tuple[Callable[[str], Any], str]] = {
+    StringType.typename: (str, "text"),
+    IntType.typename: (int, "a whole number"),
+    LongType.typename: (int, "a whole number"),
+    FloatType.typename: (float, "a number"),
+    DoubleType.typename: (float, "a number"),
+    BoolType.typename: (_parse_bool, "true or false"),
 }
+"""A built-in type → how its value is written on a command line."""
 
 
 def add(commands: Any, *parents: ArgumentParser) -> None:
@@ -120,13 +121,13 @@ def encode_value(text: str, typename: str) -> bytes:
     """The bytes of a value: parsed if the type is built in, UTF-8 if not.
 
     Raises:
-        UsageError: If the text is none of that type.
+        UsageError: If the text is not of that type.
     """
-    if typename not in _BUILT_IN:
+    if typename not in BUILT_IN:
         return text.encode()
-    value_type, parse, form = _BUILT_IN[typename]
+    parse, form = _FORMS[typename]
     try:
-        return serialize(value_type, parse(text))
+        return serialize(BUILT_IN[typename], parse(text))
     except SerializationError as error:
         raise UsageError(str(error)) from error
     except (ValueError, KeyError) as error:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeVar, overload
+from typing import TYPE_CHECKING, Any, TypedDict, TypeVar, overload
 
 from statefun.errors import InvalidMessageError, MessageArgumentsError
 from statefun.sdk.address import parse_typename
@@ -28,7 +28,7 @@ from statefun.sdk.wire import (
 if TYPE_CHECKING:
     from statefun.sdk.wire import Headers
 
-__all__ = ["SHORTHAND", "egress_message_builder", "message_builder"]
+__all__ = ["SHORTHAND", "OneValue", "egress_message_builder", "message_builder"]
 
 T = TypeVar("T")
 
@@ -40,6 +40,21 @@ SHORTHAND: dict[str, PrimitiveType[Any]] = {
     "double_value": DoubleType,
     "bool_value": BoolType,
 }
+
+
+class OneValue(TypedDict, total=False):
+    """The keywords of `message_builder`: exactly one of them, or `value` with `value_type`."""
+
+    str_value: str
+    int_value: int
+    long_value: int
+    float_value: float
+    double_value: float
+    bool_value: bool
+    value: Any
+    value_type: Type[Any]
+    headers: Headers | None
+
 
 _PAIR = {"value", "value_type"}
 _ABSENT: Any = object()

@@ -9,7 +9,7 @@ from __future__ import annotations
 from asyncio import CancelledError
 from collections.abc import Iterable
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, TypedDict, Unpack, cast
+from typing import TYPE_CHECKING, Any, Unpack, cast
 
 from statefun.errors import (
     ConfigurationError,
@@ -26,7 +26,7 @@ from statefun.runtime.transports.base import cancelled
 from statefun.runtime.transports.routing import FunctionRouter
 from statefun.runtime.values import EgressValue, visible_values
 from statefun.sdk.address import Address
-from statefun.sdk.builders import message_builder
+from statefun.sdk.builders import OneValue, message_builder
 from statefun.sdk.functions import StatefulFunctions
 from statefun.sdk.handler import RequestReplyHandler
 from statefun.sdk.messages import Message
@@ -39,8 +39,6 @@ if TYPE_CHECKING:
     from statefun.runtime.engine.policy import FailurePolicy, Limits, Retention
     from statefun.runtime.engine.records import DeadLetter
     from statefun.runtime.values import Value
-    from statefun.sdk.types import Type
-    from statefun.sdk.wire import Headers
 
 __all__ = ["Harness"]
 
@@ -54,20 +52,6 @@ class _Egresses:
     def get(self, typename: str, /) -> Callable[[bytes], object] | None:
         known = self._typenames is None or typename in self._typenames
         return len if known else None  # any bytes will do
-
-
-class _OneValue(TypedDict, total=False):
-    """The keywords of `message_builder`, of which there is one, or `value` with `value_type`."""
-
-    str_value: str
-    int_value: int
-    long_value: int
-    float_value: float
-    double_value: float
-    bool_value: bool
-    value: Any
-    value_type: Type[Any]
-    headers: Headers | None
 
 
 def _registries(
@@ -175,7 +159,7 @@ class Harness:
         *,
         key: str = "",
         topic: str = "",
-        **value: Unpack[_OneValue],
+        **value: Unpack[OneValue],
     ) -> None:
         """Send a message as an ingress would. Nothing runs before `run` or `advance`.
 
