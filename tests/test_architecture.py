@@ -97,7 +97,7 @@ WORLD: dict[str, set[str]] = {
         *("durable.context", "durable.loop"),  # for type checkers alone
     },
     "uuid": {"durable.context", "durable.guards", "durable.server_context"},
-    "secrets": {"reactive.engine"},
+    "secrets": {"reactive.engine", "reactive.backends.function"},
     "sqlite3": {
         *(f"runtime.stores.{name}" for name in ("sqlite", "datafile", "migrations")),
         "reactive.backends.sqlite",

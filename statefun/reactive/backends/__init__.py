@@ -9,6 +9,12 @@ from statefun.reactive.backends.fs import (
     Serializer,
     json_serializer,
 )
+from statefun.reactive.backends.function import (
+    FunctionBackend,
+    FunctionSyncBackend,
+    KafkaCaller,
+    bind_state_tree,
+)
 from statefun.reactive.backends.hybrid import HybridAsyncBackend, HybridSyncBackend
 from statefun.reactive.backends.memory import InMemoryBackend
 from statefun.reactive.backends.sqlite import SqliteBackend
@@ -21,10 +27,14 @@ __all__ = [
     "CachingSyncBackend",
     "FileSystemAsyncBackend",
     "FileSystemSyncBackend",
+    "FunctionBackend",
+    "FunctionSyncBackend",
     "HybridAsyncBackend",
     "HybridSyncBackend",
     "InMemoryBackend",
+    "KafkaCaller",
     "Serializer",
     "SqliteBackend",
+    "bind_state_tree",
     "json_serializer",
 ]
