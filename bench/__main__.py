@@ -6,7 +6,7 @@ import argparse
 import sys
 from typing import TYPE_CHECKING
 
-from bench import engine, handler, ingress, runtime, serve
+from bench import engine, handler, ingress, reactive, runtime, serve
 from bench.environment import Unavailable, described
 
 if TYPE_CHECKING:
@@ -17,7 +17,14 @@ if TYPE_CHECKING:
 # A new figure is a module with a `FIGURE`, and a place here.
 FIGURES: dict[str, Figure] = {
     each.name: each
-    for each in (handler.FIGURE, serve.FIGURE, runtime.FIGURE, ingress.FIGURE, engine.FIGURE)
+    for each in (
+        handler.FIGURE,
+        serve.FIGURE,
+        runtime.FIGURE,
+        ingress.FIGURE,
+        engine.FIGURE,
+        reactive.FIGURE,
+    )
 }
 
 HEADINGS = ("figure", "case", "ours", "peer", "ratio", "rounds", "goal")

@@ -221,7 +221,9 @@ async def test_a_function_behind_a_cluster_is_called_through_kafka() -> None:
     cluster = FakeCluster(servers)
     consumer = Consumer(
         {
-            "bootstrap.servers": servers, "group.id": "me", "fetch.wait.max.ms": 10,
+            "bootstrap.servers": servers,
+            "group.id": "me",
+            "fetch.wait.max.ms": 10,
             "auto.offset.reset": "latest",
         }
     )
