@@ -70,8 +70,8 @@ async def test_a_killed_process_leaves_whole_transactions(tmp_path: Path, kind: 
 @pytest.mark.timeout(600)
 async def test_a_killed_cache_leaves_what_was_flushed(tmp_path: Path) -> None:
     """Each value of the last flush, or of the one that was being done; each file is whole."""
-    path = tmp_path / "state"
     for kill in range(KILLS):
+        path = tmp_path / str(kill)
         told = killed_after("cached", path, lines=2 + 3 * kill)
 
         state = await state_of("cached", path)
