@@ -137,6 +137,8 @@ class Engine:
     ) -> Steps[bool]:
         """Delete a path with everything below it, and announce it at the path and above.
 
+        Callbacks below the path are not told; derivations of what was below are computed anew.
+
         Args:
             path: What to delete.
             payload: Anything that callbacks should see.
@@ -153,7 +155,8 @@ class Engine:
         if transaction is None:
             yield self._tree.remove, (text,)
         else:
-            transaction.note_change(text, previous, existed=True)
+            change = yield from self._changing(transaction, text, previous, None)
+            change.is_deleted |= not skip_notify
             transaction.overlay.remove(text)
         if not skip_notify:
             yield from self.announce(text, previous, None, payload, is_delete=True)
@@ -183,7 +186,7 @@ class Engine:
         if transaction is None:
             yield from self.announce(text, value, value, payload)
         else:
-            change = transaction.note_change(text, value, existed=found is not MISSING)
+            change = yield from self._changing(transaction, text, found, default)
             change.is_pinged, change.payload = True, payload
 
     # --- what derivations and transactions use ----------------------------------------------------
@@ -220,9 +223,17 @@ class Engine:
         if transaction is None:
             yield self._tree.put, (path, value)
         else:
-            existed = previous is not MISSING
-            transaction.note_change(path, previous if existed else before, existed=existed)
+            yield from self._changing(transaction, path, previous, before)
             transaction.overlay.put(path, value)
+
+    def _changing(
+        self, transaction: Transaction, path: str, previous: Any, before: Any
+    ) -> Steps[Change]:
+        """Note a change; what counts as the value before is that of the beginning."""
+        if path not in transaction.changes and not transaction.overlay.is_untouched(path):
+            previous = yield self._tree.get, (path, MISSING)
+        existed = previous is not MISSING
+        return transaction.note_change(path, previous if existed else before, existed=existed)
 
     def announce(
         self, path: str, before: Any, value: Any, payload: Any, *, is_delete: bool = False
@@ -284,21 +295,28 @@ class Engine:
         self, path: str, event: StateEvent[Any, Any], *, to_derivations: bool = True
     ) -> Steps[None]:
         bubbling = event.bubbling
+        if event.is_delete and to_derivations:
+            for derivation in self._derived_below(path):
+                yield from derivation.update()
         for level in levels(path):
             subscribers = self.subscriptions.at(level)
-            if not subscribers:
-                continue
-            seen = replace(event, current_path=posix(level), bubbling=bubbling)
-            for each in subscribers:
-                if type(each) is Registration:
-                    if seen.bubbling and each.callback is not None:
-                        yield self.call, (each.callback, seen)
-                elif isinstance(each, Derivation):
-                    if to_derivations:
-                        yield from each.deliver(seen)
-                elif seen.bubbling or not each.is_stoppable:
-                    yield from each.deliver(seen)
-            bubbling = seen.bubbling
+            if subscribers:
+                seen = replace(event, current_path=posix(level), bubbling=bubbling)
+                yield from self._deliver_at_level(subscribers, seen, to_derivations=to_derivations)
+                bubbling = seen.bubbling
+
+    def _deliver_at_level(
+        self, subscribers: list[Any], event: StateEvent[Any, Any], *, to_derivations: bool
+    ) -> Steps[None]:
+        for each in subscribers:
+            if type(each) is Registration:
+                if event.bubbling and each.callback is not None:
+                    yield self.call, (each.callback, event)
+            elif isinstance(each, Derivation):
+                if to_derivations:
+                    yield from each.deliver(event)
+            elif event.bubbling or not each.is_stoppable:
+                yield from each.deliver(event)
 
     # --- derivations ------------------------------------------------------------------------------
 
@@ -515,6 +533,9 @@ class Engine:
             if (yield from self._event_of(path, change)) is not None:
                 changed.append(path)
         waiting = dict.fromkeys(each for path in changed for each in self._derived_from(path))
+        for path, change in transaction.changes.items():
+            if change.is_deleted:
+                waiting |= dict.fromkeys(self._derived_below(path))
         for derivation in in_order(waiting, lambda each: self._derived_from(each.dest)):
             if derivation in waiting:
                 yield from derivation.update()
@@ -531,13 +552,21 @@ class Engine:
             if isinstance(each, Derivation) and each.dest != path
         ]
 
+    def _derived_below(self, path: str) -> list[Derivation]:
+        """Give the derivations with a source strictly below a path, which goes with the path."""
+        return [
+            each
+            for each in self._derivations.values()
+            if any(relative(source, path) not in {None, "/"} for source in each.sources)
+        ]
+
     def _event_of(self, path: str, change: Change) -> Steps[StateEvent[Any, Any] | None]:
         """Give the event that a transaction ends with at a path, None if there is none."""
         value = yield from self.read(path)
         is_gone = value is MISSING
         if is_gone:  # a ping of what is missing announces its default
             value = change.prev_value if change.is_pinged and not change.existed else None
-        differs = change.existed if is_gone else not is_equal(value, change.prev_value)
+        differs = change.existed is is_gone or not is_equal(value, change.prev_value)
         if not change.is_pinged and not (change.is_announced and differs):
             return None
         is_delete = is_gone and change.existed

@@ -31,6 +31,7 @@ class Change:
         payload: The payload of the last write that is announced.
         is_announced: Whether any write of it is announced.
         is_pinged: Whether there is an event even without a difference.
+        is_deleted: Whether it was deleted on the way, and with it everything below.
     """
 
     prev_value: Any
@@ -38,6 +39,7 @@ class Change:
     payload: Any = None
     is_announced: bool = False
     is_pinged: bool = False
+    is_deleted: bool = False
 
 
 @dataclass(frozen=True)

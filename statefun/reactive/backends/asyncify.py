@@ -58,6 +58,10 @@ class AsyncifyBackend(TreeBackend, AsyncBackend):
         changes: list[ForeignChange] = self._tree.changes()
         return changes
 
+    def mounts_below(self, path: str) -> list[str]:
+        """Return the paths below a path that deleting it leaves alone."""
+        return self._tree.mounts_below(path)
+
     def keeps_empty(self, path: str) -> bool:
         """Tell whether an emptied node goes on to exist."""
         return self._tree.keeps_empty(path)

@@ -194,6 +194,10 @@ class Tree(ABC):
         """Return the `ForeignChange`s since the last call; only if `has_revisions`."""
         raise NotImplementedError
 
+    def mounts_below(self, path: str) -> list[str]:  # noqa: ARG002 - few trees have any
+        """Return the paths strictly below a path that deleting it leaves alone."""
+        return []
+
     def keeps_empty(self, path: str) -> bool:  # noqa: ARG002 - most trees are alike everywhere
         """Tell whether the node at a path goes on to exist when its last child is deleted."""
         return False

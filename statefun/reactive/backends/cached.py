@@ -59,6 +59,10 @@ class _Cache(TreeBackend):
         """The operations that wait for the next flush, oldest first."""
         return self._overlay.operations
 
+    def mounts_below(self, path: str) -> list[str]:
+        """Return the paths below a path that deleting it leaves alone."""
+        return self._tree.mounts_below(path)
+
     def keeps_empty(self, path: str) -> bool:
         """Tell whether an emptied node goes on to exist."""
         return self._tree.keeps_empty(path)

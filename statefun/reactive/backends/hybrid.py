@@ -48,6 +48,10 @@ class _Hybrid(TreeBackend):
         self._mounts: dict[PurePosixPath, Any] = {ROOT_PATH: root_backend}
         self._trees: dict[str, Tree] = {"/": tree_of(root_backend)}
 
+    def mounts_below(self, path: str) -> list[str]:
+        """Return the mount points strictly below a path, which deleting it leaves alone."""
+        return [top for top in self._trees if relative(top, path) not in {None, "/"}]
+
     def keeps_empty(self, path: str) -> bool:
         """Tell whether an emptied node goes on to exist in the backend that owns it."""
         tree, inner = self._owner(path)
@@ -70,7 +74,7 @@ class _Hybrid(TreeBackend):
         top = next(level for level in levels(path) if level in self._trees)
         return self._trees[top], relative(path, top) or "/"
 
-    def _mounts_below(self, path: str) -> list[str]:
+    def _mounted_names(self, path: str) -> list[str]:
         """Give the names of children of a path at or below which something is mounted."""
         inside = (relative(top, path) for top in self._trees)
         return [text.split("/")[1] for text in inside if text not in {None, "/"} and text]
@@ -78,7 +82,7 @@ class _Hybrid(TreeBackend):
     def _get(self, path: str, default: Any) -> Steps[Any]:
         """Return what a path reads as, or `default` itself."""
         tree, inner = self._owner(path)
-        mounted = self._mounts_below(path)
+        mounted = self._mounted_names(path)
         if not mounted:
             return (yield tree.get, (inner, default))
         children: dict[str, Any] = {}
@@ -114,7 +118,7 @@ class _Hybrid(TreeBackend):
         tree, inner = self._owner(path)
         node: Node = yield tree.node, (inner,)
         names = dict.fromkeys(node.names)
-        for name in dict.fromkeys(self._mounts_below(path)):
+        for name in dict.fromkeys(self._mounted_names(path)):
             if (yield from self._get(join(path, name), MISSING)) is MISSING:
                 names.pop(name, None)
             else:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from statefun.reactive.backends.base import MISSING, Delete, Expect, Node, Write, composed
-from statefun.reactive.paths import join
+from statefun.reactive.paths import join, relative
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -27,16 +27,19 @@ class _Pending:
     Attributes:
         value: The value that was written, `MISSING` if none was.
         is_erased: Whether the node was deleted, so that nothing below shines through.
+        is_open: Whether the tree below shines through although a node above was deleted: it is
+            mounted here.
         is_made: Whether the node exists for the sake of a pending write, at it or below.
         children: The nodes below at which something is pending.
     """
 
-    __slots__ = ("children", "is_erased", "is_made", "value")
+    __slots__ = ("children", "is_erased", "is_made", "is_open", "value")
 
     def __init__(self) -> None:
         self.value: Any = MISSING
         self.is_erased = False
         self.is_made = False
+        self.is_open = False
         self.children: dict[str, _Pending] = {}
 
 
@@ -102,7 +105,9 @@ class Overlay:
         pending.is_erased = True
         pending.is_made = False
         if not self.tree.is_flat:
-            pending.children = {}
+            former, pending.children = pending.children, {}
+            for mount in self.tree.mounts_below(path):
+                _keep(former, pending, _names(relative(mount, path) or "/"))
 
     def get(self, path: str, default: Any) -> Steps[Any]:
         """Read a path as if everything pending were done."""
@@ -117,11 +122,13 @@ class Overlay:
         if pending is None:
             return below
         names = dict.fromkeys(below.names)
-        for name, child in pending.children.items():
-            if child.is_made:
-                names[name] = None
-            elif child.is_erased:
+        children = {} if self.tree.is_flat else pending.children
+        for name, child in children.items():
+            hides = child.is_erased or (is_hidden and not child.is_open)
+            if (yield from self._view(join(path, name), child, is_hidden=hides)) is MISSING:
                 names.pop(name, None)
+            else:
+                names[name] = None
         value = below.value if pending.value is MISSING else pending.value
         exists = bool(names) or value is not MISSING
         return Node(value, tuple(names), exists or self._is_kept(path, pending, below))
@@ -138,7 +145,7 @@ class Overlay:
             if found is None:
                 return None, is_hidden and not self.tree.is_flat
             pending = found
-            is_hidden |= pending.is_erased
+            is_hidden = pending.is_erased or (is_hidden and not pending.is_open)
         return pending, pending.is_erased if self.tree.is_flat else is_hidden
 
     def _below(self, path: str, *, is_hidden: bool) -> Steps[Node]:
@@ -157,7 +164,9 @@ class Overlay:
         children = {}
         for name in dict.fromkeys([*below.names, *pending.children]):
             child = pending.children.get(name)
-            hides = is_hidden or (child is not None and child.is_erased)
+            hides = is_hidden
+            if child is not None:
+                hides = child.is_erased or (is_hidden and not child.is_open)
             seen = yield from self._view(join(path, name), child, is_hidden=hides)
             if seen is not MISSING:
                 children[name] = seen
@@ -170,6 +179,16 @@ class Overlay:
         """Whether a node without value and children exists all the same."""
         existed = below.exists or pending.is_made or path == "/"
         return existed and self.tree.keeps_empty(path)
+
+
+def _keep(former: dict[str, _Pending], pending: _Pending, names: list[str]) -> None:
+    """Keep what is pending where another tree is mounted, when a node above is deleted."""
+    *above, last = names
+    for name in above:
+        former = former[name].children if name in former else {}
+        pending = pending.children.setdefault(name, _Pending())
+    kept = pending.children[last] = former.get(last, _Pending())
+    kept.is_open = True
 
 
 def _names(path: str) -> list[str]:

@@ -118,13 +118,25 @@ def test_the_transform_gets_the_source_as_it_is_now(controller: ControllerSync) 
 
 
 def test_deleting_a_source_is_a_change(controller: ControllerSync) -> None:
-    """The transform then gets None; one whose parent was deleted is not told."""
-    controller.set_state("/a/b", 1)
+    """The transform then gets None; also if a node above the source is deleted."""
+    recorder = Recorder()
+    controller.subscribe("/a/b", recorder("below"))
     controller.derive("/d", "/a/b", lambda value: value)
+    for deleted in ("/a/b", "/a", "/"):
+        controller.set_state("/a/b", 1)
+        assert controller.get_state("/d") == 1
+        recorder.take()
 
-    controller.del_state("/a/b")
+        controller.del_state(deleted)
 
-    assert controller.get_state("/d", 7) is None
+        assert controller.get_state("/d", 7) in {None, 7}
+        assert len(recorder.seen) == (deleted == "/a/b")
+
+    controller.set_state("/a/b", 1)
+    with controller.transaction():
+        controller.del_state("/a")
+        controller.set_state("/a/c", 1)
+    assert controller.get_state("/d") is None
 
 
 def test_the_root_can_be_a_source(controller: ControllerSync) -> None:
