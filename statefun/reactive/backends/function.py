@@ -401,8 +401,7 @@ class KafkaCaller:
 
     Args:
         producer: A `confluent_kafka.Producer`.
-        consumer: A `confluent_kafka.Consumer` with a group of its own, not subscribed yet. Its
-            `auto.offset.reset` should be `latest`.
+        consumer: A `confluent_kafka.Consumer` with a group of its own, not subscribed yet.
         requests: The topic of requests.
         replies: The topic of answers, the one that `bind_state_tree` was given.
     """
@@ -414,7 +413,7 @@ class KafkaCaller:
         self._waiting: dict[str, Callable[[bytes], object]] = {}
         self._is_closed = threading.Event()
         self._is_assigned = threading.Event()
-        consumer.subscribe([replies], on_assign=lambda *_: self._is_assigned.set())
+        consumer.subscribe([replies], on_assign=self._begin_at_the_end)
         self._thread = threading.Thread(target=self._read, daemon=True)
         self._thread.start()
 
@@ -451,6 +450,13 @@ class KafkaCaller:
         self._thread.join()
         self._producer.flush(10)
         self._consumer.close()
+
+    def _begin_at_the_end(self, consumer: Any, partitions: list[Any]) -> None:
+        """Settle where to read from before the first request, so that no answer is missed."""
+        for partition in partitions:
+            _, partition.offset = consumer.get_watermark_offsets(partition, timeout=10)
+        consumer.assign(partitions)
+        self._is_assigned.set()
 
     def _read(self) -> None:
         while not self._is_closed.is_set():

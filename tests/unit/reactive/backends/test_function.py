@@ -219,14 +219,7 @@ async def test_a_function_behind_a_cluster_is_called_through_kafka() -> None:
     for topic in ("requests", "answers"):
         producer.list_topics(topic, timeout=10)
     cluster = FakeCluster(servers)
-    consumer = Consumer(
-        {
-            "bootstrap.servers": servers,
-            "group.id": "me",
-            "fetch.wait.max.ms": 10,
-            "auto.offset.reset": "latest",
-        }
-    )
+    consumer = Consumer({"bootstrap.servers": servers, "group.id": "me", "fetch.wait.max.ms": 10})
     caller = KafkaCaller(producer, consumer, requests="requests", replies="answers")
     controller = ControllerAsync(FunctionBackend(caller, "one", timeout=timedelta(seconds=30)))
     try:
