@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+
 import pytest
 from hypothesis import settings
 
@@ -10,6 +12,9 @@ from statefun.sdk.handler import RequestReplyHandler
 
 settings.register_profile("house", deadline=None)  # a busy machine is no failure
 settings.load_profile("house")
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a shell starts jobs behind `&` like that
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture
