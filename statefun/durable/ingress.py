@@ -47,6 +47,7 @@ from statefun.errors import (
     UnknownFunctionError,
 )
 from statefun.http import HttpServer, Response, ServerLimits
+from statefun.ports import IngressMessage
 from statefun.sdk.address import Address
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ if TYPE_CHECKING:
     from statefun.durable.messages import Operation
     from statefun.durable.replies import Outcome
     from statefun.http import Access, Request
-    from statefun.ports import Delivery
+    from statefun.ports import Intake
     from statefun.sdk.messages import Message
 
 __all__ = ["InvocationIngress"]
@@ -110,7 +111,7 @@ class InvocationIngress:
         self._server = HttpServer(
             self._handle, host, port, access=access, limits=limits or ServerLimits()
         )
-        self._deliver: Delivery | None = None
+        self._intake: Intake | None = None
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     @property
@@ -118,12 +119,19 @@ class InvocationIngress:
         """The port in use; 0 if any may be taken and it has not started."""
         return self._server.port
 
-    async def start(self, deliver: Delivery) -> None:
+    async def start(self, intake: Intake) -> None:
         """Listen; see `Ingress`."""
-        self._deliver = deliver
+        self._intake = intake
         for each in self._first_messages:
-            await deliver(Address(each.target_typename, each.target_id), each.argument())
+            address = Address(each.target_typename, each.target_id)
+            await intake.deliver((IngressMessage(address, each.argument()),))
         await self._server.start()
+
+    def pause(self) -> None:
+        """Nothing: clients send when they like, and what is refused is answered 503."""
+
+    def resume(self) -> None:
+        """Nothing."""
 
     async def stop(self) -> None:
         """Listen no more; see `Ingress`. Requests that wait for a result are told to ask again."""
@@ -245,9 +253,9 @@ class InvocationIngress:
             outcome.cancel()
 
     async def _put(self, address: Address, envelope: bytes) -> None:
-        assert self._deliver is not None  # noqa: S101 - the server listens after `start` only
+        assert self._intake is not None  # noqa: S101 - the server listens after `start` only
         try:
-            await self._deliver(address, envelope)
+            await self._intake.deliver((IngressMessage(address, envelope),))
         except tuple(kind for kind, _ in _STATUS_OF) as error:
             status = next(status for kind, status in _STATUS_OF if isinstance(error, kind))
             raise RequestRefusedError(status, str(error)) from error

@@ -93,7 +93,12 @@ class Replies:
         """Begin; see `Egress`."""
         self._delivered = delivered
 
-    def put(self, records: Sequence[OutgoingRecord]) -> None:
+    @property
+    def has_room(self) -> bool:
+        """Always: outcomes are handed over at once."""
+        return True
+
+    def put(self, epoch: int, records: Sequence[OutgoingRecord]) -> None:  # noqa: ARG002
         """Hand outcomes over; see `Egress`."""
         for record in records:
             done = _proto.Envelope.FromString(decode_typed_value(record.argument).data).done
@@ -102,6 +107,9 @@ class Replies:
                 future.set_result(_outcome(done.outcome))
         if self._delivered is not None:
             self._delivered([record.id for record in records])
+
+    async def flush(self) -> None:
+        """Nothing waits to be written."""
 
     async def stop(self) -> None:
         """Give up the requests that are open; see `Egress`."""

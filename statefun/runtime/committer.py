@@ -98,11 +98,13 @@ class Committer:
         Raises:
             StoreError: If a commit fails; what was to be stored may be stored later.
         """
+        self.watch(ticket, advice)
+        await ticket
+
+    def watch(self, ticket: asyncio.Future[None], advice: str) -> None:
+        """Let the first commit that fails end a ticket with an error; see `wait`."""
         self._waiters[ticket] = advice
-        try:
-            await ticket
-        finally:
-            self._waiters.pop(ticket, None)
+        ticket.add_done_callback(self._waiters.pop)
 
     def begin(self) -> None:
         """Write what has changed, unless a delta is being written or the store has a pause."""

@@ -12,21 +12,20 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from statefun.errors import GivenUpError, RuntimeStoppedError, StoreError
+from statefun.errors import GivenUpError
 from statefun.runtime.calls import Calls
 from statefun.runtime.committer import Committer
+from statefun.runtime.intake import RuntimeIntake, not_durable
 from statefun.runtime.observe import Observers
 from statefun.runtime.outlets import Outlets
 from statefun.runtime.reads import Reads
-from statefun.runtime.send_queue import SendQueue
 from statefun.runtime.values import escaped
-from statefun.runtime.waiting import PendingReply, ReplyWaiters
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from datetime import timedelta
 
-    from statefun.ports import Egress
+    from statefun.ports import Egress, Ingress
     from statefun.runtime.clock import Alarm, Clock
     from statefun.runtime.engine.engine import Engine
     from statefun.runtime.engine.failures import FailedAttempt
@@ -34,7 +33,6 @@ if TYPE_CHECKING:
     from statefun.runtime.observe import Observer
     from statefun.runtime.stores.base import Reader, Store
     from statefun.runtime.transports.routing import FunctionRouter
-    from statefun.sdk.address import Address
 
 __all__ = ["Dispatcher"]
 
@@ -56,6 +54,7 @@ class Dispatcher:
         router: How its functions are reached.
         clock: What time it is.
         observers: Who learns of what happens.
+        positions: The positions of ingresses that the store held.
     """
 
     def __init__(
@@ -65,6 +64,7 @@ class Dispatcher:
         router: FunctionRouter,
         clock: Clock,
         observers: Sequence[Observer] = (),
+        positions: Mapping[str, bytes] | None = None,
     ) -> None:
         observer = Observers(observers)
         self._engine = engine
@@ -77,8 +77,9 @@ class Dispatcher:
         self.reads = Reads(store, engine, self._wake.set)
         self.calls = Calls(engine, router, clock, observer, self._wake.set)
         self._outlets = Outlets(observer)
-        self._send_queue = SendQueue(engine)
-        self._replies = ReplyWaiters(engine, clock)
+        self.intake = RuntimeIntake(engine, self.committer, clock, self._wake.set, positions or {})
+        self._ingresses: list[Ingress] = []
+        self._are_paused = False  # the ingresses
         self._idle_waiters: list[asyncio.Future[None]] = []
         self._alarm: Alarm | None = None
         self._alarm_ms: int | None = None
@@ -86,7 +87,6 @@ class Dispatcher:
         self._expired = 0  # dead letters of which the observers know
         self._expired_after_ms = clock.uptime_ms()
         self._reason: BaseException | None = None  # why `run` ended, if it should not have
-        self._is_accepting = True
         self._is_draining = False
         self._is_closing = False
 
@@ -95,71 +95,7 @@ class Dispatcher:
     @property
     def is_healthy(self) -> bool:
         """Whether messages are taken in and what happens becomes durable."""
-        return self._is_accepting and not self.committer.is_behind
-
-    async def deliver(
-        self, target: Address, argument: bytes, key: str = "", topic: str = ""
-    ) -> None:
-        """Take in a message of an ingress; returns when it is durable. See `Delivery`."""
-        self._check_running()
-        self._check_store("the message was not kept: send it again later")
-        ticket: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        now_ms = self._clock.now_ms()
-        self._engine.deliver(target, argument, ticket, key=key, topic=topic, now_ms=now_ms)
-        self._wake.set()
-        await self.committer.wait(
-            ticket,
-            "it could not be stored so far, and may be stored later; send it again with the same "
-            "Idempotency-Key, or it may come twice",
-        )
-
-    async def send(self, target: Address, argument: bytes) -> None:
-        """Take in a message of this process; waits for room and for the store, however long."""
-        self._check_running()
-        ticket: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._send_queue.put(target, argument, ticket, self._clock.now_ms())
-        self._wake.set()
-        await ticket
-
-    async def call(
-        self, target: Address, argument: bytes, within: timedelta | None = None
-    ) -> bytes:
-        """Take in a message of this process like `send`, and wait for the reply to it.
-
-        Args:
-            target: The function and the id the message is for.
-            argument: A serialized `TypedValue`.
-            within: See `ReplyWaiters.wait`; waiting for room counts.
-
-        Returns:
-            The first message that was sent to the caller of this one, a serialized `TypedValue`;
-            the turn that sent it is durable.
-        """
-        self._check_running()
-        pending = PendingReply(target)
-        now_ms = self._clock.now_ms()
-        self._send_queue.put(target, argument, pending.ticket, now_ms, pending)
-        self._wake.set()
-        return await self._replies.wait(pending, within)
-
-    async def edit(self, change: Callable[[Engine], T]) -> T:
-        """Change something by hand; returns when that is durable.
-
-        Args:
-            change: Calls what it has to; its result is returned.
-        """
-        self._check_running()
-        self._check_store("nothing was changed")
-        ticket: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        outcome = change(self._engine)
-        self._engine.notify(ticket)
-        self._wake.set()
-        await self.committer.wait(
-            ticket,
-            "the change could not be stored so far, and may be stored later; see whether it was "
-            "made before you make it again",
-        )
-        return outcome
+        return self.intake.is_accepting and not self.committer.is_behind
 
     async def read(self, look: Callable[[Reader], T]) -> T:
         """What a function finds in the store, without changes that are not durable.
@@ -175,7 +111,7 @@ class Dispatcher:
         Raises:
             RuntimeStoppedError: If the runtime stops before.
         """
-        self._check_running()
+        self.intake.check_running()
         waiter = asyncio.get_running_loop().create_future()
         self._idle_waiters.append(waiter)
         self._wake.set()
@@ -185,14 +121,20 @@ class Dispatcher:
         """Hand records to a started egress from now on, first those that waited for it."""
         self._outlets.add(egress)
 
-    def hand_over(self, records: Iterable[OutboxRecord]) -> None:
+    def hand_over(self, records: Iterable[OutboxRecord], epoch: int = 0) -> None:
         """Give durable records to their egresses."""
-        self._outlets.hand_over(records)
+        self._outlets.hand_over(epoch, records)
 
     def delivered(self, ids: Sequence[int]) -> None:
-        """An egress has written these records out."""
+        """An egress has written these records out, or has room again."""
         self._engine.egress_delivered(ids)
         self._wake.set()
+
+    def add_ingress(self, ingress: Ingress) -> None:
+        """Pause a started ingress when too much waits, and resume it then."""
+        self._ingresses.append(ingress)
+        if self._are_paused:
+            ingress.pause()
 
     async def drain(self, within: timedelta) -> None:
         """Take in no more messages, begin no more calls, and let those under way end.
@@ -200,13 +142,13 @@ class Dispatcher:
         Args:
             within: See `Calls.drain`.
         """
-        self._is_accepting = False
+        self.intake.is_accepting = False
         self._is_draining = True
         await self.calls.drain(within)
 
     def close(self) -> None:
         """Let `run` commit what is left, once, and end."""
-        self._is_accepting = False
+        self.intake.is_accepting = False
         self._is_draining = True
         self._is_closing = True
         self._wake.set()
@@ -248,13 +190,28 @@ class Dispatcher:
         engine.tick(now_ms)
         if not (self._is_draining or self.committer.is_behind):
             self._make_calls(now_ms)
-        if self._send_queue and self._is_accepting and self._send_queue.admit(now_ms):
+        self._outlets.push()
+        self._regulate()
+        if self.intake.admit(now_ms):
             self._wake.set()
         for failed in engine.take_failed_attempts():
             self._on_failed_attempt(failed)
         if engine.counters.expired_dead_letters > self._expired:
             self._tell_expired(self._clock.uptime_ms())
         self._set_alarm()
+
+    def _regulate(self) -> None:
+        """Pause the ingresses while too much waits, or resume them."""
+        self.intake.egress_without_room = self._outlets.without_room
+        must_pause = bool(self.intake.egress_without_room)
+        must_pause = must_pause or self._engine.is_full or self.committer.is_behind
+        if must_pause != self._are_paused:
+            self._are_paused = must_pause
+            for ingress in self._ingresses:
+                if must_pause:
+                    ingress.pause()
+                else:
+                    ingress.resume()
 
     def _now_ms(self) -> int:
         """The time. If the clock was set, the engine learns of it first."""
@@ -328,42 +285,23 @@ class Dispatcher:
 
     def _release(self, released: Released) -> None:
         """Let out what has become durable."""
-        for ticket in released.tickets:
-            assert isinstance(ticket, asyncio.Future)  # noqa: S101 - it was made here
-            if not ticket.done():
-                ticket.set_result(None)
-        if released.replies:
-            self._replies.release(released.replies)
+        self.intake.release(released)
         if released.egress:
-            self.hand_over(released.egress)
+            self.hand_over(released.egress, self.committer.commits)
 
     def _end(self) -> None:
         """Leave nobody waiting."""
         if self._engine.counters.expired_dead_letters > self._expired:
             self._tell_expired(self._expired_after_ms)
-        self._is_accepting = False
+        self.intake.is_accepting = False
         self._is_draining = True
         self.calls.cancel()
         if self._alarm is not None:
             self._alarm.cancel()
-        self._replies.end(self._reason)
-        waiting = *self._engine.abandon(), *self._idle_waiters, *self._send_queue.clear()
-        self._idle_waiters = []
-        for each in waiting:
-            assert isinstance(each, asyncio.Future)  # noqa: S101 - they were made here
-            if not each.done():
-                error = RuntimeStoppedError("the runtime stopped before this was durable")
-                error.__cause__ = self._reason
-                each.set_exception(error)
+        self.intake.end(self._reason)
+        waiters, self._idle_waiters = self._idle_waiters, []
+        for waiter in waiters:
+            if not waiter.done():
+                waiter.set_exception(not_durable(self._reason))
         self.committer.close()
         self.reads.close()
-
-    def _check_running(self) -> None:
-        if not self._is_accepting:
-            raise RuntimeStoppedError(
-                "the runtime is stopping and takes no more messages: send again to the next one"
-            ) from self._reason
-
-    def _check_store(self, advice: str) -> None:
-        if self.committer.is_failing:
-            raise StoreError(f"the data directory cannot be written to at the moment; {advice}")

@@ -216,7 +216,9 @@ class Runtime:
             rules=self._rules,
             random=self._random,
         )
-        dispatcher = Dispatcher(engine, store, self._directory, self._clock, self._observers)
+        dispatcher = Dispatcher(
+            engine, store, self._directory, self._clock, self._observers, recovered.positions
+        )
         self._dispatcher = dispatcher
         self._running = asyncio.create_task(dispatcher.run(), name="statefun-dispatcher")
         exits.push_async_callback(self._finish)
@@ -226,10 +228,21 @@ class Runtime:
             await egress.start(dispatcher.delivered)
             dispatcher.add_egress(egress)
         dispatcher.hand_over(recovered.egress)
+        exits.push_async_callback(self._flush)
         exits.push_async_callback(dispatcher.drain, self._drain)
         exits.push_async_callback(_stop_together, self._ingresses)
         for ingress in self._ingresses:
-            await ingress.start(dispatcher.deliver)
+            await ingress.start(dispatcher.intake)
+            dispatcher.add_ingress(ingress)
+
+    async def _flush(self) -> None:
+        """Let the egresses write out what they have, as long as calls may take."""
+        flushing = [egress.flush() for egress in self._egresses.values()]
+        try:
+            async with asyncio.timeout(self._drain.total_seconds()):
+                await asyncio.gather(*flushing)
+        except TimeoutError:
+            logger.warning("not every record was written out in time; they come again")
 
     async def _finish(self) -> None:
         """Commit what is left and end the dispatcher; raises the error if it has ended by one."""
@@ -272,7 +285,7 @@ class Runtime:
         """
         address, argument = _target_and_argument(message)
         _, dispatcher, _ = self._parts()
-        await dispatcher.send(address, argument)
+        await dispatcher.intake.send(address, argument)
 
     async def call(
         self,
@@ -314,7 +327,7 @@ class Runtime:
                 f"the time-out of a call is {timeout!r}: pass a timedelta of zero or more, or None"
             )
         _, dispatcher, _ = self._parts()
-        return Value.decode(await dispatcher.call(address, argument, timeout))
+        return Value.decode(await dispatcher.intake.send_and_wait(address, argument, timeout))
 
     async def idle(self) -> None:
         """Wait until no message waits or is being worked on, and everything is durable.
@@ -375,7 +388,7 @@ class Runtime:
         _, dispatcher, _ = self._parts()
         store = self._store
         assert store is not None  # noqa: S101 - it is there whenever the engine is
-        return await dispatcher.edit(
+        return await dispatcher.intake.edit(
             lambda engine: apply(edit, engine, store, self._clock.now_ms())
         )
 

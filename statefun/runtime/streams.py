@@ -42,10 +42,18 @@ class StreamEgress:
         """The same as `start`: there is nothing to wait for."""
         self._delivered = delivered
 
-    def put(self, records: Sequence[OutgoingRecord]) -> None:
+    @property
+    def has_room(self) -> bool:
+        """Always: records wait in memory until they are read."""
+        return True
+
+    def put(self, epoch: int, records: Sequence[OutgoingRecord]) -> None:  # noqa: ARG002
         """Take over records."""
         self._records += (EgressValue.decode(record.argument, record.id) for record in records)
         self._news.set()
+
+    async def flush(self) -> None:
+        """Reading is for others to do."""
 
     async def stop(self) -> None:
         """End every iteration; what was not read stays with the runtime."""

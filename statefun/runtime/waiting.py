@@ -51,6 +51,12 @@ class PendingReply:
         if not self.reply.done():
             self.reply.set_exception(error)
 
+    def fail_with(self, ticket: asyncio.Future[None]) -> None:
+        """Answer with the error of the ticket, if it has one."""
+        error = None if ticket.cancelled() else ticket.exception()
+        if isinstance(error, Exception):
+            self.fail(error)
+
     def close(self) -> None:
         """Let go of the ticket: nobody waits for it any more."""
         if not self.ticket.done():
@@ -92,7 +98,7 @@ class ReplyWaiters:
         deadline = None if within is None else _Deadline(self, self._clock, pending, within)
         try:
             return await pending.reply
-        except asyncio.CancelledError:
+        except BaseException:
             self._engine.forget_reply(pending)
             raise
         finally:

@@ -16,11 +16,13 @@ import pytest
 
 from statefun.connectors.http import HttpIngress
 from statefun.sdk.wire import encode_typed_value
+from statefun.testing.ports import FakeIntake
 from tests.unit.http.raw import until
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Sequence
 
+    from statefun.ports import IngressMessage, Position
     from statefun.sdk.address import Address
 
 PATIENCE_S = 20
@@ -64,7 +66,7 @@ class Connection:
                 return b""
 
 
-class Ingress:
+class Ingress(FakeIntake):
     """An ingress before a runtime that takes everything."""
 
     def __init__(
@@ -74,6 +76,7 @@ class Ingress:
         max_unfinished_bytes: int = 1 << 28,
         idle_timeout_s: float = 60,
     ) -> None:
+        super().__init__()
         self.ingress = HttpIngress(
             0,
             max_body_bytes=max_body_bytes,
@@ -85,12 +88,12 @@ class Ingress:
 
     async def deliver(
         self,
-        target: Address,
-        argument: bytes,
-        key: str = "",
-        topic: str = "",  # noqa: ARG002 - as the port has it
+        messages: Sequence[IngressMessage],
+        position: Position | None = None,
     ) -> None:
-        self.taken.append((target, argument, key))
+        """Keep messages."""
+        await super().deliver(messages, position)
+        self.taken += [(target, argument, key) for target, argument, key, _ in messages]
 
     @property
     def connections(self) -> object:
@@ -119,7 +122,7 @@ class Ingress:
 
 @asynccontextmanager
 async def serving(ingress: Ingress) -> AsyncIterator[Ingress]:
-    await ingress.ingress.start(ingress.deliver)
+    await ingress.ingress.start(ingress)
     try:
         yield ingress
     finally:

@@ -61,7 +61,7 @@ async def reading(
         reader = Reader(egress, session)
         await egress.start(reader.take)
         try:
-            egress.put([OutgoingRecord(*record) for record in records])
+            egress.put(1, [OutgoingRecord(*record) for record in records])
             yield reader
         finally:
             await egress.stop()
@@ -180,7 +180,7 @@ async def test_a_reader_that_hung_up_behind_its_request_takes_nothing(*, is_rese
             connection.settimeout(0)
             await loop.sock_sendall(connection, b"GET /greetings HTTP/1.1\r\nHost: x\r\n\r\n")
             assert (await loop.sock_recv(connection, 1 << 16)).startswith(b"HTTP/1.1 404")
-            reader.egress.put([OutgoingRecord(1, playground("greetings", "x"))])
+            reader.egress.put(1, [OutgoingRecord(1, playground("greetings", "x"))])
 
             # The loop does not run in between: the server sees the request and the end together.
             connection.send(b"GET /greetings HTTP/1.1\r\nHost: x\r\n\r\n")

@@ -15,52 +15,55 @@ from yarl import URL
 from statefun.connectors.http import HttpIngress
 from statefun.errors import (
     AddressBusyError,
+    CallFailedError,
     ConfigurationError,
     IdempotencyConflictError,
     MessageTooLargeError,
     RuntimeStoppedError,
+    StatefunError,
     StoreError,
     UnknownFunctionError,
 )
 from statefun.sdk.address import Address
 from statefun.sdk.wire import encode_typed_value
+from statefun.testing.ports import FakeIntake
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Sequence
+
+    from statefun.ports import IngressMessage, Position
 
 GREETER = "io.example/greeter"
 TEXT = "application/vnd.io.statefun.types/string"
 
 
-class Runtime:
+class Runtime(FakeIntake):
     """The other side of the port: knows one function, and is durable when a test says so."""
 
     def __init__(self) -> None:
-        self.messages: list[tuple[Address, bytes]] = []
-        self.has_message = asyncio.Event()
-        self.is_durable = asyncio.Event()
-        self.is_durable.set()
+        super().__init__()
         self.is_stopped = False
-        self.error: Exception | None = None
-        self.keys: list[str] = []
+
+    @property
+    def taken(self) -> list[tuple[Address, bytes]]:
+        """The messages without their keys."""
+        return [(each.target, each.argument) for each in self.messages]
+
+    @property
+    def keys(self) -> list[str]:
+        """The idempotency keys."""
+        return [each.key for each in self.messages]
 
     async def deliver(
-        self,
-        target: Address,
-        argument: bytes,
-        key: str = "",
-        topic: str = "",  # noqa: ARG002 - as the port has it
+        self, messages: Sequence[IngressMessage], position: Position | None = None
     ) -> None:
-        if self.error is not None:
-            raise self.error
+        """Keep messages."""
         if self.is_stopped:
             raise RuntimeStoppedError("the runtime is stopping")
-        self.keys.append(key)
-        if target.typename not in (GREETER, "a/b/c"):
-            raise UnknownFunctionError(target.typename, (GREETER,))
-        self.messages.append((target, argument))
-        self.has_message.set()
-        await self.is_durable.wait()
+        for each in messages:
+            if each.target.typename not in (GREETER, "a/b/c"):
+                raise UnknownFunctionError(each.target.typename, (GREETER,))
+        await super().deliver(messages, position)
 
 
 class Client:
@@ -92,7 +95,7 @@ class Client:
 @asynccontextmanager
 async def serving(runtime: Runtime, **options: int) -> AsyncIterator[Client]:
     ingress = HttpIngress(0, **options)  # type: ignore[arg-type]
-    await ingress.start(runtime.deliver)
+    await ingress.start(runtime)
     try:
         async with aiohttp.ClientSession() as session:
             yield Client(session, ingress.port)
@@ -108,7 +111,7 @@ async def test_a_message_reaches_its_address_unwrapped(method: str) -> None:
         answer = await client.request("/io.example/greeter/Bob", b"\x0a\x02hi", method=method)
 
     assert answer == (200, "")
-    assert runtime.messages == [
+    assert runtime.taken == [
         (Address(GREETER, "Bob"), encode_typed_value("io.statefun.types/string", b"\x0a\x02hi"))
     ]
 
@@ -132,7 +135,7 @@ async def test_each_segment_of_the_path_is_decoded_by_itself(path: str, address:
     async with serving(runtime) as client:
         assert await client.request(path) == (200, "")
 
-    assert [target for target, _ in runtime.messages] == [address]
+    assert [target for target, _ in runtime.taken] == [address]
 
 
 @pytest.mark.parametrize(
@@ -145,7 +148,7 @@ async def test_a_path_that_names_no_address_is_refused(path: str) -> None:
     async with serving(runtime) as client:
         status, reason = await client.request(path)
 
-    assert (status, runtime.messages) == (400, [])
+    assert (status, runtime.taken) == (400, [])
     assert f"the path {path!r}" in reason
 
 
@@ -164,7 +167,7 @@ async def test_the_content_type_names_the_type(content_type: str, typename: str)
     async with serving(runtime) as client:
         assert await client.request("/io.example/greeter/1", b"", content_type) == (200, "")
 
-    assert runtime.messages == [(Address(GREETER, "1"), encode_typed_value(typename, b""))]
+    assert runtime.taken == [(Address(GREETER, "1"), encode_typed_value(typename, b""))]
 
 
 @pytest.mark.parametrize(
@@ -191,7 +194,7 @@ async def test_a_content_type_without_a_typename_is_refused(content_type: str | 
         "body behind 'application/vnd.', for example "
         "'Content-Type: application/vnd.io.statefun.types/string'\n"
     )
-    assert (answer, runtime.messages) == ((415, reason), [])
+    assert (answer, runtime.taken) == ((415, reason), [])
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "DELETE", "OPTIONS", "PATCH"])
@@ -201,7 +204,7 @@ async def test_another_method_is_refused(method: str) -> None:
     async with serving(runtime) as client:
         status, _ = await client.request("/io.example/greeter/1", b"", method=method)
 
-    assert (status, runtime.messages) == (405, [])
+    assert (status, runtime.taken) == (405, [])
 
 
 async def test_an_unknown_function_is_answered_404_with_the_known_ones() -> None:
@@ -233,7 +236,7 @@ async def test_the_answer_waits_until_the_message_is_durable() -> None:
     runtime.is_durable.clear()
     async with serving(runtime) as client:
         waiting = asyncio.ensure_future(client.request("/io.example/greeter/1"))
-        await runtime.has_message.wait()
+        await runtime.has(1)
         other = await client.request("/io.example/gone/1")
 
         assert (waiting.done(), other[0]) == (False, 404)
@@ -257,7 +260,7 @@ async def test_a_body_of_any_size_is_taken() -> None:
     ):
         assert response.status == 200
 
-    assert runtime.messages == [
+    assert runtime.taken == [
         (Address(GREETER, "1"), encode_typed_value("io.statefun.types/string", body))
     ]
 
@@ -277,7 +280,7 @@ async def test_a_half_sent_message_is_not_delivered() -> None:
 
         assert await client.request("/io.example/greeter/2") == (200, "")
 
-    assert [target.id for target, _ in runtime.messages] == ["2"]
+    assert [target.id for target, _ in runtime.taken] == ["2"]
 
 
 async def test_a_body_that_is_not_of_its_encoding_is_refused(
@@ -292,7 +295,7 @@ async def test_a_body_that_is_not_of_its_encoding_is_refused(
         400,
         "the body is not the gzip that its Content-Encoding says: incorrect header check\n",
     )
-    assert (runtime.messages, caplog.messages) == ([], [])
+    assert (runtime.taken, caplog.messages) == ([], [])
 
 
 @pytest.mark.parametrize("line", ["Content-Length: 3x", "Transfer-Encoding: chunked"])
@@ -320,7 +323,7 @@ async def test_a_taken_port_is_a_clear_error() -> None:
         ingress = HttpIngress(port)
 
         with pytest.raises(ConfigurationError) as caught:
-            await ingress.start(Runtime().deliver)
+            await ingress.start(Runtime())
         await ingress.stop()
 
     assert str(caught.value) == (
@@ -334,7 +337,7 @@ async def test_a_host_that_is_none_is_a_clear_error() -> None:
     ingress = HttpIngress(0, "nobody.invalid")
 
     with pytest.raises(ConfigurationError) as caught:
-        await ingress.start(Runtime().deliver)
+        await ingress.start(Runtime())
     await ingress.stop()
 
     sentence = str(caught.value)
@@ -362,7 +365,7 @@ async def test_a_key_that_is_none_is_refused(key: str) -> None:
     async with serving(runtime) as client:
         status, reason = await client.request("/io.example/greeter/Bob", key=key)
 
-    assert (status, reason[:31], runtime.messages) == (400, "the header Idempotency-Key is '", [])
+    assert (status, reason[:31], runtime.taken) == (400, "the header Idempotency-Key is '", [])
 
 
 @pytest.mark.parametrize(
@@ -413,4 +416,99 @@ async def test_a_body_over_the_limit_is_refused(is_chunked: bool) -> None:  # no
 
     reason = "the body has more than 10 bytes, which is the limit here\n"
     assert answers == [(200, ""), (413, reason)]
-    assert len(runtime.messages) == 1
+    assert len(runtime.taken) == 1
+
+
+# --- waiting for the reply ------------------------------------------------------------------------
+
+HELLO = encode_typed_value("io.statefun.types/string", b"hello")
+
+
+async def waiting(runtime: Runtime, query: str) -> tuple[int, str, bytes]:
+    """Status, content type and body of the answer to `hello`."""
+    async with (
+        serving(runtime) as client,
+        client.session.post(
+            URL(f"{client.root}/{GREETER}/Ada?{query}", encoded=True),
+            data=b"hello",
+            headers={"Content-Type": TEXT},
+        ) as response,
+    ):
+        return response.status, response.headers.get("Content-Type", ""), await response.read()
+
+
+async def test_a_request_that_waits_is_answered_with_the_reply() -> None:
+    """The value's bytes, under the content type of its typename."""
+    runtime = Runtime()
+    runtime.replies[HELLO] = encode_typed_value("t/reply", b"\x00hi")
+
+    answer = await waiting(runtime, "wait=10s")
+
+    assert answer == (200, "application/vnd.t/reply", b"\x00hi")
+    assert runtime.taken == [(Address(GREETER, "Ada"), HELLO)]
+
+
+@pytest.mark.parametrize(
+    ("reply", "status", "reason"),
+    [
+        (None, 504, b"did not reply within 2.5 s; the message stays accepted"),
+        (CallFailedError(Address(GREETER, "Ada"), "no", 8, 7), 500, b"dead letter 7"),
+        (AddressBusyError("too much waits"), 503, b"too much waits"),
+        (UnknownFunctionError(GREETER, ()), 404, b"no function is registered"),
+    ],
+    ids=["time-out", "given up", "busy", "unknown"],
+)
+async def test_a_request_that_waits_in_vain_says_why(
+    reply: StatefunError | None, status: int, reason: bytes
+) -> None:
+    """With the status that the error has everywhere."""
+    runtime = Runtime()
+    if reply is not None:
+        runtime.replies[HELLO] = reply
+
+    answer = await waiting(runtime, "wait=2500ms")
+
+    assert answer[0] == status
+    assert reason in answer[2]
+
+
+@pytest.mark.parametrize("wait", ["", "0s", "-1s", "soon", "10h", "61m", "1e3s", "%D9%A1s"])
+async def test_a_time_to_wait_that_is_none_is_refused(wait: str) -> None:
+    """Nothing is delivered then."""
+    runtime = Runtime()
+
+    answer = await waiting(runtime, f"wait={wait}")
+
+    assert answer[0] == 400
+    assert b"write for example wait=10s" in answer[2]
+    assert runtime.taken == []
+
+
+async def test_a_query_without_a_wait_changes_nothing() -> None:
+    """It is as if it was not there."""
+    runtime = Runtime()
+
+    assert (await waiting(runtime, "trace=1"))[0] == 200
+    assert runtime.taken == [(Address(GREETER, "Ada"), HELLO)]
+
+
+async def test_a_request_that_waits_is_answered_when_the_ingress_stops() -> None:
+    """Stopping does not wait for the function."""
+    runtime = Runtime()
+    runtime.is_durable.clear()
+    ingress = HttpIngress(0)
+    await ingress.start(runtime)
+    async with aiohttp.ClientSession() as session:
+        url = f"http://127.0.0.1:{ingress.port}/{GREETER}/Ada?wait=1m"
+        asking = asyncio.create_task(
+            session.post(url, data=b"hello", headers={"Content-Type": TEXT})
+        )
+        await runtime.has(1)
+
+        await ingress.stop()
+
+        async with await asking as response:
+            answer = response.status, await response.text()
+
+    assert answer[0] == 503
+    assert "the runtime is stopping" in answer[1]

@@ -124,8 +124,8 @@ async def test_records_come_out_oldest_first_with_their_ids(outside: Outside) ->
     """Each once, whether they were put together or one after another."""
     await outside.egress.start(Delivered())
 
-    outside.egress.put(records(outside, (3, "a"), (8, "b")))
-    outside.egress.put(records(outside, (9, "ä")))
+    outside.egress.put(1, records(outside, (3, "a"), (8, "b")))
+    outside.egress.put(1, records(outside, (9, "ä")))
 
     assert [await outside.take() for _ in range(3)] == [(3, "a"), (8, "b"), (9, "ä")]
 
@@ -134,7 +134,7 @@ async def test_a_record_is_reported_once_the_outside_world_has_it(outside: Outsi
     """Not when it is put, and not twice."""
     delivered = Delivered()
     await outside.egress.start(delivered)
-    outside.egress.put(records(outside, (3, "a"), (8, "b")))
+    outside.egress.put(1, records(outside, (3, "a"), (8, "b")))
     when_put = list(delivered)
 
     await outside.take()
@@ -152,7 +152,7 @@ async def test_checking_a_record_does_nothing(outside: Outside) -> None:
     await outside.egress.start(Delivered())
     outside.egress.accept(outside.record("checked"))
 
-    outside.egress.put(records(outside, (1, "put")))
+    outside.egress.put(1, records(outside, (1, "put")))
 
     assert await outside.take() == (1, "put")
 
@@ -161,8 +161,8 @@ async def test_putting_never_fails(outside: Outside) -> None:
     """Not even what another egress of the name accepted: the next records come out all the same."""
     await outside.egress.start(Delivered())
 
-    outside.egress.put([OutgoingRecord(1, encode_typed_value("t/foreign", b"foreign"))])
-    outside.egress.put(records(outside, (2, "a")))
+    outside.egress.put(1, [OutgoingRecord(1, encode_typed_value("t/foreign", b"foreign"))])
+    outside.egress.put(1, records(outside, (2, "a")))
 
     async with asyncio.timeout(10):
         taken = await outside.take()
@@ -171,11 +171,23 @@ async def test_putting_never_fails(outside: Outside) -> None:
     assert taken == (2, "a")
 
 
+async def test_an_egress_that_has_room_takes_records_and_can_be_flushed(outside: Outside) -> None:
+    """Flushing waits for nobody who reads."""
+    await outside.egress.start(Delivered())
+    assert outside.egress.has_room
+    outside.egress.put(1, records(outside, (1, "a")))
+
+    async with asyncio.timeout(10):
+        await outside.egress.flush()
+
+    assert await outside.take() == (1, "a")
+
+
 async def test_what_nobody_read_is_not_reported_when_the_egress_stops(outside: Outside) -> None:
     """It stays with the runtime, and comes again to the next process."""
     delivered = Delivered()
     await outside.egress.start(delivered)
-    outside.egress.put(records(outside, (1, "a"), (2, "b"), (3, "c")))
+    outside.egress.put(1, records(outside, (1, "a"), (2, "b"), (3, "c")))
     await outside.take()
 
     await outside.egress.stop()

@@ -19,8 +19,10 @@ from statefun.errors import (
     StoreError,
     UnknownFunctionError,
 )
+from statefun.ports import IngressMessage
 from statefun.sdk.address import Address
 from statefun.sdk.wire import encode_typed_value
+from statefun.testing.ports import FakeIntake
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -28,37 +30,6 @@ if TYPE_CHECKING:
     from statefun.ports import Ingress
 
 TARGET = Address("t/a", "an id/ü")
-
-
-class Runtime:
-    """The other side of the port; a message is durable when a test says so."""
-
-    def __init__(self) -> None:
-        self.messages: list[tuple[Address, bytes]] = []
-        self.keys: list[str] = []
-        self.news = asyncio.Event()
-        self.is_durable = asyncio.Event()
-        self.error: StatefunError | None = None
-
-    async def deliver(
-        self,
-        target: Address,
-        argument: bytes,
-        key: str = "",
-        topic: str = "",  # noqa: ARG002 - as the port has it
-    ) -> None:
-        if self.error is not None:
-            raise self.error
-        self.messages.append((target, argument))
-        self.keys.append(key)
-        self.news.set()
-        await self.is_durable.wait()
-
-    async def has(self, count: int) -> None:
-        """Wait until so many messages have come."""
-        while len(self.messages) < count:
-            self.news.clear()
-            await self.news.wait()
 
 
 class Outside(Protocol):
@@ -100,8 +71,8 @@ class OverHttp:
 
 
 @pytest.fixture
-def runtime() -> Runtime:
-    return Runtime()
+def runtime() -> FakeIntake:
+    return FakeIntake()
 
 
 @pytest.fixture(params=[OverHttp], ids=["http"])
@@ -113,23 +84,23 @@ async def outside(request: pytest.FixtureRequest) -> AsyncIterator[Outside]:
 
 
 async def test_a_message_comes_with_its_target_and_its_bytes(
-    outside: Outside, runtime: Runtime
+    outside: Outside, runtime: FakeIntake
 ) -> None:
     """The argument is a serialized TypedValue with the type that was named outside."""
-    runtime.is_durable.set()
-    await outside.ingress.start(runtime.deliver)
+    await outside.ingress.start(runtime)
 
     is_acknowledged = await outside.send(TARGET, b"\x00\xff")
 
     assert is_acknowledged
-    assert runtime.messages == [(TARGET, encode_typed_value("t/text", b"\x00\xff"))]
+    assert runtime.messages == [IngressMessage(TARGET, encode_typed_value("t/text", b"\x00\xff"))]
 
 
 async def test_a_message_is_acknowledged_once_it_is_durable(
-    outside: Outside, runtime: Runtime
+    outside: Outside, runtime: FakeIntake
 ) -> None:
     """Not before the runtime says so."""
-    await outside.ingress.start(runtime.deliver)
+    runtime.is_durable.clear()
+    await outside.ingress.start(runtime)
     sending = asyncio.create_task(outside.send(TARGET, b"x"))
     await runtime.has(1)
     for _ in range(10):
@@ -154,11 +125,10 @@ async def test_a_message_is_acknowledged_once_it_is_durable(
     ids=lambda error: type(error).__name__,
 )
 async def test_what_the_runtime_refuses_is_not_acknowledged(
-    outside: Outside, runtime: Runtime, error: StatefunError
+    outside: Outside, runtime: FakeIntake, error: StatefunError
 ) -> None:
     """Whatever the reason; the next message is taken in again."""
-    await outside.ingress.start(runtime.deliver)
-    runtime.is_durable.set()
+    await outside.ingress.start(runtime)
     runtime.error = error
     refused = await outside.send(TARGET, b"x")
     runtime.error = None
@@ -167,37 +137,36 @@ async def test_what_the_runtime_refuses_is_not_acknowledged(
 
 
 async def test_an_idempotency_key_comes_with_its_message(
-    outside: Outside, runtime: Runtime
+    outside: Outside, runtime: FakeIntake
 ) -> None:
     """Again whenever it is sent again; the runtime knows what to do about it."""
-    runtime.is_durable.set()
-    await outside.ingress.start(runtime.deliver)
+    await outside.ingress.start(runtime)
 
     for key in ("once", "once", ""):
         assert await outside.send(TARGET, b"x", key)
 
-    assert runtime.keys == ["once", "once", ""]
+    assert [each.key for each in runtime.messages] == ["once", "once", ""]
 
 
 async def test_messages_sent_one_after_another_come_in_order(
-    outside: Outside, runtime: Runtime
+    outside: Outside, runtime: FakeIntake
 ) -> None:
     """Each after the one before was acknowledged."""
-    runtime.is_durable.set()
-    await outside.ingress.start(runtime.deliver)
+    await outside.ingress.start(runtime)
 
     for number in range(20):
         assert await outside.send(TARGET, b"%d" % number)
 
-    expected = [(TARGET, encode_typed_value("t/text", b"%d" % number)) for number in range(20)]
-    assert runtime.messages == expected
+    values = [encode_typed_value("t/text", b"%d" % number) for number in range(20)]
+    assert [each.argument for each in runtime.messages] == values
 
 
 async def test_a_message_that_waits_does_not_hold_up_others(
-    outside: Outside, runtime: Runtime
+    outside: Outside, runtime: FakeIntake
 ) -> None:
     """Many can be on their way to the disk at once."""
-    await outside.ingress.start(runtime.deliver)
+    runtime.is_durable.clear()
+    await outside.ingress.start(runtime)
 
     sending = [asyncio.create_task(outside.send(TARGET, b"x")) for _ in range(20)]
     async with asyncio.timeout(10):
@@ -208,10 +177,11 @@ async def test_a_message_that_waits_does_not_hold_up_others(
 
 
 async def test_stopping_lets_those_under_way_be_answered(
-    outside: Outside, runtime: Runtime
+    outside: Outside, runtime: FakeIntake
 ) -> None:
     """What is durable by then is acknowledged."""
-    await outside.ingress.start(runtime.deliver)
+    runtime.is_durable.clear()
+    await outside.ingress.start(runtime)
     sending = asyncio.create_task(outside.send(TARGET, b"x"))
     await runtime.has(1)
 
@@ -223,13 +193,23 @@ async def test_stopping_lets_those_under_way_be_answered(
     assert await sending
 
 
-async def test_an_ingress_that_cannot_start_says_so(outside: Outside, runtime: Runtime) -> None:
+async def test_an_ingress_can_be_paused_and_resumed(outside: Outside, runtime: FakeIntake) -> None:
+    """What comes after that is taken in; so is what comes meanwhile, where it cannot be held up."""
+    await outside.ingress.start(runtime)
+
+    outside.ingress.pause()
+    outside.ingress.resume()
+
+    assert await outside.send(TARGET, b"x")
+
+
+async def test_an_ingress_that_cannot_start_says_so(outside: Outside, runtime: FakeIntake) -> None:
     """And can be stopped all the same."""
-    await outside.ingress.start(runtime.deliver)
+    await outside.ingress.start(runtime)
     blocked = outside.blocked()
 
     with pytest.raises(ConfigurationError):
-        await blocked.start(runtime.deliver)
+        await blocked.start(runtime)
 
     await blocked.stop()
 

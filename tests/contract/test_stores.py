@@ -225,6 +225,14 @@ def test_what_is_gone_is_gone_after_reopening(kept: Kept) -> None:
     assert dict(store.load(A)) == {"m": ENTRY}
 
 
+def test_the_last_position_of_a_name_is_there_after_reopening(kept: Kept) -> None:
+    """Whatever its bytes; one that was forgotten is gone."""
+    kept.store.commit(Delta(1, positions={"b/ä": b"1", "a": b"", "gone": b"1"}))
+    kept.store.commit(Delta(1, positions={"b/ä": b"\x00\xff", "gone": None, "never": None}))
+
+    assert kept.reopened().recover() == Recovered(positions={"a": b"", "b/ä": b"\x00\xff"})
+
+
 def test_a_value_is_replaced_by_its_next_version(kept: Kept) -> None:
     """The last delta wins."""
     kept.store.commit(Delta(1, {(A, "n"): ENTRY}))

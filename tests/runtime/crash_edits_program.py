@@ -21,6 +21,7 @@ from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from statefun.ports import IngressMessage
 from statefun.runtime import Backoff, FailurePolicy, Runtime
 from statefun.sdk.address import Address
 from statefun.sdk.builders import egress_message_builder, message_builder
@@ -32,7 +33,7 @@ from statefun.sdk.wire import encode_typed_value
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from statefun.ports import Delivery
+    from statefun.ports import Intake
     from statefun.sdk.context import Context
     from statefun.sdk.messages import Message
 
@@ -90,18 +91,18 @@ class Feed:
         self._first = first
         self._clients: list[asyncio.Task[None]] = []
 
-    async def start(self, deliver: Delivery) -> None:
+    async def start(self, intake: Intake) -> None:
         numbers = iter(()) if self._first == "finish" else count(int(self._first))
         again = iter(self._again)
         self._clients = [
-            asyncio.create_task(self._client(deliver, again, numbers)) for _ in range(CLIENTS)
+            asyncio.create_task(self._client(intake, again, numbers)) for _ in range(CLIENTS)
         ]
 
     async def _client(
-        self, deliver: Delivery, again: Iterator[list[str]], numbers: Iterator[int]
+        self, intake: Intake, again: Iterator[list[str]], numbers: Iterator[int]
     ) -> None:
         for typename, target_id, name in again:
-            await self._send(deliver, Address(typename, target_id), name)
+            await self._send(intake, Address(typename, target_id), name)
         for number in numbers:
             kind = "ok"
             if number % BAD_EVERY == 0:
@@ -112,15 +113,21 @@ class Feed:
             target = Address(typename, str(number % WORKERS))
             name = f"{kind}-{number}"
             write(f"sent {target.typename} {target.id} {name}")
-            await self._send(deliver, target, name)
+            await self._send(intake, target, name)
 
-    async def _send(self, deliver: Delivery, target: Address, name: str) -> None:
+    async def _send(self, intake: Intake, target: Address, name: str) -> None:
         argument = encode_typed_value(StringType.typename, serialize(StringType, name))
-        await deliver(target, argument, name)
+        await intake.deliver([IngressMessage(target, argument, name)])
         write(f"ack {name}")
 
     async def ended(self) -> None:
         await asyncio.gather(*self._clients)
+
+    def pause(self) -> None:
+        """Clients go on."""
+
+    def resume(self) -> None:
+        """Clients go on."""
 
     async def stop(self) -> None:
         for each in self._clients:

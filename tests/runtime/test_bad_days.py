@@ -35,13 +35,13 @@ from statefun.sdk.functions import StatefulFunctions
 from statefun.sdk.primitives import IntType
 from statefun.sdk.specs import ValueSpec
 from statefun.sdk.wire import encode_typed_value
+from statefun.testing.ports import FakeIngress
 from tests.runtime.driver import until
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
-    from statefun.ports import Delivery
     from statefun.runtime.transports.base import Transport
     from statefun.sdk.context import Context
     from statefun.sdk.messages import Message
@@ -70,16 +70,8 @@ class Program:
         context.storage.count = (context.storage.count or 0) + 1
 
 
-class Port:
+class Port(FakeIngress):
     """An ingress that does nothing by itself."""
-
-    deliver: Delivery
-
-    async def start(self, deliver: Delivery) -> None:
-        self.deliver = deliver
-
-    async def stop(self) -> None:
-        pass
 
     async def put(self, value: str, key: str = "") -> None:
         argument = encode_typed_value("io.statefun.types/string", bytes(to(value).argument()))

@@ -31,12 +31,12 @@ from statefun.sdk.functions import StatefulFunctions
 from statefun.sdk.primitives import IntType, StringType
 from statefun.sdk.specs import ValueSpec
 from statefun.sdk.types import make_json_type
+from statefun.testing.ports import FakeEgress, FakeIngress
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
     from pathlib import Path
 
-    from statefun.ports import Delivery, OutgoingRecord
     from statefun.runtime.clock import Alarm
     from statefun.runtime.engine.records import Delta
     from statefun.runtime.stores.base import Store
@@ -161,30 +161,16 @@ class RuntimeOn(Runtime):
         return self._given_store
 
 
-class ListEgress:
-    """An egress that keeps what it gets; delivered when the test says so."""
+def accept(argument: bytes) -> None:
+    """What the egress `t/out` of these tests takes."""
+    if b"poison" in argument:
+        raise InvalidMessageError("no poison")
+    if b"bug" in argument:
+        raise KeyError("a bug in an egress")
 
-    def __init__(self, typename: str = "t/out") -> None:
-        self.typename = typename
-        self.records: list[OutgoingRecord] = []
-        self.life: list[str] = []
-        self.delivered: Callable[[Sequence[int]], None] | None = None
 
-    def accept(self, argument: bytes) -> None:
-        if b"poison" in argument:
-            raise InvalidMessageError("no poison")
-        if b"bug" in argument:
-            raise KeyError("a bug in an egress")
-
-    async def start(self, delivered: Callable[[Sequence[int]], None]) -> None:
-        self.life.append("start")
-        self.delivered = delivered
-
-    def put(self, records: Sequence[OutgoingRecord]) -> None:
-        self.records += records
-
-    async def stop(self) -> None:
-        self.life.append("stop")
+def list_egress(typename: str = "t/out") -> FakeEgress:
+    return FakeEgress(typename, accept)
 
 
 class CountEndpoint:
@@ -208,24 +194,6 @@ class CountEndpoint:
         self.closed += 1
 
 
-class ListIngress:
-    """An ingress that lets the test deliver."""
-
-    def __init__(self, error: Exception | None = None) -> None:
-        self.error = error
-        self.life: list[str] = []
-        self.deliver: Delivery | None = None
-
-    async def start(self, deliver: Delivery) -> None:
-        self.life.append("start")
-        if self.error:
-            raise self.error
-        self.deliver = deliver
-
-    async def stop(self) -> None:
-        self.life.append("stop")
-
-
 def files(directory: Path) -> list[str]:
     return [path.name for path in directory.iterdir()]
 
@@ -243,7 +211,7 @@ async def until(condition: Callable[[], object]) -> None:
 async def test_a_send_returns_once_its_message_is_durable_and_not_before() -> None:
     """The function may have run long before."""
     store = GatedStore()
-    egress = ListEgress()
+    egress = list_egress()
     async with RuntimeOn(store, echoing(), egresses=[egress]) as runtime:
         sending = asyncio.create_task(runtime.send(to("t/echo")))
         await until(lambda: runtime.metrics().counters.egress_records)
@@ -823,7 +791,7 @@ async def test_commits_are_tried_again_when_the_clock_is_set_back() -> None:
 
 async def test_a_record_that_its_egress_does_not_accept_fails_the_turn() -> None:
     """Nothing of it goes out."""
-    egress = ListEgress()
+    egress = list_egress()
     async with Runtime(echoing(), data=None, egresses=[egress], clock=ManualClock()) as runtime:
         await runtime.send(to("t/echo", value="poison"))
         await until(lambda: runtime.metrics().counters.failed_attempts)
@@ -836,7 +804,7 @@ async def test_what_should_not_happen_ends_the_runtime_with_its_error() -> None:
     """Whoever waits learns of it, nobody waits for ever, and stopping raises it."""
     store = FullStore()
     store.is_full = True
-    runtime = RuntimeOn(store, echoing(), egresses=[ListEgress()])
+    runtime = RuntimeOn(store, echoing(), egresses=[list_egress()])
     await runtime.start()
     waiting = asyncio.create_task(runtime.idle())
     sending = asyncio.create_task(runtime.send(to("t/echo", value="bug")))
@@ -942,14 +910,14 @@ async def test_records_whose_egress_is_gone_wait_for_it(
 
 async def test_an_egress_that_goes_elsewhere_cannot_be_read_here() -> None:
     """There is one place for each record."""
-    async with Runtime(echoing(), data=None, egresses=[ListEgress()]) as runtime:
+    async with Runtime(echoing(), data=None, egresses=[list_egress()]) as runtime:
         with pytest.raises(ConfigurationError, match="the records of 't/out' go to"):
             runtime.egress("t/out")
 
 
 async def test_delivered_records_are_forgotten(tmp_path: Path) -> None:
     """Once an egress has reported them, a restart does not bring them again."""
-    egress = ListEgress()
+    egress = list_egress()
     async with Runtime(echoing(), data=tmp_path, egresses=[egress]) as runtime:
         await runtime.send(to("t/echo", value="1"))
         await runtime.send(to("t/echo", value="2"))
@@ -958,7 +926,7 @@ async def test_delivered_records_are_forgotten(tmp_path: Path) -> None:
         egress.delivered([egress.records[0].id])
         await runtime.idle()
 
-    again = ListEgress()
+    again = list_egress()
     async with Runtime(echoing(), data=tmp_path, egresses=[again]):
         pass
     assert again.records == egress.records[1:]
@@ -969,9 +937,8 @@ async def test_delivered_records_are_forgotten(tmp_path: Path) -> None:
 
 async def test_an_ingress_delivers_like_send() -> None:
     """It gets the same answers: durable, or an error."""
-    ingress = ListIngress()
+    ingress = FakeIngress()
     async with Runtime(counting(), data=None, ingresses=[ingress]) as runtime:
-        assert ingress.deliver is not None
         message = to("t/count")
         await ingress.deliver(Address("t/count", ""), message.argument())
         with pytest.raises(UnknownFunctionError):
@@ -989,7 +956,7 @@ async def test_an_ingress_may_say_the_topic_of_a_message(tmp_path: Path) -> None
     async def fail(context: Context, message: Message) -> None:
         raise ValueError("no")
 
-    ingress, at_once = ListIngress(), Backoff(attempts=1)
+    ingress, at_once = FakeIngress(), Backoff(attempts=1)
     async with Runtime(
         functions,
         data=tmp_path,
@@ -1000,7 +967,6 @@ async def test_an_ingress_may_say_the_topic_of_a_message(tmp_path: Path) -> None
             "orders": FailurePolicy("dead-letter", at_once),
         },
     ) as runtime:
-        assert ingress.deliver is not None
         for topic in ("clicks", "orders"):
             await ingress.deliver(
                 Address("t/fails", "1"), to("t/fails").argument(), f"key of {topic}", topic
@@ -1018,11 +984,10 @@ async def test_a_runtime_that_stops_says_whose_policy_that_was(tmp_path: Path) -
     async def fail(context: Context, message: Message) -> None:
         raise ValueError("no")
 
-    ingress = ListIngress()
+    ingress = FakeIngress()
     policies = {"orders": FailurePolicy("fail", Backoff(attempts=1))}
     runtime = Runtime(functions, data=tmp_path, ingresses=[ingress], topic_failure=policies)
     await runtime.start()
-    assert ingress.deliver is not None
     await ingress.deliver(Address("t/fails", "1"), to("t/fails").argument(), "", "orders")
 
     with pytest.raises(GivenUpError, match="and the policy of the topic 'orders' is to stop: t/fa"):
@@ -1050,17 +1015,17 @@ async def test_endpoints_are_called_and_closed_in_the_end() -> None:
 async def test_parts_are_stopped_in_the_opposite_order() -> None:
     """What brings messages in goes first."""
     life: list[str] = []
-    ingress, egress = ListIngress(), ListEgress()
+    ingress, egress = FakeIngress(), list_egress()
     ingress.life = egress.life = life
 
     async with Runtime(counting(), data=None, ingresses=[ingress], egresses=[egress]):
         assert life == ["start", "start"]
         ingress.life, egress.life = [], life
 
-    assert (ingress.life, egress.life) == (["stop"], ["start", "start", "stop"])
+    assert (ingress.life, egress.life) == (["stop"], ["start", "start", "flush", "stop"])
 
 
-class MeetingIngress(ListIngress):
+class MeetingIngress(FakeIngress):
     """An ingress that stops when another one does."""
 
     def __init__(self, meeting: asyncio.Barrier) -> None:
@@ -1072,7 +1037,7 @@ class MeetingIngress(ListIngress):
             await self.meeting.wait()
 
 
-class MeetingEgress(ListEgress):
+class MeetingEgress(FakeEgress):
     """An egress that stops when another one does."""
 
     def __init__(self, typename: str, meeting: asyncio.Barrier) -> None:
@@ -1097,7 +1062,7 @@ async def test_parts_of_a_kind_are_stopped_at_the_same_time() -> None:
         pass
 
 
-class StubbornIngress(ListIngress):
+class StubbornIngress(FakeIngress):
     """An ingress that stops with an error."""
 
     def __init__(self, text: str) -> None:
@@ -1109,7 +1074,7 @@ class StubbornIngress(ListIngress):
         raise OSError(self.text)
 
 
-class StubbornEgress(ListEgress):
+class StubbornEgress(FakeEgress):
     """An egress that stops with an error."""
 
     async def stop(self) -> None:
@@ -1121,8 +1086,8 @@ async def test_what_cannot_be_stopped_in_order_keeps_no_other_part(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Each part is told to stop, and no error is lost: each is in the log, and one is raised."""
-    ingresses = [StubbornIngress("ingress 1"), StubbornIngress("ingress 2"), ListIngress()]
-    egresses = [StubbornEgress("t/1"), ListEgress("t/2"), StubbornEgress("t/3")]
+    ingresses = [StubbornIngress("ingress 1"), StubbornIngress("ingress 2"), FakeIngress()]
+    egresses = [StubbornEgress("t/1"), list_egress("t/2"), StubbornEgress("t/3")]
     runtime = Runtime(counting(), data=tmp_path, ingresses=ingresses, egresses=egresses)
     await runtime.start()
 
@@ -1134,7 +1099,7 @@ async def test_what_cannot_be_stopped_in_order_keeps_no_other_part(
         for text in ("ingress 1", "ingress 2", "t/1", "t/3")
     ]
     lives = [part.life for part in ingresses] + [part.life for part in egresses]
-    assert lives == [["start", "stop"]] * 6
+    assert lives == [["start", "stop"]] * 3 + [["start", "flush", "stop"]] * 3
     async with Runtime(counting(), data=tmp_path):
         pass
 
@@ -1143,14 +1108,14 @@ async def test_a_part_that_cannot_start_stops_everything_and_lets_the_directory_
     tmp_path: Path,
 ) -> None:
     """The error comes out as it is."""
-    egress = ListEgress()
-    broken = ListIngress(ConfigurationError("port 80 is taken"))
+    egress = list_egress()
+    broken = FakeIngress(ConfigurationError("port 80 is taken"))
     runtime = Runtime(counting(), data=tmp_path, ingresses=[broken], egresses=[egress])
 
     with pytest.raises(ConfigurationError, match="port 80 is taken"):
         await runtime.start()
 
-    assert (broken.life, egress.life) == (["start", "stop"], ["start", "stop"])
+    assert (broken.life, egress.life) == (["start", "stop"], ["start", "flush", "stop"])
     async with Runtime(counting(), data=tmp_path):
         pass
 
@@ -1224,7 +1189,7 @@ def test_parts_that_do_not_go_together_are_refused() -> None:
     with pytest.raises(ConfigurationError, match="there is no durability 'best'"):
         Runtime(counting(), durability="best")  # type: ignore[arg-type]
     with pytest.raises(ConfigurationError, match="two egresses are named 't/out'"):
-        Runtime(counting(), egresses=["t/out", ListEgress()])
+        Runtime(counting(), egresses=["t/out", list_egress()])
     with pytest.raises(AlreadyRegisteredError, match="'t/count' is registered by two"):
         Runtime([counting(), counting()])
 

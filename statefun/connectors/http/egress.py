@@ -105,7 +105,12 @@ class HttpEgress:
         self._delivered = delivered
         await self._server.start()
 
-    def put(self, records: Sequence[OutgoingRecord]) -> None:
+    @property
+    def has_room(self) -> bool:
+        """Always: records wait in memory until they are read."""
+        return True
+
+    def put(self, epoch: int, records: Sequence[OutgoingRecord]) -> None:  # noqa: ARG002
         """Take over records; see `Egress`.
 
         Records that it cannot write stay where they are, in the store, and come again to the next
@@ -126,6 +131,9 @@ class HttpEgress:
                 len(refused),
                 *refused[0],
             )
+
+    async def flush(self) -> None:
+        """Reading is for others to do."""
 
     async def stop(self) -> None:
         """Listen no more; see `Egress`."""

@@ -1,7 +1,7 @@
 """The HTTP ingress: `PUT /<namespace>/<type>/<id>` delivers a message.
 
 Law: a message is answered 200 once it is durable, and nothing is kept here that a crash may not
-take.
+take. With `?wait=10s` the answer is the reply of the function.
 
 Source:
     `io.statefun.playground.v1/ingress` of the Flink StateFun playground, which puts the status into
@@ -10,10 +10,12 @@ Source:
 
 from __future__ import annotations
 
+import asyncio
 import re
+from datetime import timedelta
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
-from urllib.parse import unquote_to_bytes
+from urllib.parse import parse_qs, unquote_to_bytes
 
 from statefun.errors import (
     InvalidTypenameError,
@@ -22,11 +24,12 @@ from statefun.errors import (
 )
 from statefun.http import Access, HttpServer, Request, Response, ServerLimits
 from statefun.http.routes import method_not_allowed
+from statefun.ports import IngressMessage
 from statefun.sdk.address import Address, parse_typename
-from statefun.sdk.wire import encode_typed_value
+from statefun.sdk.wire import decode_typed_value, encode_typed_value
 
 if TYPE_CHECKING:
-    from statefun.ports import Delivery
+    from statefun.ports import Intake
 
 __all__ = ["HttpIngress"]
 
@@ -34,6 +37,9 @@ _VENDOR: Final = "application/vnd."
 _LONGEST_BODY: Final = 32 << 20
 _LONGEST_KEY: Final = 255
 _BROKEN_ESCAPE: Final = re.compile(r"%(?![0-9A-Fa-f]{2})")
+_WAIT: Final = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)(ms|s|m|)", re.ASCII)
+_UNITS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "": 1.0}
+_LONGEST_WAIT_S: Final = 3600
 _TAKEN: Final = Response(200)
 
 
@@ -43,6 +49,10 @@ class HttpIngress:
     The content type names the type of the value: `application/vnd.<namespace>/<name>`. The answer
     200 means that the message is durable. A request that repeats another one with the same header
     `Idempotency-Key` to the same address is answered like that one and not delivered again.
+
+    With `?wait=10s` the request waits for the first message that the function sends to its caller,
+    and that is the answer: the value's bytes, with its type in the content type. 504 means that
+    none came in time, and 500 that the message was given up; a message that was accepted stays so.
 
     Args:
         port: Which port; 0 for any free one.
@@ -70,20 +80,31 @@ class HttpIngress:
             idle_timeout_s=idle_timeout_s,
         )
         self._server = HttpServer(self._handle, host, port, access=access, limits=limits)
-        self._deliver: Delivery | None = None
+        self._intake: Intake | None = None
+        self._waiting: set[asyncio.Task[bytes]] = set()
+        self._is_stopping = False
 
     @property
     def port(self) -> int:
         """The port in use; 0 if any may be taken and it has not started."""
         return self._server.port
 
-    async def start(self, deliver: Delivery) -> None:
+    async def start(self, intake: Intake) -> None:
         """Listen; see `Ingress`."""
-        self._deliver = deliver
+        self._intake = intake
         await self._server.start()
 
+    def pause(self) -> None:
+        """Nothing: clients send when they like, and what is refused is answered 503."""
+
+    def resume(self) -> None:
+        """Nothing."""
+
     async def stop(self) -> None:
-        """Listen no more; see `Ingress`."""
+        """Listen no more; see `Ingress`. Requests that wait for a reply are answered 503."""
+        self._is_stopping = True
+        for each in self._waiting:
+            each.cancel()
         await self._server.stop()
 
     async def _handle(self, request: Request) -> Response:
@@ -94,14 +115,56 @@ class HttpIngress:
         key = _parse_key(request.header_values("idempotency-key"))
         argument = encode_typed_value(typename, request.body)
         request.body = b""  # the argument is all that is kept while it is stored
-        assert self._deliver is not None  # noqa: S101 - the server listens after `start` only
+        intake = self._intake
+        assert intake is not None  # noqa: S101 - the server listens after `start` only
+        message = IngressMessage(target, argument, key)
         try:
-            await self._deliver(target, argument, key)
+            if "?" in request.target:
+                within = _parse_wait(request.query)
+                if within is not None:
+                    return await self._reply(intake, message, within)
+            await intake.deliver((message,))
         except StatefunError as error:
             if error.http_status == 500:
                 raise
             raise RequestRefusedError(error.http_status, str(error)) from error
         return _TAKEN
+
+    async def _reply(self, intake: Intake, message: IngressMessage, within: timedelta) -> Response:
+        """The reply of the function as an answer."""
+        waiting = asyncio.ensure_future(intake.call(message, within))
+        self._waiting.add(waiting)
+        try:
+            reply = decode_typed_value(await waiting)
+        except asyncio.CancelledError:
+            if not self._is_stopping:
+                waiting.cancel()
+                raise
+            raise RequestRefusedError(
+                503,
+                f"the runtime is stopping, and {message.target} has not replied; the message may "
+                "have been accepted: send it again with the same Idempotency-Key",
+            ) from None
+        except StatefunError as error:
+            raise RequestRefusedError(error.http_status, str(error)) from error
+        finally:
+            self._waiting.discard(waiting)
+        return Response(200, reply.data, f"{_VENDOR}{reply.typename}")
+
+
+def _parse_wait(query: str) -> timedelta | None:
+    """How long a request waits for a reply; None if it does not."""
+    waits = parse_qs(query, keep_blank_values=True).get("wait")
+    if waits is None:
+        return None
+    match = _WAIT.fullmatch(waits[-1])
+    if match is None or not 0 < (seconds := float(match[1]) * _UNITS[match[2]]) <= _LONGEST_WAIT_S:
+        raise RequestRefusedError(
+            400,
+            f"wait={waits[-1]!r} is not a time to wait: write for example wait=10s, with one of "
+            f"the units ms, s, m, more than 0 and up to {_LONGEST_WAIT_S // 60}m",
+        )
+    return timedelta(seconds=seconds)
 
 
 def _parse_target(raw_path: str) -> Address:

@@ -78,15 +78,17 @@ class _Epoch:
     dead_letters: dict[int, DeadLetter | None] = field(default_factory=dict)
     paused: dict[Address, PausedAddress | None] = field(default_factory=dict)
     receipts: dict[ReceiptKey, Receipt | None] = field(default_factory=dict)
+    positions: dict[str, bytes | None] = field(default_factory=dict)
     tickets: list[object] = field(default_factory=list)
     replies: list[tuple[object, bytes | GivenUp]] = field(default_factory=list)
 
     @property
     def is_empty(self) -> bool:
         tallies = (self.messages, self.timers, self.egress)
-        others = (self.values, self.tickets, self.dead_letters, self.paused, self.receipts)
-        if self.replies:
-            return False
+        others = (
+            *(self.values, self.tickets, self.replies, self.dead_letters),
+            *(self.paused, self.receipts, self.positions),
+        )
         return not (any(others) or any(t.added or t.removed for t in tallies))
 
     def delta(self, next_seq: int) -> Delta:
@@ -102,6 +104,7 @@ class _Epoch:
             self.dead_letters,
             self.paused,
             self.receipts,
+            self.positions,
         )
 
     def prepend(self, earlier: _Epoch) -> None:
@@ -112,6 +115,7 @@ class _Epoch:
         self.dead_letters = earlier.dead_letters | self.dead_letters
         self.paused = earlier.paused | self.paused
         self.receipts = earlier.receipts | self.receipts
+        self.positions = earlier.positions | self.positions
         self.tickets = earlier.tickets + self.tickets
         self.replies = earlier.replies + self.replies
 
@@ -173,6 +177,10 @@ class Changes:
     def receipt(self, key: ReceiptKey, receipt: Receipt | None) -> None:
         """A message with an idempotency key was taken in, or (None) that was long ago."""
         self._now.receipts[key] = receipt
+
+    def position(self, name: str, position: bytes | None) -> None:
+        """An ingress has come so far, or (None) forgets a position."""
+        self._now.positions[name] = position
 
     def ticket(self, ticket: object) -> None:
         """Somebody waits for what has changed until now to be durable."""

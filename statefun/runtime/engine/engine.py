@@ -46,7 +46,7 @@ from statefun.runtime.engine.validation import ReplyCheck
 from statefun.sdk.wire import Incomplete, decode_reply, encode_request
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from statefun.runtime.engine.declarations import Declarations
     from statefun.runtime.engine.failures import FailedAttempt
@@ -179,6 +179,28 @@ class Engine:
             AddressBusyError: If too much waits for the address, or for all; nothing is kept.
         """
         self._intake.deliver(target, argument, ticket, key, topic, now_ms, reply)
+
+    def deliver_all(
+        self,
+        messages: Sequence[tuple[Address, bytes, str, str]],
+        ticket: object | None = None,
+        *,
+        position: tuple[str, bytes | None] | None = None,
+        now_ms: int = 0,
+    ) -> None:
+        """Take in messages from an ingress, all of them or none.
+
+        Args:
+            messages: Each as its target, argument, key and topic; see `deliver`.
+            ticket: Comes out of `committed` once all of them are durable; None for nobody waits.
+            position: The name of a position of the ingress, and the position that becomes durable
+                together with the messages, None to forget it; None for no position.
+            now_ms: The time.
+
+        Raises:
+            UnknownFunctionError, InvalidMessageError, AddressBusyError: As `deliver`.
+        """
+        self._intake.deliver_all(messages, ticket, position, now_ms)
 
     def forget_reply(self, token: object) -> bool:
         """Let the token of a request wait no more; see `Replies.forget`."""

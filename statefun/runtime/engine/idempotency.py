@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from statefun.runtime.engine.policy import Retention
     from statefun.runtime.engine.records import ReceiptKey
 
-__all__ = ["Receipts"]
+__all__ = ["Receipts", "key_conflict"]
 
 
 class Receipts:
@@ -49,12 +49,7 @@ class Receipts:
         if receipt is None or self._is_old(receipt, now_ms):
             return None
         if receipt.digest != _digest(argument):
-            raise IdempotencyConflictError(
-                f"the idempotency key {key[1]!r} was used for another message to {key[0]}: send "
-                "what was sent before, or use a new key",
-                address=key[0],
-                key=key[1],
-            )
+            raise key_conflict(key)
         return receipt
 
     def add(self, key: ReceiptKey, seq: int, argument: bytes, now_ms: int) -> Receipt:
@@ -77,6 +72,16 @@ class Receipts:
 
     def _is_old(self, receipt: Receipt, now_ms: int) -> bool:
         return receipt.taken_ms + self._retention.max_age_ms <= now_ms
+
+
+def key_conflict(key: ReceiptKey) -> IdempotencyConflictError:
+    """The error for a key that stands for another message."""
+    return IdempotencyConflictError(
+        f"the idempotency key {key[1]!r} was used for another message to {key[0]}: send "
+        "what was sent before, or use a new key",
+        address=key[0],
+        key=key[1],
+    )
 
 
 def _digest(argument: bytes) -> bytes:

@@ -14,16 +14,18 @@ from statefun.errors import (
     MessageTooLargeError,
     UnknownFunctionError,
 )
+from statefun.runtime.engine.idempotency import key_conflict
 from statefun.runtime.engine.replies import CALLER, caller_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from statefun.runtime.engine.backlog import Backlog
     from statefun.runtime.engine.changes import Changes
     from statefun.runtime.engine.counters import Counters
     from statefun.runtime.engine.idempotency import Receipts
     from statefun.runtime.engine.policy import Limits
+    from statefun.runtime.engine.records import ReceiptKey
     from statefun.runtime.engine.replies import Replies
     from statefun.runtime.engine.residency import Residency
     from statefun.runtime.engine.validation import KnownFunctions
@@ -80,23 +82,54 @@ class Intake:
         reply: object | None,
     ) -> None:
         """Take in a message; see `Engine.deliver`."""
-        self.check(target, argument)
-        for what, text in (("key", key), ("topic", topic)):
-            if text:
-                _check_text(f"the {what}", text, target)
+        self._check_all(target, argument, key, topic)
         first = self._receipts.find((target, key), argument, now_ms) if key else None
         caller = None
         if reply is not None:
             seq, taken_ms = self._changes.next_seq, now_ms
             caller = caller_of(*((seq, taken_ms) if first is None else (first.seq, first.taken_ms)))
         if first is None:
-            self._take_in(target, caller, argument, topic, key, now_ms)
+            self._check_room(target)
+            self._add(target, caller, argument, topic, key, now_ms)
         else:
             self._counters.repeats += 1
         if caller is not None:
             self._replies.expect(caller, reply)
         if ticket is not None:
             self._changes.ticket(ticket)
+
+    def deliver_all(
+        self,
+        messages: Sequence[tuple[Address, bytes, str, str]],
+        ticket: object | None,
+        position: tuple[str, bytes | None] | None,
+        now_ms: int,
+    ) -> None:
+        """Take in all messages or none; see `Engine.deliver_all`."""
+        seen: dict[ReceiptKey, bytes] = {}  # those of these messages that have a key
+        for target, argument, key, topic in messages:
+            self._check_all(target, argument, key, topic)
+            if not key:
+                self._check_room(target)
+            elif self._receipts.find((target, key), argument, now_ms) is None:
+                self._check_room(target)
+                if seen.setdefault((target, key), argument) != argument:
+                    raise key_conflict((target, key))
+        for target, argument, key, topic in messages:
+            if key and self._receipts.find((target, key), argument, now_ms) is not None:
+                self._counters.repeats += 1
+            else:
+                self._add(target, None, argument, topic, key, now_ms)
+        if position is not None:
+            self._changes.position(*position)
+        if ticket is not None:
+            self._changes.ticket(ticket)
+
+    def _check_all(self, target: Address, argument: bytes, key: str, topic: str) -> None:
+        self.check(target, argument)
+        for what, text in (("key", key), ("topic", topic)):
+            if text:
+                _check_text(f"the {what}", text, target)
 
     def check(self, target: Address, argument: bytes) -> None:
         """Refuse a message that could never be taken in; see `Engine.deliver`."""
@@ -124,15 +157,8 @@ class Intake:
         mailbox = self._residency.find(address)
         return not self.is_full and (mailbox is None or not mailbox.is_full)
 
-    def _take_in(
-        self,
-        target: Address,
-        caller: Address | None,
-        argument: bytes,
-        topic: str,
-        key: str,
-        now_ms: int,
-    ) -> None:
+    def _check_room(self, target: Address) -> None:
+        """Refuse a message for which there is no room."""
         if self.is_full:
             self._counters.refused_messages += 1
             raise AddressBusyError(
@@ -152,6 +178,17 @@ class Intake:
                 address=target,
                 waiting_bytes=mailbox.size,
             )
+
+    def _add(
+        self,
+        target: Address,
+        caller: Address | None,
+        argument: bytes,
+        topic: str,
+        key: str,
+        now_ms: int,
+    ) -> None:
+        """Take in a message that was checked."""
         self._counters.ingress_messages += 1
         if key:
             receipts, changes = self._receipts, self._changes

@@ -186,6 +186,7 @@ class Delta:
         dead_letters: Id → the dead letter, None if there is none any more.
         paused: Address → why it is held, None if it is held no more.
         receipts: Key → the receipt, None if there is none any more.
+        positions: Name of a position of an ingress → the position, None if it is forgotten.
     """
 
     next_seq: int
@@ -199,6 +200,7 @@ class Delta:
     dead_letters: Mapping[int, DeadLetter | None] = field(default_factory=dict)
     paused: Mapping[Address, PausedAddress | None] = field(default_factory=dict)
     receipts: Mapping[ReceiptKey, Receipt | None] = field(default_factory=dict)
+    positions: Mapping[str, bytes | None] = field(default_factory=dict)
 
     @property
     def is_empty(self) -> bool:
@@ -214,6 +216,7 @@ class Delta:
             or self.dead_letters
             or self.paused
             or self.receipts
+            or self.positions
         )
 
 
@@ -226,6 +229,7 @@ class Recovered:
 
     Attributes:
         dead_letters: Id → when it failed last, earliest first.
+        positions: Name of a position of an ingress → the position.
     """
 
     next_seq: int = 1
@@ -235,6 +239,7 @@ class Recovered:
     dead_letters: Mapping[int, int] = field(default_factory=dict)
     paused: tuple[PausedAddress, ...] = ()
     receipts: Mapping[ReceiptKey, Receipt] = field(default_factory=dict)
+    positions: Mapping[str, bytes] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,6 +41,7 @@ class MemoryStore:
         self._egress: dict[int, OutboxRecord] = {}
         self._dead_letters: dict[int, DeadLetter] = {}
         self._paused: dict[Address, PausedAddress] = {}
+        self._positions: dict[str, bytes] = {}
         self._receipts: dict[ReceiptKey, Receipt] = {}
 
     def commit(self, delta: Delta) -> None:
@@ -63,6 +64,7 @@ class MemoryStore:
                 kept.pop(seq, None)
         _update(self._dead_letters, delta.dead_letters)
         _update(self._paused, delta.paused)
+        _update(self._positions, delta.positions)
         _update(self._receipts, delta.receipts)
 
     def _remove(self, address: Address, name: str) -> None:
@@ -124,6 +126,7 @@ class MemoryStore:
             },
             tuple(self.paused()),
             dict(sorted(self._receipts.items(), key=lambda item: item[1].seq)),
+            dict(sorted(self._positions.items())),
         )
 
     def close(self) -> None:

@@ -96,6 +96,10 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "ALTER TABLE message ADD COLUMN topic TEXT NOT NULL DEFAULT ''",
         "ALTER TABLE dead_letter ADD COLUMN topic TEXT NOT NULL DEFAULT ''",
     ),
+    (
+        # How far an ingress has come; the bytes are its own.
+        "CREATE TABLE position (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID",
+    ),
 )
 
 

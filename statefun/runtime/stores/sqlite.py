@@ -182,6 +182,7 @@ class SqliteReader:
                     2, "SELECT typename, id, key, seq, digest, taken_ms FROM receipt ORDER BY seq"
                 )
             },
+            dict(self._rows_since(4, "SELECT name, value FROM position ORDER BY name")),
         )
 
     def close(self) -> None:
@@ -319,6 +320,12 @@ def _write(connection: sqlite3.Connection, delta: Delta) -> None:
     write("DELETE FROM message WHERE seq = ?", ((seq,) for seq in delta.consumed))
     write("DELETE FROM timer WHERE seq = ?", ((seq,) for seq in delta.timers_gone))
     write("DELETE FROM outbox WHERE id = ?", ((seq,) for seq in delta.egress_gone))
+    positions = sorted(delta.positions.items())
+    write(
+        "INSERT OR REPLACE INTO position VALUES (?, ?)",
+        (each for each in positions if each[1] is not None),
+    )
+    write("DELETE FROM position WHERE name = ?", ((name,) for name, at in positions if at is None))
     connection.execute("UPDATE meta SET value = ? WHERE key = 'next_seq'", (delta.next_seq,))
 
 

@@ -31,6 +31,7 @@ from statefun.runtime.engine.residency import Residency
 from statefun.runtime.engine.retries import Retries
 from statefun.runtime.engine.timers import Timers
 from statefun.runtime.engine.turns import Turns
+from statefun.runtime.intake import RuntimeIntake
 from statefun.runtime.send_queue import SendQueue
 from statefun.runtime.transports.breaker import Breaker
 from statefun.runtime.transports.routing import FunctionRouter
@@ -130,9 +131,9 @@ def _early_egress(original: Any) -> Any:
 
 @_bug("records that nobody has are not handed over after a restart", Dispatcher, "hand_over")
 def _lost_records(original: Any) -> Any:
-    def hand_over(self: Any, records: Any) -> None:
+    def hand_over(self: Any, records: Any, epoch: int = 0) -> None:
         if self.committer.commits:
-            original(self, records)
+            original(self, records, epoch)
 
     return hand_over
 
@@ -497,10 +498,10 @@ def _not_first(_original: Any) -> Any:
 # --- edits ----------------------------------------------------------------------------------------
 
 
-@_bug("an edit is answered before it is durable", Dispatcher, "edit")
+@_bug("an edit is answered before it is durable", RuntimeIntake, "edit")
 def _early_answer(_original: Any) -> Any:
     async def make_edit(self: Any, change: Any) -> Any:
-        self._wake.set()
+        self._wake()
         return change(self._engine)
 
     return make_edit

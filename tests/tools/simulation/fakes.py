@@ -117,7 +117,12 @@ class FakeEgress:
     async def start(self, delivered: Callable[[Sequence[int]], None]) -> None:
         self._delivered = delivered
 
-    def put(self, records: Sequence[OutgoingRecord]) -> None:
+    has_room = True
+
+    async def flush(self) -> None:
+        """What is put goes out by itself."""
+
+    def put(self, epoch: int, records: Sequence[OutgoingRecord]) -> None:  # noqa: ARG002
         process = self._process
         if not process.is_alive:
             return

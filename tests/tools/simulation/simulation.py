@@ -32,6 +32,7 @@ from statefun.errors import (
     UnknownEgressError,
     UnknownFunctionError,
 )
+from statefun.ports import IngressMessage
 from statefun.runtime.admin import edits
 from statefun.runtime.dispatcher import Dispatcher
 from statefun.runtime.engine.engine import Engine
@@ -242,10 +243,11 @@ class Process:
                 return
             if simulation.plan.is_local(arrival):
                 self.lines.setdefault(arrival.target, []).append(arrival.message)
-                await self._dispatcher.send(arrival.target, argument)
+                await self._dispatcher.intake.send(arrival.target, argument)
             else:
                 topic = simulation.plan.origin(arrival.message)
-                await self._dispatcher.deliver(arrival.target, argument, arrival.key, topic)
+                message = IngressMessage(arrival.target, argument, arrival.key, topic)
+                await self._dispatcher.intake.deliver((message,))
         except StatefunError as error:
             if self.is_alive:
                 self.simulation.refused(self, arrival, error)
@@ -279,7 +281,7 @@ class Process:
                 at[0] = len(simulation.model.log)
                 return changed
 
-            changed = await self._dispatcher.edit(change)
+            changed = await self._dispatcher.intake.edit(change)
         except (RuntimeStoppedError, StoreError, ConfigurationError, UnknownFunctionError) as error:
             if self.is_alive:
                 simulation.note("the edit fails: %s", error)
@@ -297,9 +299,9 @@ class Process:
     async def _mend(self, letters: Sequence[DeadLetter], paused: Sequence[Address]) -> None:
         with suppress(StoreError, RuntimeStoppedError):
             if letters:
-                await self._dispatcher.edit(methodcaller("replay", letters))
+                await self._dispatcher.intake.edit(methodcaller("replay", letters))
             for address in paused:
-                await self._dispatcher.edit(methodcaller("release", address))
+                await self._dispatcher.intake.edit(methodcaller("release", address))
         await asyncio.sleep(0.1)
         self.is_mending = False
 
