@@ -139,12 +139,17 @@ def is_internal_exception(e: object) -> bool:
 def terminal_cause(error: BaseException | None) -> TerminalError | None:
     """The `TerminalError` that makes an exception final: itself, or one in its chain of causes.
 
-    What was merely being handled when it was raised (`__context__`) does not count.
+    What was merely being handled when it was raised (`__context__`) does not count. A group, as
+    `asyncio.TaskGroup` raises it, is final if everything in it is.
     """
     seen: set[int] = set()
     while error is not None and id(error) not in seen:
         if isinstance(error, TerminalError):
             return error
+        if isinstance(error, BaseExceptionGroup):
+            inside = [terminal_cause(each) for each in error.exceptions]
+            if all(inside):
+                return inside[0]
         seen.add(id(error))
         error = error.__cause__
     return None

@@ -390,3 +390,31 @@ def _(original: Any) -> Any:
         return type(made)(made.place, made.service, made.key, derived("same", seq))
 
     return child
+
+
+# --- operators ------------------------------------------------------------------------------------
+
+
+@bug("who is cancelled in the queue is not answered", Turn, "_conclude")
+def _(original: Any) -> Any:
+    return lambda self, invoke, _, outcome: original(self, invoke, [], outcome)
+
+
+@bug("who is resumed is not told what came meanwhile", Turn, "_resume")
+def _(original: Any) -> Any:
+    def resume(self: Any, invocation: str) -> None:
+        known = self._known(invocation)
+        if hasattr(known, "header"):
+            del known.header.pending[:]
+        original(self, invocation)
+
+    return resume
+
+
+@bug("a paused handler is brought back by its alarm", Turn, "_suspend")
+def _(original: Any) -> Any:
+    def suspend(self: Any, execution: Any, status: int, due_ms: int) -> None:
+        original(self, execution, status, due_ms)
+        execution.header.status = _proto.RUNNING
+
+    return suspend

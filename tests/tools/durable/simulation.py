@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from statefun.durable import _proto
 from statefun.durable.exceptions import TerminalError
 from statefun.durable.handler import handler_from_callable
-from statefun.durable.identity import derived
+from statefun.durable.identity import InvocationId, derived
 from statefun.durable.outcomes import failure_of
 from tests.tools.durable.laws import Watch, check, same_replies
 from tests.tools.durable.programs import Programs
@@ -40,7 +40,9 @@ _ANSWERS = "d/answers"
 class _Request:
     name: str
     answer_of: Callable[[Any], bool]
-    may_be_cancelled: bool = False
+    invocation: str
+    is_over: bool = False
+    has_been_paused: bool = False
 
 
 @dataclass
@@ -91,7 +93,8 @@ class _Play:
         self.stumbling = self.random.choice([0.0, 0.0, 0.05, 0.2])
         self.failing = self.random.choice([0.0, 0.1, 0.4])
         self.rolls_back = self.random.random() < 0.2
-        self.cancels = self.random.random() < 0.2
+        self.operates = self.random.random() < 0.4
+        self.cancels = self.operates and self.random.random() < 0.5
         self.checkpoint = self.world.checkpoint()
 
     def note(self, line: str) -> None:
@@ -173,12 +176,30 @@ class _Play:
             reply=_proto.Route(typename=_ANSWERS, id=name, is_egress=True),
         )
         self.note(f"{name}: {service}/{key}.{handler.name}({argument})")
-        self.requests.append(_Request(name, answer_of, once))
+        self.requests.append(_Request(name, answer_of, invoke.id))
         if not once:
             self.world.kept.invoked.append((f"d/{service}", invoke.id))
         self.world.put(self.world.directory.home_of(identity), _proto.Envelope(invoke=invoke))
-        if self.cancels and self.random.random() < 0.2 and service == "Approval":
-            self.requests[-1].may_be_cancelled = True
+
+    # --- operators ---
+
+    def _operate(self) -> None:
+        """Pause or resume an invocation; where the seed says so, cancel or kill it."""
+        if not self.requests:
+            return
+        request = self.random.choice(self.requests)
+        words = ["pause", "resume"] + (["cancel", "kill"] if self.cancels else [])
+        word = self.random.choice(words)
+        self._command(request, word)
+        request.is_over = request.is_over or word in ("cancel", "kill")
+        request.has_been_paused = request.has_been_paused or word == "pause"
+
+    def _command(self, request: _Request, word: str) -> None:
+        self.note(f"{word} {request.name}")
+        envelope = _proto.Envelope()
+        setattr(envelope, word, request.invocation)
+        home = self.world.directory.home_of(InvocationId.parse(request.invocation))
+        self.world.put(home, envelope)
 
     # --- steps ---
 
@@ -188,11 +209,16 @@ class _Play:
             if self.random.random() < 0.2 and len(self.requests) < 12:
                 self._ask()
             self._step()
+            if self.operates and self.random.random() < 0.1:
+                self._operate()
             if self.rolls_back and self.random.random() < 0.1:
                 self._roll_back()
         self.is_healed = True
         self.note("all is healed")
         self.world.skews_ms = [0, 0]
+        for request in self.requests:
+            if request.has_been_paused:
+                self._command(request, "resume")
         self._end()
 
     def _roll_back(self) -> None:
@@ -296,7 +322,8 @@ class _Play:
         else:
             raise LawBroken("it does not come to an end")
         self._answers()
-        self._sums()
+        if not self.cancels:  # who was cancelled has added something or nothing
+            self._sums()
         self._leftovers()
         if not self.rolls_back:
             self._chains()
@@ -319,7 +346,7 @@ class _Play:
             outcome = _proto.Outcome.FromString(found[0])
             failure = failure_of(outcome)
             answer = failure.status_code if failure else json.loads(outcome.value or b"null")
-            if not request.answer_of(answer):
+            if not request.answer_of(answer) and not (self.cancels and answer == 409):
                 raise LawBroken(f"the answer to {request.name} is {answer or failure}")
 
     def _sums(self) -> None:

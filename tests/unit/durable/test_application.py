@@ -352,6 +352,34 @@ def test_a_terminal_error_ends_an_invocation_and_its_writes_stay(
     assert here.call(total, key="k") == 9
 
 
+def test_a_task_group_that_fails_for_good_ends_the_invocation(
+    stage: Callable[..., Stage],
+) -> None:
+    """Its group of errors is final if every one in it is; else the attempt is repeated."""
+    work, attempts = Service("Work"), iter([OSError("once"), None, None])
+
+    async def fails(error: Exception) -> None:
+        raise error
+
+    @work.handler()
+    async def run(ctx: Context) -> None:
+        error = next(attempts)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(fails(TerminalError("no", 418)))
+            if error:
+                group.create_task(fails(error))
+        await ctx.sleep(HOUR)
+
+    here = stage(work)
+    asked = here.invoke(run)
+
+    assert here.answers(asked) == []
+
+    here.advance(SECOND)
+
+    assert here.answer(asked).status_code == 418
+
+
 def test_cancelling_fails_what_is_awaited_once(stage: Callable[..., Stage]) -> None:
     """Compensation may take durable steps; calls are cancelled and say so by their failure."""
     ledger, work = Ledger(), Service("Work")
