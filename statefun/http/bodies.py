@@ -10,7 +10,7 @@ from statefun.errors import RequestRefusedError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["Body", "BodyBudget", "body_decoder"]
+__all__ = ["Body", "BodyBudget", "Decoder", "body_decoder", "too_long"]
 
 _SMALL_BYTES: Final = 64 << 10
 _PIECE_BYTES: Final = 64 << 10

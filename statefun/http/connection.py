@@ -166,7 +166,8 @@ class Connection(asyncio.Protocol):
             self._reader.feed(data)
         except RequestRefusedError as error:
             self._refuse(error)
-        self._advance()
+        if self._current is None or self._waiting or self._out or self._reader.rest is not None:
+            self._advance()
 
     def eof_received(self) -> bool:
         """The client sends no more: answer the requests that have come, then close."""
@@ -278,7 +279,8 @@ class Connection(asyncio.Protocol):
             self._respond = outcome.respond
             outcome.future.add_done_callback(self._on_ready)
         else:
-            self._start(self._wait_for(request, outcome))
+            self._task = task = self._loop.create_task(self._wait_for(request, outcome))
+            self._shared.tasks.add(task)
 
     def _on_ready(self, future: asyncio.Future[Any]) -> None:
         """The future of a `Later` is done."""
@@ -352,9 +354,8 @@ class Connection(asyncio.Protocol):
         if status in _NO_BODY:
             self._out.append(b"%b%b\r\n" % (head, date))
         else:
-            self._out.append(b"%b%bContent-Length: %d\r\n\r\n" % (head, date, len(body)))
-        if body and not is_bare:
-            self._out.append(body)
+            shown = b"" if is_bare else body
+            self._out.append(b"%b%bContent-Length: %d\r\n\r\n%b" % (head, date, len(body), shown))
         if sent is None:
             self._current = None
         else:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 import httptools
 
 from statefun.errors import RequestRefusedError
-from statefun.http.bodies import Body, BodyBudget, body_decoder, too_long
+from statefun.http.bodies import Body, BodyBudget, Decoder, body_decoder, too_long
 from statefun.http.messages import Request
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ _CHECKED: Final = {
 _OF_AN_OFFER: Final = {b"connection", b"upgrade", b"http2-settings"}
 _FRAMING: Final = {b"content-length", b"transfer-encoding"}
 _LONGEST_REASON: Final = 200
+_SLASH: Final = ord("/")
 
 
 class Intake:
@@ -61,14 +62,14 @@ class RequestReader:
 
     Attributes:
         wants_continue: Whether the client holds a body back until it is told `100 Continue`.
-        heard_at: When the last head was complete, or a piece of a body came.
+        heard_at: When the last bytes of a body that is not complete came.
         rest: The bytes behind a request that offers another protocol; None without one. Nothing
             more is read until `decline` is called.
     """
 
     __slots__ = (
         *("_intake", "_peer", "_take", "_clock", "_parser", "_url", "_fields", "_request", "_body"),
-        *("_head_bytes", "wants_continue", "heard_at", "rest"),
+        *("_head_bytes", "_is_long", "wants_continue", "heard_at", "rest"),
     )
 
     def __init__(
@@ -88,6 +89,7 @@ class RequestReader:
         self._request: Request | None = None
         self._body: Body | None = None
         self._head_bytes = -1
+        self._is_long = False
         self.wants_continue = False
         self.heard_at = clock()
         self.rest: bytes | None = None
@@ -113,6 +115,7 @@ class RequestReader:
             self.rest += data
             return
         size = len(data)
+        self._is_long = size + self._head_bytes > self._intake.limits.max_head_bytes
         try:
             while data:
                 try:
@@ -124,7 +127,9 @@ class RequestReader:
             raise error.__context__ or error from None
         except httptools.HttpParserError as error:
             raise _malformed(_reason(error, data)) from None
-        if self._url and self._request is None:
+        if self._request is not None:
+            self.heard_at = self._clock()
+        elif self._url:
             self._watch_head(size)
 
     def close(self) -> None:
@@ -158,29 +163,39 @@ class RequestReader:
             self._fields.append((name.lower(), value))
 
     def on_headers_complete(self) -> None:
-        """The head is complete."""
-        parser, fields = self._parser, self._fields
+        """The head is complete; most have nothing but a host and a length to look at."""
+        parser, fields, intake = self._parser, self._fields, self._intake
         version = parser.get_http_version()
         self._request = request = Request(
             parser.get_method().decode(), self._url.decode(), version, fields, self._peer
         )
         request.keeps_alive = version != "1.0" and parser.should_keep_alive()
-        self.heard_at = self._clock()
-        checked: dict[bytes, bytes] = {}
-        size = len(self._url)
+        hosts = length = 0
+        is_special = self._is_long or self._url[0] != _SLASH or intake.access.authorize is not None
         for name, value in fields:
-            size += len(name) + len(value) + 4
             if name in _CHECKED:
-                checked[name] = value if name not in checked else checked[name] + b", " + value
-        if size > self._intake.limits.max_head_bytes:
-            raise self._head_too_long()
-        self._check_head(request, checked)
-        self._body = self._new_body(checked)
-        self.wants_continue = b"expect" in checked and version != "1.0"
+                if name == b"host":
+                    hosts += 1
+                elif name == b"content-length":
+                    length = int(value)  # the parser has seen to it that it is one
+                else:
+                    is_special = True
+        if hosts != 1 and version != "1.0":
+            raise _malformed("it needs one header field 'Host'")
+        if len(fields) > intake.limits.max_header_fields:
+            raise RequestRefusedError(
+                431, f"this request has more than {intake.limits.max_header_fields} header fields"
+            )
+        decoder = self._check_closely(request) if is_special else None
+        max_bytes = intake.limits.max_body_bytes
+        if max_bytes is not None and length > max_bytes:
+            raise too_long(max_bytes)
+        if decoder is not None and max_bytes is None:
+            max_bytes = intake.limits.max_decompressed_bytes
+        self._body = Body(max_bytes, intake.budget, decoder)
 
     def on_body(self, piece: bytes) -> None:
         """A piece of the request's body."""
-        self.heard_at = self._clock()
         self.wants_continue = False
         if self._body is not None:
             self._body.add(piece)
@@ -192,43 +207,33 @@ class RequestReader:
 
     # --- inside -----------------------------------------------------------------------------------
 
-    def _check_head(self, request: Request, checked: dict[bytes, bytes]) -> None:
-        most = self._intake.limits.max_header_fields
-        if len(request.fields) > most:
-            raise RequestRefusedError(431, f"this request has more than {most} header fields")
-        host = checked.get(b"host")
-        if request.version != "1.0" and (host is None or b", " in host):
-            raise _malformed("it needs one header field 'Host'")
+    def _check_closely(self, request: Request) -> Decoder | None:
+        """Check what few requests have; returns how the body is compressed."""
+        if self._is_long:
+            size = sum(len(name) + len(value) + 4 for name, value in request.fields)
+            if size + len(self._url) > self._intake.limits.max_head_bytes:
+                raise self._head_too_long()
         if not request.target.startswith("/"):
             _check_target(request)
-        expected = checked.get(b"expect", b"100-continue")
-        if expected.lower() != b"100-continue":
-            text = expected.decode(errors="backslashreplace")
-            raise RequestRefusedError(
-                417, f"'Expect: {text}' cannot be met: leave it out, or send '100-continue'"
-            )
+        expected = request.header("expect")
+        if expected is not None:
+            if expected.lower() != "100-continue":
+                raise RequestRefusedError(
+                    417, f"'Expect: {expected}' cannot be met: leave it out, or send '100-continue'"
+                )
+            self.wants_continue = request.version != "1.0"
         if not self._intake.access.allows(request):
             raise RequestRefusedError(
                 401, "this needs a token: send the header field 'Authorization: Bearer TOKEN'"
             )
-
-    def _new_body(self, checked: dict[bytes, bytes]) -> Body:
-        max_bytes = self._intake.limits.max_body_bytes
-        transfer = checked.get(b"transfer-encoding", b"chunked").lower()
-        if transfer != b"chunked":
+        transfer = (request.header("transfer-encoding") or "chunked").lower()
+        if transfer != "chunked":
             raise RequestRefusedError(
                 400,
-                f"the transfer encoding {transfer.decode(errors='backslashreplace')!r} is not "
-                "taken: send the body chunked or with its length, and what is compressed with a "
-                "Content-Encoding",
+                f"the transfer encoding {transfer!r} is not taken: send the body chunked or with "
+                "its length, and what is compressed with a Content-Encoding",
             )
-        if max_bytes is not None and int(checked.get(b"content-length", 0)) > max_bytes:
-            raise too_long(max_bytes)
-        coding = checked.get(b"content-encoding", b"").decode(errors="backslashreplace")
-        decoder = body_decoder(coding.strip().lower()) if coding else None
-        if decoder is not None and max_bytes is None:
-            max_bytes = self._intake.limits.max_decompressed_bytes
-        return Body(max_bytes, self._intake.budget, decoder)
+        return body_decoder((request.header("content-encoding") or "").strip().lower())
 
     def _complete(self) -> None:
         """Hand over the request that has come."""
