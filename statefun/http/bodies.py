@@ -62,7 +62,7 @@ class Body:
         decoder: How it is compressed; None if it is not.
     """
 
-    __slots__ = ("_budget", "_decoder", "_max_bytes", "_pieces", "size")
+    __slots__ = ("_at_once_bytes", "_budget", "_decoder", "_max_bytes", "_pieces", "size")
 
     def __init__(
         self, max_bytes: int | None, budget: BodyBudget, decoder: Decoder | None = None
@@ -72,6 +72,7 @@ class Body:
         self._budget = budget
         self._decoder = decoder
         self._pieces: list[bytes] = []
+        self._at_once_bytes = _SMALL_BYTES if max_bytes is None else min(max_bytes, _SMALL_BYTES)
 
     def add(self, piece: bytes) -> None:
         """Take the next bytes.
@@ -80,7 +81,10 @@ class Body:
             RequestRefusedError: If the body is too long, is not encoded as it says, or exceeds the
                 budget.
         """
-        if self._decoder is None:
+        if self._decoder is None and not self._pieces and len(piece) <= self._at_once_bytes:
+            self.size = len(piece)  # most bodies come in one small piece
+            self._pieces.append(piece)
+        elif self._decoder is None:
             self._keep(piece)
         else:
             for each in self._decoder.decode(piece):
@@ -103,8 +107,11 @@ class Body:
         """
         if self._decoder is not None:
             self._decoder.end()
-        self.give_back()
-        return self._pieces[0] if len(self._pieces) == 1 else b"".join(self._pieces)
+        pieces, self._pieces = self._pieces, []
+        if self.size > _SMALL_BYTES:
+            self._budget.give_back(self.size)
+        self.size = 0
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
     def give_back(self) -> None:
         """Count it no more in the budget."""

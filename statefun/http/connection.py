@@ -307,7 +307,8 @@ class Connection(asyncio.Protocol):
         except Exception as error:  # noqa: BLE001 - logged and answered
             response = _failure(request, error)
         finally:
-            self._forget_task()
+            self._shared.tasks.discard(self._task)
+            self._task = None
         self._finish(response)
         self._advance()
 

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 __all__ = ["Intake", "RequestReader"]
 
 _CHECKED: Final = {
-    *(b"host", b"content-length", b"transfer-encoding", b"content-encoding", b"expect"),
+    *(b"host", b"content-length", b"connection"),
+    *(b"transfer-encoding", b"content-encoding", b"expect"),
 }
 _OF_AN_OFFER: Final = {b"connection", b"upgrade", b"http2-settings"}
 _FRAMING: Final = {b"content-length", b"transfer-encoding"}
@@ -68,7 +69,18 @@ class RequestReader:
     """
 
     __slots__ = (
-        *("_intake", "_peer", "_take", "_clock", "_parser", "_url", "_fields", "_request", "_body"),
+        *(
+            "_intake",
+            "_peer",
+            "_take",
+            "_clock",
+            "_parser",
+            "_url",
+            "_fields",
+            "_request",
+            "_body",
+            "_plain_body",
+        ),
         *("_head_bytes", "_is_long", "wants_continue", "heard_at", "rest"),
     )
 
@@ -88,6 +100,7 @@ class RequestReader:
         self._fields: list[tuple[bytes, bytes]] = []
         self._request: Request | None = None
         self._body: Body | None = None
+        self._plain_body = Body(intake.limits.max_body_bytes, intake.budget)  # used again and again
         self._head_bytes = -1
         self._is_long = False
         self.wants_continue = False
@@ -165,11 +178,9 @@ class RequestReader:
     def on_headers_complete(self) -> None:
         """The head is complete; most have nothing but a host and a length to look at."""
         parser, fields, intake = self._parser, self._fields, self._intake
-        version = parser.get_http_version()
-        self._request = request = Request(
-            parser.get_method().decode(), self._url.decode(), version, fields, self._peer
-        )
-        request.keeps_alive = version != "1.0" and parser.should_keep_alive()
+        keeps_alive = parser.should_keep_alive()
+        # Only since 1.1 a connection is kept by default; to ask for the version takes longer.
+        version = "1.1" if keeps_alive else parser.get_http_version()
         hosts = length = 0
         is_special = self._is_long or self._url[0] != _SLASH or intake.access.authorize is not None
         for name, value in fields:
@@ -178,8 +189,14 @@ class RequestReader:
                     hosts += 1
                 elif name == b"content-length":
                     length = int(value)  # the parser has seen to it that it is one
+                elif name == b"connection":
+                    version = parser.get_http_version()
                 else:
                     is_special = True
+        self._request = request = Request(
+            parser.get_method().decode(), self._url.decode(), version, fields, self._peer
+        )
+        request.keeps_alive = keeps_alive and version != "1.0"
         if hosts != 1 and version != "1.0":
             raise _malformed("it needs one header field 'Host'")
         if len(fields) > intake.limits.max_header_fields:
@@ -190,9 +207,14 @@ class RequestReader:
         max_bytes = intake.limits.max_body_bytes
         if max_bytes is not None and length > max_bytes:
             raise too_long(max_bytes)
-        if decoder is not None and max_bytes is None:
-            max_bytes = intake.limits.max_decompressed_bytes
-        self._body = Body(max_bytes, intake.budget, decoder)
+        if decoder is None:
+            self._body = self._plain_body
+        else:
+            self._body = Body(
+                intake.limits.max_decompressed_bytes if max_bytes is None else max_bytes,
+                intake.budget,
+                decoder,
+            )
 
     def on_body(self, piece: bytes) -> None:
         """A piece of the request's body."""
@@ -241,7 +263,9 @@ class RequestReader:
         assert request is not None  # noqa: S101 - its head is complete
         assert body is not None  # noqa: S101 - likewise
         request.body = body.whole()
-        self._forget()
+        self._url, self._fields, self._request, self._body = b"", [], None, None
+        self._head_bytes = -1
+        self.wants_continue = False
         self._take(request)
 
     def _forget(self) -> None:
