@@ -10,8 +10,10 @@ import asyncio
 import inspect
 import logging
 import os
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import cache
 from typing import TYPE_CHECKING, Any, Protocol
 
 from statefun.durable import _proto
@@ -36,6 +38,8 @@ if TYPE_CHECKING:
     from statefun.sdk.functions import StatefulFunctions
 
 __all__ = ["STATE_TYPE", "Host", "ProxyHost", "TicketHost"]
+
+_MOST_THREADS = 64
 
 logger = logging.getLogger("statefun.durable")
 
@@ -209,6 +213,12 @@ class Host:
         turn.resume()
 
 
+@cache
+def _threads() -> ThreadPoolExecutor:
+    """Where effects run that are not async; they mostly wait."""
+    return ThreadPoolExecutor(_MOST_THREADS, thread_name_prefix="statefun-effect")
+
+
 async def _outcome(effect: Effect, limit: timedelta) -> bytes | BaseException:
     """What an effect returned, encoded, or what it raised."""
     task = asyncio.current_task()
@@ -217,7 +227,8 @@ async def _outcome(effect: Effect, limit: timedelta) -> bytes | BaseException:
             if inspect.iscoroutinefunction(effect.action):
                 result: Any = effect.action()
             else:
-                result = await asyncio.to_thread(effect.action)
+                loop = asyncio.get_running_loop()
+                result = await loop.run_in_executor(_threads(), effect.action)
             if inspect.isawaitable(result):
                 result = await result
         return effect.encode(result)
