@@ -10,6 +10,7 @@ import logging
 import random
 import time
 import uuid
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -85,6 +86,67 @@ def test_an_object_keeps_what_it_is_told(stage: Callable[..., Stage]) -> None:
 
     assert [here.call(add, 5, key="a"), here.call(add, 2, key="a")] == [5, 7]
     assert [here.call(total, key="a"), here.call(total, key="b")] == [7, 0]
+
+
+@dataclass
+class Cart:
+    items: list[str] = field(default_factory=list)
+    paid: bool = False
+
+
+def test_state_that_is_changed_in_place_is_kept(stage: Callable[..., Stage]) -> None:
+    """At each durable step and at the end; a replay changes it in the same way."""
+    carts = VirtualObject("Carts", state=Cart)
+
+    @carts.handler()
+    async def fill(ctx: ObjectContext[Cart], item: str) -> list[str]:
+        ctx.state.items.append(item)
+        await ctx.sleep(HOUR)
+        ctx.state.items.append(f"{item} again")
+        await ctx.run_typed("pay", str, RunOptions(), "paid")
+        ctx.state.paid = True
+        return ctx.state.items
+
+    @carts.handler(kind="shared")
+    async def look(ctx: ObjectSharedContext[Cart]) -> list[Any]:
+        return [ctx.state.items, ctx.state.paid]
+
+    here = stage(carts)
+    asked = here.invoke(fill, "tea", key="k")
+
+    assert here.call(look, key="k") == [["tea"], False]
+
+    here.advance(HOUR)
+
+    assert here.answer(asked) == ["tea", "tea again"]
+    assert here.call(look, key="k") == [["tea", "tea again"], True]
+
+
+def test_a_saga_undoes_its_steps_last_first(stage: Callable[..., Stage]) -> None:
+    """By durable steps, when the invocation fails for good, and not between attempts."""
+    declared, add, total = counter()
+    work, failures = Service("Work"), iter([OSError("once")])
+
+    @work.handler()
+    async def run(ctx: Context) -> None:
+        async with ctx.saga() as saga:
+            for by in (1, 10):
+                await ctx.object_call(add, "k", by)
+                saga.undo(ctx.object_call, add, "k", -by)
+                await ctx.sleep(SECOND)
+            for failure in failures:
+                raise failure
+            raise TerminalError("sold out", 410)
+
+    here = stage(work, declared)
+    asked = here.invoke(run)
+    here.advance(SECOND)
+
+    assert here.call(total, key="k") == 11
+
+    here.advance(2 * SECOND)
+
+    assert (here.answer(asked).status_code, here.call(total, key="k")) == (410, 0)
 
 
 def test_an_invocation_that_ends_at_once_leaves_no_trace(stage: Callable[..., Stage]) -> None:
