@@ -5,10 +5,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from statefun.reactive.steps import awaited, called
+from statefun.reactive.steps import awaited, called, run, run_async
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
     from pathlib import PurePosixPath
 
     from statefun.reactive.derivations import Derivation
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["Atom", "AtomAsync"]
 
 T = TypeVar("T")
+R = TypeVar("R")
 F = TypeVar("F", bound="Callable[[Any], Any]")
 
 
@@ -98,7 +99,7 @@ class _Atom(Generic[T]):
         return self.controller._derive(dest, self.path, transform)
 
     def _derive_from(
-        self, *sources: PathLike, transform: Callable[[DeriveData], T], payload: Any = None
+        self, *sources: PathLike, transform: Callable[[DeriveData], Any], payload: Any = None
     ) -> Steps[None]:
         """Keep this atom equal to a transform of other paths.
 
@@ -110,23 +111,74 @@ class _Atom(Generic[T]):
         yield from self.controller._derive_many(self.path, sources, transform, payload)
 
 
+# The methods whose types depend on that of the atom are written out below: a type checker loses the
+# parameter of a class on the way through `called` and `awaited`.
+
+
 class Atom(_Atom[T]):
     """One path of a `ControllerSync`; made by its `atom` and `named_atom`."""
 
-    get = called(_Atom._get)
-    set = called(_Atom._set)
     delete = called(_Atom._delete)
     ping = called(_Atom._ping)
-    derive = called(_Atom._derive)
-    derive_from = called(_Atom._derive_from)
+
+    def _run(self, steps: Steps[R]) -> R:
+        with self._lock:
+            return run(steps)
+
+    def get(self, write_default: bool = False) -> T:  # noqa: FBT001, FBT002 - as the peer
+        """Return the value, or the default, which may be written then."""
+        return self._run(self._get(write_default))
+
+    def set(
+        self,
+        value: T,
+        eq_func: EqualityFunction | None = None,
+        payload: Any = None,
+        skip_notify: bool = False,  # noqa: FBT001, FBT002 - the signature of the peer
+    ) -> None:
+        """Write the value; setting an unset atom to its default is no change."""
+        self._run(self._set(value, eq_func, payload, skip_notify))
+
+    def derive(self, dest: PathLike, transform: Callable[[T], Any]) -> Derivation:
+        """Keep another path equal to a transform of this atom; return the id of the derivation."""
+        return self._run(self._derive(dest, transform))
+
+    def derive_from(
+        self, *sources: PathLike, transform: Callable[[DeriveData], T], payload: Any = None
+    ) -> None:
+        """Keep this atom equal to a transform, of a `DeriveData`, of other paths."""
+        self._run(self._derive_from(*sources, transform=transform, payload=payload))
 
 
 class AtomAsync(_Atom[T]):
     """One path of a `ControllerAsync`; made by its `atom` and `named_atom`."""
 
-    get = awaited(_Atom._get)
-    set = awaited(_Atom._set)
     delete = awaited(_Atom._delete)
     ping = awaited(_Atom._ping)
-    derive = awaited(_Atom._derive)
-    derive_from = awaited(_Atom._derive_from)
+
+    async def get(self, write_default: bool = False) -> T:  # noqa: FBT001, FBT002 - as the peer
+        """Return the value, or the default, which may be written then."""
+        return await run_async(self._get(write_default))
+
+    async def set(
+        self,
+        value: T,
+        eq_func: EqualityFunction | None = None,
+        payload: Any = None,
+        skip_notify: bool = False,  # noqa: FBT001, FBT002 - the signature of the peer
+    ) -> None:
+        """Write the value; setting an unset atom to its default is no change."""
+        await run_async(self._set(value, eq_func, payload, skip_notify))
+
+    async def derive(self, dest: PathLike, transform: Callable[[T], Any]) -> Derivation:
+        """Keep another path equal to a transform of this atom; return the id of the derivation."""
+        return await run_async(self._derive(dest, transform))
+
+    async def derive_from(
+        self,
+        *sources: PathLike,
+        transform: Callable[[DeriveData], T | Awaitable[T]],
+        payload: Any = None,
+    ) -> None:
+        """Keep this atom equal to a transform, of a `DeriveData`, of other paths."""
+        await run_async(self._derive_from(*sources, transform=transform, payload=payload))
