@@ -86,13 +86,13 @@ def run_show(arguments: Namespace) -> int:
 
 def run_replay(arguments: Namespace) -> int:
     """Send them again."""
-    make(arguments, edits.replay(chosen(arguments)), "replayed")
+    make(arguments, edits.Replay(chosen(arguments)), "replayed")
     return 0
 
 
 def run_drop(arguments: Namespace) -> int:
     """Forget them."""
-    make(arguments, edits.drop(chosen(arguments)), "dropped")
+    make(arguments, edits.Drop(chosen(arguments)), "dropped")
     return 0
 
 

@@ -14,7 +14,7 @@ from statefun.sdk.address import Address
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
 
-    from statefun.runtime.admin.edits import Edit
+    from statefun.runtime.admin.edits import Changed, Edit
 
 __all__ = ["add_choice", "chosen", "make", "parse_id"]
 
@@ -46,7 +46,7 @@ def chosen(arguments: Namespace) -> list[int] | None:
     return None if arguments.all else arguments.ids
 
 
-def make(arguments: Namespace, edit: Edit, done: str) -> list[Any]:
+def make(arguments: Namespace, edit: Edit, done: str) -> Changed:
     """Make an edit and say what was changed.
 
     Args:
@@ -64,13 +64,13 @@ def make(arguments: Namespace, edit: Edit, done: str) -> list[Any]:
 
 
 def _describe(changed: Any) -> Any:
-    if isinstance(changed, list):
-        return describe_address(Address(*changed))
+    if isinstance(changed, Address):
+        return describe_address(changed)
     return changed
 
 
 def _show(changed: Any) -> str:
-    if isinstance(changed, list):
+    if isinstance(changed, Address):
         typename, address_id = changed
         return f"{typename} {address_id!r}"
     return show_name(str(changed))

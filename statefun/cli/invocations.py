@@ -127,7 +127,7 @@ def run_operation(arguments: Namespace) -> int:
                 "nothing was changed"
             )
     messages = [(each.address, command(what, InvocationId.parse(each.id))) for each in views]
-    make_edit(arguments.data, edits.send(messages), SystemClock().now_ms())
+    make_edit(arguments.data, edits.Send(messages), SystemClock().now_ms())
     return _told(arguments, _DONE[what], views)
 
 
@@ -141,7 +141,7 @@ def run_purge(arguments: Namespace) -> int:
                 "nothing was changed"
             )
     for view in views:
-        edit = edits.delete_values(view.address, None)
+        edit = edits.DeleteValues(view.address, None)
         make_edit(arguments.data, edit, SystemClock().now_ms())
     return _told(arguments, "purged", views)
 

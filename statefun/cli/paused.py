@@ -64,7 +64,7 @@ def run_release(arguments: Namespace) -> int:
     if len(named) != (0 if arguments.all else len(Address._fields)):
         raise UsageError("name one address as NS/TYPE ID, or pass --all, and not both")
     addresses = None if arguments.all else [Address(*named)]
-    make(arguments, edits.release(addresses), "released")
+    make(arguments, edits.Release(addresses), "released")
     return 0
 
 

@@ -130,7 +130,7 @@ def run_set(arguments: Namespace) -> int:
     address = Address(arguments.typename, arguments.id)
     typename = arguments.type or _typename(arguments.data, address, arguments.name)
     data = encode_value(arguments.value, typename)
-    make(arguments, edits.set_value(address, arguments.name, typename, data), "set")
+    make(arguments, edits.SetValue(address, arguments.name, typename, data), "set")
     return 0
 
 
@@ -145,5 +145,5 @@ def run_delete(arguments: Namespace) -> int:
     """Delete values."""
     address = Address(arguments.typename, arguments.id)
     names = None if arguments.name is None else [arguments.name]
-    make(arguments, edits.delete_values(address, names), "deleted")
+    make(arguments, edits.DeleteValues(address, names), "deleted")
     return 0

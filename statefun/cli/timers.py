@@ -43,7 +43,7 @@ def run_list(arguments: Namespace) -> int:
 
 def run_cancel(arguments: Namespace) -> int:
     """Cancel timers."""
-    make(arguments, edits.cancel_timers(chosen(arguments)), "cancelled")
+    make(arguments, edits.CancelTimers(chosen(arguments)), "cancelled")
     return 0
 
 

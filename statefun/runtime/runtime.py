@@ -10,11 +10,11 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from statefun.errors import ConfigurationError, InvalidMessageError, RuntimeStoppedError
 from statefun.runtime.admin.control import ControlServer
-from statefun.runtime.admin.edits import apply
+from statefun.runtime.admin.edits import apply, find
 from statefun.runtime.clock import SystemClock
 from statefun.runtime.dispatcher import Dispatcher
 from statefun.runtime.engine.engine import Engine
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from typing import Self
 
     from statefun.ports import Egress, Ingress
-    from statefun.runtime.admin.edits import Edit
+    from statefun.runtime.admin.edits import Changed, Edit
     from statefun.runtime.clock import Clock
     from statefun.runtime.engine.counters import Counters
     from statefun.runtime.engine.records import DeadLetter
@@ -374,22 +374,22 @@ class Runtime:
             )
         return await dispatcher.read(lambda reader: list(reader.dead_letters()))
 
-    async def edit(self, edit: Edit) -> list[Any]:
+    async def edit(self, edit: Edit) -> Changed:
         """Change something by hand; returns what was changed, once that is durable.
 
         Args:
-            edit: One of `statefun.runtime.admin.edits`, for example `replay(None)`.
+            edit: One of `statefun.runtime.admin.edits`, for example `Replay(None)`.
 
         Raises:
-            ConfigurationError: If what it names is not there.
+            ConfigurationError: If something that it names is not there.
             StoreError: If nothing can be stored at the moment.
             RuntimeStoppedError: If the runtime is stopping or stopped.
         """
         _, dispatcher, _ = self._parts()
-        store = self._store
-        assert store is not None  # noqa: S101 - it is there whenever the engine is
+        dispatcher.intake.check_running()
+        found = await dispatcher.read(lambda reader: find(edit, reader))
         return await dispatcher.intake.edit(
-            lambda engine: apply(edit, engine, store, self._clock.now_ms())
+            lambda engine: apply(edit, engine, found, self._clock.now_ms())
         )
 
     def egress(self, typename: str) -> EgressStream:

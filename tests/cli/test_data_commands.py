@@ -212,7 +212,7 @@ def test_an_edit_that_cannot_be_done_is_answered_by_a_runtime_that_runs(folder: 
         Server("run", "module.yaml", "--functions", "program:functions", cwd=folder),
         pytest.raises(ConfigurationError, match="there is no dead letter 1180591620717411303424"),
     ):
-        make_edit(folder / ".statefun", edits.drop([1 << 70]), 0)
+        make_edit(folder / ".statefun", edits.Drop([1 << 70]), 0)
 
 
 def test_a_directory_that_was_removed_is_named(tmp_path: Path) -> None:

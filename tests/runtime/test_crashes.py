@@ -40,7 +40,7 @@ PROGRAM = Path(__file__).parent / "crash_program.py"
 EDITS_PROGRAM = Path(__file__).parent / "crash_edits_program.py"
 KILLS = int(os.environ.get("KILLS", "8"))
 EDITED_KILLS = int(os.environ.get("KILLS", "4"))
-EDITS = {"set-value", "drop", "cancel-timers", "replay", "release"}
+EDITS = {"SetValue", "Drop", "CancelTimers", "Replay", "Release"}
 MOST_KILLS = EDITED_KILLS + 40
 """So many until every kind of edit has been answered; a few are enough, unless one never is."""
 
@@ -178,30 +178,30 @@ class Operator:
             return None  # the runtime has ended
         except StatefunError:
             return False  # what was there is there no more
-        self.answers[edit["edit"]] += 1
+        self.answers[type(edit).__name__] += 1
         return True
 
     def _set_flag(self) -> None:
         self.tried += 1
         number = serialize(IntType, self.tried)
-        if self._make(edits.set_value(FLAG, "number", IntType.typename, number)):
+        if self._make(edits.SetValue(FLAG, "number", IntType.typename, number)):
             self.flag = self.tried
 
     def _permit(self) -> None:
         worker = Address(self._chance.choice(WORKING), str(self._chance.randrange(WORKERS)))
-        self._make(edits.set_value(worker, "permits", IntType.typename, serialize(IntType, 2)))
+        self._make(edits.SetValue(worker, "permits", IntType.typename, serialize(IntType, 2)))
 
     def _drop(self) -> None:
         junk = [each for each in letters(self._data).items() if each[1].startswith("junk")]
         if junk:
             letter_id, name = self._chance.choice(junk)
-            self._make_about(name, edits.drop([letter_id]), self.dropped)
+            self._make_about(name, edits.Drop([letter_id]), self.dropped)
 
     def _cancel(self) -> None:
         waiting = list(timers(self._data).items())
         if waiting:
             seq, name = self._chance.choice(waiting)
-            self._make_about(name, edits.cancel_timers([seq]), self.cancelled)
+            self._make_about(name, edits.CancelTimers([seq]), self.cancelled)
 
     def _make_about(self, name: str, edit: Edit, made: set[str]) -> None:
         is_made = self._make(edit)
@@ -211,16 +211,16 @@ class Operator:
             made.add(name)
 
     def _go_on(self) -> None:
-        self._make(edits.replay(None))
-        self._make(edits.release(None))
+        self._make(edits.Replay(None))
+        self._make(edits.Release(None))
 
     def finish(self) -> None:
         """Let everything go on that can, while no runtime runs."""
         for worker in (Address(name, str(n)) for name in WORKING for n in range(WORKERS)):
             permits = serialize(IntType, 1 << 20)
-            assert self._make(edits.set_value(worker, "permits", IntType.typename, permits))
-        assert self._make(edits.replay(None))
-        assert self._make(edits.release(None))
+            assert self._make(edits.SetValue(worker, "permits", IntType.typename, permits))
+        assert self._make(edits.Replay(None))
+        assert self._make(edits.Release(None))
 
 
 FLAG = Address("c/flag", "0")

@@ -1,7 +1,7 @@
 """The control socket of a data directory: edits on a runtime that has it.
 
 A Unix domain socket `control.sock` in the data directory, which only its owner may use. One line of
-JSON asks, `{"edit": …}`, and one answers, `{"changed": […]}` or `{"error": "…"}`.
+JSON asks, `{"edit": …}`, and one answers, `{"changed": […]}` or `{"error": "…", "class": "…"}`.
 
 Law: whoever has the data directory makes the edits; nobody else writes to it.
 """
@@ -17,20 +17,40 @@ from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from statefun.errors import ConfigurationError, StatefunError, StoreError, StoreLockedError
+from statefun.errors import (
+    AddressBusyError,
+    ConfigurationError,
+    InvalidMessageError,
+    MessageTooLargeError,
+    RuntimeStoppedError,
+    StatefunError,
+    StoreError,
+    StoreLockedError,
+)
+from statefun.runtime.admin.edit_json import decode, encode
 from statefun.runtime.admin.edits import apply_to_store
 from statefun.runtime.stores.sqlite import SqliteReader, SqliteStore
+from statefun.sdk.address import Address
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterator
+    from collections.abc import Awaitable, Callable, Iterator, Mapping
 
-    from statefun.runtime.admin.edits import Edit
+    from statefun.runtime.admin.edits import Changed, Edit
 
 __all__ = ["SOCKET_NAME", "ControlServer", "make_edit"]
 
 logger = logging.getLogger("statefun.runtime")
 
 SOCKET_NAME = "control.sock"
+_ERRORS: Mapping[str, type[Exception]] = {
+    each.__name__: each
+    for each in (
+        *(AddressBusyError, InvalidMessageError, MessageTooLargeError),
+        *(RuntimeStoppedError, StoreError),
+    )
+}
+"""The errors of a runtime that come out of `make_edit` as they are; others are wrong edits."""
+
 _LONGEST_LINE = 128 << 20
 _LONGEST_PATH = 100  # bytes; the shortest limit of a platform is 104, with the final zero
 _PATIENCE_S = 60
@@ -45,7 +65,7 @@ class ControlServer:
         edit: Makes an edit; returns what it changed, once that is durable.
     """
 
-    def __init__(self, directory: Path, edit: Callable[[Edit], Awaitable[list[Any]]]) -> None:
+    def __init__(self, directory: Path, edit: Callable[[Edit], Awaitable[Changed]]) -> None:
         self._directory = directory
         self._edit = edit
         self._server: asyncio.Server | None = None
@@ -100,18 +120,15 @@ class ControlServer:
 
     async def _answer(self, line: bytes) -> dict[str, Any]:
         try:
-            edit = json.loads(line)
-            if not isinstance(edit, dict):
-                return {"error": "an edit is a JSON object"}
-            return {"changed": await self._edit(edit)}
+            return {"changed": await self._edit(decode(json.loads(line)))}
         except (StatefunError, ValueError) as error:
-            return {"error": str(error)}
+            return {"error": str(error), "class": type(error).__name__}
         except Exception:
             logger.exception("an edit could not be made: %.200r", line)
             return {"error": "an unexpected error, see the log of the runtime"}
 
 
-def make_edit(directory: str | Path, edit: Edit, now_ms: int) -> list[Any]:
+def make_edit(directory: str | Path, edit: Edit, now_ms: int) -> Changed:
     """Make an edit in a data directory, through the runtime that has it if there is one.
 
     Args:
@@ -140,8 +157,10 @@ def make_edit(directory: str | Path, edit: Edit, now_ms: int) -> list[Any]:
         with closing(store):
             return apply_to_store(edit, store, now_ms)
     if "error" in answer:
-        raise ConfigurationError(str(answer["error"]))
-    return list(answer["changed"])
+        kind = _ERRORS.get(str(answer.get("class")), ConfigurationError)
+        raise kind(str(answer["error"]))
+    changed = list(answer["changed"])
+    return [Address(*each) if isinstance(each, list) else each for each in changed]
 
 
 def _ask(directory: Path, edit: Edit) -> dict[str, Any] | None:
@@ -150,7 +169,7 @@ def _ask(directory: Path, edit: Edit) -> dict[str, Any] | None:
         with socket.socket(socket.AF_UNIX) as connection, _path(directory) as path:
             connection.settimeout(_PATIENCE_S)
             connection.connect(path)
-            connection.sendall(json.dumps(edit).encode() + b"\n")
+            connection.sendall(json.dumps(encode(edit)).encode() + b"\n")
             with connection.makefile("rb") as lines:
                 line = lines.readline()
     except (FileNotFoundError, ConnectionRefusedError):

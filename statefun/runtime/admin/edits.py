@@ -1,122 +1,224 @@
-"""Edits: what people change by hand, on a runtime that is running or on one that is not.
+"""Edits: changes that people make by hand, on a runtime that is running or on one that is not.
 
-Law: an edit is a JSON object. It goes through an engine, the running one or one made for the
-purpose, and is durable when it is answered; what it names and is not there makes all of it fail.
+Law: an edit goes through an engine, the running one or one made for the purpose, and is durable
+when it is answered. If it names something that is not there, nothing is changed.
 """
 
 from __future__ import annotations
 
-from base64 import b64decode, b64encode
-from typing import TYPE_CHECKING, Any, TypeAlias
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, TypeAlias, assert_never
 
-from statefun.errors import ConfigurationError, StatefunError, UnknownFunctionError
+from statefun.errors import ConfigurationError, UnknownFunctionError
 from statefun.runtime.engine.declarations import canonical_typename
 from statefun.runtime.engine.driver import Driver
 from statefun.runtime.engine.engine import Engine
 from statefun.runtime.engine.records import StoredEntry
-from statefun.sdk.address import Address
+from statefun.runtime.engine.replies import CALLER
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Mapping, Sequence
 
     from statefun.runtime.engine.records import DeadLetter
     from statefun.runtime.stores.base import Reader, Store
+    from statefun.sdk.address import Address
 
 __all__ = [
+    "CancelTimers",
+    "Changed",
+    "DeleteValues",
+    "Drop",
     "Edit",
+    "Found",
+    "Release",
+    "Replay",
+    "Send",
+    "SetValue",
     "apply",
     "apply_to_store",
-    "cancel_timers",
-    "delete_values",
-    "drop",
-    "release",
-    "replay",
-    "send",
-    "set_value",
+    "find",
 ]
 
-Edit: TypeAlias = "dict[str, Any]"
+
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """Send dead letters again, oldest first.
+
+    Attributes:
+        ids: Their ids; None for all that can be replayed.
+    """
+
+    ids: Sequence[int] | None
 
 
-# --- the edits there are --------------------------------------------------------------------------
+@dataclass(frozen=True, slots=True)
+class Drop:
+    """Forget dead letters.
+
+    Attributes:
+        ids: Their ids; None for all.
+    """
+
+    ids: Sequence[int] | None
 
 
-def replay(ids: Iterable[int] | None) -> Edit:
-    """Send dead letters again, oldest first; None for all."""
-    return {"edit": "replay", "ids": None if ids is None else list(ids)}
+@dataclass(frozen=True, slots=True)
+class Release:
+    """Go on with paused addresses.
+
+    Attributes:
+        addresses: Which; None for all.
+    """
+
+    addresses: Sequence[Address] | None
 
 
-def drop(ids: Iterable[int] | None) -> Edit:
-    """Forget dead letters; None for all."""
-    return {"edit": "drop", "ids": None if ids is None else list(ids)}
+@dataclass(frozen=True, slots=True)
+class CancelTimers:
+    """Cancel delayed messages.
+
+    Attributes:
+        ids: Their ids; None for all.
+    """
+
+    ids: Sequence[int] | None
 
 
-def release(addresses: Iterable[Address] | None) -> Edit:
-    """Go on with paused addresses; None for all."""
-    named = None if addresses is None else [list(each) for each in addresses]
-    return {"edit": "release", "addresses": named}
+@dataclass(frozen=True, slots=True)
+class SetValue:
+    """Set a value of an address; one that is there keeps its type.
+
+    Attributes:
+        address: Whose value.
+        name: Its name.
+        typename: The typename of its type.
+        data: The serialized value.
+    """
+
+    address: Address
+    name: str
+    typename: str
+    data: bytes
 
 
-def cancel_timers(ids: Iterable[int] | None) -> Edit:
-    """Cancel delayed messages; None for all."""
-    return {"edit": "cancel-timers", "ids": None if ids is None else list(ids)}
+@dataclass(frozen=True, slots=True)
+class DeleteValues:
+    """Delete values of an address.
+
+    Attributes:
+        address: Whose values.
+        names: Their names; None for all.
+    """
+
+    address: Address
+    names: Sequence[str] | None
 
 
-def set_value(address: Address, name: str, typename: str, data: bytes) -> Edit:
-    """Set a value of an address; one that is there keeps its type."""
-    encoded = b64encode(data).decode()
-    where = {"address": list(address), "name": name}
-    return {"edit": "set-value", **where, "typename": typename, "data": encoded}
+@dataclass(frozen=True, slots=True)
+class Send:
+    """Send messages, as an ingress does.
+
+    Attributes:
+        messages: For each the address, and a serialized `TypedValue`.
+    """
+
+    messages: Sequence[tuple[Address, bytes]]
 
 
-def delete_values(address: Address, names: Iterable[str] | None) -> Edit:
-    """Delete values of an address; None for all."""
-    named = None if names is None else list(names)
-    return {"edit": "delete-values", "address": list(address), "names": named}
+Edit: TypeAlias = "Replay | Drop | Release | CancelTimers | SetValue | DeleteValues | Send"
+"""Something that can be changed by hand."""
+
+Changed: TypeAlias = "list[int] | list[str] | list[Address]"
+"""What an edit has changed: ids of dead letters or timers, names of values, or addresses."""
 
 
-def send(messages: Iterable[tuple[Address, bytes]]) -> Edit:
-    """Send messages; each is an address and a serialized `TypedValue`."""
-    encoded = [[*address, b64encode(argument).decode()] for address, argument in messages]
-    return {"edit": "send", "messages": encoded}
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The part of a store that an edit needs.
+
+    Attributes:
+        letters: The dead letters that it names.
+        paused: The addresses that are paused.
+        timers: The ids of the delayed messages that wait.
+        values: The stored values of its address, by name.
+    """
+
+    letters: Sequence[DeadLetter] = ()
+    paused: Sequence[Address] = ()
+    timers: Sequence[int] = ()
+    values: Mapping[str, StoredEntry] = field(default_factory=dict)
 
 
-# --- doing them -----------------------------------------------------------------------------------
-
-
-def apply(edit: Edit, engine: Engine, reader: Reader, now_ms: int) -> list[Any]:
-    """Do an edit.
+def find(edit: Edit, reader: Reader) -> Found:
+    """Look up the part of a store that an edit needs.
 
     Args:
-        edit: What to do.
-        engine: Where; what is waiting for its next commit is part of that.
-        reader: What is stored.
+        edit: The edit.
+        reader: The store; may be read in another thread than that of the engine.
+
+    Raises:
+        ConfigurationError: If it names a dead letter that is not there, or text that is not valid.
+    """
+    match edit:
+        case Replay(ids) | Drop(ids):
+            return Found(letters=_letters(ids, reader))
+        case Release():
+            return Found(paused=[pause.address for pause in reader.paused()])
+        case CancelTimers():
+            return Found(timers=[timer.seq for timer in reader.timers()])
+        case SetValue(address) | DeleteValues(address):
+            for text in address:
+                _check_text(text)
+            return Found(values=reader.load(address))
+        case Send():
+            return Found()
+        case _:
+            assert_never(edit)
+
+
+def apply(edit: Edit, engine: Engine, found: Found, now_ms: int) -> Changed:  # noqa: PLR0911 - one for each
+    """Make an edit.
+
+    Args:
+        edit: The edit.
+        engine: The engine that makes it; changes that wait for their commit are part of it.
+        found: The part of the store that the edit needs.
         now_ms: The time.
 
     Returns:
-        What was changed: ids, names, or addresses as lists.
+        What was changed.
 
     Raises:
-        ConfigurationError: If there is no such edit, or what it names is not there.
-        StatefunError: If it cannot be done.
+        ConfigurationError: If something that it names is not there; nothing was changed.
+        StatefunError: If it cannot be made for another reason.
     """
-    do = _EDITS.get(str(edit.get("edit")))
-    if do is None:
-        raise ConfigurationError(
-            f"there is no edit {edit.get('edit')!r}; known: {', '.join(_EDITS)}"
-        )
-    try:
-        return do(edit, engine, reader, now_ms)
-    except (KeyError, TypeError, ValueError) as error:
-        if isinstance(error, StatefunError):
-            raise
-        raise ConfigurationError(f"the edit {edit!r} is incomplete: {error!r}") from error
+    match edit:
+        case Replay(ids):
+            return _replay(ids, engine, found)
+        case Drop():
+            return [each.id for each in found.letters if engine.forget_dead_letter(each.id)]
+        case Release(addresses):
+            return _release(addresses, engine, found)
+        case CancelTimers(ids):
+            return _cancel_timers(ids, engine, found)
+        case SetValue():
+            return _set_value(edit, engine, found, now_ms)
+        case DeleteValues():
+            return _delete_values(edit, engine, found)
+        case Send(messages):
+            for address, argument in messages:
+                engine.check(address, argument)
+            for address, argument in messages:
+                engine.deliver(address, argument, now_ms=now_ms)
+            return [address for address, _ in messages]
+        case _:
+            assert_never(edit)
 
 
-def apply_to_store(edit: Edit, store: Store, now_ms: int) -> list[Any]:
-    """Do an edit on the store of a runtime that is not running; see `apply`."""
+def apply_to_store(edit: Edit, store: Store, now_ms: int) -> Changed:
+    """Make an edit in the store of a runtime that is not running; see `apply`."""
     engine = Engine(_Anything(), {}, recovered=store.recover())
-    changed = apply(edit, engine, store, now_ms)
+    changed = apply(edit, engine, find(edit, store), now_ms)
     Driver(engine, store).commit()
     return changed
 
@@ -130,25 +232,7 @@ class _Anything:
         return True
 
 
-def _replay(edit: Edit, engine: Engine, reader: Reader, _: int) -> list[Any]:
-    letters = _dead_letters(edit, reader)
-    try:
-        return engine.replay(letters)
-    except UnknownFunctionError as error:
-        gone = [each.id for each in letters if each.target.typename == error.typename]
-        raise ConfigurationError(
-            f"{', '.join(map(str, gone))} cannot be replayed, because no function is registered as "
-            f"{error.typename!r}; nothing was changed. Name the others, or drop these"
-        ) from error
-
-
-def _drop(edit: Edit, engine: Engine, reader: Reader, _: int) -> list[Any]:
-    letters = _dead_letters(edit, reader)
-    return [letter.id for letter in letters if engine.forget_dead_letter(letter.id)]
-
-
-def _dead_letters(edit: Edit, reader: Reader) -> list[DeadLetter]:
-    ids = _ids(edit)
+def _letters(ids: Sequence[int] | None, reader: Reader) -> list[DeadLetter]:
     if ids is None:
         return list(reader.dead_letters())
     letters = []
@@ -160,102 +244,76 @@ def _dead_letters(edit: Edit, reader: Reader) -> list[DeadLetter]:
     return letters
 
 
-def _release(edit: Edit, engine: Engine, reader: Reader, _: int) -> list[Any]:
-    addresses = paused = {pause.address: None for pause in reader.paused()}
-    if edit["addresses"] is not None:
-        addresses = dict.fromkeys(map(_address, edit["addresses"]))
-        for address in addresses:
-            if address not in paused:
-                raise ConfigurationError(f"{address} is not paused; nothing was changed")
-    return [list(address) for address in addresses if engine.release(address)]
+def _replay(ids: Sequence[int] | None, engine: Engine, found: Found) -> list[int]:
+    replies = [letter.id for letter in found.letters if letter.target.typename == CALLER]
+    if replies and ids is not None:
+        raise ConfigurationError(
+            f"{', '.join(map(str, replies))} cannot be replayed, because a reply that nobody waits "
+            "for has no function to go to; nothing was changed. Name the others, or drop these"
+        )
+    letters = [letter for letter in found.letters if letter.target.typename != CALLER]
+    try:
+        return engine.replay(letters)
+    except UnknownFunctionError as error:
+        gone = [each.id for each in letters if each.target.typename == error.typename]
+        raise ConfigurationError(
+            f"{', '.join(map(str, gone))} cannot be replayed, because no function is registered as "
+            f"{error.typename!r}; nothing was changed. Name the others, or drop these"
+        ) from error
 
 
-def _cancel_timers(edit: Edit, engine: Engine, reader: Reader, _: int) -> list[Any]:
-    waiting = {timer.seq: None for timer in reader.timers()}
-    given = _ids(edit)
-    ids = waiting if given is None else dict.fromkeys(given)
-    for timer_id in ids:
+def _release(addresses: Sequence[Address] | None, engine: Engine, found: Found) -> list[Address]:
+    paused = dict.fromkeys(found.paused)
+    chosen = paused if addresses is None else dict.fromkeys(addresses)
+    for address in chosen:
+        if address not in paused:
+            raise ConfigurationError(f"{address} is not paused; nothing was changed")
+    return [address for address in chosen if engine.release(address)]
+
+
+def _cancel_timers(ids: Sequence[int] | None, engine: Engine, found: Found) -> list[int]:
+    waiting = dict.fromkeys(found.timers)
+    chosen = waiting if ids is None else dict.fromkeys(ids)
+    for timer_id in chosen:
         if timer_id not in waiting:
             raise ConfigurationError(f"no delayed message {timer_id} waits; nothing was changed")
-    return [timer_id for timer_id in ids if engine.cancel_timer(timer_id)]
+    return [timer_id for timer_id in chosen if engine.cancel_timer(timer_id)]
 
 
-def _set_value(edit: Edit, engine: Engine, reader: Reader, now_ms: int) -> list[Any]:
-    address, name = _address(edit["address"]), _text(edit["name"])
-    typename = canonical_typename(_text(edit["typename"]))
-    known = _values(engine, reader, address).get(name)
+def _set_value(edit: SetValue, engine: Engine, found: Found, now_ms: int) -> list[str]:
+    _check_text(edit.name)
+    _check_text(edit.typename)
+    address, name, typename = edit.address, edit.name, canonical_typename(edit.typename)
+    known = engine.values_of(address, found.values).get(name)
     if known is not None and known.typename != typename:
         raise ConfigurationError(
             f"value {name!r} of {address} is a {known.typename!r}, and was to be set to a "
             f"{typename!r}: set it to a value of its type, or delete it first"
         )
     ttl_ms = 0 if known is None else known.ttl_ms
-    entry = StoredEntry(typename, b64decode(edit["data"]), now_ms, ttl_ms)
-    engine.edit_value(address, name, entry)
+    engine.edit_value(address, name, StoredEntry(typename, edit.data, now_ms, ttl_ms))
     return [name]
 
 
-def _delete_values(edit: Edit, engine: Engine, reader: Reader, _: int) -> list[Any]:
-    address = _address(edit["address"])
-    known = _values(engine, reader, address)
-    names = sorted(known) if edit["names"] is None else edit["names"]
+def _delete_values(edit: DeleteValues, engine: Engine, found: Found) -> list[str]:
+    known = engine.values_of(edit.address, found.values)
+    names = sorted(known) if edit.names is None else list(edit.names)
     for name in names:
         if name not in known:
             there = ", ".join(map(repr, sorted(known))) or "none"
             raise ConfigurationError(
-                f"{address} has no value {name!r}; values: {there}. Nothing was changed"
+                f"{edit.address} has no value {name!r}; values: {there}. Nothing was changed"
             )
     for name in names:
-        engine.edit_value(address, name, None)
-    return list(names)
+        engine.edit_value(edit.address, name, None)
+    return names
 
 
-def _send(edit: Edit, engine: Engine, _: Reader, now_ms: int) -> list[Any]:
-    messages = [
-        (_address([typename, address_id]), b64decode(argument))
-        for typename, address_id, argument in edit["messages"]
-    ]
-    for address, argument in messages:
-        engine.check(address, argument)
-    for address, argument in messages:
-        engine.deliver(address, argument, now_ms=now_ms)
-    return [list(address) for address, _ in messages]
-
-
-def _values(engine: Engine, reader: Reader, address: Address) -> dict[str, StoredEntry]:
-    return engine.values_of(address, reader.load(address))
-
-
-def _ids(edit: Edit) -> list[int] | None:
-    ids: list[int] | None = edit["ids"]
-    if ids is None or (isinstance(ids, list) and all(isinstance(each, int) for each in ids)):
-        return ids
-    raise ConfigurationError(f"{ids!r} are no ids: write a list of numbers, or null for all")
-
-
-def _address(given: Any) -> Address:
-    if not isinstance(given, list) or len(given) != 2:
-        raise ConfigurationError(f"{given!r} is no address: write a typename and an id")
-    return Address(*map(_text, given))
-
-
-def _text(given: Any) -> str:
-    """What a store can keep as text; anything else would stand in the way of every commit."""
-    if not isinstance(given, str):
-        raise ConfigurationError(f"{given!r} is no text")
+def _check_text(text: str) -> None:
+    """Refuse text that a store cannot keep; it would stand in the way of every commit."""
     try:
-        given.encode()
+        text.encode()
     except UnicodeEncodeError as error:
-        raise ConfigurationError(f"{given!r} is no text that can be kept: {error}") from error
-    return given
-
-
-_EDITS: Mapping[str, Callable[[Edit, Engine, Reader, int], list[Any]]] = {
-    "replay": _replay,
-    "drop": _drop,
-    "release": _release,
-    "cancel-timers": _cancel_timers,
-    "set-value": _set_value,
-    "delete-values": _delete_values,
-    "send": _send,
-}
+        raise ConfigurationError(
+            f"{text!r} is not text that can be kept as UTF-8: {error}"
+        ) from error

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from base64 import b64decode
 from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -39,7 +38,6 @@ from statefun.runtime.engine.engine import Engine
 from statefun.runtime.engine.policy import Rules
 from statefun.runtime.stores.memory import MemoryStore
 from statefun.runtime.transports.routing import FunctionRouter
-from statefun.sdk.address import Address
 from tests.tools.simulation.fakes import FakeClock, FakeEgress, FakeEndpoint, FakeStore, Witness
 from tests.tools.simulation.language import (
     EGRESS,
@@ -78,6 +76,7 @@ if TYPE_CHECKING:
     from statefun.runtime.engine.records import DeadLetter, Delta, StoredEntry
     from statefun.runtime.engine.retry import Backoff
     from statefun.runtime.stores.base import Store
+    from statefun.sdk.address import Address
     from tests.tools.simulation.language import Request, Spec
     from tests.tools.simulation.model import Event, World
     from tests.tools.simulation.plan import Arrival, Outage, Plan
@@ -107,10 +106,10 @@ _OFFLINE = 0.2
 _LOOK_AGAIN_MS = 100
 _LAST_LOOK_MS = 1500
 _EDITS: dict[str, Callable[[Any], WantedEdit]] = {
-    "cancel": edits.cancel_timers,
-    "replay": edits.replay,
-    "drop": edits.drop,
-    "release": edits.release,
+    "cancel": edits.CancelTimers,
+    "replay": edits.Replay,
+    "drop": edits.Drop,
+    "release": edits.Release,
 }
 
 
@@ -277,7 +276,9 @@ class Process:
                 await asyncio.sleep(edit.hesitates_ms / 1000)
 
             def change(engine: Engine) -> list[Any]:
-                changed = edits.apply(wanted, engine, simulation.kept, simulation.now_ms())
+                changed = edits.apply(
+                    wanted, engine, edits.find(wanted, simulation.kept), simulation.now_ms()
+                )
                 at[0] = len(simulation.model.log)
                 return changed
 
@@ -697,18 +698,18 @@ class Simulation:
 
     def _event(self, wanted: WantedEdit, changed: Any) -> Event:
         """What an edit has done to one of the things it changed."""
-        match wanted["edit"]:
-            case "set-value" | "delete-values":
-                data = b64decode(wanted.get("data", "")) or None
-                at = Address(*wanted["address"])
+        match wanted:
+            case edits.SetValue(at, _, _, data):
                 return Changed(at, changed, data, self.now_ms(), self._ttl_ms(at, changed, {}))
-            case "cancel-timers":
+            case edits.DeleteValues(at):
+                return Changed(at, changed, None, self.now_ms(), self._ttl_ms(at, changed, {}))
+            case edits.CancelTimers():
                 return Cancelled(name_of(cast("Any", self._numbers[changed]).argument))
-            case "release":
-                return Released(Address(*changed))
+            case edits.Release():
+                return Released(changed)
         letters = self.model.world.letters.items()
         name = next(name for name, letter in letters if letter.number == changed)
-        return Replayed(name) if wanted["edit"] == "replay" else Dropped(name)
+        return Replayed(name) if isinstance(wanted, edits.Replay) else Dropped(name)
 
     def _ttl_ms(
         self, address: Address, name: str, declared: Mapping[str, Mapping[str, Spec]]
@@ -731,8 +732,8 @@ class Simulation:
             return None
         address, name = where[int(edit.which * len(where))]
         if edit.kind == "set":
-            return edits.set_value(address, name, "s/value", b"by hand at %d" % edit.at_ms)
-        return edits.delete_values(address, [name] if edit.which < _ALL else None)
+            return edits.SetValue(address, name, "s/value", b"by hand at %d" % edit.at_ms)
+        return edits.DeleteValues(address, [name] if edit.which < _ALL else None)
 
     def edited(self, changed: list[Any], at: int) -> None:
         """An operator was told that a change is durable."""
