@@ -25,6 +25,7 @@
     ├── TransportError                                 a function could not be reached
     │   └── ReplyTooLargeError                         it answered with more than is read
     ├── AddressBusyError                               too much waits for an address
+    ├── ProcessEndedError                              a message ends the process that works on it
     ├── GivenUpError                                   the policy `fail` stopped the runtime
     ├── CallFailedError                                a message was given up whose reply is awaited
     ├── CallTimeoutError (TimeoutError)                no reply came in time
@@ -83,6 +84,7 @@ __all__ = [
     "NonDeterminismError",
     "NotDeterministicError",
     "NumberOutOfRangeError",
+    "ProcessEndedError",
     "ProtocolError",
     "RemoteProtocolError",
     "ReplyTooLargeError",
@@ -484,6 +486,27 @@ class AddressBusyError(_SentenceError):
 
     address: _Address | None
     waiting_bytes: int | None
+
+
+class ProcessEndedError(StatefunError):
+    """The process ended without a word while it worked on one message alone.
+
+    Attributes:
+        address: Whom the message was for.
+        number: The number of the message.
+    """
+
+    def __init__(self, address: _Address, number: int) -> None:
+        super().__init__(address, number)
+        self.address = address
+        self.number = number
+
+    def __str__(self) -> str:
+        return (
+            f"the process ended while {self.address} worked on message {self.number} alone, killed "
+            "by the function or from outside: look for a crash or too little memory, and correct "
+            "the function"
+        )
 
 
 class GivenUpError(_SentenceError):

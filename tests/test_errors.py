@@ -338,6 +338,12 @@ EXAMPLES: dict[str, Example] = {
         "t/a '1' failed 8 times, and its policy is to stop",
         facts={"sentence": ANY, "address": A},
     ),
+    "ProcessEndedError": Example(
+        lambda: errors.ProcessEndedError(A, 7),
+        "the process ended while t/a '1' worked on message 7 alone, killed by the function or from "
+        "outside: look for a crash or too little memory, and correct the function",
+        facts={"address": A, "number": 7},
+    ),
     "CallFailedError": Example(
         lambda: errors.CallFailedError(A, "ValueError: no", 8, 17),
         "t/a '1' failed 8 times on the message (ValueError: no); the message is dead letter 17: "

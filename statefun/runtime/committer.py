@@ -163,6 +163,7 @@ class Committer:
             StoreError: If that fails.
         """
         await self.settle()
+        self._engine.end()
         delta = self._engine.begin_commit()
         if delta is None:
             return

@@ -177,9 +177,18 @@ class Dispatcher:
         except BaseException as error:
             self._reason = error
             await self.committer.settle()
+            if isinstance(error, GivenUpError):
+                await self._commit_before_stop(error)
             raise
         finally:
             self._end()
+
+    async def _commit_before_stop(self, reason: GivenUpError) -> None:
+        """Make everything durable once more, also that the process stops in an orderly way."""
+        try:
+            await self.committer.commit_all()
+        except StoreError as error:
+            reason.add_note(str(error))
 
     def _step(self) -> None:
         """Everything that can be done now."""

@@ -209,12 +209,14 @@ class Runtime:
         exits.callback(store.close)
         exits.push_async_callback(self._directory.close)
         recovered = store.recover()
+        store.mark_running()
         engine = self._engine = Engine(
             self._directory,
             _Checks(self._egresses),
             recovered=recovered,
             rules=self._rules,
             random=self._random,
+            can_end_process=self._directory.is_in_process if store.is_blocking else None,
         )
         dispatcher = Dispatcher(
             engine, store, self._directory, self._clock, self._observers, recovered.positions

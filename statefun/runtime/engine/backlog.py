@@ -13,6 +13,7 @@ from statefun.runtime.engine.records import PendingMessage
 
 if TYPE_CHECKING:
     from statefun.runtime.engine.changes import Changes
+    from statefun.runtime.engine.failures import FailureState
     from statefun.runtime.engine.mailbox import Mailbox
     from statefun.runtime.engine.residency import Residency
     from statefun.sdk.address import Address
@@ -66,7 +67,10 @@ class Backlog:
     def finish(self, mailbox: Mailbox) -> list[PendingMessage]:
         """Finish the batch of a mailbox and let the next one follow; returns its messages."""
         weight = mailbox.weight
+        failures = mailbox.failures
         finished = mailbox.advance()
+        if failures is not None:
+            self.note_failures(mailbox, failures)
         self.waiting_bytes -= weight - mailbox.weight
         message_removed = self._changes.message_removed
         for message in finished:
@@ -76,6 +80,20 @@ class Backlog:
         else:
             self.ready.append(mailbox)
         return finished
+
+    def note_failures(self, mailbox: Mailbox, failures: FailureState) -> None:
+        """Have the store remember the failed attempts of a mailbox as they are now.
+
+        Args:
+            mailbox: Whose.
+            failures: Those that it has, or had before all of its batch was finished.
+        """
+        record = None
+        if mailbox.failures is not None:
+            record = failures.record(mailbox.address, len(mailbox.taken or ()))
+        if record is not None or failures.is_stored:
+            failures.is_stored = record is not None
+            self._changes.failure(mailbox.address, record)
 
     def hold(self) -> None:
         """A mailbox with a batch is paused from now on."""

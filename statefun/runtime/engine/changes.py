@@ -15,6 +15,7 @@ from statefun.runtime.engine.records import Delta, Released
 if TYPE_CHECKING:
     from statefun.runtime.engine.records import (
         DeadLetter,
+        FailureRecord,
         GivenUp,
         OutboxRecord,
         PausedAddress,
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
         ReceiptKey,
         StoredEntry,
         Timer,
+        Trial,
         ValueKey,
     )
     from statefun.sdk.address import Address
@@ -79,6 +81,9 @@ class _Epoch:
     paused: dict[Address, PausedAddress | None] = field(default_factory=dict)
     receipts: dict[ReceiptKey, Receipt | None] = field(default_factory=dict)
     positions: dict[str, bytes | None] = field(default_factory=dict)
+    failures: dict[Address, FailureRecord | None] = field(default_factory=dict)
+    trials: tuple[Trial, ...] | None = None
+    is_running: bool | None = None
     tickets: list[object] = field(default_factory=list)
     replies: list[tuple[object, bytes | GivenUp]] = field(default_factory=list)
 
@@ -87,8 +92,10 @@ class _Epoch:
         tallies = (self.messages, self.timers, self.egress)
         others = (
             *(self.values, self.tickets, self.replies, self.dead_letters),
-            *(self.paused, self.receipts, self.positions),
+            *(self.paused, self.receipts, self.positions, self.failures),
         )
+        if (self.trials, self.is_running) != (None, None):
+            return False
         return not (any(others) or any(t.added or t.removed for t in tallies))
 
     def delta(self, next_seq: int) -> Delta:
@@ -105,6 +112,9 @@ class _Epoch:
             self.paused,
             self.receipts,
             self.positions,
+            self.failures,
+            self.trials,
+            self.is_running,
         )
 
     def prepend(self, earlier: _Epoch) -> None:
@@ -116,6 +126,9 @@ class _Epoch:
         self.paused = earlier.paused | self.paused
         self.receipts = earlier.receipts | self.receipts
         self.positions = earlier.positions | self.positions
+        self.failures = earlier.failures | self.failures
+        self.trials = earlier.trials if self.trials is None else self.trials
+        self.is_running = earlier.is_running if self.is_running is None else self.is_running
         self.tickets = earlier.tickets + self.tickets
         self.replies = earlier.replies + self.replies
 
@@ -126,15 +139,26 @@ class Changes:
     Attributes:
         epoch: The number of the current epoch; the first is 1.
         durable_epoch: The last epoch whose changes are all stored; 0 if there is none.
+        durable_seq: No message with a number of this or more is known to be stored.
         next_seq: The next number for a message, a timer or a record; whoever takes it adds one.
     """
 
-    __slots__ = ("_in_flight", "_now", "durable_epoch", "epoch", "next_seq")
+    __slots__ = (
+        "_in_flight",
+        "_in_flight_seq",
+        "_now",
+        "durable_epoch",
+        "durable_seq",
+        "epoch",
+        "next_seq",
+    )
 
     def __init__(self) -> None:
         self.next_seq = 1
         self.epoch = 1
         self.durable_epoch = 0
+        self.durable_seq = 1
+        self._in_flight_seq = 1
         self._now = _Epoch()
         self._in_flight: _Epoch | None = None
 
@@ -182,6 +206,18 @@ class Changes:
         """An ingress has come so far, or (None) forgets a position."""
         self._now.positions[name] = position
 
+    def failure(self, address: Address, record: FailureRecord | None) -> None:
+        """The failed attempts of an address are others, or (None) none any more."""
+        self._now.failures[address] = record
+
+    def trial(self, trials: tuple[Trial, ...]) -> None:
+        """These messages are tried from now on, and no others."""
+        self._now.trials = trials
+
+    def running(self, *, is_running: bool) -> None:
+        """Calls that can end the process may be under way from now on, or not any more."""
+        self._now.is_running = is_running
+
     def ticket(self, ticket: object) -> None:
         """Somebody waits for what has changed until now to be durable."""
         self._now.tickets.append(ticket)
@@ -210,6 +246,7 @@ class Changes:
         if self._now.is_empty:
             return None
         delta = self._now.delta(self.next_seq)
+        self._in_flight_seq = self.next_seq
         self._in_flight = self._now
         self._now = _Epoch()
         self.epoch += 1
@@ -219,6 +256,7 @@ class Changes:
         """The delta in flight is durable; returns what may leave."""
         done = self._taken_back()
         self.durable_epoch = self.epoch - 1
+        self.durable_seq = self._in_flight_seq
         return Released(tuple(done.tickets), tuple(done.egress.added.values()), tuple(done.replies))
 
     def failed(self) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from statefun.errors import ProcessEndedError
 from statefun.runtime.engine.failures import (
     FailedAttempt,
     FailureState,
@@ -90,7 +91,10 @@ class Consequences:
         failures.count(error, now_ms)
         policy, topic, is_mixed = self._policy(mailbox)
         size = len(mailbox.messages)
-        decision = decide(policy, failures, size, limit, self._random, is_mixed=is_mixed)
+        is_death = isinstance(error, ProcessEndedError)
+        decision = decide(
+            policy, failures, size, limit, self._random, is_mixed=is_mixed, is_death=is_death
+        )
         self._counters.failed_attempts += 1
         self._failed_attempts.append(
             FailedAttempt(mailbox.address, error, failures.attempts, decision, topic)
@@ -98,15 +102,18 @@ class Consequences:
         match decision.next:
             case "retry":
                 self._retries.add(now_ms + decision.delay_ms, mailbox)
+                self._backlog.note_failures(mailbox, failures)
             case "isolate":
                 mailbox.take_apart(split_point(error, size))
                 self._backlog.ready.append(mailbox)
+                self._backlog.note_failures(mailbox, failures)
             case "pause":
                 self._pause(mailbox, failures, error, now_ms)
             case "dead-letter" | "drop":
                 self._give_up(mailbox, failures, error, now_ms, is_kept=decision.next != "drop")
-            case "fail":
-                pass  # nothing more is done for this address; whoever reads the attempt stops
+            case "fail":  # whoever reads the attempt stops, and the next process begins anew
+                failures.begin_anew()
+                self._backlog.note_failures(mailbox, failures)
 
     def take_failed_attempts(self) -> list[FailedAttempt]:
         """Failed attempts since the last call."""
@@ -131,6 +138,7 @@ class Consequences:
             mailbox.failures = None
         else:
             self._backlog.resume(mailbox)
+        self._backlog.note_failures(mailbox, failures)
         return True
 
     def _policy(self, mailbox: Mailbox) -> tuple[FailurePolicy, str, bool]:
@@ -172,6 +180,7 @@ class Consequences:
         self._counters.pauses += 1
         self.paused += 1
         self._backlog.hold()
+        self._backlog.note_failures(mailbox, failures)
         self._changes.pause(mailbox.address, pause)
 
 

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 
 from statefun.errors import (
     InvalidMessageError,
+    ProcessEndedError,
     RemoteProtocolError,
     UnknownEgressError,
     UnknownFunctionError,
@@ -41,6 +42,7 @@ from statefun.runtime.engine.replies import CALLER, Replies
 from statefun.runtime.engine.residency import Residency
 from statefun.runtime.engine.retries import Retries
 from statefun.runtime.engine.timers import Timers
+from statefun.runtime.engine.trials import Trials
 from statefun.runtime.engine.turns import Turns
 from statefun.runtime.engine.validation import ReplyCheck
 from statefun.sdk.wire import Incomplete, decode_reply, encode_request
@@ -73,6 +75,8 @@ class Engine:
         max_resident: So many addresses are kept in memory; idle ones above it are forgotten once
             the store has all of them.
         max_resident_bytes: The same for the bytes of their values.
+        can_end_process: Whether a call of a function can end the process, by its typename; None if
+            none can, or if the store does not survive the process.
 
     Attributes:
         counters: How often things have happened.
@@ -91,6 +95,7 @@ class Engine:
         random: Callable[[], float] = lambda: 0.0,
         max_resident: int = 100_000,
         max_resident_bytes: int = 256 << 20,
+        can_end_process: Callable[[str], bool] | None = None,
     ) -> None:
         rules, recovered = rules or Rules(), recovered or Recovered()
         limits_of = lru_cache(_MANY_TYPENAMES)(rules.limits_of)
@@ -134,16 +139,21 @@ class Engine:
             self.residency, self.backlog, self._timers, self._replies, changes, counters
         )
         self._reply_check = ReplyCheck(functions, egresses, self._timers)
+        self._trials = None if can_end_process is None else Trials(can_end_process, changes)
         self._recover(recovered)
 
     def _recover(self, recovered: Recovered) -> None:
-        self._changes.next_seq = recovered.next_seq
+        self._changes.next_seq = self._changes.durable_seq = recovered.next_seq
         for paused in recovered.paused:
             self._consequences.recovered(paused, self.residency.open(paused.address))
         for timer in recovered.timers:
             self._timers.add(timer)
         for message in recovered.messages:
             self.backlog.put(message)
+        for record in recovered.failures:
+            self.residency.open(record.address).recover(record)
+        if self._trials is not None:
+            self._trials.recover(recovered, self.residency)
 
     # --- what goes in -----------------------------------------------------------------------------
 
@@ -227,6 +237,9 @@ class Engine:
         mailbox = self._claim(attempt)
         if mailbox is None:
             return
+        trials = self._trials
+        if trials is not None and trials.is_active:
+            trials.ended(mailbox)
         failed = self._consequences.failed
         try:
             decoded = decode_reply(reply)
@@ -255,10 +268,15 @@ class Engine:
         """An attempt gave no reply. Other addresses are not held up by it."""
         mailbox = self._claim(attempt)
         if mailbox is not None:
+            if self._trials is not None:
+                self._trials.ended(mailbox)
             self._consequences.failed(mailbox, error, now_ms, attempt_limit(error))
 
     def tick(self, now_ms: int) -> None:
         """Let due timers fire, and make batches ready whose retry is due."""
+        if self._trials is not None and self._trials.convict is not None:
+            self._convict(self._trials.convict, now_ms)
+            self._trials.convict = None
         self.dead_letters.expire(now_ms)
         self._turns.fire(now_ms)
         self.backlog.ready += self._retries.take_due(now_ms)
@@ -297,6 +315,8 @@ class Engine:
         """
         attempts: list[Attempt] = []
         ready, declared_by = self.backlog.ready, self._declared.get
+        if self._trials is not None and self._trials.is_active:
+            self._trials.arrange(ready)
         while ready:
             mailbox = ready.popleft()
             declared = declared_by(mailbox.address.typename)
@@ -306,6 +326,8 @@ class Engine:
             try:
                 attempts.append(self._attempt(mailbox, declared or NONE_DECLARED, now_ms))
             except RemoteProtocolError as error:
+                if self._trials is not None:
+                    self._trials.ended(mailbox)
                 self._consequences.failed(mailbox, error, now_ms, NO_RETRY)
         return attempts
 
@@ -359,6 +381,8 @@ class Engine:
     def committed(self) -> Released:
         """The delta is durable; returns the tickets and the egress records it contains."""
         released = self._changes.committed()
+        if self._trials is not None and self._trials.is_active:
+            self._trials.committed()
         if self.residency.is_over:
             self.residency.evict()
         return released
@@ -371,6 +395,11 @@ class Engine:
     def has_changes(self) -> bool:
         """Whether there is something that is not durable, or somebody who waits for it."""
         return self._changes.has_changes
+
+    def end(self) -> None:
+        """Say with the next commit, the last one, that the process ended in an orderly way."""
+        if self._trials is not None:
+            self._trials.end()
 
     def abandon(self) -> tuple[object, ...]:
         """The tickets that will never be released, when no more commits are to come."""
@@ -442,6 +471,14 @@ class Engine:
             len(declared),
         )
         return attempt
+
+    def _convict(self, mailbox: Mailbox, now_ms: int) -> None:
+        """Count the attempt that ended the last process."""
+        self.backlog.ready.remove(mailbox)
+        mailbox.try_alone()
+        error = ProcessEndedError(mailbox.address, mailbox.messages[0].seq)
+        self._consequences.failed(mailbox, error, now_ms)
+        self._changes.trial(())
 
     def _claim(self, attempt: Attempt) -> Mailbox | None:
         """The mailbox of a pending attempt, or None if the attempt is over."""

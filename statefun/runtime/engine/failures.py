@@ -13,10 +13,12 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from statefun.errors import (
     InvocationError,
+    ProcessEndedError,
     ReplyTooLargeError,
     TransportError,
     UnknownFunctionError,
 )
+from statefun.runtime.engine.records import FailureRecord
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from statefun.sdk.address import Address
 
 __all__ = [
+    "FEWEST_DEATHS",
     "NO_RETRY",
     "UNDECODABLE_ATTEMPTS",
     "Decision",
@@ -43,6 +46,10 @@ NO_RETRY = 1
 UNDECODABLE_ATTEMPTS = 3
 """The attempts for a reply that cannot be decoded."""
 
+FEWEST_DEATHS = 3
+"""A message is given up for ending the process only if that happened so often: whoever kills a
+process from outside kills the message that is tried then, too."""
+
 Next: TypeAlias = "Literal['retry', 'isolate'] | Outcome"
 
 
@@ -56,6 +63,8 @@ class FailureState:
         parts: The parts that follow the current batch, before anything else that waits; each with
             the attempts that had failed when it was set aside.
         first_failed_ms: When the first counted attempt failed, None if none has.
+        deaths: How often the process ended while the first message was tried alone.
+        is_stored: Whether there is a record of this in the store, or will be with the next commit.
         pause: Why the address is held, None if it is not.
     """
 
@@ -63,6 +72,8 @@ class FailureState:
     misses: int = 0
     parts: deque[tuple[list[PendingMessage], int]] = field(default_factory=deque)
     first_failed_ms: int | None = None
+    deaths: int = 0
+    is_stored: bool = False
     pause: PausedAddress | None = None
 
     def count(self, error: Exception, now_ms: int) -> None:
@@ -70,6 +81,8 @@ class FailureState:
         if not is_counted(error):
             self.misses += 1
             return
+        if isinstance(error, ProcessEndedError):
+            self.deaths += 1
         self.attempts += 1
         self.misses = 0
         if self.first_failed_ms is None:
@@ -80,17 +93,34 @@ class FailureState:
         self.attempts -= 1
         self.parts.appendleft((part, self.attempts))
 
+    def try_alone(self, rest: list[PendingMessage]) -> None:
+        """Let the rest of a batch follow that has not been tried yet as it is now."""
+        self.parts.appendleft((rest, self.attempts))
+
     def next_part(self) -> list[PendingMessage]:
         """Begin with the next part."""
         part, self.attempts = self.parts.popleft()
-        self.misses = 0
+        self.misses = self.deaths = 0
         return part
 
     def begin_anew(self) -> None:
         """Forget the failures and go on with the same parts: somebody said so."""
-        self.attempts = self.misses = 0
+        self.attempts = self.misses = self.deaths = 0
         self.parts = deque((part, 0) for part, _ in self.parts)
         self.first_failed_ms = self.pause = None
+
+    def record(self, address: Address, size: int) -> FailureRecord | None:
+        """What is stored of it, None for nothing.
+
+        Args:
+            address: Whose.
+            size: How many messages the current batch has.
+        """
+        if not (self.attempts or self.parts or self.deaths):
+            return None
+        behind = [(len(part), attempts) for part, attempts in self.parts]
+        parts = ((size, self.attempts), *behind)
+        return FailureRecord(address, parts, self.first_failed_ms, self.deaths)
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +176,7 @@ def decide(
     random: Callable[[], float],
     *,
     is_mixed: bool = False,
+    is_death: bool = False,
 ) -> Decision:
     """Decide about a batch that failed.
 
@@ -156,6 +187,7 @@ def decide(
         most: How many attempts are worth while after this error, None for any number.
         random: Gives a number from 0 up to 1.
         is_mixed: Whether another message of it has another policy.
+        is_death: Whether the process ended by the last attempt.
     """
     if failures.misses:
         delay_ms = policy.retry.delay_ms(failures.misses, random)
@@ -165,6 +197,8 @@ def decide(
         return Decision("isolate")
     is_hopeless = most is not None and failures.attempts >= most
     delay_ms = None if is_hopeless else policy.retry.delay_ms(failures.attempts, random)
+    if delay_ms is None and is_death and failures.deaths < FEWEST_DEATHS:
+        delay_ms = policy.retry.longest_ms
     if size > 1 and policy.on_exhausted != "fail":
         if delay_ms is None or failures.attempts >= policy.isolate_after:
             return Decision("isolate")

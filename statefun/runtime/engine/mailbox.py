@@ -11,14 +11,14 @@ from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from statefun.runtime.engine.failures import FailureState
 from statefun.runtime.engine.policy import WAITING_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from statefun.runtime.engine.failures import FailureState
     from statefun.runtime.engine.policy import Limits
-    from statefun.runtime.engine.records import PendingMessage, StoredEntry
+    from statefun.runtime.engine.records import FailureRecord, PendingMessage, StoredEntry
     from statefun.sdk.address import Address
 
 __all__ = ["Attempt", "Mailbox"]
@@ -139,6 +139,41 @@ class Mailbox:
         self.taken, rest = self.messages[:size], self.messages[size:]
         self.failures.set_aside(rest)
         self.asked = 0
+
+    def try_alone(self) -> None:
+        """Let the current batch be its first message, and the rest follow as a part."""
+        if len(self.messages) > 1:
+            if self.failures is None:
+                self.failures = FailureState()
+            self.taken, rest = self.messages[:1], self.messages[1:]
+            self.failures.try_alone(rest)
+            self.asked = 0
+
+    def recover(self, record: FailureRecord) -> None:
+        """Go on with the batch and the parts of an earlier process.
+
+        All messages of the address have been put before.
+        """
+        waiting = deque(self.taken or ())
+        waiting.extend(self.waiting or ())
+        parts = [
+            ([waiting.popleft() for _ in range(min(size, len(waiting)))], attempts)
+            for size, attempts in record.parts
+        ]
+        parts = [part for part in parts if part[0]]
+        if not parts:
+            return
+        (self.taken, attempts), *behind = parts
+        self.waiting = waiting or None
+        pause = None if self.failures is None else self.failures.pause
+        self.failures = FailureState(
+            attempts,
+            parts=deque(behind),
+            first_failed_ms=record.first_failed_ms,
+            deaths=record.deaths,
+            is_stored=True,
+            pause=pause,
+        )
 
     def advance(self) -> list[PendingMessage]:
         """Finish the current batch and let the next one follow; returns the finished one.

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = [
     "DeadLetter",
     "Delta",
+    "FailureRecord",
     "GivenUp",
     "OutboxRecord",
     "PausedAddress",
@@ -30,6 +31,7 @@ __all__ = [
     "Released",
     "StoredEntry",
     "Timer",
+    "Trial",
     "ValueKey",
 ]
 
@@ -153,6 +155,37 @@ class PausedAddress:
 
 
 @dataclass(frozen=True, slots=True)
+class FailureRecord:
+    """The attempts that have failed with the messages of an address; they count after a restart.
+
+    Attributes:
+        address: Which.
+        parts: Number of messages → failed attempts with them: of the current batch, and of each
+            part that follows it.
+        first_failed_ms: When the first of them failed, None if no attempt has been counted.
+        deaths: How often the process ended while the first message was tried alone.
+    """
+
+    address: Address
+    parts: tuple[tuple[int, int], ...]
+    first_failed_ms: int | None
+    deaths: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """That a message is tried after an unclean stop, to find out whether it ends the process.
+
+    Attributes:
+        address: Whom it is for.
+        seq: Its number.
+    """
+
+    address: Address
+    seq: int
+
+
+@dataclass(frozen=True, slots=True)
 class Receipt:
     """That a message with an idempotency key was taken in.
 
@@ -187,6 +220,9 @@ class Delta:
         paused: Address → why it is held, None if it is held no more.
         receipts: Key → the receipt, None if there is none any more.
         positions: Name of a position of an ingress → the position, None if it is forgotten.
+        failures: Address → its failed attempts, None if there are none any more.
+        trials: The messages that are tried from now on, instead of those before; None for the same.
+        is_running: Whether calls may be under way that can end the process; None for the same.
     """
 
     next_seq: int
@@ -201,6 +237,9 @@ class Delta:
     paused: Mapping[Address, PausedAddress | None] = field(default_factory=dict)
     receipts: Mapping[ReceiptKey, Receipt | None] = field(default_factory=dict)
     positions: Mapping[str, bytes | None] = field(default_factory=dict)
+    failures: Mapping[Address, FailureRecord | None] = field(default_factory=dict)
+    trials: tuple[Trial, ...] | None = None
+    is_running: bool | None = None
 
     @property
     def is_empty(self) -> bool:
@@ -217,6 +256,9 @@ class Delta:
             or self.paused
             or self.receipts
             or self.positions
+            or self.failures
+            or self.trials is not None
+            or self.is_running is not None
         )
 
 
@@ -230,6 +272,9 @@ class Recovered:
     Attributes:
         dead_letters: Id → when it failed last, earliest first.
         positions: Name of a position of an ingress → the position.
+        failures: The failed attempts of addresses, in the order of their names.
+        trials: The messages that were tried last, in the order of their numbers.
+        was_running: Whether the last process ended without saying so.
     """
 
     next_seq: int = 1
@@ -240,6 +285,9 @@ class Recovered:
     paused: tuple[PausedAddress, ...] = ()
     receipts: Mapping[ReceiptKey, Receipt] = field(default_factory=dict)
     positions: Mapping[str, bytes] = field(default_factory=dict)
+    failures: tuple[FailureRecord, ...] = ()
+    trials: tuple[Trial, ...] = ()
+    was_running: bool = False
 
 
 @dataclass(frozen=True, slots=True)

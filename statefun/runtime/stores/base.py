@@ -87,6 +87,13 @@ class Store(Reader, Protocol):
         """Whether `commit` waits for a disk, and belongs in a thread of its own."""
         ...
 
+    def mark_running(self) -> None:
+        """Remember that a process runs, until a delta says that it ended; durable on return.
+
+        Called after `recover` and before the first commit.
+        """
+        ...
+
     def commit(self, delta: Delta) -> None:
         """Store a delta; atomic, and durable when it returns.
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from statefun.runtime.engine.records import (
         DeadLetter,
         Delta,
+        FailureRecord,
         OutboxRecord,
         PausedAddress,
         PendingMessage,
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
         ReceiptKey,
         StoredEntry,
         Timer,
+        Trial,
     )
 
 __all__ = ["MemoryStore"]
@@ -43,6 +45,13 @@ class MemoryStore:
         self._paused: dict[Address, PausedAddress] = {}
         self._positions: dict[str, bytes] = {}
         self._receipts: dict[ReceiptKey, Receipt] = {}
+        self._failures: dict[Address, FailureRecord] = {}
+        self._trials: tuple[Trial, ...] = ()
+        self._is_running = False
+
+    def mark_running(self) -> None:
+        """Remember that a process runs."""
+        self._is_running = True
 
     def commit(self, delta: Delta) -> None:
         """Take a delta in."""
@@ -66,6 +75,11 @@ class MemoryStore:
         _update(self._paused, delta.paused)
         _update(self._positions, delta.positions)
         _update(self._receipts, delta.receipts)
+        _update(self._failures, delta.failures)
+        if delta.trials is not None:
+            self._trials = delta.trials
+        if delta.is_running is not None:
+            self._is_running = delta.is_running
 
     def _remove(self, address: Address, name: str) -> None:
         values = self._values.get(address, {})
@@ -127,6 +141,9 @@ class MemoryStore:
             tuple(self.paused()),
             dict(sorted(self._receipts.items(), key=lambda item: item[1].seq)),
             dict(sorted(self._positions.items())),
+            tuple(self._failures[each] for each in sorted(self._failures)),
+            tuple(sorted(self._trials, key=lambda trial: trial.seq)),
+            self._is_running,
         )
 
     def close(self) -> None:

@@ -100,6 +100,26 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         # How far an ingress has come; the bytes are its own.
         "CREATE TABLE position (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID",
     ),
+    (
+        # running: 1 while a process may be making calls that can end it.
+        "INSERT INTO meta VALUES ('running', 0)",
+        # parts: JSON, [messages, failed attempts] of the batch and of each part behind it.
+        # deaths: how often the process ended while the first message was tried alone.
+        """CREATE TABLE failure (
+            typename TEXT NOT NULL,
+            id TEXT NOT NULL,
+            parts TEXT NOT NULL,
+            first_failed_ms INTEGER,
+            deaths INTEGER NOT NULL,
+            PRIMARY KEY (typename, id)
+        ) WITHOUT ROWID""",
+        # The messages that are tried after an unclean end, to find the one that causes it.
+        """CREATE TABLE trial (
+            seq INTEGER PRIMARY KEY,
+            typename TEXT NOT NULL,
+            id TEXT NOT NULL
+        )""",
+    ),
 )
 
 

@@ -7,6 +7,7 @@ process, and with the durability `full` the machine too.
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from contextlib import ExitStack
 from itertools import islice
@@ -16,6 +17,8 @@ from typing import TYPE_CHECKING
 from statefun.errors import StoreError
 from statefun.runtime.engine.records import (
     DeadLetter,
+    Delta,
+    FailureRecord,
     OutboxRecord,
     PausedAddress,
     PendingMessage,
@@ -23,6 +26,7 @@ from statefun.runtime.engine.records import (
     Recovered,
     StoredEntry,
     Timer,
+    Trial,
 )
 from statefun.runtime.stores.datafile import (
     FILE_NAME,
@@ -43,8 +47,6 @@ from statefun.sdk.address import Address
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from typing import Any
-
-    from statefun.runtime.engine.records import Delta
 
 __all__ = ["FILE_NAME", "DiskDurability", "SqliteReader", "SqliteStore"]
 
@@ -161,9 +163,8 @@ class SqliteReader:
 
     def recover(self) -> Recovered:
         """Everything besides values."""
-        (next_seq,) = next(self._rows("SELECT value FROM meta WHERE key = 'next_seq'"))
         return Recovered(
-            next_seq,
+            self._next_seq(),
             tuple(self._messages()),
             tuple(self.timers()),
             tuple(
@@ -183,6 +184,17 @@ class SqliteReader:
                 )
             },
             dict(self._rows_since(4, "SELECT name, value FROM position ORDER BY name")),
+            tuple(self._failures()),
+            tuple(
+                Trial(Address(typename, address_id), seq)
+                for seq, typename, address_id in self._rows_since(
+                    5, "SELECT seq, typename, id FROM trial ORDER BY seq"
+                )
+            ),
+            any(
+                row[0]
+                for row in self._rows_since(5, "SELECT value FROM meta WHERE key = 'running'")
+            ),
         )
 
     def close(self) -> None:
@@ -216,6 +228,19 @@ class SqliteReader:
         ):
             caller = _caller(caller_typename, caller_id)
             yield DeadLetter(letter_id, Address(typename, target_id), caller, *rest)
+
+    def _next_seq(self) -> int:
+        (next_seq,) = next(self._rows("SELECT value FROM meta WHERE key = 'next_seq'"))
+        return int(next_seq)
+
+    def _failures(self) -> Iterator[FailureRecord]:
+        for typename, address_id, parts, *rest in self._rows_since(
+            5,
+            "SELECT typename, id, parts, first_failed_ms, deaths FROM failure"
+            " ORDER BY typename, id",
+        ):
+            pairs = tuple((size, attempts) for size, attempts in json.loads(parts))
+            yield FailureRecord(Address(typename, address_id), pairs, *rest)
 
     @property
     def _topic_column(self) -> str:
@@ -261,6 +286,10 @@ class SqliteStore(SqliteReader):
             super().__init__(directory)
             opened.callback(super().close)
             self._opened = opened.pop_all()
+
+    def mark_running(self) -> None:
+        """Remember that a process runs, until a delta says that it ended."""
+        self.commit(Delta(self._next_seq(), is_running=True))
 
     def commit(self, delta: Delta) -> None:
         """Store a delta in one transaction; durable as promised when it returns."""
@@ -330,7 +359,7 @@ def _write(connection: sqlite3.Connection, delta: Delta) -> None:
 
 
 def _write_failures(connection: sqlite3.Connection, delta: Delta) -> None:
-    """Dead letters, paused addresses and receipts."""
+    """Dead letters, paused addresses, receipts, failed attempts and trials."""
     write = connection.executemany
     write(
         "INSERT OR REPLACE INTO dead_letter VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -358,6 +387,24 @@ def _write_failures(connection: sqlite3.Connection, delta: Delta) -> None:
         "DELETE FROM parked WHERE typename = ? AND id = ?",
         (address for address, each in delta.paused.items() if each is None),
     )
+    write(
+        "INSERT OR REPLACE INTO failure VALUES (?, ?, ?, ?, ?)",
+        (
+            (*address, json.dumps(each.parts), each.first_failed_ms, each.deaths)
+            for address, each in delta.failures.items()
+            if each is not None
+        ),
+    )
+    write(
+        "DELETE FROM failure WHERE typename = ? AND id = ?",
+        (address for address, each in delta.failures.items() if each is None),
+    )
+    if delta.trials is not None:
+        connection.execute("DELETE FROM trial")
+        rows = ((each.seq, *each.address) for each in delta.trials)
+        write("INSERT INTO trial VALUES (?, ?, ?)", rows)
+    if delta.is_running is not None:
+        connection.execute("UPDATE meta SET value = ? WHERE key = 'running'", (delta.is_running,))
     receipts = sorted(delta.receipts.items(), key=lambda item: item[0])
     write(
         "INSERT OR REPLACE INTO receipt VALUES (?, ?, ?, ?, ?, ?)",

@@ -112,6 +112,10 @@ class FunctionRouter:
         """Whether there is a way to the function."""
         return typename in self._transports or self._endpoint(typename) is not None
 
+    def is_in_process(self, typename: str) -> bool:
+        """Whether a function runs in this process."""
+        return typename in self._transports
+
     def transport(self, typename: str) -> Transport:
         """The way to a function.
 

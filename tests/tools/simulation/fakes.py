@@ -209,6 +209,8 @@ class FakeEndpoint:
             raise ValueError("the function failed")
         simulation = self._process.simulation
         poison = None if simulation.is_mended else will_fail(simulation.plan.programs, request)
+        if poison is not None and simulation.kills(request.messages[poison[0] - 1][0]):
+            simulation.killed()
         if poison is not None and poison[1].says_where:
             size = len(request.messages)
             raise InvocationError(request.target, "s/message", poison[0], size, "it always does")
@@ -356,6 +358,9 @@ class Witness:
 
     def tick(self, now_ms: int) -> None:
         self._engine.tick(now_ms)
+        for failed_attempt in self._told():
+            if self._process.is_alive:
+                self._simulation.convicted(self._process, failed_attempt, now_ms)
         if self._process.is_alive:
             self._simulation.ticked(now_ms)
 

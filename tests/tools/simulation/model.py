@@ -23,12 +23,14 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Aged",
+    "Attempts",
     "Came",
     "Cancelled",
     "Changed",
     "Delivered",
     "Dropped",
     "Event",
+    "Failed",
     "Fired",
     "GivenUp",
     "Model",
@@ -102,6 +104,29 @@ class GivenUp(NamedTuple):
     now_ms: int
 
 
+class Attempts(NamedTuple):
+    """What a process that takes over knows of a batch that failed; see `FailureState`.
+
+    Attributes:
+        size: How many messages the next request has; 0 if that is not known.
+    """
+
+    attempts: int
+    apart: int
+    cut: int
+    parts: tuple[tuple[int, int], ...]
+    first_ms: int | None
+    deaths: int
+    size: int
+
+
+class Failed(NamedTuple):
+    """The failed attempts at an address are others now, or (None) there are none."""
+
+    address: Address
+    attempts: Attempts | None
+
+
 class Released(NamedTuple):
     """An address is held no more."""
 
@@ -149,6 +174,7 @@ class Restarted(NamedTuple):
 Event: TypeAlias = (
     Came
     | Turn
+    | Failed
     | Fired
     | Read
     | Delivered
@@ -231,6 +257,7 @@ class World:
         letters: Those that were given up and kept; those that go first come first.
         paused: The addresses that are held, with attempts, first and last failure.
         receipts: The keys of messages from outside, oldest first.
+        attempts: What failed at each address.
     """
 
     letters_kept: Retention
@@ -244,6 +271,7 @@ class World:
     letters: dict[str, Letter] = field(default_factory=dict)
     paused: dict[Address, tuple[int, int, int]] = field(default_factory=dict)
     receipts: dict[tuple[Address, str], Receipt] = field(default_factory=dict)
+    attempts: dict[Address, Attempts] = field(default_factory=dict)
     count: int = 0
 
     def apply(self, event: Event) -> None:
@@ -275,13 +303,18 @@ class World:
             self._forget_receipts(came.now_ms)
 
     def _apply_other(
-        self, event: Delivered | Released | Replayed | Dropped | Changed | Cancelled
+        self, event: Failed | Delivered | Released | Replayed | Dropped | Changed | Cancelled
     ) -> None:
         match event:
+            case Failed(address, None):
+                self.attempts.pop(address, None)
+            case Failed(address, attempts) if attempts is not None:
+                self.attempts[address] = attempts
             case Delivered(record):
                 self.records.pop(record, None)
             case Released(address):
                 self.paused.pop(address, None)
+                self._begin_anew(address)
             case Replayed(message):
                 letter = self.letters.pop(message)
                 self._enqueue(letter.target, message, letter.caller)
@@ -296,6 +329,14 @@ class World:
                     values[name] = Stored(data, now_ms, ttl_ms)
             case Cancelled(message):
                 self.alarms = [alarm for alarm in self.alarms if alarm.message != message]
+
+    def _begin_anew(self, address: Address) -> None:
+        known = self.attempts.pop(address, None)
+        if known is not None and (known.parts or known.apart):
+            parts = tuple((count, 0) for count, _ in known.parts)
+            self.attempts[address] = known._replace(
+                attempts=0, parts=parts, first_ms=None, deaths=0
+            )
 
     def waiting_bytes(self, most: int) -> int:
         """What all that waits counts for; one address for a quarter of the limit at most."""

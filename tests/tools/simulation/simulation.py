@@ -22,7 +22,9 @@ from statefun.errors import (
     ConfigurationError,
     GivenUpError,
     IdempotencyConflictError,
+    InvocationError,
     MessageTooLargeError,
+    ProcessEndedError,
     RemoteProtocolError,
     RuntimeStoppedError,
     StatefunError,
@@ -49,11 +51,13 @@ from tests.tools.simulation.language import (
 from tests.tools.simulation.loop import Halted, RestlessError, SimulatedLoop
 from tests.tools.simulation.model import (
     Aged,
+    Attempts,
     Came,
     Cancelled,
     Changed,
     Delivered,
     Dropped,
+    Failed,
     Fired,
     GivenUp,
     Model,
@@ -73,7 +77,13 @@ if TYPE_CHECKING:
     from statefun.runtime.admin.edits import Edit as WantedEdit
     from statefun.runtime.engine.failures import FailedAttempt
     from statefun.runtime.engine.mailbox import Attempt
-    from statefun.runtime.engine.records import DeadLetter, Delta, StoredEntry
+    from statefun.runtime.engine.records import (
+        DeadLetter,
+        Delta,
+        Recovered,
+        StoredEntry,
+        Trial,
+    )
     from statefun.runtime.engine.retry import Backoff
     from statefun.runtime.stores.base import Store
     from statefun.sdk.address import Address
@@ -103,6 +113,8 @@ _ANSWERS: dict[str, type[Exception]] = {
 
 _ALL = 0.8
 _OFFLINE = 0.2
+_DEADLY = 0.3
+_FEWEST_DEATHS = 3
 _LOOK_AGAIN_MS = 100
 _LAST_LOOK_MS = 1500
 _EDITS: dict[str, Callable[[Any], WantedEdit]] = {
@@ -138,6 +150,8 @@ class FailureState:
         not_before_ms: When it may be tried again, by the uptime.
         by_ms: When it is tried again at the latest.
         first_ms: When the first attempt failed, by the clock; None if none has that counts.
+        cut: How many of those that are taken apart are tried first.
+        deaths: How often a process ended while its first message was tried alone.
     """
 
     attempts: int = 0
@@ -146,6 +160,28 @@ class FailureState:
     not_before_ms: int = 0
     by_ms: int = 0
     first_ms: int | None = None
+    cut: int = 0
+    deaths: int = 0
+
+    def try_alone(self, size: int) -> None:
+        """Of a batch that is known only the first message is tried."""
+        self.parts.append((size - 1, self.attempts))
+
+    def recorded(self, size: int) -> Attempts | None:
+        """What the store has of it, None for nothing."""
+        if not (self.attempts or self.apart or self.parts or self.deaths):
+            return None
+        parts, size = tuple(self.parts), 0 if self.apart else size
+        return Attempts(
+            self.attempts, self.apart, self.cut, parts, self.first_ms, self.deaths, size
+        )
+
+    @classmethod
+    def of(cls, known: Attempts) -> FailureState:
+        parts, apart, cut = list(known.parts), known.apart, known.cut
+        state = cls(known.attempts, apart, parts, first_ms=known.first_ms, cut=cut)
+        state.deaths = known.deaths
+        return state
 
 
 class Process:
@@ -167,6 +203,8 @@ class Process:
         deployment: What it knows of the functions.
         declared: The values that are known of a function, as its replies named them.
         batches: The latest batch with a request.
+        tried: The messages that were tried when the last process ended.
+        is_careful: Whether the last process ended without a word.
         handed: The ids of records handed over, in order.
         clients: How many wait for an answer.
     """
@@ -189,6 +227,8 @@ class Process:
         self.batches: dict[bytes, Attempt] = {}
         self.handed: list[int] = []
         self.clients = 0
+        self.tried: tuple[Trial, ...] = ()
+        self.is_careful = False
         self._commits = 0
         self._writing: asyncio.Future[Any] | None = None
         self._tasks: list[asyncio.Task[Any]] = []
@@ -205,6 +245,10 @@ class Process:
         endpoints = [FakeEndpoint(self, each) for each in ("s/*", *self.deployment.apart)]
         directory = FunctionRouter((), endpoints)
         recovered = store.recover()
+        self._take_over(recovered)
+        is_blocking = simulation.plan.is_blocking
+        if is_blocking:
+            store.mark_running()
         engine = Engine(
             directory,
             {EGRESS: self._egress.accept} if self.deployment.has_egress else {},
@@ -213,6 +257,7 @@ class Process:
             random=Random(simulation.plan.seed).random,
             max_resident=simulation.plan.max_resident,
             max_resident_bytes=simulation.plan.max_resident_bytes,
+            can_end_process=(lambda _: True) if is_blocking else None,
         )
         self.engine = engine
         self._witness = Witness(engine, self)
@@ -222,6 +267,17 @@ class Process:
         self._running = self._task(self._dispatcher.run())
         self._running.add_done_callback(self._ended)
         self.loop.call_soon(self._open, recovered.egress)
+
+    def _take_over(self, recovered: Recovered) -> None:
+        """Know what the process before knew of batches that failed."""
+        world = self.simulation.model.world
+        self.tried = recovered.trials if recovered.was_running else ()
+        self.is_careful = recovered.was_running
+        for address, known in world.attempts.items():
+            self.failures[address] = FailureState.of(known)
+            if known.size:
+                names = [each.message for each in islice(world.queues[address], known.size)]
+                self.next_batch[address] = names
 
     def _open(self, records: Any) -> None:
         if self.deployment.has_egress:
@@ -517,6 +573,15 @@ class Simulation:
             self.note("the process crashes %s", name)
             self._down_ms = self._crashes.pop(0).down_ms
             self._halt()
+
+    def kills(self, message: str) -> bool:
+        """Whether a message that always fails ends the process instead."""
+        return self.plan.is_blocking and self.plan.draw("kills", message) < _DEADLY
+
+    def killed(self) -> NoReturn:
+        """A function ends the process."""
+        self.note("the process is killed by a function")
+        self._halt()
 
     def _halt(self) -> NoReturn:
         process = self.processes[-1]
@@ -824,6 +889,10 @@ class Simulation:
         if len(names) > limits.max_batch or (len(names) > 1 and size > limits.max_batch_bytes):
             self._fail("a batch keeps to its limits", f"{len(names)} messages, {size} bytes")
         expected = process.next_batch.setdefault(address, names)
+        is_alone = process.is_careful or process.failures.get(address, FailureState()).deaths
+        if is_alone and len(names) == 1 and len(expected) > 1:
+            process.failures.setdefault(address, FailureState()).try_alone(len(expected))
+            expected = process.next_batch[address] = expected[:1]
         if names != expected:
             self._fail(
                 "a batch has what fits, and is tried again as it was",
@@ -833,8 +902,7 @@ class Simulation:
         if failures.apart:
             if len(names) >= failures.apart:
                 self._fail("a batch that fails is taken apart", f"{address} is asked about {names}")
-            failures.parts.append((failures.apart - len(names), failures.attempts))
-            failures.apart = 0
+            self._take_apart(process, failures, len(names))
         if batch.attempt != failures.attempts + 1:
             self._fail(
                 "attempts are counted", f"{failures.attempts} failed, this is {batch.attempt}"
@@ -842,6 +910,15 @@ class Simulation:
         slack_ms = _UNSEEN_JUMP_MS if self.plan.jumps else 0
         if process.loop.now_ms < failures.not_before_ms - slack_ms:
             self._fail("a retry waits as long as was said", f"{address} is asked again too early")
+
+    def _take_apart(self, process: Process, failures: FailureState, size: int) -> None:
+        """So many messages of a batch that failed are tried first."""
+        is_alone = process.is_careful and size == 1
+        cut = failures.cut if is_alone else size
+        failures.parts.append((failures.apart - cut, failures.attempts))
+        failures.apart = 0
+        if cut > 1 and is_alone:
+            failures.try_alone(cut)
 
     def replied(
         self,
@@ -900,11 +977,13 @@ class Simulation:
         failures = process.failures.get(address)
         if failures is not None and failures.parts:
             count, failures.attempts = failures.parts.pop()
-            failures.not_before_ms = failures.by_ms = 0
+            failures.not_before_ms = failures.by_ms = failures.deaths = 0
             part = islice(self.model.world.queues[address], done, done + count)
             process.next_batch[address] = [waiting.message for waiting in part]
+            self._note_attempts(address, failures.recorded(count))
             return
-        process.failures.pop(address, None)
+        if process.failures.pop(address, None) is not None:
+            self._note_attempts(address, None)
         limits, size = self.plan.limits, 0
         names: list[str] = []
         for waiting in islice(self.model.world.queues[address], done, None):
@@ -914,6 +993,11 @@ class Simulation:
             names.append(waiting.message)
         if names:
             process.next_batch[address] = names
+
+    def _note_attempts(self, address: Address, attempts: Attempts | None) -> None:
+        """The failed attempts at an address may be others now."""
+        if self.model.world.attempts.get(address) != attempts:
+            self.model.happen(Failed(address, attempts))
 
     def failed(
         self,
@@ -929,11 +1013,40 @@ class Simulation:
         del process.flying[batch.address]
         if len(failed_attempts) != 1:
             self._fail("a failure is told once", f"{batch.address}: {failed_attempts}")
-        failed_attempt = failed_attempts[0]
-        self.note("%s fails: %s", batch.address, failed_attempt.error)
-        address, fate = batch.address, failed_attempt.decision.next
-        failures = process.failures.setdefault(address, FailureState())
         names = [name for name, _ in read_request(batch.request).messages]
+        self._batch_failed(process, failed_attempts[0], names, batch.messages[0], now_ms, worth)
+
+    def convicted(self, process: Process, failed_attempt: FailedAttempt, now_ms: int) -> None:
+        """The engine counts the attempt that ended the last process."""
+        address, error = failed_attempt.address, failed_attempt.error
+        if [each.address for each in process.tried] != [address]:
+            self._fail("only what was tried alone is to blame", f"{address}, not {process.tried}")
+        assert isinstance(error, ProcessEndedError)
+        process.tried = ()
+        queue = self.model.world.queues[address]
+        batch = process.next_batch.setdefault(address, [queue[0].message])
+        failures = process.failures.setdefault(address, FailureState())
+        if failures.apart:
+            self._take_apart(process, failures, 1)
+        elif len(batch) > 1:
+            failures.try_alone(len(batch))
+        process.next_batch[address] = names = [queue[0].message]
+        failures.deaths += 1
+        self._batch_failed(process, failed_attempt, names, error.number, now_ms, None)
+
+    def _batch_failed(
+        self,
+        process: Process,
+        failed_attempt: FailedAttempt,
+        names: list[str],
+        number: int,
+        now_ms: int,
+        worth: int | None,
+    ) -> None:
+        """An attempt with these messages failed, of which the first has this number."""
+        self.note("%s fails: %s", failed_attempt.address, failed_attempt.error)
+        address, fate = failed_attempt.address, failed_attempt.decision.next
+        failures = process.failures.setdefault(address, FailureState())
         expected = self._fate(failures, failed_attempt, names, worth)
         if failures.first_ms is None and failures.attempts:
             failures.first_ms = now_ms
@@ -943,18 +1056,24 @@ class Simulation:
             self._put_off(process, failures, failed_attempt)
         elif fate == "isolate":
             failures.attempts -= 1
-            failures.apart = len(batch.messages)
-            del process.next_batch[address]
+            failures.apart = len(names)
+            failures.cut = _cut(failed_attempt.error, len(names))
+            process.next_batch.pop(address, None)
         elif fate == "fail":
             self.note("the process is to stop")
             process.is_failing = True
+            failures.attempts = failures.deaths = 0
+            failures.parts = [(count, 0) for count, _ in failures.parts]
+            failures.first_ms = None
         else:
             message = self.model.world.queues[address][0].message
             self.note("%s: %s", fate, message)
             facts = failures.attempts, failures.first_ms or now_ms, now_ms
             if fate != "pause":
                 self._go_on(process, address, 1)
-            self.model.happen(GivenUp(address, fate, batch.messages[0], *facts))
+            self.model.happen(GivenUp(address, fate, number, *facts))
+        if fate in ("retry", "isolate", "fail", "pause"):
+            self._note_attempts(address, failures.recorded(len(names)))
 
     def _fate(
         self,
@@ -978,7 +1097,10 @@ class Simulation:
             worth = (
                 1 if is_final and not may_begin_to_exist else cast("Backoff", policy.retry).attempts
             )
-        is_over = failures.attempts >= min(worth, cast("Backoff", policy.retry).attempts)
+        most = cast("Backoff", policy.retry).attempts
+        is_over = failures.attempts >= min(worth, most)
+        if isinstance(error, ProcessEndedError) and failures.deaths < _FEWEST_DEATHS:
+            is_over = False
         if len(names) == 1 or policy.on_exhausted == "fail":
             return policy.on_exhausted if is_over else "retry"
         return "isolate" if is_over or failures.attempts >= policy.isolate_after else "retry"
@@ -1013,9 +1135,11 @@ class Simulation:
             self.model.happen(Released(address))
         failures = process.failures.get(address)
         if is_released and failures is not None:
-            failures.attempts = failures.not_before_ms = failures.by_ms = 0
+            failures.attempts = failures.not_before_ms = failures.by_ms = failures.deaths = 0
             failures.parts = [(count, 0) for count, _ in failures.parts]
             failures.first_ms = None
+            size = len(process.next_batch.get(address, ()))
+            self._note_attempts(address, failures.recorded(size))
         self.point("after an edit")
 
     def ticked(self, now_ms: int) -> None:
@@ -1092,7 +1216,9 @@ class Simulation:
         world = self.model.world
         if uptime_ms > self._jumped_ms + _LATE_MS and (due := world.due(now_ms)):
             self._break("no timer is late", f"{due[0]} is")
-        for address, queue in world.queues.items() if not process.is_full else ():
+        trials = process.engine._trials
+        is_held = process.is_full or (trials is not None and trials.is_active)
+        for address, queue in world.queues.items() if not is_held else ():
             is_busy = address in process.flying or address in process.loading
             held = queue and not is_busy and address not in world.paused
             if held and process.failures.get(address, FailureState()).by_ms < uptime_ms:
@@ -1198,6 +1324,10 @@ class Simulation:
             for each in recovered.paused
         }
         receipts = {key: each.taken_ms for key, each in recovered.receipts.items()}
+        attempts = {
+            each.address: (each.parts[0][1], each.first_failed_ms, each.deaths)
+            for each in recovered.failures
+        }
         topics = {name_of(each.argument): each.topic for each in recovered.messages}
         topics |= {name_of(each.argument): each.topic for each in self.kept.dead_letters()}
         for what, stored, expected in (
@@ -1211,6 +1341,14 @@ class Simulation:
                 "idempotency keys",
                 receipts,
                 {key: each.taken_ms for key, each in world.receipts.items()},
+            ),
+            (
+                "failed attempts",
+                attempts,
+                {
+                    at: (each.attempts, each.first_ms, each.deaths)
+                    for at, each in world.attempts.items()
+                },
             ),
             ("values", values, {at: each for at, each in world.values.items() if each}),
         ):
@@ -1235,6 +1373,13 @@ class Simulation:
     def trace(self) -> str:
         """What happened, a line each: time in milliseconds, event."""
         return "\n".join(f"{at_ms:7} {text % facts}" for at_ms, text, facts in self._trace)
+
+
+def _cut(error: Exception, size: int) -> int:
+    """How many messages of a batch that failed are tried first."""
+    if isinstance(error, InvocationError) and error.batch_size == size:
+        return max(1, error.position - 1)
+    return size // 2
 
 
 def simulate(plan: Plan, kept: Store | None = None) -> Simulation:

@@ -1,0 +1,162 @@
+"""Trials: finds the message that ends the process, and lets no innocent one be given up for it.
+
+A function of this process can take the process along: by a crash in native code, by using up the
+memory, by `os._exit`. Nobody is left then to count the attempt. So the store knows whether a
+process ended without saying so, and after such an end the next one is careful.
+
+Law: the store says that a process runs before its first call, and that it ended. After an unclean
+end the messages that were stored are tried in groups, each of which is stored as such before its
+calls begin, and nothing else is called that can end the process meanwhile. If that ends it again,
+the messages of the group are tried one at a time; the one that is alone when the process ends has
+failed once more. Messages that come later are called once they are stored, so that they can be
+found in the same way.
+"""
+
+from __future__ import annotations
+
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from statefun.runtime.engine.records import Trial
+
+if TYPE_CHECKING:
+    from collections import deque
+    from collections.abc import Callable
+
+    from statefun.runtime.engine.changes import Changes
+    from statefun.runtime.engine.mailbox import Mailbox
+    from statefun.runtime.engine.records import Recovered
+    from statefun.runtime.engine.residency import Residency
+
+__all__ = ["Trials"]
+
+_GROUP = 64
+"""So many addresses are tried at once, as long as nothing is known about them."""
+
+_CAREFUL_COMMITS = 100
+"""After an unclean end messages are called only once they are stored, for so many commits."""
+
+
+class Trials:
+    """Decides which of the ready mailboxes may be called now.
+
+    Args:
+        can_end_process: Whether a call of a function can end the process, by its typename.
+        changes: Told of the messages that are tried.
+
+    Attributes:
+        is_active: Whether there is anything to decide; if not, every ready mailbox may be called.
+        convict: The mailbox whose first message was alone when the last process ended, None if
+            there is none.
+    """
+
+    def __init__(self, can_end_process: Callable[[str], bool], changes: Changes) -> None:
+        self._can_end_process = can_end_process
+        self._changes = changes
+        self._held: dict[Mailbox, None] = {}
+        self._group: dict[Mailbox, None] = {}  # those that are tried now
+        self._is_begun = False  # whether the group is stored as such
+        self._has_marks = False
+        self._marked_in = 0  # the epoch in which the group was chosen
+        self._stored_before = 0  # suspects have numbers below
+        self._alone: set[Mailbox] = set()  # those of a group that ended the process
+        self._deadly: set[Mailbox] = set()  # those that ended it alone
+        self._careful_commits = 0
+        self.is_active = False
+        self.convict: Mailbox | None = None
+
+    def recover(self, recovered: Recovered, residency: Residency) -> None:
+        """Go on where the last process ended; its messages and failures are in their mailboxes."""
+        self._has_marks = bool(recovered.trials)
+        for record in recovered.failures:
+            mailbox = residency.open(record.address)
+            if _is_deadly(mailbox):
+                self._deadly.add(mailbox)
+        self.is_active = recovered.was_running or bool(self._deadly)
+        if not recovered.was_running:
+            return
+        self._stored_before = recovered.next_seq
+        self._careful_commits = _CAREFUL_COMMITS
+        tried = [residency.open(trial.address) for trial in recovered.trials]
+        if len(tried) > 1:
+            self._alone.update(tried)
+        elif tried and tried[0].taken and tried[0].messages[0].seq == recovered.trials[0].seq:
+            self.convict = tried[0]
+            self._deadly.add(tried[0])
+
+    def arrange(self, ready: deque[Mailbox]) -> None:
+        """Leave those in the queue that may be called now, and hold the others."""
+        self._sort_out(ready)
+        is_stored = self._changes.durable_epoch >= self._marked_in
+        if self._group and not self._is_begun and is_stored:
+            self._is_begun = True
+            self._let_go(list(self._group), ready)
+        if not self._group:
+            self._choose(ready)
+
+    def ended(self, mailbox: Mailbox) -> None:
+        """An attempt with the batch of a mailbox is over."""
+        self._group.pop(mailbox, None)
+
+    def committed(self) -> None:
+        """What had changed is durable."""
+        self._careful_commits -= 1
+
+    def end(self) -> None:
+        """The process ends in an orderly way: nothing that it called can be to blame."""
+        self._changes.running(is_running=False)
+        if self._has_marks:
+            self._changes.trial(())
+
+    def _sort_out(self, ready: deque[Mailbox]) -> None:
+        """Hold what can end the process, unless it is to be tried now."""
+        for _ in range(len(ready)):
+            mailbox = ready.popleft()
+            is_tried = self._is_begun and mailbox in self._group
+            if is_tried or not self._can_end_process(mailbox.address.typename):
+                ready.append(mailbox)
+            else:
+                self._held[mailbox] = None
+
+    def _choose(self, ready: deque[Mailbox]) -> None:
+        """Begin with the next group; if there is none, let go what is stored."""
+        changes = self._changes
+        suspects = [mailbox for mailbox in self._held if self._is_suspect(mailbox)]
+        if suspects:
+            group = self._next_group(suspects)
+            if len(group) == 1:
+                group[0].try_alone()
+            self._group = dict.fromkeys(group)
+            self._is_begun, self._has_marks, self._marked_in = False, True, changes.epoch
+            changes.trial(tuple(Trial(each.address, each.messages[0].seq) for each in group))
+            return
+        if self._has_marks:
+            self._has_marks = False
+            changes.trial(())
+        known = changes.durable_seq if self._careful_commits > 0 else changes.next_seq
+        self._let_go([each for each in self._held if each.messages[-1].seq < known], ready)
+        self.is_active = self._careful_commits > 0 or self._has_deadly()
+
+    def _is_suspect(self, mailbox: Mailbox) -> bool:
+        return _is_deadly(mailbox) or mailbox.messages[0].seq < self._stored_before
+
+    def _next_group(self, suspects: list[Mailbox]) -> list[Mailbox]:
+        """Those of whom nothing is known together; then one by one, the deadly ones last."""
+        others = (each for each in suspects if each not in self._alone and not _is_deadly(each))
+        group = list(islice(others, _GROUP))
+        return group or [min(suspects, key=_is_deadly)]
+
+    def _let_go(self, mailboxes: list[Mailbox], ready: deque[Mailbox]) -> None:
+        for mailbox in mailboxes:
+            self._held.pop(mailbox, None)
+            ready.append(mailbox)
+
+    def _has_deadly(self) -> bool:
+        """Whether there still is an address that ended the process alone."""
+        self._deadly = set(filter(_is_deadly, self._deadly))
+        return bool(self._deadly)
+
+
+def _is_deadly(mailbox: Mailbox) -> bool:
+    """Whether a process ended while its first message was tried alone."""
+    return mailbox.failures is not None and mailbox.failures.deaths > 0
