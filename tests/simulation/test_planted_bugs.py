@@ -8,7 +8,7 @@ from tests.tools.simulation.bugs import BUGS, Bug
 from tests.tools.simulation.plan import plan_of
 from tests.tools.simulation.simulation import simulate
 
-SEEDS = 500
+SEEDS = 700
 
 
 @pytest.mark.parametrize("bug", BUGS, ids=lambda bug: bug.name)

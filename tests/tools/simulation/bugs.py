@@ -30,6 +30,7 @@ from statefun.runtime.engine.policy import Rules
 from statefun.runtime.engine.residency import Residency
 from statefun.runtime.engine.retries import Retries
 from statefun.runtime.engine.timers import Timers
+from statefun.runtime.engine.trials import Trials
 from statefun.runtime.engine.turns import Turns
 from statefun.runtime.intake import RuntimeIntake
 from statefun.runtime.send_queue import SendQueue
@@ -211,6 +212,7 @@ _bug("a failed commit loses its messages", Changes, "failed")(_forgets("messages
 _bug("a failed commit loses its values", Changes, "failed")(_forgets("values"))
 _bug("a failed commit loses paused addresses", Changes, "failed")(_forgets("paused"))
 _bug("a failed commit loses idempotency keys", Changes, "failed")(_forgets("receipts"))
+_bug("a failed commit loses failed attempts", Changes, "failed")(_forgets("failures"))
 _bug("a failed commit loses dead letters", Changes, "failed")(_forgets("dead_letters"))
 
 
@@ -345,6 +347,35 @@ def _apart(original: Any) -> Any:
 
 @_bug("a message with a known idempotency key is delivered again", Receipts, "find")
 def _key_dropped(original: Any) -> Any:
+    return lambda *_: None
+
+
+# --- ends of processes ----------------------------------------------------------------------------
+
+
+_bug("failed attempts are forgotten by a restart", Changes, "failure")(_nothing)
+_bug("messages are tried before the store knows it", Changes, "trial")(_nothing)
+
+
+@_bug("the first message of a group is blamed for all", Trials, "recover")
+def _first_is_blamed(original: Any) -> Any:
+    def recover(self: Any, recovered: Any, residency: Any) -> None:
+        original(self, replace(recovered, trials=recovered.trials[:1]), residency)
+
+    return recover
+
+
+@_bug("an end of the process does not count", FailureState, "count")
+def _does_not_count(original: Any) -> Any:
+    def count(self: Any, error: Exception, now_ms: int) -> None:
+        original(self, error, now_ms)
+        self.deaths = 0
+
+    return count
+
+
+@_bug("what waits for a trial is never called", Trials, "_choose")
+def _never_called(_original: Any) -> Any:
     return lambda *_: None
 
 

@@ -113,7 +113,7 @@ _ANSWERS: dict[str, type[Exception]] = {
 
 _ALL = 0.8
 _OFFLINE = 0.2
-_DEADLY = 0.3
+_DEADLY = 0.15
 _FEWEST_DEATHS = 3
 _LOOK_AGAIN_MS = 100
 _LAST_LOOK_MS = 1500
