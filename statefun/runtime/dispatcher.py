@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from statefun.errors import GivenUpError
+from statefun.errors import GivenUpError, StoreError
 from statefun.runtime.calls import Calls
 from statefun.runtime.committer import Committer
 from statefun.runtime.intake import RuntimeIntake, not_durable
