@@ -122,7 +122,7 @@ LIBRARIES: dict[str, set[str]] = {
     "aiohttp": {
         "serve.aiohttp",
         "runtime.transports.http",
-        "durable.client",
+        *("durable.client", "durable.discovery"),
     },
     "yarl": {"durable.client"},  # comes with aiohttp
     "httptools": {"http.reader", "http.server", "serve.server"},

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from statefun.connectors.http import HttpEgress, HttpIngress
 from statefun.durable.catalogue import Catalogue
+from statefun.durable.discovery import Discovery
 from statefun.durable.endpoint import App
 from statefun.durable.ingress import InvocationIngress
 from statefun.errors import ConfigurationError
@@ -21,6 +22,7 @@ from statefun.runtime.engine.policy import Rules
 from statefun.runtime.transports.http import HttpEndpoint
 from statefun.sdk.address import TypenamePattern
 from statefun.sdk.functions import StatefulFunctions
+from statefun.serve.endpoint import SERVICES_PATH
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -79,8 +81,8 @@ def assemble(
             process.
         drain: How long calls that are under way may go on when the runtime stops.
         access: Who may reach the ingresses and egresses; by default whoever is on this machine.
-        invocation_port: Where invocations of durable handlers are taken in; None for 8080 if there
-            are any in this process, else for nowhere.
+        invocation_port: Where invocations of durable handlers are taken in, those of endpoints
+            too; None for 8080 if there are any in this process, else for nowhere.
 
     Raises:
         ConfigurationError: If a file or a target is wrong, or they do not go together.
@@ -93,7 +95,7 @@ def assemble(
     egresses = tuple(
         HttpEgress(spec.port, spec.topics, host, spec.id, access=access) for spec in module.egresses
     )
-    invocations = _invocations(functions, invocation_port, host, access)
+    invocations = _invocations(functions, module, invocation_port, host, access)
     runtime = Runtime(
         functions,
         data=data,
@@ -108,20 +110,26 @@ def assemble(
 
 
 def _invocations(
-    functions: Sequence[StatefulFunctions], port: int | None, host: str, access: Access | None
+    functions: Sequence[StatefulFunctions],
+    module: Module,
+    port: int | None,
+    host: str,
+    access: Access | None,
 ) -> InvocationIngress | None:
-    """The ingress of invocations, if there is anything to invoke."""
+    """The ingress of invocations, if there is anything to invoke or it was asked for."""
     apps = [each for each in functions if isinstance(each, App)]
-    if not apps:
-        if port is not None:
-            raise ConfigurationError(
-                "--ingress-port takes invocations of durable handlers in, and there are none: "
-                "pass --functions MODULE:ATTR with what app([...]) returns"
-            )
+    remote = [each.url_path_template for each in module.endpoints]
+    urls = [f"{url}{SERVICES_PATH}" for url in remote if url.startswith("http") and "{" not in url]
+    if not apps and port is None:
         return None
-    catalogue = Catalogue(entry for each in apps for entry in each.catalogue.services.values())
+    if not apps and not urls:
+        raise ConfigurationError(
+            "--ingress-port takes invocations of durable handlers in, and there are none: "
+            "pass --functions MODULE:ATTR with what app([...]) returns"
+        )
+    local = Catalogue(entry for each in apps for entry in each.catalogue.services.values())
     return InvocationIngress(
-        lambda: catalogue,
+        Discovery(local, urls),
         DEFAULT_INVOCATION_PORT if port is None else port,
         host,
         now_ms=SystemClock().now_ms,

@@ -46,17 +46,19 @@ from statefun.errors import (
     StoreError,
     UnknownFunctionError,
 )
-from statefun.http import HttpServer, Response, ServerLimits
+from statefun.http import HttpServer, Response
 from statefun.ports import IngressMessage
 from statefun.sdk.address import Address
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
-    from statefun.durable.catalogue import Catalogue, HandlerEntry
+    from statefun.durable.catalogue import HandlerEntry
+    from statefun.durable.discovery import Discovery
     from statefun.durable.messages import Operation
     from statefun.durable.replies import Outcome
-    from statefun.http import Access, Request
+    from statefun.durable.requests import IngressRequest
+    from statefun.http import Access, Request, ServerLimits
     from statefun.ports import Intake
     from statefun.sdk.messages import Message
 
@@ -81,7 +83,7 @@ class InvocationIngress:
     Its outcomes come back through `replies`, which is an egress of the same runtime.
 
     Args:
-        catalogue: The services; it may be asked anew for each request.
+        services: What can be invoked.
         port: Which port; 0 for any free one.
         host: Where to listen.
         access: Who may ask.
@@ -95,7 +97,7 @@ class InvocationIngress:
 
     def __init__(
         self,
-        catalogue: Callable[[], Catalogue],
+        services: Discovery,
         port: int = 8080,
         host: str = "127.0.0.1",
         *,
@@ -105,11 +107,11 @@ class InvocationIngress:
         limits: ServerLimits | None = None,
     ) -> None:
         self.replies = Replies(f"{os.urandom(8).hex()}-")
-        self._catalogue = catalogue
+        self._services = services
         self._now_ms = now_ms
         self._first_messages = first_messages
         self._server = HttpServer(
-            self._handle, host, port, access=access, limits=limits or ServerLimits()
+            self._handle, host, port, access=access, limits=limits, refuse=refused
         )
         self._intake: Intake | None = None
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
@@ -125,6 +127,7 @@ class InvocationIngress:
         for each in self._first_messages:
             address = Address(each.target_typename, each.target_id)
             await intake.deliver((IngressMessage(address, each.argument()),))
+        await self._services.refresh()
         await self._server.start()
 
     def pause(self) -> None:
@@ -142,19 +145,40 @@ class InvocationIngress:
     # --- requests ---
 
     def _handle(self, request: Request) -> Response | Awaitable[Response]:
+        try:
+            asked = self._parse(request)
+        except RequestRefusedError as error:
+            if error.http_status == 404:
+                return self._ask_again(request, error)
+            return refused(error)
+        return self._respond(asked)
+
+    async def _ask_again(self, request: Request, error: RequestRefusedError) -> Response:
+        if not await self._services.refresh():
+            return refused(error)
+        try:
+            answer = self._respond(self._parse(request))
+        except RequestRefusedError as still:
+            return refused(still)
+        return answer if isinstance(answer, Response) else await answer
+
+    def _parse(self, request: Request) -> IngressRequest:
         headers = [
             (name.decode(errors="replace"), value.decode(errors="replace"))
             for name, value in request.fields
         ]
-        catalogue = self._catalogue()
-        try:
-            asked = parse_request(
-                request.method, request.raw_path, request.query, headers, request.body, catalogue
-            )
-        except RequestRefusedError as error:
-            return refused(error)
+        return parse_request(
+            request.method,
+            request.raw_path,
+            request.query,
+            headers,
+            request.body,
+            self._services.catalogue,
+        )
+
+    def _respond(self, asked: IngressRequest) -> Response | Awaitable[Response]:
         if isinstance(asked, AskHealth):
-            return json_response(200, {"services": sorted(catalogue.services)})
+            return json_response(200, {"services": sorted(self._services.catalogue.services)})
         return self._answer(asked)
 
     async def _answer(self, asked: Invocation | AskResult | Completion) -> Response:
@@ -266,7 +290,7 @@ class InvocationIngress:
             identity = InvocationId.parse(invocation_id)
         except TerminalError as error:
             raise RequestRefusedError(400, error.message) from error
-        service = self._catalogue().services.get(identity.service)
+        service = self._services.catalogue.services.get(identity.service)
         if service is None:
             raise RequestRefusedError(
                 404, f"invocation not found: there is no service {identity.service!r}"

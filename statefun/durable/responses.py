@@ -41,6 +41,8 @@ def refused(error: RequestRefusedError) -> Response:
     headers = []
     if error.retry_after_s is not None:
         headers.append(("retry-after", str(error.retry_after_s)))
+    if error.http_status == 401:
+        headers.append(("www-authenticate", "Bearer"))
     if error.http_status == 405:
         headers.append(("allow", "POST, GET"))
     return _error(error.http_status, error.http_status, error.reason, "ingress", headers)

@@ -52,6 +52,7 @@ class Connections:
         access: Who may ask.
         limits: How much a client may ask for.
         upgrades: The protocols that the handler may switch to, in lower case.
+        refuse: Makes the answer to a request that is refused.
 
     Attributes:
         open: All connections.
@@ -60,9 +61,15 @@ class Connections:
     """
 
     def __init__(
-        self, handler: Handler, access: Access, limits: ServerLimits, upgrades: frozenset[str]
+        self,
+        handler: Handler,
+        access: Access,
+        limits: ServerLimits,
+        upgrades: frozenset[str],
+        refuse: Callable[[RequestRefusedError], Response] = refusal,
     ) -> None:
         self.handler = handler
+        self.refuse = refuse
         self.limits = limits
         self.intake = Intake(access, limits, upgrades)
         self.loop = asyncio.get_running_loop()
@@ -235,7 +242,7 @@ class Connection(asyncio.Protocol):
         if not self._is_deaf:
             logger.debug("refused a request: %s", error)
             self._is_deaf = self._is_ending = True
-            self._waiting.append(refusal(error))
+            self._waiting.append(self._shared.refuse(error))
 
     def _advance(self) -> None:
         """Do everything that can be done now, and write its answers together."""
@@ -271,7 +278,7 @@ class Connection(asyncio.Protocol):
         try:
             outcome = self._shared.handler(request)
         except Exception as error:  # noqa: BLE001 - logged and answered
-            self._finish(_failure(request, error))
+            self._finish(self._failure(request, error))
             return
         if isinstance(outcome, Response):
             self._finish(outcome)
@@ -294,7 +301,7 @@ class Connection(asyncio.Protocol):
             self._transport.abort()
             return
         except Exception as error:  # noqa: BLE001 - logged and answered
-            response = _failure(request, error)
+            response = self._failure(request, error)
         self._finish(response)
         self._advance()
 
@@ -305,7 +312,7 @@ class Connection(asyncio.Protocol):
             self._transport.abort()
             raise
         except Exception as error:  # noqa: BLE001 - logged and answered
-            response = _failure(request, error)
+            response = self._failure(request, error)
         finally:
             self._shared.tasks.discard(self._task)
             self._task = None
@@ -361,6 +368,13 @@ class Connection(asyncio.Protocol):
             self._current = None
         else:
             self._send(sent)
+
+    def _failure(self, request: Request, error: Exception) -> Response:
+        """The response to a request whose handler raised."""
+        if isinstance(error, RequestRefusedError):
+            return self._shared.refuse(error)
+        logger.error("%s %s could not be answered", request.method, request.target, exc_info=error)
+        return text_response(500, "an unexpected error, see the log of this server")
 
     def _write_refusal(self, response: Response) -> None:
         """Answer what was refused before it was complete; see to it that the answer is read."""
@@ -489,14 +503,6 @@ class Connection(asyncio.Protocol):
             return
         timeout_s = self._shared.limits.write_timeout_s
         self._stall_check = self._loop.call_later(timeout_s, self._watch_stall, size)
-
-
-def _failure(request: Request, error: Exception) -> Response:
-    """The response to a request whose handler raised."""
-    if isinstance(error, RequestRefusedError):
-        return refusal(error)
-    logger.error("%s %s could not be answered", request.method, request.target, exc_info=error)
-    return text_response(500, "an unexpected error, see the log of this server")
 
 
 @lru_cache(maxsize=256)

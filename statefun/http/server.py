@@ -10,13 +10,15 @@ from typing import TYPE_CHECKING, Any, Final
 from statefun.errors import ConfigurationError
 from statefun.http.access import Access
 from statefun.http.limits import ServerLimits
+from statefun.http.messages import refusal
 from statefun.http.unix import UnixPath
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Callable, Collection
 
+    from statefun.errors import RequestRefusedError
     from statefun.http.connection import Connections
-    from statefun.http.messages import Handler
+    from statefun.http.messages import Handler, Response
 
 __all__ = ["HttpServer"]
 
@@ -39,6 +41,7 @@ class HttpServer:
         listener: A listening socket to use instead; it is closed in the end.
         access: Who may ask.
         limits: How much they may ask for.
+        refuse: Makes the answer to a request that is refused; None for a line of text.
         upgrades: The protocols, in lower case, that the handler may switch a connection to with
             `Response.switch`, such as `websocket`. Offers of others are declined.
 
@@ -60,6 +63,7 @@ class HttpServer:
         listener: socket.socket | None = None,
         access: Access | None = None,
         limits: ServerLimits | None = None,
+        refuse: Callable[[RequestRefusedError], Response] | None = None,
         upgrades: Collection[str] = (),
     ) -> None:
         _require_parser()
@@ -70,6 +74,7 @@ class HttpServer:
         self._handler = handler
         self._access = access or Access()
         self._limits = limits or ServerLimits()
+        self._refuse = refuse or refusal
         self._upgrades = frozenset(upgrades)
         self._listening: asyncio.Server | None = None
         self._connections: Connections | None = None
@@ -84,7 +89,7 @@ class HttpServer:
         from statefun.http.connection import Connection, Connections  # noqa: PLC0415 - an extra
 
         connections = self._connections = Connections(
-            self._handler, self._access, self._limits, self._upgrades
+            self._handler, self._access, self._limits, self._upgrades, self._refuse
         )
         listening = await self._listen(lambda: Connection(connections))
         self._listening = listening

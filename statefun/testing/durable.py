@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from statefun.durable.client import create_client
+from statefun.durable.discovery import Discovery
 from statefun.durable.endpoint import App
 from statefun.durable.ingress import InvocationIngress
 from statefun.durable.operations import OperatorServer
@@ -38,7 +39,7 @@ async def run_app(
     tested = _variant(app, is_always_replayed=is_always_replayed, has_retries=has_retries)
     clock = SystemClock()
     ingress = InvocationIngress(
-        lambda: tested.catalogue,
+        Discovery(tested.catalogue),
         0,
         now_ms=clock.now_ms,
         first_messages=tested.first_messages(),

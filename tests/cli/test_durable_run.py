@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import time
+from contextlib import closing
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.cli.process import Server, statefun
+from tests.tools.lab.server import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,14 +42,13 @@ def ask(
     server: Server, path: str, body: str | None = None, *, method: str = "POST", **headers: str
 ) -> tuple[int, Any]:
     """Status and JSON of an answer."""
-    connection = HTTPConnection("127.0.0.1", server.ports["invocations"], timeout=30)
     fields = {name.replace("_", "-"): value for name, value in headers.items()}
     if body is not None:
         fields["content-type"] = "application/json"
-    connection.request(method, path, body, fields)
-    answer = connection.getresponse()
-    content = answer.read()
-    connection.close()
+    with closing(HTTPConnection("127.0.0.1", server.ports["invocations"], timeout=30)) as asking:
+        asking.request(method, path, body, fields)
+        answer = asking.getresponse()
+        content = answer.read()
     return answer.status, json.loads(content) if content else None
 
 
@@ -152,3 +154,45 @@ def test_an_ingress_port_needs_durable_handlers(folder: Path) -> None:
 
     assert outcome.code == 1
     assert "pass --functions MODULE:ATTR with what app([...]) returns" in outcome.err
+
+
+# --- remote apps ----------------------------------------------------------------------------------
+
+ENDPOINT = """\
+kind: io.statefun.endpoints.v2/http
+spec: {functions: durable/*, urlPathTemplate: "http://127.0.0.1:PORT/statefun"}
+---
+kind: io.statefun.playground.v1/ingress
+spec: {port: 0}
+"""
+
+
+def test_an_app_behind_an_endpoint_is_invoked_over_the_ingress(folder: Path) -> None:
+    """The endpoint tells its services; one that comes up later is asked when it is needed."""
+    port = free_port()
+    (folder / "module.yaml").write_text(ENDPOINT.replace("PORT", str(port)))
+
+    with Server("run", "module.yaml", "--ingress-port", "0", cwd=folder) as runtime:
+        early, told = ask(runtime, "/Counter/ada/add", "2")
+        with Server("serve", "shop:app", "--port", str(port), cwd=folder):
+            until = time.monotonic() + 30
+            while (answer := ask(runtime, "/Counter/ada/add", "2"))[0] == 404:
+                assert time.monotonic() < until, answer
+            health = ask(runtime, "/restate/health", method="GET")
+
+    assert (early, told["message"]) == (404, "there is no service 'Counter'; services: none")
+    assert answer == (200, 2)
+    assert health == (200, {"services": ["Counter", "Waiter"]})
+
+
+def test_a_body_that_is_too_long_is_refused_in_json(server: Server) -> None:
+    """As every refusal of the ingress is; before the body has come."""
+    with closing(HTTPConnection("127.0.0.1", server.ports["invocations"], timeout=30)) as asking:
+        asking.putrequest("POST", "/Counter/ada/add")
+        asking.putheader("content-type", "application/json")
+        asking.putheader("content-length", str((32 << 20) + 1))
+        asking.endheaders()
+        answer = asking.getresponse()
+        told = json.loads(answer.read())
+
+    assert (answer.status, told["code"], told["source"]) == (413, 413, "ingress")
