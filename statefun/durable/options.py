@@ -42,9 +42,8 @@ class Options:
     """How invocations are run and kept; None leaves the default of the engine.
 
     Attributes:
-        inactivity_timeout: How long a handler may compute or await something foreign before it is
-            asked to stop.
-        abort_timeout: How long after that it is stopped and tried again.
+        inactivity_timeout: With `abort_timeout`, how long one attempt of an effect may take.
+        abort_timeout: The rest of that time.
         journal_retention: How long a finished invocation is kept to be looked at.
         idempotency_retention: How long its result is kept under its idempotency key.
         workflow_retention: How long a finished workflow keeps its key.

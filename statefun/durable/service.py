@@ -29,8 +29,8 @@ class Service(Declaration):
         name: The name, which is part of URLs and of addresses.
         description: A sentence for people.
         metadata: More facts for tools.
-        inactivity_timeout: How long a handler may compute before it is asked to stop.
-        abort_timeout: How long after that it is stopped and tried again.
+        inactivity_timeout: With `abort_timeout`, how long an attempt of an effect may take.
+        abort_timeout: The rest of that time.
         journal_retention: How long a finished invocation is kept to be looked at.
         idempotency_retention: How long its result is kept under its idempotency key.
         ingress_private: Whether only other handlers may call it.
@@ -108,7 +108,7 @@ class Service(Declaration):
             metadata: More facts for tools.
             inactivity_timeout: How long a handler may compute before it is asked to
                 stop.
-            abort_timeout: How long after that it is stopped and tried again.
+            abort_timeout: The rest of that time.
             journal_retention: How long a finished invocation is kept to be looked at.
             idempotency_retention: How long its result is kept under its idempotency
                 key.

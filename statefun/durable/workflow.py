@@ -30,8 +30,8 @@ class Workflow(Declaration):
         name: The name, which is part of URLs and of addresses.
         description: A sentence for people.
         metadata: More facts for tools.
-        inactivity_timeout: How long a handler may compute before it is asked to stop.
-        abort_timeout: How long after that it is stopped and tried again.
+        inactivity_timeout: With `abort_timeout`, how long an attempt of an effect may take.
+        abort_timeout: The rest of that time.
         journal_retention: How long a finished invocation is kept to be looked at.
         idempotency_retention: How long its result is kept under its idempotency key.
         enable_lazy_state: Accepted; the state of a key always comes with the invocation.
@@ -117,7 +117,7 @@ class Workflow(Declaration):
             metadata: More facts for tools.
             inactivity_timeout: How long a handler may compute before it is asked to
                 stop.
-            abort_timeout: How long after that it is stopped and tried again.
+            abort_timeout: The rest of that time.
             journal_retention: How long a finished invocation is kept to be looked at.
             workflow_retention: How long the finished workflow keeps its key.
             enable_lazy_state: Accepted; the state of a key always comes with the
@@ -192,7 +192,7 @@ class Workflow(Declaration):
             metadata: More facts for tools.
             inactivity_timeout: How long a handler may compute before it is asked to
                 stop.
-            abort_timeout: How long after that it is stopped and tried again.
+            abort_timeout: The rest of that time.
             journal_retention: How long a finished invocation is kept to be looked at.
             idempotency_retention: How long its result is kept under its idempotency
                 key.
