@@ -52,6 +52,18 @@ def ask(
     return answer.status, json.loads(content) if content else None
 
 
+def send(server: Server, path: str, body: str | None = None) -> str:
+    """The id of an invocation that was sent, and whose first turn is durable.
+
+    What asks for its result is worked on after that turn, so the answer means it.
+    """
+    status, sent = ask(server, path, body)
+    assert status == 202
+    invocation_id = str(sent["invocationId"])
+    assert ask(server, f"/restate/invocation/{invocation_id}/output", method="GET")[0] == 470
+    return invocation_id
+
+
 def listed(folder: Path, *options: str) -> list[Any]:
     outcome = statefun("invocations", "list", "--json", *options, cwd=folder)
     assert outcome.code == 0, outcome.err
@@ -64,25 +76,24 @@ def test_state_and_results_survive_a_kill(folder: Path) -> None:
     with run(folder) as server:
         assert ask(server, "/Counter/ada/add", "2") == (200, 2)
         assert ask(server, "/Counter/ada/add", "2", idempotency_key="k") == (200, 4)
-        status, sent = ask(server, "/Waiter/sleep/send")
+        sent = send(server, "/Waiter/sleep/send")
         server.kill()
 
     with run(folder) as server:
         assert ask(server, "/Counter/ada/add", "2", idempotency_key="k") == (200, 4)
         assert ask(server, "/Counter/ada/add", "1") == (200, 5)
-        output = f"/restate/invocation/{sent['invocationId']}/output"
-        assert status == 202
+        output = f"/restate/invocation/{sent}/output"
         assert ask(server, output, method="GET")[0] == 470
 
 
 def test_invocations_are_listed_and_described(server: Server, folder: Path) -> None:
     """While the runtime runs, filtered by service, key, status and age; the journal in words."""
-    _, sent = ask(server, "/Waiter/wait/send", '"Ada"')
-    ask(server, "/Waiter/sleep/send?delay=1day")
+    sent = send(server, "/Waiter/wait/send", '"Ada"')
+    send(server, "/Waiter/sleep/send?delay=1day")
     ask(server, "/Counter/ada/add", "2", idempotency_key="k")
 
     rows = {(each["handler"], each["status"]) for each in listed(folder)}
-    described = statefun("invocations", "describe", sent["invocationId"], cwd=folder)
+    described = statefun("invocations", "describe", sent, cwd=folder)
 
     assert rows == {("wait", "running"), ("sleep", "scheduled"), ("add", "succeeded")}
     assert len(listed(folder, "--service", "Waiter")) == 2
@@ -99,11 +110,11 @@ def test_an_operator_cancels_on_a_running_and_on_a_stopped_runtime(
 ) -> None:
     """The command ends once that is durable; who asks for the result is told 409."""
     with run(folder) as server:
-        _, sent = ask(server, "/Waiter/wait/send", '"Ada"')
-        attach = f"/restate/invocation/{sent['invocationId']}/attach"
+        sent = send(server, "/Waiter/wait/send", '"Ada"')
+        attach = f"/restate/invocation/{sent}/attach"
         if not is_running:
             server.stop()
-        outcome = statefun("invocations", "cancel", sent["invocationId"], cwd=folder)
+        outcome = statefun("invocations", "cancel", sent, cwd=folder)
         if is_running:
             status, told = ask(server, attach, method="GET")
     if not is_running:
@@ -111,34 +122,34 @@ def test_an_operator_cancels_on_a_running_and_on_a_stopped_runtime(
             status, told = ask(server, attach, method="GET")
 
     assert outcome.code == 0, outcome.err
-    assert outcome.out == f"cancelled {sent['invocationId']}\n"
+    assert outcome.out == f"cancelled {sent}\n"
     assert (status, told["message"]) == (409, "cancelled")
 
 
 def test_a_paused_invocation_goes_on_when_it_is_resumed(server: Server, folder: Path) -> None:
     """Its status says so meanwhile."""
-    _, sent = ask(server, "/Waiter/wait/send", '"Ada"')
+    sent = send(server, "/Waiter/wait/send", '"Ada"')
 
     for action, status in (("pause", "paused"), ("resume", "running"), ("kill", "failed")):
-        outcome = statefun("invocations", action, sent["invocationId"], cwd=folder)
+        outcome = statefun("invocations", action, sent, cwd=folder)
         assert outcome.code == 0, outcome.err
         # the next answer of the same address shows that the message was worked on
-        ask(server, f"/restate/invocation/{sent['invocationId']}/output", method="GET")
+        ask(server, f"/restate/invocation/{sent}/output", method="GET")
         assert [each["status"] for each in listed(folder)] == [status]
 
-    assert statefun("invocations", "purge", sent["invocationId"], cwd=folder).code == 0
+    assert statefun("invocations", "purge", sent, cwd=folder).code == 0
     assert listed(folder) == []
 
 
 def test_what_cannot_be_done_is_told(server: Server, folder: Path) -> None:
     """An id that is unknown, an end that has come, an end that has not."""
-    _, sent = ask(server, "/Waiter/wait/send", '"Ada"')
+    sent = send(server, "/Waiter/wait/send", '"Ada"')
     ask(server, "/Counter/ada/add", "2", idempotency_key="k")
     [ended] = [each["id"] for each in listed(folder, "--service", "Counter")]
 
     unknown = statefun("invocations", "kill", "inv_1", cwd=folder)
     late = statefun("invocations", "kill", ended, cwd=folder)
-    early = statefun("invocations", "purge", sent["invocationId"], cwd=folder)
+    early = statefun("invocations", "purge", sent, cwd=folder)
 
     assert (unknown.code, late.code, early.code) == (1, 1, 1)
     assert "there is no invocation 'inv_1' in .statefun" in unknown.err
