@@ -135,7 +135,9 @@ def test_a_name_is_where_programs_import_it_from(module: str) -> None:
     assert [name for name in NAMES[module].split() if not hasattr(found, name)] == []
 
 
-@pytest.mark.parametrize(("function", "expected"), PARAMETERS, ids=lambda each: str(each)[:60])
+@pytest.mark.parametrize(
+    ("function", "expected"), PARAMETERS, ids=[each.__qualname__ for each, _ in PARAMETERS]
+)
 def test_parameters_have_the_names_and_the_order_they_have_there(
     function: Any, expected: str
 ) -> None:
