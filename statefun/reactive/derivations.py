@@ -85,8 +85,6 @@ class Derivation:
             self._runs += 1
             run = self._runs
             value = yield from self.compute()
-            if run != self._runs:
-                return
             previous = yield from state.read(dest)
             before = None if previous is MISSING else previous
             if run != self._runs or is_equal(value, before):

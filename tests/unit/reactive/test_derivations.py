@@ -236,6 +236,8 @@ async def test_a_slow_transform_does_not_overwrite_a_newer_result() -> None:
             await gates[value].wait()
         return value
 
+    recorder = Recorder()
+    controller.subscribe("/d", recorder("d"))
     await controller.derive("/d", "/a", slow)
     first = asyncio.create_task(controller.set_state("/a", 1))
     await asyncio.sleep(0)
@@ -247,6 +249,7 @@ async def test_a_slow_transform_does_not_overwrite_a_newer_result() -> None:
     await first
 
     assert await controller.get_state("/d") == 2
+    assert recorder.seen == [Seen("d", "/d", "/d", None, 2)]
 
 
 def test_a_derivation_declared_again_goes_to_the_end(controller: ControllerSync) -> None:

@@ -367,3 +367,20 @@ async def test_an_async_exception_restores_everything() -> None:
         await controller.derive("/d", "/c", lambda c: c)
         await controller.set_state("/c", 1)
     assert await controller.get_state("/") == {"c": 1, "d": 1}
+
+
+def test_deleting_above_a_mount_leaves_the_mount_in_a_transaction_too() -> None:
+    """It is read, and what was written there before the delete is written."""
+    hybrid = HybridSyncBackend(InMemoryBackend())
+    hybrid.mount("/a/b/m", InMemoryBackend())
+    controller = ControllerSync(hybrid)
+    controller.set_state("/a/x", 1)
+    controller.set_state("/a/b/m/old", 2)
+
+    with controller.transaction():
+        controller.set_state("/a/b/m/new", 3)
+        controller.del_state("/a")
+        assert controller.get_state("/a/b/m/old") == 2
+        assert controller.get_state("/a") == {"b": {"m": {"old": 2, "new": 3}}}
+
+    assert controller.get_state("/a") == {"b": {"m": {"old": 2, "new": 3}}}

@@ -10,7 +10,7 @@ import pytest
 
 from statefun.errors import InvalidPathError, StateBackendError, TransactionConflictError
 from statefun.reactive import ControllerAsync, ControllerSync, SqliteBackend
-from statefun.reactive.backends.base import ForeignChange
+from statefun.reactive.backends.base import ForeignChange, Write
 from tests.unit.reactive.recording import Recorder, Seen
 
 if TYPE_CHECKING:
@@ -188,9 +188,14 @@ def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_path_that_sqlite_cannot_keep_is_refused(tmp_path: Path) -> None:
-    """A lone surrogate is no text there."""
-    with SqliteBackend(tmp_path / "state.db") as backend, pytest.raises(InvalidPathError):
-        backend.write("/\ud800", 1)
+    """A lone surrogate is refused; operations that were done before it are rolled back."""
+    with SqliteBackend(tmp_path / "state.db") as backend:
+        with pytest.raises(InvalidPathError):
+            backend.write("/\ud800", 1)
+        with pytest.raises(InvalidPathError):
+            backend.apply([Write("/a", 1), Write("/\ud800", 1)])
+
+        assert backend.read("/", 7) == 7
 
 
 def test_a_closed_backend_says_so(tmp_path: Path) -> None:
