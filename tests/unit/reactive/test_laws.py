@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -165,10 +166,10 @@ class Derived(RuleBasedStateMachine):
         self.gone = self.recorder("gone")
         self.derivations: dict[str, tuple[str, Any]] = {}
         for number, source in enumerate(self.sources):
-            self.derive(f"/d/{number}", source, repr)
+            self.derive(f"/d/{number}", source, shape)
         for number in range(3):
             self.derive(f"/d/next{number}", f"/d/{number}", len)
-        self.derive("/t/below", "/t", repr)
+        self.derive("/t/below", "/t", shape)
         self.controller.derive_many("/d/sum", ["/s/a", "/d/next0", "/t"], joined)
         self.controller.subscribe("/s/b", clamp)
 
@@ -225,7 +226,7 @@ class Derived(RuleBasedStateMachine):
                 value = {key: each for key, each in value.items() if key != "below"}
                 value = value.get("/") if value.keys() == {"/"} else value or None
             assert self.controller.get_state(dest) == transform(value), dest
-        expected = tuple(map(repr, map(self.controller.get_state, ["/s/a", "/d/next0", "/t"])))
+        expected = tuple(map(shape, map(self.controller.get_state, ["/s/a", "/d/next0", "/t"])))
         assert self.controller.get_state("/d/sum") == expected
 
     @invariant()
@@ -235,7 +236,12 @@ class Derived(RuleBasedStateMachine):
 
 
 def joined(data: Any) -> Any:
-    return tuple(repr(value) for value in data.data.values())
+    return tuple(shape(value) for value in data.data.values())
+
+
+def shape(value: Any) -> str:
+    """A value as text, whatever the order of its children, which is no part of it."""
+    return json.dumps(value, sort_keys=True)
 
 
 def clamp(event: StateEvent) -> None:
