@@ -528,11 +528,13 @@ class Engine:
 
     def _derive_pending(self, transaction: Transaction) -> Steps[None]:
         """Compute each derived value that depends on a change, once and in order."""
-        changed = []
-        for path, change in list(transaction.changes.items()):
-            if (yield from self._event_of(path, change)) is not None:
-                changed.append(path)
-        waiting = dict.fromkeys(each for path in changed for each in self._derived_from(path))
+        # also where a value has come back: a node above may exist now that did not
+        told = [
+            path
+            for path, change in transaction.changes.items()
+            if change.is_announced or change.is_pinged
+        ]
+        waiting = dict.fromkeys(each for path in told for each in self._derived_from(path))
         for path, change in transaction.changes.items():
             if change.is_deleted:
                 waiting |= dict.fromkeys(self._derived_below(path))
