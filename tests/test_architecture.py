@@ -142,7 +142,7 @@ LIBRARIES: dict[str, set[str]] = {
         "durable.serde",
         "reactive.events",
     },  # for type checkers alone
-    "prometheus_client": {"cli.admin"},
+    "prometheus_client": {"runtime.admin.metrics"},
 }
 
 # Files that need their extra to be imported at all: they import it at the top, and are themselves

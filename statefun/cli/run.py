@@ -30,10 +30,10 @@ from statefun.runtime.engine.policy import OUTCOMES
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
 
-    from statefun.cli.admin import AdminServer
     from statefun.cli.assembly import Assembly
     from statefun.http import Access
     from statefun.runtime import Runtime
+    from statefun.runtime.admin.metrics import AdminServer
     from statefun.runtime.engine.policy import Outcome
 
 __all__ = ["add", "run"]
@@ -216,9 +216,15 @@ async def _until(stop: asyncio.Event, runtime: Runtime) -> None:
 def _admin(runtime: Runtime, arguments: Namespace, access: Access) -> AdminServer | None:
     if arguments.admin_port is None:
         return None
-    from statefun.cli.admin import AdminServer  # noqa: PLC0415 - needs an extra
+    from statefun.runtime.admin.metrics import AdminServer  # noqa: PLC0415 - needs an extra
 
-    return AdminServer(runtime, arguments.host, arguments.admin_port, access=access)
+    return AdminServer(
+        runtime.metrics,
+        lambda: runtime.is_healthy,
+        arguments.host,
+        arguments.admin_port,
+        access=access,
+    )
 
 
 def _stop_signal(seconds: float, ended: Event) -> asyncio.Event:

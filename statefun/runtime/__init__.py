@@ -1,9 +1,10 @@
 """The embedded runtime: durable stateful functions in one process, kept in one directory."""
 
+from statefun.runtime.admin.figures import Metrics
 from statefun.runtime.clock import Clock, ManualClock, SystemClock
 from statefun.runtime.engine.policy import FailurePolicy, Limits, Retention
 from statefun.runtime.engine.retry import Backoff, RetryPolicy
-from statefun.runtime.runtime import Durability, Metrics, Runtime
+from statefun.runtime.runtime import Durability, Runtime
 from statefun.runtime.streams import StreamEgress
 from statefun.runtime.values import EgressValue, Value
 

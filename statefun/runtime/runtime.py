@@ -7,7 +7,6 @@ import logging
 import random as chance
 from collections.abc import Iterable
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias
@@ -15,11 +14,13 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 from statefun.errors import ConfigurationError, InvalidMessageError, RuntimeStoppedError
 from statefun.runtime.admin.control import ControlServer
 from statefun.runtime.admin.edits import apply, find
+from statefun.runtime.admin.figures import Metrics
 from statefun.runtime.clock import SystemClock
 from statefun.runtime.dispatcher import Dispatcher
 from statefun.runtime.engine.engine import Engine
 from statefun.runtime.engine.policy import FailurePolicy, Limits, Retention, Rules
 from statefun.runtime.log import LogObserver
+from statefun.runtime.recorder import Recorder
 from statefun.runtime.stores.memory import MemoryStore
 from statefun.runtime.stores.sqlite import SqliteStore
 from statefun.runtime.streams import EgressStream, StreamEgress
@@ -37,46 +38,18 @@ if TYPE_CHECKING:
     from statefun.ports import Egress, Ingress
     from statefun.runtime.admin.edits import Changed, Edit
     from statefun.runtime.clock import Clock
-    from statefun.runtime.engine.counters import Counters
     from statefun.runtime.engine.records import DeadLetter
     from statefun.runtime.observe import Observer
     from statefun.runtime.stores.base import Store
     from statefun.runtime.transports.routing import Endpoint
 
-__all__ = ["Durability", "Metrics", "Runtime"]
+__all__ = ["Durability", "Runtime"]
 
 logger = logging.getLogger("statefun.runtime")
 
 Durability: TypeAlias = Literal["full", "normal", "memory"]
 """What a message that was answered for survives. `full`: everything but the loss of the disk;
 `normal`: everything but a power failure, which may take the last commits; `memory`: nothing."""
-
-
-@dataclass(frozen=True, slots=True)
-class Metrics:
-    """How a runtime is doing.
-
-    Attributes:
-        counters: What it has done since it was started.
-        commits: Commits since then that are durable, with those that had nothing to write.
-        failed_commits: Commits since then that could not be stored.
-        busy_addresses: Addresses with messages.
-        resident_addresses: Addresses in memory.
-        waiting_timers: Delayed messages waiting.
-        calls_in_flight: Requests made and not answered.
-        paused_addresses: Addresses that are held.
-        kept_dead_letters: Dead letters that can be replayed.
-    """
-
-    counters: Counters
-    commits: int
-    failed_commits: int
-    busy_addresses: int
-    resident_addresses: int
-    waiting_timers: int
-    calls_in_flight: int
-    paused_addresses: int
-    kept_dead_letters: int
 
 
 class Runtime:
@@ -164,7 +137,8 @@ class Runtime:
             topic_failure or {},
         )
         self._random = random
-        self._observers = (LogObserver(), *observers)
+        self._recorder = Recorder()
+        self._observers = (LogObserver(), self._recorder, *observers)
         self._drain = drain
         self._store: Store | None = None
         self._engine: Engine | None = None
@@ -438,6 +412,8 @@ class Runtime:
             calls_in_flight=dispatcher.calls.in_flight,
             paused_addresses=engine.paused_addresses,
             kept_dead_letters=len(engine.dead_letters),
+            commit_durations=self._recorder.commit_durations,
+            functions=self._recorder.functions,
         )
 
     # --- parts ------------------------------------------------------------------------------------
