@@ -6,7 +6,7 @@ import argparse
 import sys
 from typing import TYPE_CHECKING
 
-from bench import engine, handler, ingress, reactive, runtime, serve
+from bench import cold_keys, engine, handler, ingress, reactive, runtime, serve
 from bench.environment import Unavailable, described
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ FIGURES: dict[str, Figure] = {
         handler.FIGURE,
         serve.FIGURE,
         runtime.FIGURE,
+        cold_keys.FIGURE,
         ingress.FIGURE,
         engine.FIGURE,
         reactive.FIGURE,
