@@ -149,21 +149,20 @@ class ReplyCheck:
 def _check_sizes(sender: Address, result: Result, limits: Limits) -> None:
     """Refuse what is longer than the sender's limits."""
     longest = limits.max_message_bytes
-    sent = [(each.target, each.argument) for each in result.messages]
-    sent += [
-        (each.target, each.argument)
-        for each in result.delayed
-        if not isinstance(each, Cancellation)
-    ]
-    for target, argument in sent:
-        if len(argument) > longest:
-            raise _too_long(sender, f"a message to {target}", argument, longest)
+    for message in result.messages:
+        if len(message.argument) > longest:
+            what = f"a message to {message.target}"
+            raise _too_long(sender, what, message.argument, longest)
+    for effect in result.delayed:
+        if not isinstance(effect, Cancellation) and len(effect.argument) > longest:
+            raise _too_long(sender, f"a message to {effect.target}", effect.argument, longest)
     for record in result.egress:
         if len(record.argument) > longest:
             raise _too_long(sender, f"a record to {record.typename}", record.argument, longest)
-    for name, change in (result.mutations or {}).items():
-        if change is not None and len(change.data) > limits.max_value_bytes:
-            raise _too_long(sender, f"value {name!r}", change.data, limits.max_value_bytes)
+    if result.mutations:
+        for name, change in result.mutations.items():
+            if change is not None and len(change.data) > limits.max_value_bytes:
+                raise _too_long(sender, f"value {name!r}", change.data, limits.max_value_bytes)
 
 
 def _too_long(sender: Address, what: str, data: bytes, longest: int) -> RemoteProtocolError:
