@@ -5,6 +5,7 @@ Law: a figure is a number with a unit in its name where it has one; counters onl
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
@@ -35,11 +36,7 @@ class Durations:
     def add(self, seconds: float) -> None:
         """Count one more."""
         self.total_s += seconds
-        for number, bound in enumerate(BOUNDS_S):
-            if seconds <= bound:
-                self.counts[number] += 1
-                return
-        self.counts[-1] += 1
+        self.counts[bisect_left(BOUNDS_S, seconds)] += 1
 
 
 @dataclass(slots=True)
