@@ -412,7 +412,7 @@ class Engine:
         self._changes.ticket(ticket)
 
     def replay(self, letters: Iterable[DeadLetter]) -> list[int]:
-        """Send dead letters again, as new messages; those that are no more are passed over.
+        """Send dead letters again, as new messages; those that do not exist any more are skipped.
 
         Returns:
             The ids of those that were sent.

@@ -159,7 +159,7 @@ class FailedAttempt:
 
 
 def is_counted(error: Exception) -> bool:
-    """Whether an attempt that ended by this error was one: without a connection it was none."""
+    """Whether an attempt that ended by this error counts: one without a connection does not."""
     return not isinstance(error, TransportError) or error.connected
 
 

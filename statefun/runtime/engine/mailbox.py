@@ -56,7 +56,7 @@ class Mailbox:
         size: How many bytes they have.
         attempt: The attempt that is in flight, None if none is.
         asked: How often the function has asked for more values for the current batch.
-        failures: What is remembered of failures, None if there were none.
+        failures: The failed attempts with the current batch and its parts, None for none.
         values: Name → value of what is stored for the address; None if it has not been loaded.
         edits: Name → value, None to delete it, of changes made before the values were loaded.
         changed_in: The epoch in which a value was last changed.

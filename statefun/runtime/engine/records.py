@@ -1,4 +1,4 @@
-"""The frozen words that engine, stores and shells exchange.
+"""Immutable records passed between engine, stores and drivers.
 
 Law: nothing here has behaviour. Every number called `seq` comes from the one counter of a runtime;
 it grows with time, is never given twice, and orders whatever carries it. Times are milliseconds

@@ -43,12 +43,12 @@ class Timers:
         return (sender_id, token) in self._tokens
 
     def cancel(self, sender_id: str, token: str) -> Timer | None:
-        """Forget the timer with this token; returns it, or None if there is none."""
+        """Forget the timer with this token and return it; None if no timer has it."""
         seq = self._tokens.get((sender_id, token))
         return None if seq is None else self.remove(seq)
 
     def remove(self, seq: int) -> Timer | None:
-        """Forget the timer with this number; returns it, or None if there is none."""
+        """Forget the timer with this number and return it; None if no timer has it."""
         timer = self._waiting.pop(seq, None)
         if timer is None:
             return None

@@ -1,10 +1,11 @@
-"""The log beside a SQLite file, looked at for commits that a damage has taken along.
+"""Detect committed frames of a write-ahead log that SQLite skips after a corrupt frame.
 
 For SQLite a log ends at the first frame that does not fit its checksum: what stands behind it may
 be of a commit that a power failure cut short. Where each commit is on the disk before the next is
 written, a commit that another one continues was on the disk; behind that end it is lost.
 
-Law: nothing here writes; and what a failed commit left behind is no loss, as nothing continues it.
+Law: nothing here writes. Frames that a failed commit left behind are not a loss, for no later
+commit continues them.
 
 Source:
     https://sqlite.org/walformat.html
