@@ -209,7 +209,8 @@ class FakeEndpoint:
             raise ValueError("the function failed")
         simulation = self._process.simulation
         poison = None if simulation.is_mended else will_fail(simulation.plan.programs, request)
-        if poison is not None and simulation.kills(request.messages[poison[0] - 1][0]):
+        is_alive = self._process.is_alive
+        if is_alive and poison and simulation.kills(request.messages[poison[0] - 1][0]):
             simulation.killed()
         if poison is not None and poison[1].says_where:
             size = len(request.messages)
