@@ -80,7 +80,7 @@ class Trials:
         tried = [residency.open(trial.address) for trial in recovered.trials]
         if len(tried) > 1:
             self._alone.update(tried)
-        elif tried and tried[0].taken and tried[0].messages[0].seq == recovered.trials[0].seq:
+        elif tried and _was_under_way(tried[0], recovered.trials[0]):
             self.convict = tried[0]
             self._deadly.add(tried[0])
 
@@ -96,7 +96,11 @@ class Trials:
 
     def ended(self, mailbox: Mailbox) -> None:
         """An attempt with the batch of a mailbox is over."""
-        self._group.pop(mailbox, None)
+        if mailbox in self._group:
+            del self._group[mailbox]
+            if not self._group:  # in the same commit as the outcome, or it would count once more
+                self._has_marks = False
+                self._changes.trial(())
 
     def committed(self) -> None:
         """What had changed is durable."""
@@ -160,3 +164,10 @@ class Trials:
 def _is_deadly(mailbox: Mailbox) -> bool:
     """Whether a process ended while its first message was tried alone."""
     return mailbox.failures is not None and mailbox.failures.deaths > 0
+
+
+def _was_under_way(mailbox: Mailbox, trial: Trial) -> bool:
+    """Whether the message of a trial is the next of its address, and nothing was decided on it."""
+    if not mailbox.taken or mailbox.is_paused:
+        return False
+    return mailbox.taken[0].seq == trial.seq
