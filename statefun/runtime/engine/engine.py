@@ -475,7 +475,7 @@ class Engine:
     def _convict(self, mailbox: Mailbox, now_ms: int) -> None:
         """Count the attempt that ended the last process."""
         self.backlog.ready.remove(mailbox)
-        mailbox.try_alone()
+        mailbox.try_first(1)
         error = ProcessEndedError(mailbox.address, mailbox.messages[0].seq)
         self._consequences.failed(mailbox, error, now_ms)
         self._changes.trial(())

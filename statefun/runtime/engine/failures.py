@@ -93,7 +93,7 @@ class FailureState:
         self.attempts -= 1
         self.parts.appendleft((part, self.attempts))
 
-    def try_alone(self, rest: list[PendingMessage]) -> None:
+    def try_later(self, rest: list[PendingMessage]) -> None:
         """Let the rest of a batch follow that has not been tried yet as it is now."""
         self.parts.appendleft((rest, self.attempts))
 

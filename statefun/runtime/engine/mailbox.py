@@ -140,13 +140,13 @@ class Mailbox:
         self.failures.set_aside(rest)
         self.asked = 0
 
-    def try_alone(self) -> None:
-        """Let the current batch be its first message, and the rest follow as a part."""
-        if len(self.messages) > 1:
+    def try_first(self, size: int) -> None:
+        """Let the current batch be its first `size` messages at most; the rest follow as a part."""
+        if len(self.messages) > size:
             if self.failures is None:
                 self.failures = FailureState()
-            self.taken, rest = self.messages[:1], self.messages[1:]
-            self.failures.try_alone(rest)
+            self.taken, rest = self.messages[:size], self.messages[size:]
+            self.failures.try_later(rest)
             self.asked = 0
 
     def recover(self, record: FailureRecord) -> None:

@@ -6,15 +6,16 @@ process ended without saying so, and after such an end the next one is careful.
 
 Law: the store says that a process runs before its first call, and that it ended. After an unclean
 end the messages that were stored are tried in groups, each of which is stored as such before its
-calls begin, and nothing else is called that can end the process meanwhile. If that ends it again,
-the messages of the group are tried one at a time; the one that is alone when the process ends has
-failed once more. Messages that come later are called once they are stored, so that they can be
-found in the same way.
+calls begin, and nothing else is called that can end the process meanwhile. If a group ends the
+process again, the next process tries an eighth as many messages at once. It tries more only when
+twice as many messages as that group had were tried. So groups become smaller until the deadly
+message is alone, and large again soon where the end came from outside. A message that is alone when
+the process ends has failed once more.
+Messages that come later are called once they are stored, so that they can be found in the same way.
 """
 
 from __future__ import annotations
 
-from itertools import islice
 from typing import TYPE_CHECKING
 
 from statefun.runtime.engine.records import Trial
@@ -30,8 +31,12 @@ if TYPE_CHECKING:
 
 __all__ = ["Trials"]
 
-_GROUP = 64
-"""So many addresses are tried at once, as long as nothing is known about them."""
+_MOST_ADDRESSES = 64
+_MOST_MESSAGES = 256
+"""So many are tried at once, as long as nothing is known about them."""
+
+_FEWER = 8
+"""What a group is divided by that ended the process."""
 
 _CAREFUL_COMMITS = 100
 """After an unclean end messages are called only once they are stored, for so many commits."""
@@ -54,12 +59,13 @@ class Trials:
         self._can_end_process = can_end_process
         self._changes = changes
         self._held: dict[Mailbox, None] = {}
-        self._group: dict[Mailbox, None] = {}  # those that are tried now
+        self._group: dict[Mailbox, int] = {}  # those that are tried now: how many of its messages
         self._is_begun = False  # whether the group is stored as such
         self._has_marks = False
         self._marked_in = 0  # the epoch in which the group was chosen
         self._stored_before = 0  # suspects have numbers below
-        self._alone: set[Mailbox] = set()  # those of a group that ended the process
+        self._most = _MOST_MESSAGES  # of the next group
+        self._to_be_tried = 0  # before groups may become larger
         self._deadly: set[Mailbox] = set()  # those that ended it alone
         self._careful_commits = 0
         self.is_active = False
@@ -77,12 +83,15 @@ class Trials:
             return
         self._stored_before = recovered.next_seq
         self._careful_commits = _CAREFUL_COMMITS
-        tried = [residency.open(trial.address) for trial in recovered.trials]
-        if len(tried) > 1:
-            self._alone.update(tried)
-        elif tried and _was_under_way(tried[0], recovered.trials[0]):
-            self.convict = tried[0]
-            self._deadly.add(tried[0])
+        tried = recovered.trials
+        if tried:
+            self._most = max(1, len(tried) // _FEWER)
+            self._to_be_tried = 2 * len(tried)
+        if len(tried) == 1:
+            mailbox = residency.open(tried[0].address)
+            if _was_under_way(mailbox, tried[0]):
+                self.convict = mailbox
+                self._deadly.add(mailbox)
 
     def arrange(self, ready: deque[Mailbox]) -> None:
         """Leave those in the queue that may be called now, and hold the others."""
@@ -97,8 +106,10 @@ class Trials:
     def ended(self, mailbox: Mailbox) -> None:
         """An attempt with the batch of a mailbox is over."""
         if mailbox in self._group:
-            del self._group[mailbox]
+            self._to_be_tried -= self._group.pop(mailbox)
             if not self._group:  # in the same commit as the outcome, or it would count once more
+                if self._to_be_tried <= 0:
+                    self._most = min(2 * self._most, _MOST_MESSAGES)
                 self._has_marks = False
                 self._changes.trial(())
 
@@ -125,14 +136,15 @@ class Trials:
     def _choose(self, ready: deque[Mailbox]) -> None:
         """Begin with the next group; if there is none, let go what is stored."""
         changes = self._changes
-        suspects = [mailbox for mailbox in self._held if self._is_suspect(mailbox)]
-        if suspects:
-            group = self._next_group(suspects)
-            if len(group) == 1:
-                group[0].try_alone()
-            self._group = dict.fromkeys(group)
+        group = self._next_group()
+        if group:
+            self._group = {each: len(each.messages) for each in group}
             self._is_begun, self._has_marks, self._marked_in = False, True, changes.epoch
-            changes.trial(tuple(Trial(each.address, each.messages[0].seq) for each in group))
+            changes.trial(
+                tuple(
+                    Trial(each.address, message.seq) for each in group for message in each.messages
+                )
+            )
             return
         if self._has_marks:
             self._has_marks = False
@@ -141,14 +153,22 @@ class Trials:
         self._let_go([each for each in self._held if each.messages[-1].seq < known], ready)
         self.is_active = self._careful_commits > 0 or self._has_deadly()
 
-    def _is_suspect(self, mailbox: Mailbox) -> bool:
-        return _is_deadly(mailbox) or mailbox.messages[0].seq < self._stored_before
-
-    def _next_group(self, suspects: list[Mailbox]) -> list[Mailbox]:
-        """Those of whom nothing is known together; then one by one, the deadly ones last."""
-        others = (each for each in suspects if each not in self._alone and not _is_deadly(each))
-        group = list(islice(others, _GROUP))
-        return group or [min(suspects, key=_is_deadly)]
+    def _next_group(self) -> list[Mailbox]:
+        """Those of whom nothing is known, as many as may be tried; then the deadly, one by one."""
+        group: list[Mailbox] = []
+        room = self._most
+        for mailbox in self._held:
+            if not room or len(group) == _MOST_ADDRESSES:
+                break
+            if mailbox.messages[0].seq < self._stored_before and not _is_deadly(mailbox):
+                mailbox.try_first(room)
+                room -= len(mailbox.messages)
+                group.append(mailbox)
+        if not group:
+            group = [mailbox for mailbox in self._held if _is_deadly(mailbox)][:1]
+            for mailbox in group:
+                mailbox.try_first(1)
+        return group
 
     def _let_go(self, mailboxes: list[Mailbox], ready: deque[Mailbox]) -> None:
         for mailbox in mailboxes:

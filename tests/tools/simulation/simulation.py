@@ -163,9 +163,9 @@ class FailureState:
     cut: int = 0
     deaths: int = 0
 
-    def try_alone(self, size: int) -> None:
-        """Of a batch that is known only the first message is tried."""
-        self.parts.append((size - 1, self.attempts))
+    def try_first(self, count: int, size: int) -> None:
+        """Of a batch that is known only the first messages are tried."""
+        self.parts.append((size - count, self.attempts))
 
     def recorded(self, size: int) -> Attempts | None:
         """What the store has of it, None for nothing."""
@@ -889,10 +889,11 @@ class Simulation:
         if len(names) > limits.max_batch or (len(names) > 1 and size > limits.max_batch_bytes):
             self._fail("a batch keeps to its limits", f"{len(names)} messages, {size} bytes")
         expected = process.next_batch.setdefault(address, names)
-        is_alone = process.is_careful or process.failures.get(address, FailureState()).deaths
-        if is_alone and len(names) == 1 and len(expected) > 1:
-            process.failures.setdefault(address, FailureState()).try_alone(len(expected))
-            expected = process.next_batch[address] = expected[:1]
+        is_tried = process.is_careful or process.failures.get(address, FailureState()).deaths
+        if is_tried and len(names) < len(expected):
+            failures = process.failures.setdefault(address, FailureState())
+            failures.try_first(len(names), len(expected))
+            expected = process.next_batch[address] = expected[: len(names)]
         if names != expected:
             self._fail(
                 "a batch has what fits, and is tried again as it was",
@@ -913,12 +914,12 @@ class Simulation:
 
     def _take_apart(self, process: Process, failures: FailureState, size: int) -> None:
         """So many messages of a batch that failed are tried first."""
-        is_alone = process.is_careful and size == 1
-        cut = failures.cut if is_alone else size
+        is_tried = process.is_careful and size < failures.cut
+        cut = failures.cut if is_tried else size
         failures.parts.append((failures.apart - cut, failures.attempts))
         failures.apart = 0
-        if cut > 1 and is_alone:
-            failures.try_alone(cut)
+        if is_tried:
+            failures.try_first(size, cut)
 
     def replied(
         self,
@@ -1029,7 +1030,7 @@ class Simulation:
         if failures.apart:
             self._take_apart(process, failures, 1)
         elif len(batch) > 1:
-            failures.try_alone(len(batch))
+            failures.try_first(1, len(batch))
         process.next_batch[address] = names = [queue[0].message]
         failures.deaths += 1
         self._batch_failed(process, failed_attempt, names, error.number, now_ms, None)

@@ -50,7 +50,7 @@ def test_parts_come_before_what_waits() -> None:
     mailbox.advance()
     mailbox.failures = FailureState(attempts=1)
     mailbox.take_apart(2)
-    mailbox.try_alone()
+    mailbox.try_first(1)
 
     assert batches(mailbox) == [[2], [3], [4, 5]]
 

@@ -153,3 +153,26 @@ def test_a_group_is_bounded() -> None:
             driver.answer(batch)
 
     assert sizes == [64, 64, 22]
+
+
+def test_after_a_group_that_ended_the_process_a_long_batch_is_tried_in_parts() -> None:
+    """An eighth of the messages at once, not one by one: a kill from outside costs little."""
+    store = left_behind(*((A, str(number)) for number in range(64)))
+    killed = next_process(store)
+    killed.batches()
+    killed.commit()
+    killed.answer(killed.batch())
+    killed.commit()
+    killed.batches()
+    killed.commit()
+    assert [len(batch.messages) for batch in killed.batches()] == [63]
+
+    driver, sizes = next_process(store), []
+    while not driver.engine.is_idle:
+        driver.batches()
+        driver.commit()
+        for batch in driver.batches():
+            sizes.append(len(batch.messages))
+            driver.answer(batch)
+
+    assert sizes == [1, *[7] * 8, 6]
