@@ -95,10 +95,14 @@ class SqliteBackend(TreeBackend, Backend):
                 isolation_level=None,
                 check_same_thread=False,
             )
-            self._db.execute("PRAGMA journal_mode = WAL")
-            self._db.execute("PRAGMA synchronous = FULL")
-            self._db.executescript(_SCHEMA)
-            [(self._writer,)] = self._db.execute("SELECT randomblob(16)")
+            try:
+                self._db.execute("PRAGMA journal_mode = WAL")
+                self._db.execute("PRAGMA synchronous = FULL")
+                self._db.executescript(_SCHEMA)
+                [(self._writer,)] = self._db.execute("SELECT randomblob(16)")
+            except BaseException:
+                self._db.close()
+                raise
         self._seen = self.revision()
 
     def __enter__(self) -> Self:
