@@ -7,6 +7,7 @@ import os
 import shutil
 import signal
 import socket
+import time
 from contextlib import contextmanager
 from http.client import HTTPConnection
 from pathlib import Path
@@ -305,11 +306,12 @@ def test_an_interrupt_that_a_function_raises_does_not_stop_the_process(folder: P
     with run(folder) as server:
         send(server, folder, "com.example/interrupted", "1", "x")
         send(server, folder, "com.example/account", "1", "x")
+        deadline = time.monotonic() + 30
+        while state(folder, "com.example/account", "1") == {}:
+            assert time.monotonic() < deadline, "the next message is never worked on"
 
         assert server.stop() == 0
         assert "KeyboardInterrupt" in server.errors()
-
-    assert state(folder, "com.example/account", "1") != {}
 
 
 @pytest.mark.parametrize("name", ["cancelled", "thread", "blocking"])

@@ -230,7 +230,7 @@ def test_every_command_explains_itself(command: str, capsys: pytest.CaptureFixtu
         (
             "prometheus_client",
             "run m.yaml --functions f:f --admin-port 0",
-            "statefun run: --admin-port needs prometheus-client",
+            "statefun run: the admin port needs prometheus-client",
         ),
     ],
 )
