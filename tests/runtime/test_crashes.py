@@ -44,7 +44,9 @@ EDITS = {"SetValue", "Drop", "CancelTimers", "Replay", "Release"}
 MOST_KILLS = EDITED_KILLS + 40
 """So many until every kind of edit has been answered; a few are enough, unless one never is."""
 
-PATIENCE_S = 30
+PATIENCE_S = (
+    90  # a bound on a process that hangs; after many kills messages are tried in small groups
+)
 
 
 @dataclass
