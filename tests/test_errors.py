@@ -11,6 +11,7 @@ import struct
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -153,6 +154,12 @@ def newer_schema() -> None:
     with closing(sqlite3.connect(":memory:")) as connection:
         connection.execute("PRAGMA user_version = 99")
         check_version(connection, "data/statefun.db")
+
+
+def write_a_set() -> None:
+    """A value that JSON does not have, into a file that is closed again."""
+    with TemporaryDirectory() as folder, SqliteBackend(Path(folder) / "state.db") as backend:
+        backend.write("/a", {1, 2})
 
 
 EXAMPLES: dict[str, Example] = {
@@ -408,7 +415,7 @@ EXAMPLES: dict[str, Example] = {
         {"path": "7", "reason": "a path is a str, a PurePosixPath or an object with a .path"},
     ),
     "ValueSerializationError": Example(
-        lambda: SqliteBackend(":memory:").write("/a", {1, 2}),
+        write_a_set,
         "the value at '/a' cannot be written by its serializer (TypeError: Object of type set is "
         "not JSON serializable); nothing was changed: use a value or a serializer that fits",
         (ValueError, TypeError),

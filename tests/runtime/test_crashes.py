@@ -44,9 +44,7 @@ EDITS = {"SetValue", "Drop", "CancelTimers", "Replay", "Release"}
 MOST_KILLS = EDITED_KILLS + 40
 """So many until every kind of edit has been answered; a few are enough, unless one never is."""
 
-PATIENCE_S = (
-    90  # a bound on a process that hangs; after many kills messages are tried in small groups
-)
+PATIENCE_S = 90
 
 
 @dataclass
