@@ -124,7 +124,7 @@ class Engine:
         before = default if previous is MISSING else previous
         if is_equal(value, before, eq_func):
             return False
-        yield from self.write(text, value, previous, before)
+        yield from self.write(text, value, previous, default)
         if not skip_notify:
             yield from self.announce(text, before, value, payload)
         return True
@@ -217,23 +217,23 @@ class Engine:
                     children[name] = child
         return composed(node.value, children)
 
-    def write(self, path: str, value: Any, previous: Any, before: Any = None) -> Steps[None]:
-        """Write a canonical path of which `previous`, or else `before`, was read."""
+    def write(self, path: str, value: Any, previous: Any, default: Any = None) -> Steps[None]:
+        """Write a canonical path; `previous` was read, `default` counts if that is missing."""
         transaction = current(self)
         if transaction is None:
             yield self._tree.put, (path, value)
         else:
-            yield from self._changing(transaction, path, previous, before)
+            yield from self._changing(transaction, path, previous, default)
             transaction.overlay.put(path, value)
 
     def _changing(
-        self, transaction: Transaction, path: str, previous: Any, before: Any
+        self, transaction: Transaction, path: str, previous: Any, default: Any
     ) -> Steps[Change]:
         """Note a change; what counts as the value before is that of the beginning."""
         if path not in transaction.changes and not transaction.overlay.is_untouched(path):
             previous = yield self._tree.get, (path, MISSING)
         existed = previous is not MISSING
-        return transaction.note_change(path, previous if existed else before, existed=existed)
+        return transaction.note_change(path, previous if existed else default, existed=existed)
 
     def announce(
         self, path: str, before: Any, value: Any, payload: Any, *, is_delete: bool = False
@@ -568,7 +568,9 @@ class Engine:
         is_gone = value is MISSING
         if is_gone:  # a ping of what is missing announces its default
             value = change.prev_value if change.is_pinged and not change.existed else None
-        differs = change.existed is is_gone or not is_equal(value, change.prev_value)
+        differs = change.existed is is_gone or (
+            change.existed and not is_equal(value, change.prev_value)
+        )
         if not change.is_pinged and not (change.is_announced and differs):
             return None
         is_delete = is_gone and change.existed

@@ -95,6 +95,8 @@ def send(folder: Path, server: Server, ids: list[str]) -> list[int]:
 def send_and_stop(folder: Path, server: Server, ids: list[str]) -> None:
     """Let it work off a message to each."""
     assert set(send(folder, server, ids)) == {0}
+    while not set(ids) <= set(kept(folder)):
+        pass
     assert server.stop() == 0
 
 

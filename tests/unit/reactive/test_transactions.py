@@ -62,6 +62,24 @@ def test_there_is_one_event_for_each_changed_path(controller: ControllerSync) ->
     assert controller.get_state("/silent") == controller.get_state("/also silent") == 1
 
 
+def test_a_path_that_a_write_below_brought_into_being_counts_as_new(
+    controller: ControllerSync,
+) -> None:
+    """The value before is that of the beginning, and a path missing at both ends has no event."""
+    recorder = Recorder()
+    controller.subscribe("/a", recorder("a"))
+    controller.subscribe("/b", recorder("b"))
+
+    with controller.transaction():
+        controller.set_state("/a/x", 0, skip_notify=True)
+        controller.set_state("/a", 1)
+        controller.set_state("/b/x", 0, skip_notify=True)
+        controller.set_state("/b", 1, default=2)
+        controller.del_state("/b")
+
+    assert recorder.seen == [Seen("a", "/a", "/a", None, {"/": 1, "x": 0})]
+
+
 def test_inside_one_reads_what_one_has_written(controller: ControllerSync) -> None:
     """Values, parents, deletes and defaults."""
     controller.set_state("/a/x", 1)
