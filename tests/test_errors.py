@@ -140,7 +140,7 @@ def too_long_a_message() -> None:
 def key_used_twice() -> None:
     driver = Driver()
     for argument in (b"1", b"2"):
-        driver.engine.deliver(A, argument, key="order 17")
+        driver.engine.intake.deliver(A, argument, key="order 17")
 
 
 def unknown_egress() -> Exception:

@@ -213,7 +213,7 @@ class Dispatcher:
         """Pause the ingresses while too much waits, or resume them."""
         self.intake.egress_without_room = self._outlets.without_room
         must_pause = bool(self.intake.egress_without_room)
-        must_pause = must_pause or self._engine.is_full or self.committer.is_behind
+        must_pause = must_pause or self._engine.intake.is_full or self.committer.is_behind
         if must_pause != self._are_paused:
             self._are_paused = must_pause
             for ingress in self._ingresses:

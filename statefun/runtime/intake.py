@@ -79,9 +79,11 @@ class RuntimeIntake:
         now_ms = self._clock.now_ms()
         if position is None and len(messages) == 1:
             target, argument, key, topic = messages[0]
-            self._engine.deliver(target, argument, ticket, key=key, topic=topic, now_ms=now_ms)
+            self._engine.intake.deliver(
+                target, argument, ticket, key=key, topic=topic, now_ms=now_ms
+            )
         else:
-            self._engine.deliver_all(messages, ticket, position=position, now_ms=now_ms)
+            self._engine.intake.deliver_all(messages, ticket, position=position, now_ms=now_ms)
         self._wake()
         await self._committer.wait(ticket, _NOT_STORED)
         if position is not None:
@@ -92,7 +94,7 @@ class RuntimeIntake:
         self._check_ingress()
         target, argument, key, topic = message
         pending = PendingReply(target)
-        self._engine.deliver(
+        self._engine.intake.deliver(
             *(target, argument, pending.ticket),
             key=key,
             topic=topic,
@@ -149,7 +151,7 @@ class RuntimeIntake:
         self._check_store("nothing was changed")
         ticket: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         outcome = change(self._engine)
-        self._engine.notify(ticket)
+        self._engine.edits.notify(ticket)
         self._wake()
         await self._committer.wait(
             ticket,

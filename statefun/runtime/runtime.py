@@ -330,7 +330,9 @@ class Runtime:
         if not running.done():
             stored = await dispatcher.read(lambda reader: reader.load(address))
             if not running.done():
-                return visible_values(engine.values_of(address, stored), self._clock.now_ms())
+                return visible_values(
+                    engine.residency.values_of(address, stored), self._clock.now_ms()
+                )
         raise RuntimeStoppedError(
             "the runtime has stopped: ask for state before, or read the data directory with "
             "'statefun state'"

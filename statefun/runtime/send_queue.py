@@ -49,7 +49,7 @@ class SendQueue:
         now_ms: int,
         reply: object | None = None,
     ) -> None:
-        """Hand a message to the engine, at once or when there is room; see `Engine.deliver`.
+        """Hand a message to the engine, at once or when there is room; see `Intake.deliver`.
 
         Raises:
             UnknownFunctionError: If there is no such function.
@@ -57,24 +57,26 @@ class SendQueue:
         """
         queue = self._queues.get(target)
         if queue is not None:
-            self._engine.check(target, argument)
+            self._engine.intake.check(target, argument)
             queue.append(_Entry(argument, ticket, reply))
             return
         try:
-            self._engine.deliver(target, argument, ticket, now_ms=now_ms, reply=reply)
+            self._engine.intake.deliver(target, argument, ticket, now_ms=now_ms, reply=reply)
         except AddressBusyError:
             self._queues[target] = deque([_Entry(argument, ticket, reply)])
 
     def admit(self, now_ms: int) -> bool:
         """Hand over the messages for which there is room now; returns whether there were any."""
         has_news = False
-        if self._engine.is_full:
+        if self._engine.intake.is_full:
             return has_news
         for target, queue in list(self._queues.items()):
-            while queue and self._engine.has_room(target):
+            while queue and self._engine.intake.has_room(target):
                 argument, ticket, reply = queue.popleft()
                 if not ticket.done():
-                    self._engine.deliver(target, argument, ticket, now_ms=now_ms, reply=reply)
+                    self._engine.intake.deliver(
+                        target, argument, ticket, now_ms=now_ms, reply=reply
+                    )
                     has_news = True
             if not queue:
                 del self._queues[target]

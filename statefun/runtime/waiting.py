@@ -99,7 +99,7 @@ class ReplyWaiters:
         try:
             return await pending.reply
         except BaseException:
-            self._engine.forget_reply(pending)
+            self._engine.intake.forget_reply(pending)
             raise
         finally:
             if deadline is not None:
@@ -109,7 +109,7 @@ class ReplyWaiters:
 
     def time_out(self, pending: PendingReply, within: timedelta) -> None:
         """Let a request wait no more, unless its reply has come and is being made durable."""
-        if not self._engine.forget_reply(pending):
+        if not self._engine.intake.forget_reply(pending):
             pending.fail(
                 CallTimeoutError(
                     pending.target, within.total_seconds(), is_accepted=pending.is_accepted

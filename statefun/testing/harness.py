@@ -187,7 +187,7 @@ class Harness:
         else:
             message = message_builder(target, target_id, **cast("dict[str, Any]", value))
         address = Address(message.target_typename, message.target_id)
-        self._engine.deliver(
+        self._engine.intake.deliver(
             address, message.argument(), key=key, topic=topic, now_ms=self.clock.now_ms()
         )
 
@@ -238,7 +238,7 @@ class Harness:
         if typename not in self._handlers:
             raise UnknownFunctionError(typename, tuple(self._handlers))
         address = Address(typename, target_id)
-        values = self._engine.values_of(address, self._store.load(address))
+        values = self._engine.residency.values_of(address, self._store.load(address))
         return visible_values(values, self.clock.now_ms())
 
     def egress(self, typename: str | None = None) -> list[EgressValue]:

@@ -166,7 +166,7 @@ class Driver(EngineDriver[MemoryStore]):
     # --- going in ---
 
     def send(self, target: Address, value: str, ticket: object = None, *, topic: str = "") -> None:
-        self.engine.deliver(target, text(value), ticket, topic=topic)
+        self.engine.intake.deliver(target, text(value), ticket, topic=topic)
 
     def answer(self, batch: Attempt, reply: bytes | Effects | None = None) -> None:
         self.engine.replied(batch, b"" if reply is None else bytes(reply), self.now_ms)

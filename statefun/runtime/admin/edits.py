@@ -196,7 +196,7 @@ def apply(edit: Edit, engine: Engine, found: Found, now_ms: int) -> Changed:  # 
         case Replay(ids):
             return _replay(ids, engine, found)
         case Drop():
-            return [each.id for each in found.letters if engine.forget_dead_letter(each.id)]
+            return [each.id for each in found.letters if engine.edits.forget_dead_letter(each.id)]
         case Release(addresses):
             return _release(addresses, engine, found)
         case CancelTimers(ids):
@@ -207,9 +207,9 @@ def apply(edit: Edit, engine: Engine, found: Found, now_ms: int) -> Changed:  # 
             return _delete_values(edit, engine, found)
         case Send(messages):
             for address, argument in messages:
-                engine.check(address, argument)
+                engine.intake.check(address, argument)
             for address, argument in messages:
-                engine.deliver(address, argument, now_ms=now_ms)
+                engine.intake.deliver(address, argument, now_ms=now_ms)
             return [address for address, _ in messages]
         case _:
             assert_never(edit)
@@ -253,7 +253,7 @@ def _replay(ids: Sequence[int] | None, engine: Engine, found: Found) -> list[int
         )
     letters = [letter for letter in found.letters if letter.target.typename != CALLER]
     try:
-        return engine.replay(letters)
+        return engine.edits.replay(letters)
     except UnknownFunctionError as error:
         gone = [each.id for each in letters if each.target.typename == error.typename]
         raise ConfigurationError(
@@ -268,7 +268,7 @@ def _release(addresses: Sequence[Address] | None, engine: Engine, found: Found) 
     for address in chosen:
         if address not in paused:
             raise ConfigurationError(f"{address} is not paused; nothing was changed")
-    return [address for address in chosen if engine.release(address)]
+    return [address for address in chosen if engine.edits.release(address)]
 
 
 def _cancel_timers(ids: Sequence[int] | None, engine: Engine, found: Found) -> list[int]:
@@ -277,26 +277,26 @@ def _cancel_timers(ids: Sequence[int] | None, engine: Engine, found: Found) -> l
     for timer_id in chosen:
         if timer_id not in waiting:
             raise ConfigurationError(f"no delayed message {timer_id} waits; nothing was changed")
-    return [timer_id for timer_id in chosen if engine.cancel_timer(timer_id)]
+    return [timer_id for timer_id in chosen if engine.edits.cancel_timer(timer_id)]
 
 
 def _set_value(edit: SetValue, engine: Engine, found: Found, now_ms: int) -> list[str]:
     _check_text(edit.name)
     _check_text(edit.typename)
     address, name, typename = edit.address, edit.name, canonical_typename(edit.typename)
-    known = engine.values_of(address, found.values).get(name)
+    known = engine.residency.values_of(address, found.values).get(name)
     if known is not None and known.typename != typename:
         raise ConfigurationError(
             f"value {name!r} of {address} is a {known.typename!r}, and was to be set to a "
             f"{typename!r}: set it to a value of its type, or delete it first"
         )
     ttl_ms = 0 if known is None else known.ttl_ms
-    engine.edit_value(address, name, StoredEntry(typename, edit.data, now_ms, ttl_ms))
+    engine.edits.set_value(address, name, StoredEntry(typename, edit.data, now_ms, ttl_ms))
     return [name]
 
 
 def _delete_values(edit: DeleteValues, engine: Engine, found: Found) -> list[str]:
-    known = engine.values_of(edit.address, found.values)
+    known = engine.residency.values_of(edit.address, found.values)
     names = sorted(known) if edit.names is None else list(edit.names)
     for name in names:
         if name not in known:
@@ -305,7 +305,7 @@ def _delete_values(edit: DeleteValues, engine: Engine, found: Found) -> list[str
                 f"{edit.address} has no value {name!r}; values: {there}. Nothing was changed"
             )
     for name in names:
-        engine.edit_value(edit.address, name, None)
+        engine.edits.set_value(edit.address, name, None)
     return names
 
 

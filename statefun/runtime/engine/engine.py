@@ -15,7 +15,6 @@ Source:
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -24,7 +23,6 @@ from statefun.errors import (
     ProcessEndedError,
     RemoteProtocolError,
     UnknownEgressError,
-    UnknownFunctionError,
 )
 from statefun.runtime.engine.backlog import Backlog
 from statefun.runtime.engine.changes import Changes
@@ -32,13 +30,14 @@ from statefun.runtime.engine.consequences import Consequences
 from statefun.runtime.engine.counters import Counters
 from statefun.runtime.engine.dead_letters import DeadLetters
 from statefun.runtime.engine.declarations import NONE_DECLARED, DeclaredFunctions
+from statefun.runtime.engine.edits import Edits
 from statefun.runtime.engine.failures import NO_RETRY, UNDECODABLE_ATTEMPTS, attempt_limit
 from statefun.runtime.engine.idempotency import Receipts
 from statefun.runtime.engine.intake import Intake
 from statefun.runtime.engine.mailbox import Attempt
 from statefun.runtime.engine.policy import Rules
 from statefun.runtime.engine.records import Recovered
-from statefun.runtime.engine.replies import CALLER, Replies
+from statefun.runtime.engine.replies import Replies
 from statefun.runtime.engine.residency import Residency
 from statefun.runtime.engine.retries import Retries
 from statefun.runtime.engine.timers import Timers
@@ -48,12 +47,12 @@ from statefun.runtime.engine.validation import ReplyCheck
 from statefun.sdk.wire import Incomplete, decode_reply, encode_request
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping
 
     from statefun.runtime.engine.declarations import Declarations
     from statefun.runtime.engine.failures import FailedAttempt
     from statefun.runtime.engine.mailbox import Mailbox
-    from statefun.runtime.engine.records import DeadLetter, Delta, Released, StoredEntry
+    from statefun.runtime.engine.records import Delta, Released, StoredEntry
     from statefun.runtime.engine.validation import EgressChecks, KnownFunctions
     from statefun.sdk.address import Address
 
@@ -83,6 +82,8 @@ class Engine:
         residency: The addresses in memory.
         backlog: The messages that wait.
         dead_letters: The messages that were given up.
+        intake: Takes messages of ingresses in.
+        edits: Makes changes by hand.
     """
 
     def __init__(
@@ -101,7 +102,6 @@ class Engine:
         limits_of = lru_cache(_MANY_TYPENAMES)(rules.limits_of)
         counters = self.counters = Counters()
         changes = self._changes = Changes()
-        self._functions = functions
         self._declared = DeclaredFunctions()
         self._timers = Timers()
         self._retries = Retries()
@@ -114,7 +114,7 @@ class Engine:
             rules.dead_letters, recovered.dead_letters, changes, counters
         )
         self._replies = Replies(changes, self.dead_letters, counters)
-        self._intake = Intake(
+        self.intake = Intake(
             functions,
             limits_of,
             rules.max_waiting_bytes,
@@ -138,6 +138,16 @@ class Engine:
         self._turns = Turns(
             self.residency, self.backlog, self._timers, self._replies, changes, counters
         )
+        self.edits = Edits(
+            functions,
+            self._declared,
+            self.residency,
+            self.backlog,
+            self.dead_letters,
+            self._consequences,
+            self._turns,
+            changes,
+        )
         self._reply_check = ReplyCheck(functions, egresses, self._timers)
         self._trials = None if can_end_process is None else Trials(can_end_process, changes)
         self._recover(recovered)
@@ -156,78 +166,6 @@ class Engine:
             self._trials.recover(recovered, self.residency)
 
     # --- what goes in -----------------------------------------------------------------------------
-
-    def deliver(
-        self,
-        target: Address,
-        argument: bytes,
-        ticket: object | None = None,
-        *,
-        key: str = "",
-        topic: str = "",
-        now_ms: int = 0,
-        reply: object | None = None,
-    ) -> None:
-        """Take in a message from an ingress.
-
-        Args:
-            target: The address it is for.
-            argument: A serialized `TypedValue`.
-            ticket: Comes out of `committed` once the message is durable; None for nobody waits.
-            key: The idempotency key, empty for none. A repeat is not taken in again; its ticket
-                comes out once the first one is durable.
-            topic: The topic of the ingress that it came from, empty for none.
-            now_ms: The time, if there is a key or a reply is awaited.
-            reply: Comes out of `committed` with the reply, the first message that is sent to the
-                caller of this one; None if nobody waits for it. With a repeat, one more waits for
-                the reply to the first; if that has been given, none comes. See `forget_reply`.
-
-        Raises:
-            UnknownFunctionError: If there is no such function; nothing is kept.
-            InvalidMessageError: If the id, the key or the topic cannot be written as UTF-8, the
-                message is too long, or the key was used for another message; nothing is kept.
-            AddressBusyError: If too much waits for the address, or for all; nothing is kept.
-        """
-        self._intake.deliver(target, argument, ticket, key, topic, now_ms, reply)
-
-    def deliver_all(
-        self,
-        messages: Sequence[tuple[Address, bytes, str, str]],
-        ticket: object | None = None,
-        *,
-        position: tuple[str, bytes | None] | None = None,
-        now_ms: int = 0,
-    ) -> None:
-        """Take in messages from an ingress, all of them or none.
-
-        Args:
-            messages: Each as its target, argument, key and topic; see `deliver`.
-            ticket: Comes out of `committed` once all of them are durable; None for nobody waits.
-            position: The name of a position of the ingress, and the position that becomes durable
-                together with the messages, None to forget it; None for no position.
-            now_ms: The time.
-
-        Raises:
-            UnknownFunctionError, InvalidMessageError, AddressBusyError: As `deliver`.
-        """
-        self._intake.deliver_all(messages, ticket, position, now_ms)
-
-    def forget_reply(self, token: object) -> bool:
-        """Let the token of a request wait no more; see `Replies.forget`."""
-        return self._replies.forget(token)
-
-    def check(self, target: Address, argument: bytes) -> None:
-        """Refuse a message from an ingress that could never be taken in; see `deliver`."""
-        self._intake.check(target, argument)
-
-    def has_room(self, address: Address) -> bool:
-        """Whether an address takes messages from ingresses."""
-        return self._intake.has_room(address)
-
-    @property
-    def is_full(self) -> bool:
-        """Whether no address takes messages from ingresses."""
-        return self._intake.is_full
 
     def replied(self, attempt: Attempt, reply: bytes, now_ms: int) -> None:
         """A function answered. Applied at once, whole; or not at all if the reply is invalid.
@@ -362,12 +300,6 @@ class Engine:
         """How many delayed messages wait."""
         return len(self._timers)
 
-    def values_of(
-        self, address: Address, stored: Mapping[str, StoredEntry]
-    ) -> dict[str, StoredEntry]:
-        """The values of an address as they are now; see `Residency.values_of`."""
-        return self.residency.values_of(address, stored)
-
     # --- commits ----------------------------------------------------------------------------------
 
     def begin_commit(self) -> Delta | None:
@@ -404,58 +336,6 @@ class Engine:
     def abandon(self) -> tuple[object, ...]:
         """The tickets that will never be released, when no more commits are to come."""
         return self._changes.abandon()
-
-    # --- changes by hand --------------------------------------------------------------------------
-
-    def notify(self, ticket: object) -> None:
-        """Let a ticket come out of `committed` once what has changed until now is durable."""
-        self._changes.ticket(ticket)
-
-    def replay(self, letters: Iterable[DeadLetter]) -> list[int]:
-        """Send dead letters again, as new messages; those that do not exist any more are skipped.
-
-        Returns:
-            The ids of those that were sent.
-
-        Raises:
-            UnknownFunctionError: If the function of one of them does not exist; nothing is done.
-        """
-        letters = tuple(letters)
-        for letter in letters:
-            typename = letter.target.typename
-            if typename == CALLER or not self._functions.knows(typename):
-                raise UnknownFunctionError(letter.target.typename, self._functions.typenames)
-        replayed = [letter for letter in letters if self.forget_dead_letter(letter.id)]
-        for letter in replayed:
-            self.backlog.add(letter.target, letter.caller, letter.argument, letter.topic)
-        return [letter.id for letter in replayed]
-
-    def forget_dead_letter(self, letter_id: int) -> bool:
-        """Forget a dead letter; returns whether there was one."""
-        return self.dead_letters.forget(letter_id)
-
-    def release(self, address: Address) -> bool:
-        """Go on with an address that is paused; returns whether it was."""
-        mailbox = self.residency.find(address)
-        return mailbox is not None and self._consequences.release(mailbox)
-
-    def edit_value(self, address: Address, name: str, entry: StoredEntry | None) -> None:
-        """Set or (None) remove a value of an address.
-
-        It expires as its function declares, or as it does itself before that is known. A call that
-        is under way has not seen it; what its reply changes goes over it.
-
-        Raises:
-            RemoteProtocolError: If the value is of another type than its function declares.
-        """
-        declared = self._declared.of(address.typename)
-        if entry is not None and name in declared:
-            entry = replace(entry, ttl_ms=declared.of(name, entry).ttl_ms)
-        self.residency.set_value(self.residency.open(address), name, entry)
-
-    def cancel_timer(self, seq: int) -> bool:
-        """Cancel a delayed message by its number; returns whether it waited."""
-        return self._turns.cancel_timer(seq)
 
     # --- attempts ---------------------------------------------------------------------------------
 

@@ -75,13 +75,33 @@ class Intake:
         self,
         target: Address,
         argument: bytes,
-        ticket: object | None,
-        key: str,
-        topic: str,
-        now_ms: int,
-        reply: object | None,
+        ticket: object | None = None,
+        *,
+        key: str = "",
+        topic: str = "",
+        now_ms: int = 0,
+        reply: object | None = None,
     ) -> None:
-        """Take in a message; see `Engine.deliver`."""
+        """Take in a message from an ingress.
+
+        Args:
+            target: The address it is for.
+            argument: A serialized `TypedValue`.
+            ticket: Comes out of `committed` once the message is durable; None for nobody waits.
+            key: The idempotency key, empty for none. A repeat is not taken in again; its ticket
+                comes out once the first one is durable.
+            topic: The topic of the ingress that it came from, empty for none.
+            now_ms: The time, if there is a key or a reply is awaited.
+            reply: Comes out of `committed` with the reply, the first message that is sent to the
+                caller of this one; None if nobody waits for it. With a repeat, one more waits for
+                the reply to the first; if that has been given, none comes. See `forget_reply`.
+
+        Raises:
+            UnknownFunctionError: If there is no such function; nothing is kept.
+            InvalidMessageError: If the id, the key or the topic cannot be written as UTF-8, the
+                message is too long, or the key was used for another message; nothing is kept.
+            AddressBusyError: If too much waits for the address, or for all; nothing is kept.
+        """
         self._check_all(target, argument, key, topic)
         first = self._receipts.find((target, key), argument, now_ms) if key else None
         caller = None
@@ -101,11 +121,23 @@ class Intake:
     def deliver_all(
         self,
         messages: Sequence[tuple[Address, bytes, str, str]],
-        ticket: object | None,
-        position: tuple[str, bytes | None] | None,
-        now_ms: int,
+        ticket: object | None = None,
+        *,
+        position: tuple[str, bytes | None] | None = None,
+        now_ms: int = 0,
     ) -> None:
-        """Take in all messages or none; see `Engine.deliver_all`."""
+        """Take in messages from an ingress, all of them or none.
+
+        Args:
+            messages: Each as its target, argument, key and topic; see `deliver`.
+            ticket: Comes out of `committed` once all of them are durable; None for nobody waits.
+            position: The name of a position of the ingress, and the position that becomes durable
+                together with the messages, None to forget it; None for no position.
+            now_ms: The time.
+
+        Raises:
+            UnknownFunctionError, InvalidMessageError, AddressBusyError: As `deliver`.
+        """
         seen: dict[ReceiptKey, bytes] = {}  # those of these messages that have a key
         for target, argument, key, topic in messages:
             self._check_all(target, argument, key, topic)
@@ -125,6 +157,10 @@ class Intake:
         if ticket is not None:
             self._changes.ticket(ticket)
 
+    def forget_reply(self, token: object) -> bool:
+        """Let the token of a request wait no more; see `Replies.forget`."""
+        return self._replies.forget(token)
+
     def _check_all(self, target: Address, argument: bytes, key: str, topic: str) -> None:
         self.check(target, argument)
         for what, text in (("key", key), ("topic", topic)):
@@ -132,7 +168,7 @@ class Intake:
                 _check_text(f"the {what}", text, target)
 
     def check(self, target: Address, argument: bytes) -> None:
-        """Refuse a message that could never be taken in; see `Engine.deliver`."""
+        """Refuse a message that could never be taken in; see `deliver`."""
         if target.typename == CALLER or not self._functions.knows(target.typename):
             raise UnknownFunctionError(target.typename, self._functions.typenames)
         if not target.id.isascii():
@@ -149,11 +185,11 @@ class Intake:
 
     @property
     def is_full(self) -> bool:
-        """Whether no address takes messages in."""
+        """Whether no address takes messages from ingresses."""
         return self._backlog.waiting_bytes >= self._max_waiting_bytes
 
     def has_room(self, address: Address) -> bool:
-        """Whether an address takes messages in."""
+        """Whether an address takes messages from ingresses."""
         mailbox = self._residency.find(address)
         return not self.is_full and (mailbox is None or not mailbox.is_full)
 

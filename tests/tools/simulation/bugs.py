@@ -21,6 +21,7 @@ from statefun.runtime.engine.backlog import Backlog
 from statefun.runtime.engine.changes import Changes
 from statefun.runtime.engine.dead_letters import DeadLetters
 from statefun.runtime.engine.declarations import is_expired
+from statefun.runtime.engine.edits import Edits
 from statefun.runtime.engine.engine import Engine
 from statefun.runtime.engine.failures import FailureState
 from statefun.runtime.engine.idempotency import Receipts
@@ -92,7 +93,7 @@ def _nothing(_original: Any) -> Any:
 # --- acknowledging and releasing ------------------------------------------------------------------
 
 
-@_bug("a message is acknowledged when it comes", Engine, "deliver")
+@_bug("a message is acknowledged when it comes", Intake, "deliver")
 def _early_acknowledgement(original: Any) -> Any:
     def deliver(self: Any, target: Any, argument: bytes, ticket: Any = None, **more: Any) -> None:
         original(self, target, argument, None, **more)
@@ -504,7 +505,7 @@ def _topicless(original: Any) -> Any:
     )
 
 
-@_bug("a dead letter that is sent again has lost its topic", Engine, "replay")
+@_bug("a dead letter that is sent again has lost its topic", Edits, "replay")
 def _lost_topic(original: Any) -> Any:
     return lambda self, letters: original(self, [replace(each, topic="") for each in letters])
 
@@ -547,9 +548,9 @@ def _loaded_over(original: Any) -> Any:
     return loaded
 
 
-@_bug("a timer that was cancelled by hand fires after a restart", Engine, "cancel_timer")
+@_bug("a timer that was cancelled by hand fires after a restart", Edits, "cancel_timer")
 def _cancelled_by_hand(_original: Any) -> Any:
-    return lambda self, seq: self._timers.remove(seq) is not None
+    return lambda self, seq: self._turns._timers.remove(seq) is not None
 
 
 @_bug("an address that was released is held after a restart", Changes, "pause")

@@ -18,8 +18,10 @@ if TYPE_CHECKING:
 
     from statefun.ports import OutgoingRecord
     from statefun.runtime.clock import Alarm
+    from statefun.runtime.engine.edits import Edits
     from statefun.runtime.engine.engine import Engine
     from statefun.runtime.engine.failures import FailedAttempt
+    from statefun.runtime.engine.intake import Intake
     from statefun.runtime.engine.mailbox import Attempt
     from statefun.runtime.engine.records import DeadLetter, Delta, Released, StoredEntry
     from statefun.runtime.stores.base import Store
@@ -254,22 +256,16 @@ class _Fate:
         return self._plan.pick(most_ms, what, *self._key)
 
 
-class Witness:
-    """The engine, with somebody who watches what goes in and comes out.
+class WitnessOfIntake:
+    """The intake of an engine, with somebody who watches what it takes in."""
 
-    Args:
-        engine: The engine.
-        process: Who is told.
-    """
-
-    def __init__(self, engine: Engine, process: Process) -> None:
-        self._engine = engine
+    def __init__(self, intake: Intake, process: Process) -> None:
+        self._intake = intake
         self._process = process
         self._simulation = process.simulation
-        self._failed_attempts: list[FailedAttempt] = []
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self._engine, name)
+        return getattr(self._intake, name)
 
     def deliver(
         self,
@@ -285,7 +281,7 @@ class Witness:
         process = self._process
         answer = self._simulation.answer(process, target, argument, key, now_ms)
         try:
-            self._engine.deliver(
+            self._intake.deliver(
                 target, argument, ticket, key=key, topic=topic, now_ms=now_ms, reply=reply
             )
         except StatefunError as error:
@@ -294,6 +290,67 @@ class Witness:
             raise
         if process.is_alive:
             self._simulation.came(process, target, argument, key, now_ms, answer)
+
+
+class WitnessOfEdits:
+    """The edits of an engine, with somebody who watches what they change."""
+
+    def __init__(self, edits: Edits, process: Process) -> None:
+        self._edits = edits
+        self._process = process
+        self._simulation = process.simulation
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._edits, name)
+
+    def replay(self, letters: Iterable[DeadLetter]) -> None:
+        letters = tuple(letters)
+        self._edits.replay(letters)
+        if self._process.is_alive:
+            self._simulation.replayed(letters)
+
+    def release(self, address: Address) -> bool:
+        is_released = self._edits.release(address)
+        if self._process.is_alive:
+            self._simulation.released(self._process, address, is_released=is_released)
+        return is_released
+
+    def forget_dead_letter(self, letter_id: int) -> bool:
+        is_forgotten = self._edits.forget_dead_letter(letter_id)
+        if self._process.is_alive:
+            self._simulation.letter_dropped(letter_id, is_forgotten=is_forgotten)
+        return is_forgotten
+
+    def cancel_timer(self, seq: int) -> bool:
+        is_cancelled = self._edits.cancel_timer(seq)
+        if self._process.is_alive:
+            self._simulation.timer_cancelled(seq, is_cancelled=is_cancelled)
+        return is_cancelled
+
+    def set_value(self, address: Address, name: str, entry: StoredEntry | None) -> None:
+        self._edits.set_value(address, name, entry)
+        if self._process.is_alive:
+            self._simulation.changed(address, name, entry)
+
+
+class Witness:
+    """The engine, with somebody who watches what goes in and comes out.
+
+    Args:
+        engine: The engine.
+        process: Who is told.
+    """
+
+    def __init__(self, engine: Engine, process: Process) -> None:
+        self.intake = WitnessOfIntake(engine.intake, process)
+        self.edits = WitnessOfEdits(engine.edits, process)
+        self._engine = engine
+        self._process = process
+        self._simulation = process.simulation
+        self._failed_attempts: list[FailedAttempt] = []
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._engine, name)
 
     def replied(self, batch: Attempt, reply: bytes, now_ms: int) -> None:
         if self._process.is_alive:
@@ -327,35 +384,6 @@ class Witness:
     def loaded(self, address: Address, values: Mapping[str, StoredEntry]) -> None:
         self._process.loading.discard(address)
         self._engine.loaded(address, values)
-
-    def replay(self, letters: Iterable[DeadLetter]) -> None:
-        letters = tuple(letters)
-        self._engine.replay(letters)
-        if self._process.is_alive:
-            self._simulation.replayed(letters)
-
-    def release(self, address: Address) -> bool:
-        is_released = self._engine.release(address)
-        if self._process.is_alive:
-            self._simulation.released(self._process, address, is_released=is_released)
-        return is_released
-
-    def forget_dead_letter(self, letter_id: int) -> bool:
-        is_forgotten = self._engine.forget_dead_letter(letter_id)
-        if self._process.is_alive:
-            self._simulation.letter_dropped(letter_id, is_forgotten=is_forgotten)
-        return is_forgotten
-
-    def cancel_timer(self, seq: int) -> bool:
-        is_cancelled = self._engine.cancel_timer(seq)
-        if self._process.is_alive:
-            self._simulation.timer_cancelled(seq, is_cancelled=is_cancelled)
-        return is_cancelled
-
-    def edit_value(self, address: Address, name: str, entry: StoredEntry | None) -> None:
-        self._engine.edit_value(address, name, entry)
-        if self._process.is_alive:
-            self._simulation.changed(address, name, entry)
 
     def tick(self, now_ms: int) -> None:
         self._engine.tick(now_ms)

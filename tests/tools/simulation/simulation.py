@@ -1242,7 +1242,7 @@ class Simulation:
         if known != expected:
             self._break("the engine knows what there is", f"{known} instead of {expected}")
         for address, values in world.values.items():
-            known_values = engine.values_of(address, self.kept.load(address))
+            known_values = engine.residency.values_of(address, self.kept.load(address))
             if {
                 name: (each.data, each.touched_ms, each.ttl_ms)
                 for name, each in known_values.items()

@@ -31,7 +31,7 @@ def test_a_step_makes_every_call_that_is_ready() -> None:
     called: list[Attempt] = []
     driver = driven(MemoryStore())
     for target in (A, B):
-        driver.engine.deliver(target, text("x"))
+        driver.engine.intake.deliver(target, text("x"))
 
     def call(attempt: Attempt) -> bytes:
         called.append(attempt)
@@ -52,7 +52,7 @@ def test_values_are_loaded_for_the_calls_that_need_them() -> None:
     requests: list[bytes] = []
     for _ in range(2):
         driver = driven(store)
-        driver.engine.deliver(A, text("x"))
+        driver.engine.intake.deliver(A, text("x"))
 
         def call(attempt: Attempt) -> bytes:
             requests.append(attempt.request)

@@ -204,7 +204,7 @@ def test_idle_addresses_with_too_many_bytes_are_forgotten_and_loaded_again() -> 
 
     assert residents == [2, 3, 4, 3, 3, 3, 3, 3]
     driver.turn(Address("t/a", ids[0]), Effects().delete("n"))
-    assert driver.engine.values_of(Address("t/a", ids[0]), {}) == {}
+    assert driver.engine.residency.values_of(Address("t/a", ids[0]), {}) == {}
     driver.send(Address("t/a", ids[1]), "x")
     assert [seen.state for seen in driver.take()] == [{"n": "x" * 100}]
 

@@ -19,7 +19,7 @@ FIRST = caller_of(1, START_MS)
 
 def request(driver: Driver, value: str = "go", reply: object = "me", key: str = "") -> Address:
     """Send a message to A whose reply is awaited; returns the caller that A sees."""
-    driver.engine.deliver(A, text(value), reply=reply, key=key, now_ms=driver.now_ms)
+    driver.engine.intake.deliver(A, text(value), reply=reply, key=key, now_ms=driver.now_ms)
     [batch] = driver.batches()
     driver.answer(batch)  # the function says nothing in this turn
     caller = driver.seen(batch).callers[0]
@@ -37,7 +37,7 @@ def test_the_caller_of_a_request_is_an_address_of_the_runtime() -> None:
 def test_a_reply_is_released_with_the_commit_of_the_turn_that_sent_it() -> None:
     """Nothing leaves before it is durable, and a failed commit releases nothing."""
     driver = Driver()
-    driver.engine.deliver(A, text("go"), reply="me", now_ms=START_MS)
+    driver.engine.intake.deliver(A, text("go"), reply="me", now_ms=START_MS)
     batch = driver.batch()
     driver.answer(batch, Effects().send(FIRST, "hello"))
 
@@ -72,7 +72,7 @@ def test_a_reply_may_be_delayed() -> None:
 def test_a_second_reply_is_a_dead_letter() -> None:
     """Nothing that a function sent is lost in silence."""
     driver = Driver()
-    driver.engine.deliver(A, text("go"), reply="me", now_ms=START_MS)
+    driver.engine.intake.deliver(A, text("go"), reply="me", now_ms=START_MS)
 
     effects = Effects().send(FIRST, "first").send(FIRST, "second")
     driver.answer(driver.batch(), effects)
@@ -87,7 +87,7 @@ def test_a_second_reply_is_a_dead_letter() -> None:
 def test_a_reply_after_a_restart_is_a_dead_letter() -> None:
     """The request is durable; the one who waited is gone with the process."""
     driver = Driver()
-    driver.engine.deliver(A, text("go"), reply="me", now_ms=START_MS)
+    driver.engine.intake.deliver(A, text("go"), reply="me", now_ms=START_MS)
     driver.commit()
 
     successor = driver.restarted()
@@ -105,7 +105,7 @@ def test_one_who_waits_no_more_gets_no_reply() -> None:
     driver = Driver()
     caller = request(driver)
 
-    assert not driver.engine.forget_reply("me")
+    assert not driver.engine.intake.forget_reply("me")
     driver.turn(A, Effects().send(caller, "hello"))
 
     assert driver.commit().replies == ()
@@ -115,20 +115,20 @@ def test_one_who_waits_no_more_gets_no_reply() -> None:
 def test_a_reply_that_waits_for_its_commit_is_not_forgotten() -> None:
     """It has come in time, and leaves when it is durable."""
     driver = Driver()
-    driver.engine.deliver(A, text("go"), reply="me", now_ms=START_MS)
+    driver.engine.intake.deliver(A, text("go"), reply="me", now_ms=START_MS)
     driver.answer(driver.batch(), Effects().send(FIRST, "hello"))
 
-    assert driver.engine.forget_reply("me")
+    assert driver.engine.intake.forget_reply("me")
     driver.delta()
-    assert driver.engine.forget_reply("me")
+    assert driver.engine.intake.forget_reply("me")
     assert driver.engine.committed().replies == (("me", text("hello")),)
-    assert not driver.engine.forget_reply("me")
+    assert not driver.engine.intake.forget_reply("me")
 
 
 def test_who_waits_learns_that_the_message_was_given_up() -> None:
     """With the reason, and where the message is now."""
     driver = Driver()
-    driver.engine.deliver(A, text("go"), reply="me", now_ms=START_MS)
+    driver.engine.intake.deliver(A, text("go"), reply="me", now_ms=START_MS)
     for _ in range(8):
         driver.fail(driver.batch())
         driver.wait(10_000)
@@ -139,7 +139,7 @@ def test_who_waits_learns_that_the_message_was_given_up() -> None:
 def test_who_waits_learns_that_the_message_was_dropped() -> None:
     """There is no dead letter then."""
     driver = Driver(rules=rules("drop"))
-    driver.engine.deliver(A, text("go"), reply="me", now_ms=START_MS)
+    driver.engine.intake.deliver(A, text("go"), reply="me", now_ms=START_MS)
     for _ in range(8):
         driver.fail(driver.batch())
         driver.wait(10_000)
@@ -151,7 +151,7 @@ def test_a_repeat_waits_for_the_reply_to_the_first() -> None:
     """An idempotency key joins both: the function sees one message, each gets the reply."""
     driver = Driver()
     caller = request(driver, reply="me", key="k")
-    driver.engine.deliver(A, text("go"), reply="you", key="k", now_ms=driver.now_ms)
+    driver.engine.intake.deliver(A, text("go"), reply="you", key="k", now_ms=driver.now_ms)
 
     driver.turn(B, Effects().send(caller, "hello"))
 
@@ -173,7 +173,7 @@ def test_a_dead_letter_that_is_a_reply_cannot_be_replayed() -> None:
     driver.commit()
 
     with pytest.raises(UnknownFunctionError):
-        driver.engine.replay(driver.store.dead_letters())
+        driver.engine.edits.replay(driver.store.dead_letters())
 
 
 def test_a_cancelled_delayed_reply_never_comes() -> None:

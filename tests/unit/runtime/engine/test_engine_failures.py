@@ -116,7 +116,7 @@ def test_a_dead_letter_that_is_replayed_is_a_new_message() -> None:
     driver.commit()
     [letter] = letters(driver)
 
-    driver.engine.replay([letter, letter])
+    driver.engine.edits.replay([letter, letter])
 
     assert driver.seen(driver.batch()) == Seen(A, [BAD], {}, [B])
     driver.commit()
@@ -130,7 +130,7 @@ def test_a_dead_letter_of_a_function_that_is_gone_cannot_be_replayed() -> None:
     letter = DeadLetter(1, Address("t/gone", "1"), None, b"", "no", 1, 0, 0)
 
     with pytest.raises(UnknownFunctionError):
-        driver.engine.replay([letter])
+        driver.engine.edits.replay([letter])
 
 
 def test_dead_letters_are_bounded_by_count() -> None:
@@ -377,7 +377,7 @@ def test_a_paused_address_keeps_everything_and_holds_up_nobody() -> None:
     driver = driver.restarted(rules=rules("pause"))
     driver.send(A, "d")
     assert (driver.batches(), driver.engine.is_idle) == ([], True)
-    driver.engine.release(A)
+    driver.engine.edits.release(A)
     mended = [seen.messages for seen in driver.drain()]
     driver.commit()
 
@@ -393,7 +393,7 @@ def test_a_released_message_has_all_its_attempts_again() -> None:
     driver.send(A, BAD)
     first = run(driver)
 
-    assert driver.engine.release(A)
+    assert driver.engine.edits.release(A)
     again = run(driver)
 
     assert (first, again) == ([[BAD]] * 8, [[BAD]] * 8)
@@ -405,8 +405,8 @@ def test_only_what_is_paused_can_be_released() -> None:
     driver = Driver()
     driver.send(A, "x")
 
-    assert not driver.engine.release(A)
-    assert not driver.engine.release(B)
+    assert not driver.engine.edits.release(A)
+    assert not driver.engine.edits.release(B)
 
 
 def test_the_policy_fail_gives_up_nothing_and_says_stop() -> None:
@@ -589,7 +589,7 @@ def test_a_message_keeps_its_topic_over_a_restart_and_a_replay() -> None:
     run(successor)
     successor.commit()
     [letter] = letters(successor)
-    successor.engine.replay([letter])
+    successor.engine.edits.replay([letter])
     successor.commit()
 
     assert letter.topic == "orders"
@@ -627,7 +627,7 @@ def test_a_text_that_is_none_is_refused(what: Literal["key", "topic"]) -> None:
     driver = Driver()
 
     with pytest.raises(InvalidMessageError, match=rf"the {what} '\\udcff' of a message to t/a"):
-        driver.engine.deliver(A, text("x"), **{what: "\udcff"})  # type: ignore[arg-type]
+        driver.engine.intake.deliver(A, text("x"), **{what: "\udcff"})  # type: ignore[arg-type]
 
     assert driver.engine.begin_commit() is None
 

@@ -19,7 +19,7 @@ OTHER = Address("t/a", "2")
 
 
 def keyed(driver: Driver, target: Address, value: str, key: str, ticket: object = None) -> None:
-    driver.engine.deliver(target, text(value), ticket, key=key, now_ms=driver.now_ms)
+    driver.engine.intake.deliver(target, text(value), ticket, key=key, now_ms=driver.now_ms)
 
 
 # --- caps and back pressure -----------------------------------------------------------------------
@@ -67,7 +67,7 @@ def test_an_address_over_its_limit_takes_no_more_from_outside(limits: Limits) ->
     with pytest.raises(AddressBusyError, match=r"3 messages of .* bytes wait for t/a '1'"):
         driver.send(A, "refused")
     driver.send(OTHER, "other")
-    has_room = driver.engine.has_room(A), driver.engine.has_room(OTHER)
+    has_room = driver.engine.intake.has_room(A), driver.engine.intake.has_room(OTHER)
     first = driver.take()
     driver.send(A, "3")
 
@@ -89,10 +89,10 @@ def test_a_runtime_over_its_limit_takes_no_more_from_outside() -> None:
     for each in (driver, restarted):
         with pytest.raises(AddressBusyError, match=r"bytes of messages wait .* all addresses"):
             each.send(OTHER, "refused")
-        assert not each.engine.has_room(OTHER)
+        assert not each.engine.intake.has_room(OTHER)
         first, *others = each.batches()
         each.answer(first, Effects().send(A, "x").send(A, "y"))
-        assert not each.engine.has_room(OTHER)
+        assert not each.engine.intake.has_room(OTHER)
         for batch in others:
             each.answer(batch)
         each.drain()
@@ -108,13 +108,13 @@ def test_paused_addresses_count_for_the_limit_of_the_runtime() -> None:
     for address in paused:
         driver.send(address, "0")
         driver.fail(driver.batch(), UnknownFunctionError("t/a", ()))
-    when_paused = driver.engine.has_room(B)
+    when_paused = driver.engine.intake.has_room(B)
 
     for address in paused:
-        driver.engine.release(address)
+        driver.engine.edits.release(address)
     driver.drain()
 
-    assert (when_paused, driver.engine.has_room(B)) == (False, True)
+    assert (when_paused, driver.engine.intake.has_room(B)) == (False, True)
 
 
 def test_one_address_alone_does_not_hold_up_the_others() -> None:
@@ -127,14 +127,14 @@ def test_one_address_alone_does_not_hold_up_the_others() -> None:
         effects.send(A, str(number))
     driver.turn(B, effects)
 
-    assert (driver.engine.has_room(A), driver.engine.has_room(B)) == (False, True)
+    assert (driver.engine.intake.has_room(A), driver.engine.intake.has_room(B)) == (False, True)
     with pytest.raises(
         AddressBusyError, match=r"101 messages .* paused: release it with 'statefun"
     ):
         driver.send(A, "refused")
-    driver.engine.release(A)
+    driver.engine.edits.release(A)
     driver.drain()
-    assert driver.engine.has_room(A)
+    assert driver.engine.intake.has_room(A)
 
 
 def test_a_limit_that_makes_no_sense_is_refused() -> None:
@@ -178,7 +178,7 @@ def test_limits_are_those_of_the_function() -> None:
     room = []
     for target in (A, B):
         for number in range(2):
-            room.append(driver.engine.has_room(target))
+            room.append(driver.engine.intake.has_room(target))
             if room[-1]:
                 driver.send(target, str(number))
 

@@ -190,9 +190,9 @@ def test_a_delayed_message_is_cancelled_by_its_number_once() -> None:
     cancelled, fired = (timer.seq for timer in driver.delta().timers)
     engine = driver.engine
 
-    first = engine.cancel_timer(cancelled), engine.cancel_timer(cancelled)
+    first = engine.edits.cancel_timer(cancelled), engine.edits.cancel_timer(cancelled)
     driver.wait(20)
-    second = engine.cancel_timer(fired)
+    second = engine.edits.cancel_timer(fired)
 
     assert (first, second) == ((True, False), False)
     assert engine.counters.timers_cancelled == 1
@@ -209,7 +209,7 @@ def test_those_that_are_left_of_many_fire_in_their_order() -> None:
     timers = driver.delta().timers
     left = timers[::9]
     for timer in set(timers) - set(left):
-        driver.engine.cancel_timer(timer.seq)
+        driver.engine.edits.cancel_timer(timer.seq)
 
     driver.wait(2000)
 
