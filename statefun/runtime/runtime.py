@@ -74,8 +74,9 @@ class Runtime:
         max_waiting_bytes: From so many bytes of messages waiting for all addresses together on,
             ingresses are refused: they are all in memory. Each counts with 1,000 besides its value,
             and an address for a quarter of it at most.
-        dead_letters: How many dead letters are kept, and how long.
-        idempotency_keys: How many idempotency keys are remembered, and how long.
+        dead_letters: How many dead letters are kept, and how long; None for all, for ever.
+        idempotency_keys: How many idempotency keys are remembered, and how long; None for 100,000
+            and a day. The message of a key that is forgotten stays; a repeat of it is a new one.
         random: Gives a number from 0 up to 1, for the policies.
         drain: How long calls that are under way may go on when the runtime stops.
         observers: Who learns of what happens, besides the log.

@@ -65,8 +65,7 @@ class DeadLetters:
         letters, retention = self._failed_ms, self._retention
         while letters:
             letter_id, failed_ms = next(iter(letters.items()))
-            is_old = failed_ms + retention.max_age_ms <= now_ms
-            if len(letters) <= retention.max_count and not is_old:
+            if not (retention.is_over(len(letters)) or retention.is_old(failed_ms, now_ms)):
                 return
             self.forget(letter_id)
             self._counters.expired_dead_letters += 1

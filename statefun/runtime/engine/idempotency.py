@@ -62,8 +62,8 @@ class Receipts:
         """Forget what is too old or too much; returns the keys."""
         gone: list[ReceiptKey] = []
         for key, receipt in self._receipts.items():
-            excess = len(self._receipts) - len(gone) - self._retention.max_count
-            if excess <= 0 and not self._is_old(receipt, now_ms):
+            is_over = self._retention.is_over(len(self._receipts) - len(gone))
+            if not is_over and not self._is_old(receipt, now_ms):
                 break
             gone.append(key)
         for key in gone:
@@ -71,7 +71,7 @@ class Receipts:
         return gone
 
     def _is_old(self, receipt: Receipt, now_ms: int) -> bool:
-        return receipt.taken_ms + self._retention.max_age_ms <= now_ms
+        return self._retention.is_old(receipt.taken_ms, now_ms)
 
 
 def key_conflict(key: ReceiptKey) -> IdempotencyConflictError:

@@ -102,22 +102,38 @@ class Limits:
 class Retention:
     """How long things are kept that nobody fetches; the oldest go first.
 
+    Everything is kept unless a bound is given.
+
     Attributes:
-        max_count: How many.
-        max_age_ms: How long each, in milliseconds.
+        max_count: How many; None for any number.
+        max_age_ms: How long each, in milliseconds; None for ever.
 
     Raises:
         ConfigurationError: If one of them is less than 1.
     """
 
-    max_count: int = 10_000
-    max_age_ms: int = 30 * 24 * 3_600_000
+    max_count: int | None = None
+    max_age_ms: int | None = None
 
     def __post_init__(self) -> None:
-        if self.max_count < 1 or self.max_age_ms < 1:
+        bounds = (self.max_count, self.max_age_ms)
+        if any(bound is not None and bound < 1 for bound in bounds):
             raise ConfigurationError(
-                f"{self} keeps nothing: let max_count and max_age_ms be 1 or more"
+                f"{self} keeps nothing: let max_count and max_age_ms be 1 or more, or None"
             )
+
+    @property
+    def keeps_all(self) -> bool:
+        """Whether nothing is ever forgotten."""
+        return self.max_count is None and self.max_age_ms is None
+
+    def is_over(self, count: int) -> bool:
+        """Whether so many are too many."""
+        return self.max_count is not None and count > self.max_count
+
+    def is_old(self, since_ms: int, now_ms: int) -> bool:
+        """Whether a thing from that time is too old now."""
+        return self.max_age_ms is not None and since_ms + self.max_age_ms <= now_ms
 
 
 def choose(typename: str, given: T | Mapping[str, T] | None) -> T | None:
@@ -166,8 +182,10 @@ class Rules:
     Attributes:
         failure: The policy for all functions, or by `namespace/name`, `namespace/*` and `*`.
         limits: The limits likewise.
-        dead_letters: How many dead letters are kept, and how long.
-        receipts: How many idempotency keys are remembered, and how long.
+        dead_letters: How many dead letters are kept, and how long; all of them unless told
+            otherwise, for each is a message that was accepted.
+        receipts: How many idempotency keys are remembered, and how long: 100,000 for a day. The
+            message of a forgotten key stays; only a repeat of it is taken for a new one.
         max_waiting_bytes: From so many bytes of messages for all addresses together on, nothing is
             taken in from ingresses; each message counts with its length and `WAITING_BYTES`. An
             address counts for a quarter at most, so that one alone does not hold up the others, and

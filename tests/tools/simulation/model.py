@@ -15,7 +15,7 @@ from statefun.runtime.engine.policy import WAITING_BYTES
 from tests.tools.simulation.language import Cancel, Delay, argument_of
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping, Sized
 
     from statefun.runtime.engine.policy import Limits, Retention
     from statefun.sdk.address import Address
@@ -349,7 +349,7 @@ class World:
         if size_of(message) > limits.max_message_bytes:
             return "too long"
         receipt = self.receipts.get((target, key)) if key else None
-        if receipt is not None and now_ms - receipt.taken_ms < self.receipts_kept.max_age_ms:
+        if receipt is not None and not _is_old(receipt.taken_ms, now_ms, self.receipts_kept):
             return "repeat" if receipt.message == message else "conflict"
         queue = self.queues.get(target, deque())
         sizes = [size_of(each.message) for each in queue]
@@ -360,7 +360,7 @@ class World:
     def has_old_letters(self, now_ms: int) -> bool:
         """Whether the dead letter that goes next is too old."""
         first = next(iter(self.letters.values()), None)
-        return first is not None and now_ms - first.failed_ms >= self.letters_kept.max_age_ms
+        return first is not None and _is_old(first.failed_ms, now_ms, self.letters_kept)
 
     def due(self, now_ms: int) -> list[Alarm]:
         """The delayed messages whose time has come, as they fire."""
@@ -404,7 +404,7 @@ class World:
             self._forget_letters(lost.now_ms)
 
     def _forget_letters(self, now_ms: int) -> None:
-        while len(self.letters) > self.letters_kept.max_count or self.has_old_letters(now_ms):
+        while _are_many(self.letters, self.letters_kept) or self.has_old_letters(now_ms):
             message = next(iter(self.letters))
             del self.letters[message]
             self.dropped.append(message)
@@ -413,8 +413,8 @@ class World:
         kept = self.receipts_kept
         while self.receipts:
             key, receipt = next(iter(self.receipts.items()))
-            is_old = now_ms - receipt.taken_ms >= kept.max_age_ms
-            if not is_old and len(self.receipts) <= kept.max_count:
+            is_old = _is_old(receipt.taken_ms, now_ms, kept)
+            if not is_old and not _are_many(self.receipts, kept):
                 return
             del self.receipts[key]
 
@@ -475,6 +475,14 @@ class World:
             else:
                 touched_ms = now_ms if spec.used_ms else stored.touched_ms
                 values[spec.name] = stored._replace(touched_ms=touched_ms)
+
+
+def _is_old(since_ms: int, now_ms: int, kept: Retention) -> bool:
+    return kept.max_age_ms is not None and now_ms - since_ms >= kept.max_age_ms
+
+
+def _are_many(things: Sized, kept: Retention) -> bool:
+    return kept.max_count is not None and len(things) > kept.max_count
 
 
 def _weight(queue: Iterable[Waiting]) -> int:

@@ -364,9 +364,7 @@ def plan_of(seed: int) -> Plan:
         then,
         chance.choice((1, 2, 4)),
         _limits(chance),
-        Retention(
-            chance.choice((1, 2, 10_000, 10_000)), chance.choice((100, 1000, _A_DAY_MS * 30))
-        ),
+        Retention(chance.choice((1, 2, None, None)), chance.choice((100, 1000, None, None))),
         Retention(chance.choice((1, 3, 100_000)), chance.choice((50, 500, _A_DAY_MS, _A_DAY_MS))),
         chance.choice((4_000, 10_000, 1 << 30, 1 << 30)),
         _edits(chance),

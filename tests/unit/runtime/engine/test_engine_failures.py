@@ -146,6 +146,21 @@ def test_dead_letters_are_bounded_by_count() -> None:
     assert driver.engine.counters.expired_dead_letters == 1
 
 
+def test_without_a_bound_every_dead_letter_is_kept() -> None:
+    """A message that was accepted is forgotten only where somebody has set a cap or an age."""
+    many, a_lifetime_ms = 12_500, 100 * 365 * 24 * 3_600_000
+    driver = Driver(rules=Rules(FailurePolicy(retry=Backoff(attempts=1))))
+    for number in range(many):
+        driver.send(Address(A.typename, str(number)), BAD)
+    run(driver)
+
+    driver.wait(a_lifetime_ms)
+    driver.commit()
+
+    assert len(letters(driver)) == many
+    assert driver.engine.counters.expired_dead_letters == 0
+
+
 def test_dead_letters_are_bounded_by_age() -> None:
     """Counted from the last failure, over restarts too."""
     driver = Driver(rules=rules(dead_letters=Retention(max_age_ms=100_000)))
