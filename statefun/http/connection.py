@@ -16,17 +16,15 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from email.utils import formatdate
-from functools import lru_cache
-from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
 from statefun.errors import RequestRefusedError
 from statefun.http.messages import Later, Request, Response, refusal, text_response
 from statefun.http.reader import Intake, RequestReader
+from statefun.http.writer import Outlet, ResponseWriter
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable
+    from collections.abc import Awaitable, Callable
 
     from statefun.http.access import Access
     from statefun.http.limits import ServerLimits
@@ -39,9 +37,6 @@ logger = logging.getLogger("statefun.http")
 _LINGER_S: Final = 10.0
 """So long the rest of a refused request is read and dropped: its sender has to read the answer."""
 _CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
-_NO_BODY: Final = (204, 304)
-_NO_CONTROLS: Final = dict.fromkeys((*range(0x20), 0x7F), " ")
-"""A line of a head stays one line, whatever is in it."""
 
 
 class Connections:
@@ -56,7 +51,7 @@ class Connections:
 
     Attributes:
         open: All connections.
-        tasks: Those that make or send an answer.
+        tasks: The tasks that make or send an answer.
         all_closed: Set whenever the last connection is closed.
     """
 
@@ -72,70 +67,54 @@ class Connections:
         self.refuse = refuse
         self.limits = limits
         self.intake = Intake(access, limits, upgrades)
-        self.loop = asyncio.get_running_loop()
+        self.outlet = Outlet(limits.write_timeout_s)
+        self.loop = self.outlet.loop
+        self.tasks = self.outlet.tasks
         self.open: set[Connection] = set()
-        self.tasks: set[asyncio.Task[None]] = set()
         self.all_closed = asyncio.Event()
         self.all_closed.set()
-        self._date = b""
-        self._date_until = 0.0
-
-    def date(self, now: float) -> bytes:
-        """The header field `Date`, made once a second.
-
-        Args:
-            now: The time of the event loop.
-        """
-        if now >= self._date_until:
-            self._date_until = now + 1
-            self._date = f"Date: {formatdate(usegmt=True)}\r\n".encode()
-        return self._date
 
 
 class Connection(asyncio.Protocol):
     """One connection of a client.
 
-    Its parts: the reader (bytes → requests), the turns (one request after another), the writing,
-    and the time. It has more methods than a class should, since asyncio asks for eight of them.
+    It takes the requests that its reader makes of bytes, one after another, and gives the responses
+    to its writer, which makes bytes of them.
     """
 
     __slots__ = (
-        *("_shared", "_loop", "_reader", "_transport", "_is_tls"),
-        *("_current", "_waiting", "_task", "_is_streaming", "_respond", "_sent", "_out"),
-        *("_is_ending", "_is_deaf", "_is_eof", "_is_over", "_is_paused", "_is_reading", "_drained"),
-        *("_active_at", "_idle_check", "_stall_check", "_linger_check"),
+        *("_shared", "_loop", "_reader", "_writer", "_transport", "_is_tls"),
+        *("_current", "_waiting", "_task", "_respond"),
+        *("_is_ending", "_is_deaf", "_is_eof", "_is_over", "_is_reading"),
+        *("_active_at", "_idle_check", "_linger_check"),
     )
 
     def __init__(self, shared: Connections) -> None:
         self._shared = shared
         self._loop = shared.loop
         self._reader = RequestReader(shared.intake, self, self._take, shared.loop.time)
+        self._writer = ResponseWriter(shared.outlet, self._complete)
         self._transport: asyncio.Transport
         self._is_tls = False
         self._current: Request | None = None  # the one that is being answered
         self._waiting: deque[Request | Response] = deque()
         self._task: asyncio.Task[None] | None = None
-        self._is_streaming = False
         self._respond: Callable[[asyncio.Future[Any]], Response] | None = None
-        self._sent: Callable[[bool], None] | None = None
-        self._out: list[bytes] = []
         self._is_ending = False  # to be closed behind the last answer
         self._is_deaf = False  # nothing more is read
         self._is_eof = False
         self._is_over = False
-        self._is_paused = False
         self._is_reading = True
-        self._drained: asyncio.Future[None] | None = None
         self._active_at = self._loop.time()
         self._idle_check: asyncio.TimerHandle | None = None
-        self._stall_check: asyncio.TimerHandle | None = None
         self._linger_check: asyncio.TimerHandle | None = None
 
     # --- what the event loop calls ----------------------------------------------------------------
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin; a connection too many is told so."""
-        shared, self._transport = self._shared, transport
+        shared = self._shared
+        self._transport = self._writer.transport = transport
         self._is_tls = transport.get_extra_info("sslcontext") is not None
         is_one_too_many = len(shared.open) >= shared.limits.max_connections
         shared.open.add(self)
@@ -157,13 +136,10 @@ class Connection(asyncio.Protocol):
         self._is_over = self._is_deaf = True
         self._waiting.clear()
         self._reader.close()
-        for timer in (self._idle_check, self._stall_check, self._linger_check):
+        for timer in (self._idle_check, self._linger_check):
             if timer is not None:
                 timer.cancel()
-        if self._is_streaming and self._task is not None:
-            self._task.cancel()
-        self._tell_sent(is_sent=False)
-        self._tell_drained()
+        self._writer.close()
 
     def data_received(self, data: bytes) -> None:
         """Read bytes; each request that is complete is answered, or waits for its turn."""
@@ -173,7 +149,8 @@ class Connection(asyncio.Protocol):
             self._reader.feed(data)
         except RequestRefusedError as error:
             self._refuse(error)
-        if self._current is None or self._waiting or self._out or self._reader.rest is not None:
+        has_answers = self._waiting or self._writer.out
+        if self._current is None or has_answers or self._reader.rest is not None:
             self._advance()
 
     def eof_received(self) -> bool:
@@ -186,21 +163,13 @@ class Connection(asyncio.Protocol):
 
     def pause_writing(self) -> None:
         """Take nothing more from a client that does not read its answers."""
-        self._is_paused = True
+        self._writer.pause()
         self._set_reading()
-        self._watch_stall()
 
     def resume_writing(self) -> None:
         """Go on with a client that reads again."""
-        self._is_paused = False
-        if self._stall_check is not None:
-            self._stall_check.cancel()
-            self._stall_check = None
+        self._writer.resume()
         self._set_reading()
-        self._tell_drained()
-        if self._sent is not None:
-            self._tell_sent(is_sent=True)
-            self._advance()
 
     # --- what requests and the server ask for -----------------------------------------------------
 
@@ -254,16 +223,17 @@ class Connection(asyncio.Protocol):
                 self._write_refusal(after)
         if self._is_over:
             return
+        writer = self._writer
         if self._current is None:
             if self._reader.wants_continue and not self._is_deaf:
                 self._reader.wants_continue = False
-                self._out.append(_CONTINUE)
-            if self._out:
-                self._flush()
+                writer.out.append(_CONTINUE)
+            if writer.out:
+                writer.flush()
             if self._is_ending or self._is_eof:
                 self._end()
-        elif self._out:
-            self._flush()
+        elif writer.out:
+            writer.flush()
         self._set_reading()
 
     def _end(self) -> None:
@@ -319,19 +289,8 @@ class Connection(asyncio.Protocol):
         self._finish(response)
         self._advance()
 
-    def _start(self, work: Any) -> None:
-        self._task = self._loop.create_task(work)
-        self._shared.tasks.add(self._task)
-
-    def _forget_task(self) -> None:
-        if self._task is not None:
-            self._shared.tasks.discard(self._task)
-            self._task = None
-
-    # --- writing ----------------------------------------------------------------------------------
-
     def _finish(self, response: Response) -> None:
-        """Answer the current request; the bytes leave with the next `_flush`."""
+        """Answer the current request; the bytes leave with the next flush."""
         request = self._current
         assert request is not None  # noqa: S101 - it is answered once
         self._active_at = now = self._loop.time()
@@ -344,30 +303,16 @@ class Connection(asyncio.Protocol):
         else:
             if request.upgrade:
                 self._loop.call_soon(self.data_received, self._reader.decline())
-            self._write(request, response, now)
-
-    def _write(self, request: Request, response: Response, now: float) -> None:
-        status, body, content_type, headers, stream, sent, _ = response
-        is_last = self._is_ending and not (self._waiting or self._reader.has_begun)
-        is_bare = request.method == "HEAD" or status in _NO_BODY
-        head = _head(status, content_type, headers, is_last)
-        date = self._shared.date(now)
-        if stream is not None and not is_bare:
-            is_chunked = request.version != "1.0"
-            framing = b"Transfer-Encoding: chunked\r\n" if is_chunked else b""
-            self._out.append(b"%b%b%b\r\n" % (head, date, framing))
-            self._is_streaming = True
-            self._start(self._send_stream(request, stream, is_chunked=is_chunked))
-            return
-        if status in _NO_BODY:
-            self._out.append(b"%b%b\r\n" % (head, date))
-        else:
-            shown = b"" if is_bare else body
-            self._out.append(b"%b%bContent-Length: %d\r\n\r\n%b" % (head, date, len(body), shown))
-        if sent is None:
+            is_last = self._is_ending and not (self._waiting or self._reader.has_begun)
             self._current = None
-        else:
-            self._send(sent)
+            if not self._writer.write(request, response, now, is_last=is_last):
+                self._current = request
+
+    def _complete(self) -> None:
+        """A response has left of which not everything could be written at once."""
+        self._active_at = self._loop.time()
+        self._current = None
+        self._advance()
 
     def _failure(self, request: Request, error: Exception) -> Response:
         """The response to a request whose handler raised."""
@@ -380,46 +325,17 @@ class Connection(asyncio.Protocol):
         """Answer what was refused before it was complete; see to it that the answer is read."""
         if self._transport.is_closing():
             return
-        head = _head(response.status, response.content_type, response.headers, is_last=True)
-        date = self._shared.date(self._loop.time())
-        length = b"Content-Length: %d\r\n\r\n" % len(response.body)
-        self._out += (head, date, length, response.body)
-        if not self._is_eof and self._transport.can_write_eof():
-            # To close a socket with unread bytes would take the answer from its reader.
-            self._flush()
-            self._transport.write_eof()
+        if self._writer.write_last(response, can_end=not self._is_eof):
             linger_s = min(_LINGER_S, self._shared.limits.idle_timeout_s)
             self._linger_check = self._loop.call_later(linger_s, self.abort)
-
-    def _send(self, sent: Callable[[bool], None]) -> None:
-        """Write an answer of which somebody wants to know when its last byte has left."""
-        transport = self._transport
-        self._sent = sent
-        transport.set_write_buffer_limits(high=0)
-        self._flush()
-        if not (transport.is_closing() or transport.get_write_buffer_size()):
-            self._tell_sent(is_sent=True)
-
-    def _tell_sent(self, *, is_sent: bool) -> None:
-        sent, self._sent = self._sent, None
-        if sent is not None:
-            self._current = None
-            if is_sent:
-                self._transport.set_write_buffer_limits()
-            sent(is_sent)
-
-    def _flush(self) -> None:
-        out, self._out = self._out, []
-        if not self._transport.is_closing():
-            self._transport.write(out[0] if len(out) == 1 else b"".join(out))
 
     def _switch(self, response: Response) -> None:
         """Hand the connection over to another protocol, which owns it from now on."""
         transport, protocol, rest = self._transport, response.switch, self._reader.rest
         assert protocol is not None  # noqa: S101 - the caller has looked
         lines = "".join(f"{name}: {value}\r\n" for name, value in response.headers)
-        self._out.append(f"HTTP/1.1 101 Switching Protocols\r\n{lines}\r\n".encode())
-        self._flush()
+        self._writer.out.append(f"HTTP/1.1 101 Switching Protocols\r\n{lines}\r\n".encode())
+        self._writer.flush()
         self._current = None
         self.connection_lost(None)
         transport.set_protocol(protocol)
@@ -429,47 +345,11 @@ class Connection(asyncio.Protocol):
         if not self._is_reading:
             transport.resume_reading()
 
-    async def _send_stream(
-        self, request: Request, stream: AsyncIterator[bytes], *, is_chunked: bool
-    ) -> None:
-        try:
-            async for piece in stream:
-                if piece:
-                    framed = b"%x\r\n%b\r\n" % (len(piece), piece) if is_chunked else piece
-                    self._transport.write(framed)
-                    await self._drain()
-            if is_chunked:
-                self._out.append(b"0\r\n\r\n")
-        except asyncio.CancelledError:
-            self._transport.abort()
-            raise
-        except Exception:
-            logger.exception("the answer to %s %s broke off", request.method, request.target)
-            self._transport.abort()  # so the client knows that the answer is not complete
-        finally:
-            self._is_streaming = False
-            self._forget_task()
-            if hasattr(stream, "aclose"):
-                await stream.aclose()
-        self._active_at = self._loop.time()
-        self._current = None
-        self._advance()
-
-    async def _drain(self) -> None:
-        if self._is_paused and not self._is_over:
-            self._drained = self._loop.create_future()
-            await self._drained
-
-    def _tell_drained(self) -> None:
-        drained, self._drained = self._drained, None
-        if drained is not None and not drained.done():
-            drained.set_result(None)
-
     # --- time -------------------------------------------------------------------------------------
 
     def _set_reading(self) -> None:
         """Read unless the client has to wait: for its turn, or until it reads itself."""
-        is_reading = not (self._is_paused or self._waiting or self._reader.rest is not None)
+        is_reading = not (self._writer.is_paused or self._waiting or self._reader.rest is not None)
         if is_reading == self._is_reading or self._transport.is_closing():
             return
         self._is_reading = is_reading
@@ -494,37 +374,3 @@ class Connection(asyncio.Protocol):
             sentence = f"the body stopped coming: {body_bytes} bytes, and none for {timeout_s:g} s"
             self._refuse(RequestRefusedError(408, sentence))
             self._advance()
-
-    def _watch_stall(self, before: int | None = None) -> None:
-        """Send away a client that takes nothing of its answers for too long."""
-        size = self._transport.get_write_buffer_size()
-        if before is not None and size >= before:
-            self._transport.abort()
-            return
-        timeout_s = self._shared.limits.write_timeout_s
-        self._stall_check = self._loop.call_later(timeout_s, self._watch_stall, size)
-
-
-@lru_cache(maxsize=256)
-def _head(
-    status: int,
-    content_type: str,
-    headers: tuple[tuple[str, str], ...],
-    is_last: bool,  # noqa: FBT001
-) -> bytes:
-    """The head of a response, up to the fields that are not always the same."""
-    lines = [f"HTTP/1.1 {status} {_phrase(status)}"]
-    if content_type:
-        lines.append(f"Content-Type: {content_type}")
-    lines += [f"{name}: {value}" for name, value in headers]
-    if is_last:
-        lines.append("Connection: close")
-    text = "\r\n".join([line.translate(_NO_CONTROLS) for line in [*lines, ""]])
-    return text.encode("latin-1", errors="replace")
-
-
-def _phrase(status: int) -> str:
-    try:
-        return HTTPStatus(status).phrase
-    except ValueError:
-        return ""

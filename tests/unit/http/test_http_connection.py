@@ -697,7 +697,7 @@ async def test_a_long_answer_waits_for_its_reader() -> None:
         client = await served.connect()
         await client.send(put())
         await client.hear()
-        await until(lambda: served.connections[0]._drained)
+        await until(lambda: served.connections[0]._writer._drained)
         assert made < 50
 
         client.writer.transport.abort()
@@ -783,7 +783,7 @@ async def test_a_client_that_does_not_read_is_not_read_from() -> None:
     ) as served:
         client = await served.connect()
         await client.send(put())
-        await until(lambda: served.connections and served.connections[0]._is_paused)
+        await until(lambda: served.connections and served.connections[0]._writer.is_paused)
         [connection] = served.connections
         assert not connection._transport.is_reading()
 
