@@ -21,6 +21,7 @@ from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from statefun.errors import AddressBusyError
 from statefun.ports import IngressMessage
 from statefun.runtime import Backoff, FailurePolicy, Runtime
 from statefun.sdk.address import Address
@@ -40,6 +41,9 @@ if TYPE_CHECKING:
 CLIENTS = 8
 LATE_S = 0.1
 """What is sent to `c/late` comes within it."""
+
+BUSY_S = 0.05
+"""An address that takes no more is asked again after it."""
 
 WORKERS = 3
 BAD_EVERY, JUNK_EVERY = 13, 41
@@ -117,7 +121,13 @@ class Feed:
 
     async def _send(self, intake: Intake, target: Address, name: str) -> None:
         argument = encode_typed_value(StringType.typename, serialize(StringType, name))
-        await intake.deliver([IngressMessage(target, argument, name)])
+        while True:
+            try:
+                await intake.deliver([IngressMessage(target, argument, name)])
+            except AddressBusyError:
+                await asyncio.sleep(BUSY_S)
+            else:
+                break
         write(f"ack {name}")
 
     async def ended(self) -> None:
