@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from types import MappingProxyType
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     UserFunction: TypeAlias = Callable[[Context, Message], object]
     F = TypeVar("F", bound=UserFunction)
 
-__all__ = ["StatefulFunction", "StatefulFunctions"]
+__all__ = ["StatefulFunction", "StatefulFunctions", "finish"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +102,9 @@ class StatefulFunctions:
 
         Args:
             typename: `namespace/name`, split at the last `/`.
-            fun: Called with a context and a message; its return value is awaited if it can be.
+            fun: Called with a context and a message; its return value is awaited if it can be. A
+                generator is refused here if it is visible, or else when it is returned: nothing
+                would run it.
             specs: Its values.
             blocking: Run it in a thread, off the event loop; batches of one address still run one
                 after another, in the order of their requests, and up to 64 of different addresses
@@ -192,7 +195,7 @@ def _check_callable(typename: str, fun: object) -> None:
             "message",
             typename=typename,
         )
-    if any(map(_is_generator_function, _layers(fun))):
+    if any(map(_is_generator_function, _layers(fun))):  # a decorator hides one: see `finish`
         raise InvalidFunctionError(
             f"{typename!r} is bound to {fun!r}, which is a generator, and nothing would run it: "
             "drop the yield",
@@ -212,11 +215,44 @@ def _check_callable(typename: str, fun: object) -> None:
         ) from error
 
 
-def _layers(fun: object) -> tuple[object, object]:
-    """The function inside of partials, and the `__call__` of an object."""
-    while isinstance(fun, partial):
-        fun = fun.func
-    return fun, getattr(fun, "__call__", None)  # noqa: B004 - the method itself is asked
+def _layers(fun: Any) -> list[object]:
+    """What is called in the end: inside of partials, methods, and objects with `__call__`."""
+    layers: list[object] = []
+    while fun is not None and fun not in layers:
+        layers.append(fun)
+        if isinstance(fun, partial):
+            fun = fun.func
+        elif hasattr(fun, "__func__"):  # a method
+            fun = fun.__func__
+        elif not inspect.isfunction(fun):
+            fun = getattr(type(fun), "__call__", None)  # noqa: B004 - the method itself is asked
+    return layers
+
+
+async def finish(typename: str, result: Any) -> Any:
+    """Do the work that the result of a function stands for: await it, and what that results in.
+
+    Args:
+        typename: The function's.
+        result: What calling it gave.
+
+    Returns:
+        The result in which nothing is left to be awaited.
+
+    Raises:
+        InvalidFunctionError: If it is a generator, an async generator or another iterator: nobody
+            would do the work that is left in it.
+        BaseException: What an awaitable raises.
+    """
+    while inspect.isawaitable(result):
+        result = await result
+    if isinstance(result, Iterator | AsyncIterator):
+        raise InvalidFunctionError(
+            f"{typename!r} returned {result!r}, and nothing would run it: do the work in the "
+            "function, for example in a loop over it, and return nothing",
+            typename=typename,
+        )
+    return result
 
 
 def _is_generator_function(fun: object) -> bool:

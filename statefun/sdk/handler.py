@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-import inspect
 from functools import partial
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -13,7 +12,7 @@ from statefun.errors import DefinitionError, StatefunError
 from statefun.sdk.context import BatchContext
 from statefun.sdk.executor import KeyedExecutor, run_here
 from statefun.sdk.failures import failure_of, is_from_outside, note_failure
-from statefun.sdk.functions import StatefulFunctions
+from statefun.sdk.functions import StatefulFunctions, finish
 from statefun.sdk.messages import Message
 from statefun.sdk.middleware import around_batch, around_message, check_middleware
 from statefun.sdk.storage import Missing
@@ -120,8 +119,9 @@ class RequestReplyHandler:
                     context.position = position
                     message = incoming_message(Message, typename, target_id, invocation)
                     outcome = fun(context, message)
-                    if is_async or (outcome is not None and inspect.isawaitable(outcome)):
-                        await outcome
+                    result = await outcome if is_async else outcome
+                    if result is not None:
+                        await finish(typename, result)
         except BaseException as error:
             if is_from_outside(error):
                 raise
@@ -170,10 +170,12 @@ class RequestReplyHandler:
                 context.position = position
                 message = incoming_message(Message, batch.typename, batch.target_id, invocation)
                 run = partial(call, message)
-                await around_message(self.middleware, function, context, message, run)
+                outcome = await around_message(self.middleware, function, context, message, run)
+                await finish(function.typename, outcome)
 
         try:
-            await around_batch(self.middleware, function, context, run_messages)
+            outcome = await around_batch(self.middleware, function, context, run_messages)
+            await finish(function.typename, outcome)
         finally:
             if turn is not None:
                 turn.end()
@@ -191,8 +193,7 @@ class RequestReplyHandler:
 
 async def _call(function: StatefulFunction, context: BatchContext, message: Message) -> Any:
     """Call a function; the result is awaited if it can be."""
-    outcome = function.fun(context, message)
-    return await outcome if inspect.isawaitable(outcome) else outcome
+    return await finish(function.typename, function.fun(context, message))
 
 
 class _TurnInThread:
@@ -230,7 +231,7 @@ class _TurnInThread:
         outcome, error = await done
         if error is not None:
             raise error
-        return await outcome if inspect.isawaitable(outcome) else outcome
+        return await finish(function.typename, outcome)
 
     def end(self) -> None:
         """Let the next batch of the address begin."""
@@ -256,8 +257,9 @@ def _run_blocking(
             context.position = position
             message = incoming_message(Message, batch.typename, batch.target_id, invocation)
             outcome = fun(context, message)
-            if outcome is not None and inspect.isawaitable(outcome):
-                error = asyncio.run_coroutine_threadsafe(_awaited(outcome), loop).result()
+            if outcome is not None:
+                awaited = _awaited(function, outcome)
+                error = asyncio.run_coroutine_threadsafe(awaited, loop).result()
                 if error is not None:
                     return error
     except BaseException as error:  # noqa: BLE001 - it is raised again where the batch is awaited
@@ -265,10 +267,10 @@ def _run_blocking(
     return None
 
 
-async def _awaited(outcome: Any) -> BaseException | None:
+async def _awaited(function: StatefulFunction, outcome: Any) -> BaseException | None:
     """Wait for an outcome; returns its exception, which could end the loop of this task."""
     try:
-        await outcome
+        await finish(function.typename, outcome)
     except asyncio.CancelledError:
         raise
     except BaseException as error:  # noqa: BLE001 - likewise

@@ -361,6 +361,18 @@ outcome = fails_with(ValueError, lambda: StatefulFunctions().register("ns/f", ge
         ours=True,
     ),
     differs(
+        "returned-generator",
+        "A generator that a decorator hides was never run, so its messages were lost; ours fails "
+        "the call.",
+        """
+def generator(context, message):
+    yield
+outcome = fails_with(ValueError, lambda: call(lambda context, message: generator(context, message)))
+""",
+        upstream=False,
+        ours=True,
+    ),
+    differs(
         "value-typename",
         "A value whose type has a typename that is not `namespace/name` was accepted, though no "
         "engine can read it; ours is refused where it is declared.",

@@ -18,6 +18,8 @@ from statefun.errors import (
 )
 from statefun.sdk.address import Address
 from statefun.sdk.functions import StatefulFunctions
+from statefun.sdk.handler import RequestReplyHandler
+from statefun.sdk.middleware import Middleware
 from statefun.sdk.primitives import IntType, StringType
 from statefun.sdk.specs import ValueSpec
 from tests.builders import number, to_function
@@ -26,7 +28,6 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Generator
 
     from statefun.sdk.context import Context
-    from statefun.sdk.handler import RequestReplyHandler
     from statefun.sdk.messages import Message
 
 SEEN = ValueSpec("seen", IntType)
@@ -363,11 +364,157 @@ async def _async_generator(context: Context, message: Message) -> Any:
     yield
 
 
-@pytest.mark.parametrize("function", [_generator, _async_generator, functools.partial(_generator)])
+class _Generators:
+    async def method(self, *_: Any) -> Any:
+        yield
+
+    @staticmethod
+    def static(*_: Any) -> Any:
+        yield
+
+    @classmethod
+    async def of_class(cls, *_: Any) -> Any:
+        yield
+
+
+class _CallsStatic:
+    __call__ = staticmethod(_async_generator)
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        _generator,
+        _async_generator,
+        functools.partial(_generator),
+        functools.partial(functools.partial(_async_generator)),
+        _Generators().method,
+        functools.partial(_Generators().method),
+        _Generators.static,
+        _Generators.of_class,
+        _CallsStatic(),
+        functools.partial(_CallsStatic()),
+    ],
+)
 def test_a_generator_is_refused(function: Any) -> None:
     """Calling it runs nothing, so every message would be lost in silence."""
     with pytest.raises(InvalidFunctionError, match="a generator, and nothing would run it"):
         StatefulFunctions().register("t/f", function)
+
+
+def _hidden(function: Any) -> Any:
+    """A decorator that hides the kind of what it calls."""
+
+    @functools.wraps(function)
+    def wrapper(*arguments: Any) -> Any:
+        return function(*arguments)
+
+    return wrapper
+
+
+def _hidden_later(function: Any) -> Any:
+    """The same, as a coroutine that does not await what it calls."""
+
+    @functools.wraps(function)
+    async def wrapper(*arguments: Any) -> Any:
+        return function(*arguments)
+
+    return wrapper
+
+
+def _mapped(context: Context, message: Message) -> Any:
+    return map(context.send, [message])
+
+
+class _Iterating:
+    def __aiter__(self) -> _Iterating:
+        return self
+
+    async def __anext__(self) -> None:
+        raise StopAsyncIteration
+
+
+class _Passing(Middleware):
+    """Middleware that changes nothing."""
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda context, message: _generator(context, message),
+        lambda context, message: _async_generator(context, message),
+        lambda *_: _Iterating(),
+        _hidden(_generator),
+        _hidden(_async_generator),
+        _hidden_later(_generator),
+        _hidden_later(_async_generator),
+        _hidden_later(_hidden_later(_async_generator)),
+        _mapped,
+    ],
+)
+@pytest.mark.parametrize("is_blocking", [False, True])
+@pytest.mark.parametrize("middleware", [(), (_Passing(),)])
+async def test_a_message_is_never_answered_by_work_that_nobody_does(
+    function: Any, is_blocking: Any, middleware: Any
+) -> None:
+    """A generator that no one could see at registration fails the call, with the reason."""
+    functions = StatefulFunctions()
+    functions.register("t/f", function, blocking=is_blocking)
+    handler = RequestReplyHandler(functions, middleware=middleware)
+
+    with pytest.raises(InvalidFunctionError, match=r"'t/f' returned .*nothing would run it"):
+        await handler.handle_async(to_function(Address("t/f", "1"), number(1)))
+
+
+@pytest.mark.parametrize(
+    ("function", "is_blocking"),
+    [
+        (_hidden(coroutine), False),
+        (_hidden_later(coroutine), False),
+        (_hidden_later(_hidden_later(returning_a_task)), False),
+        (functools.partial(_hidden_later(returning_a_coroutine)), False),
+        (_hidden(_hidden_later(coroutine)), True),
+        (functools.partial(_hidden_later(returning_a_coroutine)), True),
+    ],
+)
+@pytest.mark.parametrize("middleware", [(), (_Passing(),)])
+async def test_whatever_can_be_awaited_is_awaited(
+    function: Any, is_blocking: Any, middleware: Any
+) -> None:
+    """Also what an awaitable results in, as long as it can be."""
+    CALLS.clear()
+    functions = StatefulFunctions()
+    functions.register("t/f", function, blocking=is_blocking)
+
+    handler = RequestReplyHandler(functions, middleware=middleware)
+    await handler.handle_async(to_function(Address("t/f", "1"), number(1)))
+
+    assert CALLS == [("called", 1)]
+
+
+class _Forgetful(Middleware):
+    """Middleware that does not await what it stands around."""
+
+    async def around_message(self, *others: Any) -> Any:
+        return others[-1]()
+
+
+class _ForgetfulOfBatches(Middleware):
+    async def around_batch(self, *others: Any) -> Any:
+        return others[-1]()
+
+
+@pytest.mark.parametrize("forgetful", [_Forgetful(), _ForgetfulOfBatches()])
+async def test_what_middleware_forgets_to_await_is_awaited(forgetful: Middleware) -> None:
+    """It returns the awaitable, so the function runs nevertheless."""
+    CALLS.clear()
+    functions = StatefulFunctions()
+    functions.register("t/f", coroutine)
+
+    handler = RequestReplyHandler(functions, middleware=[forgetful])
+    await handler.handle_async(to_function(Address("t/f", "1"), number(1)))
+
+    assert CALLS == [("called", 1)]
 
 
 def test_a_decorator_without_its_typename_is_refused() -> None:
