@@ -441,8 +441,8 @@ class _Passing(Middleware):
 @pytest.mark.parametrize(
     "function",
     [
-        lambda context, message: _generator(context, message),
-        lambda context, message: _async_generator(context, message),
+        _hidden(functools.partial(_generator)),
+        functools.partial(_hidden(_async_generator)),
         lambda *_: _Iterating(),
         _hidden(_generator),
         _hidden(_async_generator),
