@@ -92,12 +92,12 @@ WORLD: dict[str, set[str]] = {
         *("durable.application", "durable.guards"),
     },
     "random": {
-        *("runtime.runtime", "reactive.engine"),
+        *("runtime.runtime", "reactive.subscribing"),
         *("durable.guards", "durable.run"),  # seeded by the invocation
         *("durable.context", "durable.loop"),  # for type checkers alone
     },
     "uuid": {"durable.context", "durable.guards", "durable.server_context"},
-    "secrets": {"reactive.engine", "reactive.backends.function"},
+    "secrets": {"reactive.subscribing", "reactive.backends.function"},
     "sqlite3": {
         *(f"runtime.stores.{name}" for name in ("sqlite", "datafile", "migrations")),
         "reactive.backends.sqlite",

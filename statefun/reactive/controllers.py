@@ -14,11 +14,12 @@ from statefun.reactive.atoms import Atom, AtomAsync
 from statefun.reactive.backends.asyncify import asyncified
 from statefun.reactive.backends.base import tree_of
 from statefun.reactive.backends.memory import InMemoryBackend
+from statefun.reactive.commit import commit
 from statefun.reactive.engine import Engine
 from statefun.reactive.paths import canonical
 from statefun.reactive.steps import awaited, called
 from statefun.reactive.streams import PatchStream, Stream
-from statefun.reactive.transactions import current, open_transaction
+from statefun.reactive.transactions import open_transaction
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
@@ -72,13 +73,13 @@ class _Scope:
 
     def _enter(self) -> Steps[None]:
         controller = self._controller
-        outer = current(controller)
+        outer = controller._state.transaction
         if outer is not None:
             self._transaction, self._savepoint = outer, outer.savepoint()
             return
         yield controller.exclude, ()
         try:
-            self._transaction = yield from controller._begin()
+            self._transaction = yield from controller._state.begin()
         except BaseException:
             controller.include()
             raise
@@ -99,7 +100,7 @@ class _Scope:
             return
         try:
             if error is None:
-                yield from self._controller._commit(transaction)
+                yield from commit(self._controller._announcer, transaction)
         finally:
             transaction.is_open = False
             open_transaction.set(transaction.outer)

@@ -13,25 +13,17 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from statefun.reactive.events import StateEvent
+    from statefun.reactive.state import State
     from statefun.reactive.steps import Steps
 
 __all__ = ["Derivation", "in_order"]
 
 
-class State(Protocol):
-    """What a derivation reads and writes: the state."""
+class Host(Protocol):
+    """Where derivations run: the announcer."""
 
-    def call(self, function: Callable[[Any], Any], argument: Any) -> Any:
-        """Call a transform; a step."""
-
-    def read(self, path: str) -> Steps[Any]:
-        """Read a path; `MISSING` if there is nothing."""
-
-    def read_without(self, path: str, hidden: str) -> Steps[Any]:
-        """Read a path as if a path below it were not there."""
-
-    def write(self, path: str, value: Any, previous: Any) -> Steps[None]:
-        """Write a path of which `previous` was read."""
+    controller: Any
+    state: State
 
     def announce(self, path: str, before: Any, value: Any, payload: Any) -> Steps[None]:
         """Tell everybody of a change."""
@@ -50,7 +42,7 @@ class Derivation:
 
     def __init__(
         self,
-        state: State,
+        host: Host,
         dest: str,
         sources: Sequence[str],
         transform: Callable[[Any], Any],
@@ -61,7 +53,7 @@ class Derivation:
         self.dest = dest
         self.sources = tuple(dict.fromkeys(sources))
         self.payload = payload
-        self._state = state
+        self._host = host
         self._transform = transform
         self._is_many = is_many
         self._runs = 0
@@ -80,7 +72,7 @@ class Derivation:
         With an async controller a run may be overtaken by a newer one. The newer one has read the
         sources later, so the older one gives up; if both have written, the later writer runs again.
         """
-        state, dest = self._state, self.dest
+        state, dest = self._host.state, self.dest
         while True:
             self._runs += 1
             run = self._runs
@@ -92,20 +84,22 @@ class Derivation:
             yield from state.write(dest, value, previous)
             if run == self._runs:
                 break
-        yield from state.announce(dest, before, value, self.payload)
+        yield from self._host.announce(dest, before, value, self.payload)
 
     def compute(self) -> Steps[Any]:
         """Give the transform of the sources as they are now."""
-        state = self._state
+        host = self._host
         values = {}
         for source in self.sources:
-            value = yield from state.read_without(source, self.dest)
+            value = yield from host.state.read_without(source, self.dest)
             values[source] = None if value is MISSING else value
         if self._is_many:
-            data: Any = DeriveData({posix(path): each for path, each in values.items()}, state)
+            data: Any = DeriveData(
+                {posix(path): each for path, each in values.items()}, host.controller
+            )
         else:
             [data] = values.values()
-        return (yield state.call, (self._transform, data))
+        return (yield host.controller.call, (self._transform, data))
 
 
 def in_order(

@@ -17,12 +17,10 @@ __all__ = ["TrackedCallback"]
 
 
 class Host(Protocol):
-    """Where tracked callbacks are called and subscribed: the engine."""
+    """Where tracked callbacks are called and subscribed: the announcer."""
 
+    controller: Any
     subscriptions: Subscriptions
-
-    def call(self, function: Callable[[Any], Any], argument: Any) -> Any:
-        """Call a callback; a step."""
 
 
 class TrackedCallback:
@@ -44,7 +42,7 @@ class TrackedCallback:
         """Run the callback, and subscribe to what it has read; if it raises, nothing changes."""
         tracker = event.tracker = Tracker()
         try:
-            yield self._host.call, (self._callback, event)
+            yield self._host.controller.call, (self._callback, event)
         finally:
             event.tracker = None
         subscriptions = self._host.subscriptions
