@@ -12,8 +12,8 @@ from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
 from itertools import islice
-from operator import methodcaller
 from random import Random
 from typing import TYPE_CHECKING, Any, NoReturn, cast
 
@@ -356,9 +356,9 @@ class Process:
     async def _mend(self, letters: Sequence[DeadLetter], paused: Sequence[Address]) -> None:
         with suppress(StoreError, RuntimeStoppedError):
             if letters:
-                await self._dispatcher.intake.edit(methodcaller("replay", letters))
+                await self._dispatcher.intake.edit(lambda engine: engine.edits.replay(letters))
             for address in paused:
-                await self._dispatcher.intake.edit(methodcaller("release", address))
+                await self._dispatcher.intake.edit(partial(_release, address))
         await asyncio.sleep(0.1)
         self.is_mending = False
 
@@ -1398,3 +1398,7 @@ def simulate(plan: Plan, kept: Store | None = None) -> Simulation:
     finally:
         logger.disabled = was_disabled
     return simulation
+
+
+def _release(address: Address, engine: Engine) -> bool:
+    return engine.edits.release(address)
