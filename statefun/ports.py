@@ -88,7 +88,8 @@ class Intake(Protocol):
             AddressBusyError: If too much waits for a target, or for all, or at an egress; nothing
                 is kept. An ingress with a position delivers the same again later.
             StoreError: If they cannot be stored at the moment. They may be stored later, and are
-                not if they came after that was known.
+                not if they came after that was known. With a position they are not: once such
+                messages are taken in, the call waits until they are stored, however long.
             RuntimeStoppedError: If the runtime is stopping; nothing is kept.
         """
         ...

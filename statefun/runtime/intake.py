@@ -85,8 +85,10 @@ class RuntimeIntake:
         else:
             self._engine.intake.deliver_all(messages, ticket, position=position, now_ms=now_ms)
         self._wake()
-        await self._committer.wait(ticket, _NOT_STORED)
-        if position is not None:
+        if position is None:
+            await self._committer.wait(ticket, _NOT_STORED)
+        else:  # nobody waits outside, and a second delivery would not know of the first
+            await ticket
             self._positions[position.name] = position.value
 
     async def call(self, message: IngressMessage, within: timedelta | None = None) -> bytes:

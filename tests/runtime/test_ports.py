@@ -206,6 +206,29 @@ async def test_ingresses_are_paused_while_nothing_can_be_stored() -> None:
         await until(lambda: not ingress.is_paused)
 
 
+async def test_who_delivers_with_a_position_waits_for_the_store() -> None:
+    """So nothing comes twice: a message is refused and not kept, or it is kept and then stored."""
+    ingress, clock, store = FakeIngress(), ManualClock(), FailingStore()
+    store.is_blocking = True
+    store.is_failing = True
+    runtime = GivenStore(functions(), ingresses=[ingress], clock=clock)
+    runtime.store = store
+    async with runtime:
+        assert ingress.intake is not None
+        kept = asyncio.create_task(ingress.deliver_all([message(ONE)], Position(PARTITION, b"1")))
+        await until(lambda: ingress.is_paused)
+        with pytest.raises(StoreError, match="not kept"):
+            await ingress.deliver_all([message(ONE)], Position(PARTITION, b"2"))
+        was_answered = kept.done()
+
+        store.is_failing = False
+        clock.advance_to(clock.now_ms() + 1000)
+        await kept
+
+        assert (was_answered, await counts(runtime)) == (False, [1, 0])
+        assert ingress.intake.position(PARTITION) == b"1"
+
+
 # --- egresses -------------------------------------------------------------------------------------
 
 
