@@ -37,6 +37,8 @@
     ├── NonDeterminismError                            a handler does not do what its journal says
     ├── NotDeterministicError (RuntimeError)           a handler did what a replay could not repeat
     ├── ConfigurationError (ValueError)                a module file, an option or a target is wrong
+    ├── EditError (ValueError)                         a change by hand that is refused
+    │   └── EditTargetError (LookupError)              it names something that is not there
     ├── InvalidPathError (ValueError, TypeError)       not a path of a state tree
     ├── ValueSerializationError (ValueError, TypeError)    a state cannot be written or read back
     ├── StateBackendError                              the storage of a state tree failed
@@ -48,16 +50,18 @@
     ├── StreamOverflowError                            a reader is too slow for its stream
     └── RuntimeStoppedError (RuntimeError)             the runtime does not accept messages any more
 
-Facts are attributes, and a sentence says them. Each class carries one classification for all
-servers and tools: `is_retryable`, `blame` and `http_status`. Where the old SDK raised a builtin,
-the class inherits it, so existing `except` clauses go on working. Every error survives pickling.
+Facts are attributes, and a sentence says them; a fact that is not known is None. Each class carries
+one classification for all servers and tools: `is_retryable`, `blame` and `http_status`. Where the
+old SDK raised a builtin, the class inherits it, so existing `except` clauses go on working. Every
+error survives pickling.
 """
 
 from __future__ import annotations
 
 import struct
+from dataclasses import KW_ONLY, dataclass
 from enum import StrEnum
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Literal, Protocol
 
 __all__ = [
     "AddressBusyError",
@@ -69,6 +73,8 @@ __all__ = [
     "ConfigurationError",
     "CoroutineCallbackError",
     "DefinitionError",
+    "EditError",
+    "EditTargetError",
     "GivenUpError",
     "IdempotencyConflictError",
     "IncompleteRequestError",
@@ -147,82 +153,73 @@ class StatefunError(Exception):
     blame: ClassVar[Blame] = Blame.PROGRAM
     http_status: int = 500
 
+    def __reduce__(self) -> tuple[object, ...]:
+        return _with_facts, (type(self), self.args, vars(self))
 
+
+def _with_facts(
+    kind: type[StatefunError], args: tuple[object, ...], facts: dict[str, object]
+) -> StatefunError:
+    """An error as it was before it was pickled."""
+    error = kind.__new__(kind, *args)
+    vars(error).update(facts)
+    return error
+
+
+@dataclass(eq=False, repr=False)
 class _SentenceError(StatefunError):
     """An error with a sentence that is made where it is raised, and facts beside it.
 
-    Args:
+    Attributes:
         sentence: The text.
-        **facts: The facts that `FACTS` names; those that are not given are None.
     """
 
-    FACTS: ClassVar[tuple[str, ...]] = ()
-
-    def __init__(self, sentence: str, **facts: Any) -> None:
-        super().__init__(sentence)
-        self.sentence = sentence
-        for name in self.FACTS:
-            setattr(self, name, facts.pop(name, None))
-        if facts:
-            raise TypeError(f"{type(self).__name__} has no facts {sorted(facts)}")
+    sentence: str
 
     def __str__(self) -> str:
         return self.sentence
 
 
+@dataclass(eq=False, repr=False, kw_only=True)
 class DefinitionError(_SentenceError, ValueError, TypeError):
-    """The program is wrong, found when a function, a spec or a type was defined."""
+    """The program is wrong, found when a function, a spec, a type or a handler was defined.
+
+    Attributes:
+        name: The name of what was defined: a typename, or the name of a value, a service or a
+            handler.
+        place: The file and line where it is defined.
+    """
+
+    name: str | None = None
+    place: str | None = None
 
 
 class InvalidTypenameError(DefinitionError):
-    """A typename is not of the form `namespace/name`."""
+    """A typename is not of the form `namespace/name`.
+
+    Attributes:
+        what: The thing that has the typename.
+    """
 
     def __init__(self, typename: object, what: str = "typename") -> None:
-        StatefunError.__init__(self, typename, what)
-        self.typename = typename
-        self.what = what
-
-    def __str__(self) -> str:
-        return (
-            f"{self.what} {self.typename!r} is not of the form 'namespace/name': "
-            "write for example 'com.example/greeter'"
+        super().__init__(
+            f"{what} {typename!r} is not of the form 'namespace/name': "
+            "write for example 'com.example/greeter'",
+            name=typename if isinstance(typename, str) else None,
         )
+        self.what = what
 
 
 class InvalidSpecError(DefinitionError):
-    """A value was declared in a way that no engine could keep.
-
-    Attributes:
-        value_name: The name of the value, if it is known.
-    """
-
-    FACTS = ("value_name",)
-
-    value_name: str | None
+    """A value was declared in a way that no engine could keep."""
 
 
 class InvalidFunctionError(DefinitionError):
-    """What was registered cannot be called with a context and a message.
-
-    Attributes:
-        typename: The typename it was to be registered under, if it is known.
-    """
-
-    FACTS = ("typename",)
-
-    typename: str | None
+    """What was registered cannot be called with a context and a message."""
 
 
 class AlreadyRegisteredError(DefinitionError):
-    """A function typename, or a value name within one function, was registered twice.
-
-    Attributes:
-        name: The typename, or the name of the value.
-    """
-
-    FACTS = ("name",)
-
-    name: str | None
+    """A function typename, a value name within one function, or a service was registered twice."""
 
 
 class InvalidMessageError(_SentenceError, ValueError, TypeError):
@@ -236,6 +233,7 @@ class MessageArgumentsError(InvalidMessageError, KeyError):
     """A builder was called with keywords it does not know, or with too many or too few."""
 
 
+@dataclass(eq=False, repr=False, kw_only=True)
 class MessageTooLargeError(InvalidMessageError):
     """A message is longer than its function takes.
 
@@ -245,14 +243,14 @@ class MessageTooLargeError(InvalidMessageError):
         limit_bytes: The limit.
     """
 
-    FACTS = ("address", "size_bytes", "limit_bytes")
     http_status = 413
 
-    address: _Address | None
-    size_bytes: int | None
-    limit_bytes: int | None
+    address: _Address | None = None
+    size_bytes: int | None = None
+    limit_bytes: int | None = None
 
 
+@dataclass(eq=False, repr=False, kw_only=True)
 class IdempotencyConflictError(InvalidMessageError):
     """The idempotency key was used before, for another message to the same address.
 
@@ -261,13 +259,13 @@ class IdempotencyConflictError(InvalidMessageError):
         key: The key.
     """
 
-    FACTS = ("address", "key")
     http_status = 409
 
-    address: _Address | None
-    key: str | None
+    address: _Address | None = None
+    key: str | None = None
 
 
+@dataclass(eq=False, repr=False, kw_only=True)
 class NumberOutOfRangeError(InvalidMessageError, struct.error):
     """A number does not fit the format that Kafka's serializers use for it.
 
@@ -275,11 +273,10 @@ class NumberOutOfRangeError(InvalidMessageError, struct.error):
         number: The number.
     """
 
-    FACTS = ("number",)
-
-    number: int | None
+    number: int | None = None
 
 
+@dataclass(eq=False, repr=False, kw_only=True)
 class SerializationError(_SentenceError, ValueError, TypeError):
     """A value could not be turned into bytes, or bytes into a value; `__cause__` says why.
 
@@ -287,21 +284,19 @@ class SerializationError(_SentenceError, ValueError, TypeError):
         typename: The typename of the type, if it is known.
     """
 
-    FACTS = ("typename",)
     blame = Blame.CALLER
     http_status = 400
 
-    typename: str | None
+    typename: str | None = None
 
 
+@dataclass(eq=False, repr=False)
 class TypeMismatchError(StatefunError, TypeError):
     """A value carries the typename `actual` and was read as `expected`."""
 
-    def __init__(self, what: str, expected: str, actual: str) -> None:
-        super().__init__(what, expected, actual)
-        self.what = what
-        self.expected = expected
-        self.actual = actual
+    what: str
+    expected: str
+    actual: str
 
     def __str__(self) -> str:
         return (
@@ -310,14 +305,13 @@ class TypeMismatchError(StatefunError, TypeError):
         )
 
 
+@dataclass(eq=False, repr=False)
 class UnknownValueError(StatefunError, AttributeError):
     """A function asked its storage for a value it never declared."""
 
-    def __init__(self, name: str, typename: str, registered: tuple[str, ...]) -> None:
-        super().__init__(name, typename, registered)
-        self.value_name = name
-        self.typename = typename
-        self.registered = registered
+    value_name: str
+    typename: str
+    registered: tuple[str, ...]
 
     def __str__(self) -> str:
         known = ", ".join(self.registered) or "none"
@@ -327,6 +321,7 @@ class UnknownValueError(StatefunError, AttributeError):
         )
 
 
+@dataclass(eq=False, repr=False)
 class UnknownFunctionError(StatefunError, KeyError, ValueError):
     """A message is addressed to a typename under which no function is registered.
 
@@ -340,13 +335,9 @@ class UnknownFunctionError(StatefunError, KeyError, ValueError):
     blame = Blame.CALLER
     http_status = 404
 
-    def __init__(
-        self, typename: str, registered: tuple[str, ...], target_id: str | None = None
-    ) -> None:
-        super().__init__(typename, registered, target_id)
-        self.typename = typename
-        self.registered = registered
-        self.target_id = target_id
+    typename: str
+    registered: tuple[str, ...]
+    target_id: str | None = None
 
     def __str__(self) -> str:
         known = ", ".join(self.registered) or "none"
@@ -356,6 +347,7 @@ class UnknownFunctionError(StatefunError, KeyError, ValueError):
         )
 
 
+@dataclass(eq=False, repr=False)
 class InvocationError(StatefunError):
     """A function raised. `__cause__` is what it raised; the whole batch counts as failed.
 
@@ -369,15 +361,11 @@ class InvocationError(StatefunError):
 
     is_retryable = True
 
-    def __init__(
-        self, address: _Address, value_typename: str, position: int, batch_size: int, reason: str
-    ) -> None:
-        super().__init__(address, value_typename, position, batch_size, reason)
-        self.address = address
-        self.value_typename = value_typename
-        self.position = position
-        self.batch_size = batch_size
-        self.reason = reason
+    address: _Address
+    value_typename: str
+    position: int
+    batch_size: int
+    reason: str
 
     def __str__(self) -> str:
         return (
@@ -386,13 +374,12 @@ class InvocationError(StatefunError):
         )
 
 
+@dataclass(eq=False, repr=False)
 class TurnEndedError(StatefunError, RuntimeError):
     """A context was used after its batch had ended, so the effect would have been lost."""
 
-    def __init__(self, effect: str, address: _Address) -> None:
-        super().__init__(effect, address)
-        self.effect = effect
-        self.address = address
+    effect: str
+    address: _Address
 
     def __str__(self) -> str:
         return (
@@ -407,12 +394,22 @@ class ProtocolError(_SentenceError):
     http_status = 500
 
 
+@dataclass(eq=False, repr=False, kw_only=True)
 class RemoteProtocolError(ProtocolError):
-    """The other side sent something that is not the protocol."""
+    """The other side sent something that is not the protocol.
+
+    Attributes:
+        address: The address of the function that sent it, or that it was for.
+        value_name: The name of the value that is wrong.
+        size_bytes: The size of the bytes that cannot be read, or of a part that is too large.
+    """
 
     blame = Blame.CALLER
-
     http_status = 400
+
+    address: _Address | None = None
+    value_name: str | None = None
+    size_bytes: int | None = None
 
 
 class RequestTypeError(RemoteProtocolError, TypeError):
@@ -425,6 +422,7 @@ class IncompleteRequestError(RemoteProtocolError, AttributeError):
     """A request without an invocation, or an invocation without a target."""
 
 
+@dataclass(eq=False, repr=False, kw_only=True)
 class UnknownEgressError(RemoteProtocolError):
     """A function sent a record to an egress that does not exist.
 
@@ -433,13 +431,13 @@ class UnknownEgressError(RemoteProtocolError):
         sender: The address of the function.
     """
 
-    FACTS = ("egress", "sender")
     blame = Blame.PROGRAM
 
-    egress: str | None
-    sender: _Address | None
+    egress: str | None = None
+    sender: _Address | None = None
 
 
+@dataclass(eq=False, repr=False, kw_only=True)
 class TransportError(_SentenceError):
     """A function could not be reached, or the answer did not come from an endpoint.
 
@@ -451,11 +449,10 @@ class TransportError(_SentenceError):
     blame = Blame.ENVIRONMENT
     http_status = 502
 
-    def __init__(self, sentence: str, *, connected: bool = True, **facts: Any) -> None:
-        super().__init__(sentence, **facts)
-        self.connected = connected
+    connected: bool = True
 
 
+@dataclass(eq=False, repr=False, kw_only=True)
 class ReplyTooLargeError(TransportError):
     """A function answered with more than is read of an answer.
 
@@ -464,13 +461,13 @@ class ReplyTooLargeError(TransportError):
         limit_bytes: The limit.
     """
 
-    FACTS = ("url", "limit_bytes")
     blame = Blame.PROGRAM
 
-    url: str | None
-    limit_bytes: int | None
+    url: str | None = None
+    limit_bytes: int | None = None
 
 
+@dataclass(eq=False, repr=False, kw_only=True)
 class AddressBusyError(_SentenceError):
     """So much waits for an address, or for all, that no more is taken in; nothing was kept.
 
@@ -479,15 +476,15 @@ class AddressBusyError(_SentenceError):
         waiting_bytes: The size of the messages that wait.
     """
 
-    FACTS = ("address", "waiting_bytes")
     is_retryable = True
     blame = Blame.ENVIRONMENT
     http_status = 503
 
-    address: _Address | None
-    waiting_bytes: int | None
+    address: _Address | None = None
+    waiting_bytes: int | None = None
 
 
+@dataclass(eq=False, repr=False)
 class ProcessEndedError(StatefunError):
     """The process ended without a word while it worked on one message alone.
 
@@ -496,10 +493,8 @@ class ProcessEndedError(StatefunError):
         number: The number of the message.
     """
 
-    def __init__(self, address: _Address, number: int) -> None:
-        super().__init__(address, number)
-        self.address = address
-        self.number = number
+    address: _Address
+    number: int
 
     def __str__(self) -> str:
         return (
@@ -509,6 +504,7 @@ class ProcessEndedError(StatefunError):
         )
 
 
+@dataclass(eq=False, repr=False, kw_only=True)
 class GivenUpError(_SentenceError):
     """A message used up its attempts where the policy is `fail`; `__cause__` is the last error.
 
@@ -516,11 +512,10 @@ class GivenUpError(_SentenceError):
         address: The address of the function.
     """
 
-    FACTS = ("address",)
-
-    address: _Address | None
+    address: _Address | None = None
 
 
+@dataclass(eq=False, repr=False)
 class CallFailedError(StatefunError):
     """A message was given up, so that the reply that somebody waits for will not come.
 
@@ -535,14 +530,10 @@ class CallFailedError(StatefunError):
     blame = Blame.PROGRAM
     http_status = 500
 
-    def __init__(
-        self, address: _Address, reason: str, attempts: int, dead_letter_id: int | None
-    ) -> None:
-        super().__init__(address, reason, attempts, dead_letter_id)
-        self.address = address
-        self.reason = reason
-        self.attempts = attempts
-        self.dead_letter_id = dead_letter_id
+    address: _Address
+    reason: str
+    attempts: int
+    dead_letter_id: int | None
 
     def __str__(self) -> str:
         left = "the message was dropped: correct the function, then send it again"
@@ -557,6 +548,7 @@ class CallFailedError(StatefunError):
         )
 
 
+@dataclass(eq=False, repr=False)
 class CallTimeoutError(StatefunError, TimeoutError):
     """A function did not reply in time.
 
@@ -571,14 +563,10 @@ class CallTimeoutError(StatefunError, TimeoutError):
     blame = Blame.ENVIRONMENT
     http_status = 504
 
-    def __init__(self, address: _Address, timeout_s: float, *, is_accepted: bool) -> None:
-        super().__init__(address, timeout_s, is_accepted)
-        self.address = address
-        self.timeout_s = timeout_s
-        self.is_accepted = is_accepted
-
-    def __reduce__(self) -> tuple[object, ...]:
-        return _call_timeout, (self.address, self.timeout_s, self.is_accepted)
+    address: _Address
+    timeout_s: float
+    _: KW_ONLY
+    is_accepted: bool
 
     def __str__(self) -> str:
         what = "the message stays accepted: do not send it again, or wait longer"
@@ -593,10 +581,7 @@ class CallTimeoutError(StatefunError, TimeoutError):
         )
 
 
-def _call_timeout(address: _Address, timeout_s: float, is_accepted: bool) -> CallTimeoutError:  # noqa: FBT001 - the order in which it is pickled
-    return CallTimeoutError(address, timeout_s, is_accepted=is_accepted)
-
-
+@dataclass(eq=False, repr=False, kw_only=True)
 class StoreError(_SentenceError):
     """The data directory cannot be used as it is.
 
@@ -604,12 +589,11 @@ class StoreError(_SentenceError):
         path: The file or directory, if it is known.
     """
 
-    FACTS: ClassVar[tuple[str, ...]] = ("path",)
     is_retryable = True
     blame = Blame.ENVIRONMENT
     http_status = 503
 
-    path: str | None
+    path: str | None = None
 
 
 class StoreDamagedError(StoreError):
@@ -622,19 +606,17 @@ class StoreLockedError(StoreError):
     """Another process is using the data directory."""
 
 
+@dataclass(eq=False, repr=False, kw_only=True)
 class SchemaTooNewError(StoreError):
     """The data directory was written by a newer version.
 
     Attributes:
-        path: The file.
         version: The version of its schema.
     """
 
-    FACTS = ("path", "version")
     is_retryable = False
 
-    path: str | None
-    version: int | None
+    version: int | None = None
 
 
 class RequestRefusedError(StatefunError):
@@ -659,12 +641,13 @@ class RequestRefusedError(StatefunError):
         return f"{self.reason} (HTTP {self.http_status})"
 
 
+@dataclass(eq=False, repr=False)
 class NonDeterminismError(StatefunError):
     """A handler, made to repeat what its journal says, does something else: its code has changed.
 
     The invocation waits, and nothing of the attempt counts; with the old code it goes on.
 
-    Args:
+    Attributes:
         handler: Whose invocation it is, with its id.
         record: Which event of the journal, from one.
         recorded: The step that is recorded; None if the handler has given too many.
@@ -672,15 +655,11 @@ class NonDeterminismError(StatefunError):
         place: Where it is in the user's code.
     """
 
-    def __init__(
-        self, handler: str, record: int, recorded: str | None, given: str | None, place: str
-    ) -> None:
-        super().__init__(handler, record, recorded, given, place)
-        self.handler = handler
-        self.record = record
-        self.recorded = recorded
-        self.given = given
-        self.place = place
+    handler: str
+    record: int
+    recorded: str | None
+    given: str | None
+    place: str
 
     def __str__(self) -> str:
         return (
@@ -690,18 +669,17 @@ class NonDeterminismError(StatefunError):
         )
 
 
+@dataclass(eq=False, repr=False)
 class NotDeterministicError(StatefunError, RuntimeError):
     """A handler did what a replay could not repeat.
 
-    Args:
+    Attributes:
         what: What it was.
         hint: What to do instead.
     """
 
-    def __init__(self, what: str, hint: str) -> None:
-        super().__init__(what, hint)
-        self.what = what
-        self.hint = hint
+    what: str
+    hint: str
 
     def __str__(self) -> str:
         return (
@@ -709,16 +687,56 @@ class NotDeterministicError(StatefunError, RuntimeError):
         )
 
 
+@dataclass(eq=False, repr=False, kw_only=True)
 class ConfigurationError(_SentenceError, ValueError):
-    """A module file, an option or a target on the command line is wrong."""
+    """A module file, an option or a target on the command line is wrong.
+
+    Attributes:
+        option: The name of the option, argument or key that is wrong.
+        given: What was given for it, as text.
+        problems: The problems of module files, each with its file, line and sentence.
+    """
+
+    option: str | None = None
+    given: str | None = None
+    problems: tuple[Any, ...] = ()
 
 
+class EditError(_SentenceError, ValueError):
+    """A change by hand is refused; nothing was changed."""
+
+    blame = Blame.CALLER
+    http_status = 400
+
+
+@dataclass(eq=False, repr=False, kw_only=True)
+class EditTargetError(EditError, LookupError):
+    """A change by hand names something that is not there; nothing was changed.
+
+    Attributes:
+        kind: `dead letter`, `paused address`, `delayed message` or `value`.
+        target: Its number, address or name, as text.
+    """
+
+    http_status = 404
+
+    kind: str | None = None
+    target: str | None = None
+
+
+@dataclass(eq=False, repr=False, kw_only=True)
 class RuntimeStoppedError(_SentenceError, RuntimeError):
-    """The runtime has stopped, or is stopping, and takes no more messages."""
+    """The runtime does not run: it takes no more messages, or none yet.
+
+    Attributes:
+        state: Whether it has not been started, is stopping, or has stopped.
+    """
 
     is_retryable = True
     blame = Blame.ENVIRONMENT
     http_status = 503
+
+    state: Literal["new", "stopping", "stopped"] | None = None
 
 
 # --- state trees ----------------------------------------------------------------------------------
@@ -740,17 +758,16 @@ class InvalidPathError(StatefunError, ValueError, TypeError):
         return f"{self.path!r} cannot be used as a path: {self.reason}"
 
 
+@dataclass(eq=False, repr=False)
 class ValueSerializationError(StatefunError, ValueError, TypeError):
     """A value of a state tree cannot be written or read back; `__cause__` says why."""
 
     blame = Blame.CALLER
     http_status = 400
 
-    def __init__(self, path: str, verb: str, reason: str) -> None:
-        super().__init__(path, verb, reason)
-        self.path = path
-        self.verb = verb
-        self.reason = reason
+    path: str
+    verb: str
+    reason: str
 
     def __str__(self) -> str:
         return (
@@ -759,6 +776,7 @@ class ValueSerializationError(StatefunError, ValueError, TypeError):
         )
 
 
+@dataclass(eq=False, repr=False)
 class StateBackendError(StatefunError):
     """The storage of a state tree failed; `__cause__` says how."""
 
@@ -766,11 +784,9 @@ class StateBackendError(StatefunError):
     blame = Blame.ENVIRONMENT
     http_status = 503
 
-    def __init__(self, path: str, verb: str, reason: str) -> None:
-        super().__init__(path, verb, reason)
-        self.path = path
-        self.verb = verb
-        self.reason = reason
+    path: str
+    verb: str
+    reason: str
 
     def __str__(self) -> str:
         return (
@@ -779,13 +795,12 @@ class StateBackendError(StatefunError):
         )
 
 
+@dataclass(eq=False, repr=False)
 class UnknownCallbackError(StatefunError, ValueError):
     """A path is to be subscribed by an id under which no callback is registered."""
 
-    def __init__(self, callback_id: object, path: str) -> None:
-        super().__init__(callback_id, path)
-        self.callback_id = callback_id
-        self.path = path
+    callback_id: object
+    path: str
 
     def __str__(self) -> str:
         return (
@@ -794,12 +809,11 @@ class UnknownCallbackError(StatefunError, ValueError):
         )
 
 
+@dataclass(eq=False, repr=False)
 class CallbackIdTakenError(StatefunError, ValueError):
     """An id is asked for that belongs to another callback."""
 
-    def __init__(self, callback_id: object) -> None:
-        super().__init__(callback_id)
-        self.callback_id = callback_id
+    callback_id: object
 
     def __str__(self) -> str:
         return (
@@ -808,12 +822,11 @@ class CallbackIdTakenError(StatefunError, ValueError):
         )
 
 
+@dataclass(eq=False, repr=False)
 class CoroutineCallbackError(StatefunError, RuntimeError):
     """A callback of a sync controller gave a coroutine while an event loop is running."""
 
-    def __init__(self, callback: str) -> None:
-        super().__init__(callback)
-        self.callback = callback
+    callback: str
 
     def __str__(self) -> str:
         return (
@@ -822,17 +835,17 @@ class CoroutineCallbackError(StatefunError, RuntimeError):
         )
 
 
+@dataclass(eq=False, repr=False)
 class MountError(StatefunError, ValueError):
     """The root backend of a hybrid backend was to be unmounted."""
 
-    def __init__(self, path: str) -> None:
-        super().__init__(path)
-        self.path = path
+    path: str
 
     def __str__(self) -> str:
         return f"{self.path!r} is the root backend and stays: mount another backend there instead"
 
 
+@dataclass(eq=False, repr=False)
 class TransactionConflictError(StatefunError):
     """A transaction read a value that somebody else has changed since; nothing was written."""
 
@@ -840,9 +853,7 @@ class TransactionConflictError(StatefunError):
     blame = Blame.ENVIRONMENT
     http_status = 409
 
-    def __init__(self, path: str) -> None:
-        super().__init__(path)
-        self.path = path
+    path: str
 
     def __str__(self) -> str:
         return (
@@ -851,16 +862,15 @@ class TransactionConflictError(StatefunError):
         )
 
 
+@dataclass(eq=False, repr=False)
 class StreamOverflowError(StatefunError):
     """More events wait for the reader of a stream than it may keep."""
 
     is_retryable = True
     blame = Blame.CALLER
 
-    def __init__(self, path: str, limit: int) -> None:
-        super().__init__(path, limit)
-        self.path = path
-        self.limit = limit
+    path: str
+    limit: int
 
     def __str__(self) -> str:
         return (

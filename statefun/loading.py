@@ -32,11 +32,7 @@ def load_functions(target: str) -> Functions:
         ConfigurationError: If it is not of this form, the module cannot be imported, or what it
             names is missing or cannot be served.
     """
-    module_name, colon, attribute = target.partition(":")
-    if not (module_name and colon and attribute):
-        raise ConfigurationError(
-            f"{target!r} is not of the form MODULE:ATTR: write for example 'greeter:functions'"
-        )
+    module_name, attribute = parse_target(target)
     here = _here()
     if here not in sys.path:
         sys.path.insert(0, here)
@@ -45,14 +41,36 @@ def load_functions(target: str) -> Functions:
         functions = attrgetter(attribute)(module)
     except AttributeError as error:
         raise ConfigurationError(
-            f"the module {module_name!r} has no {attribute!r}{_hint(module)}"
+            f"the module {module_name!r} has no {attribute!r}{_hint(module)}",
+            option="target",
+            given=target,
         ) from error
     if not isinstance(functions, StatefulFunctions | RequestReplyHandler):
         raise ConfigurationError(
             f"{target!r} is a {type(functions).__name__}, not StatefulFunctions and not a "
-            f"RequestReplyHandler{_hint(module)}"
+            f"RequestReplyHandler{_hint(module)}",
+            option="target",
+            given=target,
         )
     return functions
+
+
+def parse_target(target: str) -> tuple[str, str]:
+    """The module and the attribute of a `MODULE:ATTR`.
+
+    Raises:
+        ConfigurationError: If it is something else.
+    """
+    module, colon, attribute = target.partition(":")
+    wrong = ""
+    if not (module and colon and attribute):
+        wrong = f"{target!r} is not of the form MODULE:ATTR: write for example 'greeter:functions'"
+    elif module.endswith(".py"):
+        right = f"{module.removesuffix('.py').replace('/', '.')}:{attribute}"
+        wrong = f"{module!r} is a file, not a module: write {right!r}"
+    if wrong:
+        raise ConfigurationError(wrong, option="target", given=target)
+    return module, attribute
 
 
 def _here() -> str:
@@ -72,7 +90,9 @@ def _import(module_name: str, here: str) -> ModuleType:
         if error.name is not None and f"{module_name}.".startswith(f"{error.name}."):
             raise ConfigurationError(
                 f"there is no module {module_name!r} in {here} nor among the installed packages: "
-                "run this from the directory that contains it"
+                "run this from the directory that contains it",
+                option="target",
+                given=module_name,
             ) from error
         raise _broken(module_name, error) from error
     except (Exception, SystemExit) as error:
@@ -83,7 +103,9 @@ def _broken(module_name: str, error: BaseException) -> ConfigurationError:
     sentence = error.msg if isinstance(error, SyntaxError) else error
     reason = " ".join(f"{type(error).__name__}: {sentence}".split())
     return ConfigurationError(
-        f"importing the module {module_name!r} failed: {reason}{_where(error)}"
+        f"importing the module {module_name!r} failed: {reason}{_where(error)}",
+        option="target",
+        given=module_name,
     )
 
 

@@ -9,7 +9,9 @@ from argparse import ArgumentTypeError
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from statefun.errors import InvalidTypenameError, StatefunError
+from statefun import loading
+from statefun.errors import ConfigurationError, InvalidTypenameError, StatefunError
+from statefun.http.listening import LAST_PORT
 from statefun.modulefiles.dialects import DEFAULT_DIALECT, DIALECTS
 from statefun.sdk.address import parse_typename
 
@@ -36,7 +38,6 @@ __all__ = [
 ]
 
 DEFAULT_DATA = ".statefun"
-_LAST_PORT = 65535
 _LONGEST_S = 86_400
 
 
@@ -68,14 +69,10 @@ def parse_type(text: str) -> str:
 
 def parse_target(text: str) -> str:
     """A `MODULE:ATTR`."""
-    module, colon, attribute = text.partition(":")
-    if not (module and colon and attribute):
-        raise ArgumentTypeError(
-            f"{text!r} is not of the form MODULE:ATTR: write for example 'greeter:functions'"
-        )
-    if module.endswith(".py"):
-        right = f"{module.removesuffix('.py').replace('/', '.')}:{attribute}"
-        raise ArgumentTypeError(f"{module!r} is a file, not a module: write {right!r}")
+    try:
+        loading.parse_target(text)
+    except ConfigurationError as error:
+        raise ArgumentTypeError(str(error)) from None
     return text
 
 
@@ -88,8 +85,8 @@ def parse_module_file(text: str) -> str:
 
 def parse_port(text: str) -> int:
     """A port; 0 stands for any free one."""
-    if not (text.isdecimal() and int(text) <= _LAST_PORT):
-        raise ArgumentTypeError(f"{text!r} is no port: write a number from 0 to {_LAST_PORT}")
+    if not (text.isdecimal() and int(text) <= LAST_PORT):
+        raise ArgumentTypeError(f"{text!r} is no port: write a number from 0 to {LAST_PORT}")
     return int(text)
 
 

@@ -125,7 +125,8 @@ def _invocations(
     if not apps and not urls:
         raise ConfigurationError(
             "--ingress-port takes invocations of durable handlers in, and there are none: "
-            "pass --functions MODULE:ATTR with what app([...]) returns"
+            "pass --functions MODULE:ATTR with what app([...]) returns",
+            option="--ingress-port",
         )
     local = Catalogue(entry for each in apps for entry in each.catalogue.services.values())
     return InvocationIngress(
@@ -162,7 +163,9 @@ def _failures(
         if not any(named_here.overlaps(TypenamePattern.parse(n)) for n in (*here, *elsewhere)):
             raise ConfigurationError(
                 f"--on-failure names {pattern!r}, and no function is: write one of "
-                f"{', '.join([*here, *elsewhere])}"
+                f"{', '.join([*here, *elsewhere])}",
+                option="--on-failure",
+                given=pattern,
             )
     failures: dict[str, FailurePolicy] = {}
     for name in (*named, *elsewhere):
@@ -182,10 +185,13 @@ def _check(module: Module, files: Sequence[str], functions: Sequence[StatefulFun
     if not functions and not module.endpoints:
         raise ConfigurationError(
             f"{where or 'nothing'} names no functions: add a component of the kind "
-            "'io.statefun.endpoints.v2/http', or pass --functions MODULE:ATTR"
+            "'io.statefun.endpoints.v2/http', or pass --functions MODULE:ATTR",
+            option="--functions",
         )
     if files and not functions and not module.ingresses:
         raise ConfigurationError(
             f"{where} brings no messages in: add a component of the kind "
-            "'io.statefun.playground.v1/ingress', here or in another file"
+            "'io.statefun.playground.v1/ingress', here or in another file",
+            option="files",
+            given=where,
         )

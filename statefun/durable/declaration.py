@@ -63,7 +63,9 @@ class Declaration:
             try:
                 self.model = StateModel(state)
             except DefinitionError as error:
-                raise DefinitionError(f"{_WORDS[kind]} {known!r}: {error} ({place})") from error
+                raise DefinitionError(
+                    f"{_WORDS[kind]} {known!r}: {error} ({place})", name=known, place=str(place)
+                ) from error
 
     @property
     def name(self) -> str:
@@ -83,7 +85,9 @@ class Declaration:
         if callable(name):
             raise DefinitionError(
                 f"the decorator of a handler of {self.name!r} lacks its parentheses: write "
-                f"@….handler() ({place})"
+                f"@….handler() ({place})",
+                name=self.name,
+                place=str(place),
             )
         own = checked_options(f"a handler of {self.name!r}", place, **options)
 
@@ -114,12 +118,16 @@ class Declaration:
             if handler.service_tag is not self.service_tag:
                 raise DefinitionError(
                     f"{handler.name!r} is a handler of {handler.service_tag.name!r}, so only that "
-                    f"can schedule it ({place})"
+                    f"can schedule it ({place})",
+                    name=handler.name,
+                    place=str(place),
                 )
             if handler.arity > 1 and not handler.has_default:
                 raise DefinitionError(
                     f"handler {handler.name!r} of {self.name!r} is scheduled and takes an "
-                    f"argument: give it a default, or take none ({place})"
+                    f"argument: give it a default, or take none ({place})",
+                    name=handler.name,
+                    place=str(place),
                 )
             planned = replace(handler, schedules=(*handler.schedules, schedule))
             self.handlers[handler.name] = planned

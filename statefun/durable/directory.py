@@ -60,7 +60,8 @@ class Directory:
             name = declaration.service_tag.name
             if name in self.declarations:
                 raise AlreadyRegisteredError(
-                    f"{name!r} is there twice: give each service, object and workflow its own name"
+                    f"{name!r} is there twice: give each service, object and workflow its own name",
+                    name=name,
                 )
             self.declarations[name] = declaration
 

@@ -135,6 +135,8 @@ def _distinct(services: Iterable[Declaration]) -> list[Declaration]:
         if first is not each:
             raise AlreadyRegisteredError(
                 f"service {each.name!r} already exists, from {first.place}: give the one from "
-                f"{each.place} another name"
+                f"{each.place} another name",
+                name=each.name,
+                place=str(each.place),
             )
     return list(known.values())

@@ -159,7 +159,8 @@ def handler_from_callable(wrapper: Callable[..., Any]) -> Handler[Any, Any]:
     if not isinstance(handler, Handler):
         name = getattr(wrapper, "__qualname__", repr(wrapper))
         raise InvalidFunctionError(
-            f"{name} is not a handler: declare it with @service.handler() and pass the function"
+            f"{name} is not a handler: declare it with @service.handler() and pass the function",
+            name=name,
         )
     return handler
 
@@ -228,12 +229,16 @@ def check_service_name(name: object, kind: str, place: Place) -> str:
     if not isinstance(name, str) or not _SERVICE_NAME.fullmatch(name):
         raise DefinitionError(
             f"{name!r} cannot be the name of a {kind}: begin with a letter, go on with letters, "
-            f"digits, '.', '_' and '-' ({place})"
+            f"digits, '.', '_' and '-' ({place})",
+            name=str(name),
+            place=str(place),
         )
     if name.lower().startswith("restate") or name.lower() == "openapi":
         raise DefinitionError(
             f"{name!r} cannot be the name of a {kind}: its URLs would be those of the ingress "
-            f"itself, choose another ({place})"
+            f"itself, choose another ({place})",
+            name=name,
+            place=str(place),
         )
     return name
 
@@ -242,7 +247,9 @@ def _known_name(tag: ServiceTag, name: str, place: Place) -> str:
     if not isinstance(name, str) or not _HANDLER_NAME.fullmatch(name):
         raise DefinitionError(
             f"{name!r} cannot be the name of a handler of {tag.name!r}: begin with a letter, go on "
-            f"with letters, digits and '_' ({place})"
+            f"with letters, digits and '_' ({place})",
+            name=name,
+            place=str(place),
         )
     return name
 
@@ -256,7 +263,8 @@ def check_new(name: str, known: Mapping[str, Handler[Any, Any]], tag: ServiceTag
     if name in known:
         raise AlreadyRegisteredError(
             f"handler {name!r} already exists in {tag.name!r}, from {known[name].place}: "
-            "give one of them another name"
+            "give one of them another name",
+            name=name,
         )
 
 
@@ -265,12 +273,16 @@ def _parameters(tag: ServiceTag, function: Any, place: Place) -> list[inspect.Pa
     if not callable(function) or not hasattr(function, "__name__"):
         raise InvalidFunctionError(
             f"{name} cannot be a handler of {tag.name!r}: decorate an async function, with "
-            f"parentheses behind the decorator ({place})"
+            f"parentheses behind the decorator ({place})",
+            name=name,
+            place=str(place),
         )
     if not inspect.iscoroutinefunction(inspect.unwrap(function)):
         raise InvalidFunctionError(
             f"{name} cannot be a handler of {tag.name!r}, because it is not async: write "
-            f"'async def {name}' ({place})"
+            f"'async def {name}' ({place})",
+            name=name,
+            place=str(place),
         )
     parameters = list(inspect.signature(function).parameters.values())
     needed = [
@@ -282,13 +294,17 @@ def _parameters(tag: ServiceTag, function: Any, place: Place) -> list[inspect.Pa
     if not needed:
         raise InvalidFunctionError(
             f"handler {name!r} of {tag.name!r} must have at least one parameter, the context: "
-            f"write 'async def {name}(ctx)' ({place})"
+            f"write 'async def {name}(ctx)' ({place})",
+            name=name,
+            place=str(place),
         )
     if len(needed) > 2 or variadic or needed[-1].kind is inspect.Parameter.KEYWORD_ONLY:
         raise InvalidFunctionError(
             f"handler {name!r} of {tag.name!r} takes {', '.join(map(str, parameters))}: a handler "
             "takes the context and at most one argument, so put several into a dataclass "
-            f"({place})"
+            f"({place})",
+            name=name,
+            place=str(place),
         )
     return needed
 
@@ -346,7 +362,7 @@ def _io(
         reads = serde_of(input_serde, argument.annotation)
         writes = serde_of(output_serde, None if result.is_void else result.annotation)
     except DefinitionError as error:
-        raise DefinitionError(f"{what}: {error} ({place})") from error
+        raise DefinitionError(f"{what}: {error} ({place})", name=what, place=str(place)) from error
     return HandlerIO(
         _media_type(accept, reads),
         _media_type(content_type, writes),
@@ -371,5 +387,6 @@ def _check_state(annotation: Any, model: StateModel[Any] | None, place: Place) -
         declared = "none" if model is None else model.model.__qualname__
         raise DefinitionError(
             f"the context says that the state is {getattr(wanted, '__qualname__', wanted)}, and "
-            f"the declared state is {declared}: declare it with state=… ({place})"
+            f"the declared state is {declared}: declare it with state=… ({place})",
+            place=str(place),
         )

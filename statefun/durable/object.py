@@ -177,6 +177,8 @@ class VirtualObject(Declaration):
         if kind not in ("exclusive", "shared"):
             raise DefinitionError(
                 f"a handler of {self.name!r} is 'exclusive' or 'shared', got kind={kind!r} "
-                f"({place})"
+                f"({place})",
+                name=self.name,
+                place=str(place),
             )
         return "shared" if kind == "shared" else "exclusive"

@@ -113,7 +113,7 @@ def checked_options(
     """
     managers = tuple(invocation_context_managers or ())
     if bad := next(_faults(options, managers), None):
-        raise DefinitionError(f"{what}: {bad} ({place})")
+        raise DefinitionError(f"{what}: {bad} ({place})", name=what, place=str(place))
     return Options(context_managers=managers, **options)
 
 

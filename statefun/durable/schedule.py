@@ -24,7 +24,7 @@ def check_schedule(schedule: Schedule, place: Place) -> None:
     try:
         next_start(schedule, 0.0)
     except DefinitionError as error:
-        raise DefinitionError(f"{error} ({place})") from error
+        raise DefinitionError(f"{error} ({place})", place=str(place)) from error
 
 
 def next_start(schedule: Schedule, after: float) -> float:

@@ -43,7 +43,8 @@ class StateModel(Generic[M]):
         except Exception as error:
             raise DefinitionError(
                 f"{model.__qualname__} cannot be the state of a new key: give every field a "
-                f"default ({' '.join(str(error).split())})"
+                f"default ({' '.join(str(error).split())})",
+                name=model.__qualname__,
             ) from error
 
     def load(self, values: Mapping[str, bytes]) -> M:

@@ -135,7 +135,9 @@ class Workflow(Declaration):
         if self._main is not None:
             raise DefinitionError(
                 f"the workflow {self.name!r} has a main handler, {self._main.name!r} from "
-                f"{self._main.place}: declare others with handler() ({place})"
+                f"{self._main.place}: declare others with handler() ({place})",
+                name=self.name,
+                place=str(place),
             )
         return self._declare(
             place,

@@ -67,7 +67,9 @@ class Access:
             raise ConfigurationError(
                 f"listening on {host} lets in everybody who reaches this machine: ask for tokens "
                 "(--token-file), use TLS (--tls-cert), or allow it (--insecure; in a program, "
-                "Access(is_insecure=True))"
+                "Access(is_insecure=True))",
+                option="host",
+                given=host,
             )
 
 
@@ -102,7 +104,8 @@ class AccessFiles:
         elif self.key is not None or self.client_ca is not None:
             raise ConfigurationError(
                 "a key or certificates of clients are of no use without a certificate of the "
-                "server: pass its file, too (--tls-cert)"
+                "server: pass its file, too (--tls-cert)",
+                option="certificate",
             )
         authorize = None if self.tokens is None else bearer_tokens(*token_lines(self.tokens))
         return Access(tls, authorize, is_insecure=self.is_insecure)
@@ -119,11 +122,17 @@ def token_lines(path: str) -> list[str]:
     except (OSError, UnicodeError) as error:
         reason = getattr(error, "strerror", None) or "it is not text"
         raise ConfigurationError(
-            f"the file of tokens {path} cannot be read: {reason}; write one token a line"
+            f"the file of tokens {path} cannot be read: {reason}; write one token a line",
+            option="tokens",
+            given=str(path),
         ) from error
     tokens = [line.strip() for line in text.splitlines() if line.strip()]
     if not tokens:
-        raise ConfigurationError(f"the file of tokens {path} is empty: write one token a line")
+        raise ConfigurationError(
+            f"the file of tokens {path} is empty: write one token a line",
+            option="tokens",
+            given=str(path),
+        )
     return tokens
 
 
@@ -146,7 +155,8 @@ def bearer_tokens(*tokens: str) -> Authorize:
     """
     if not tokens or not all(each.isascii() and each.isprintable() and each for each in tokens):
         raise ConfigurationError(
-            "a bearer token is one or more printable ASCII characters: write one token a line"
+            "a bearer token is one or more printable ASCII characters: write one token a line",
+            option="tokens",
         )
     known = [each.encode() for each in tokens]
 
@@ -192,5 +202,5 @@ def server_tls(certificate: str, key: str, client_ca: str | None = None) -> ssl.
 def _unusable(files: str, error: Exception) -> ConfigurationError:
     reason = getattr(error, "strerror", None) or str(error)
     return ConfigurationError(
-        f"cannot use {files}: {reason}; write files in PEM that belong together"
+        f"cannot use {files}: {reason}; write files in PEM that belong together", given=files
     )

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import socket
 from typing import TYPE_CHECKING, Any, Final
 
 from statefun.errors import ConfigurationError
 from statefun.http.access import Access
 from statefun.http.limits import ServerLimits
+from statefun.http.listening import BACKLOG, cannot_listen
 from statefun.http.messages import refusal
 from statefun.http.unix import UnixPath
 
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Callable, Collection
 
     from statefun.errors import RequestRefusedError
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 __all__ = ["HttpServer"]
 
-_BACKLOG: Final = 1024
 _HANDSHAKE_S: Final = 15.0
 _CANCELLED_S: Final = 1.0
 
@@ -110,7 +109,7 @@ class HttpServer:
         options: dict[str, Any] = {
             "ssl": tls,
             "ssl_handshake_timeout": None if tls is None else _HANDSHAKE_S,
-            "backlog": _BACKLOG,
+            "backlog": BACKLOG,
             "start_serving": False,
         }
         if self._unix is not None:
@@ -120,13 +119,7 @@ class HttpServer:
                 return await loop.create_server(protocol, sock=self._listener, **options)
             return await loop.create_server(protocol, self.host, self.port, **options)
         except OSError as error:
-            reason = os.strerror(error.errno) if error.errno and error.errno > 0 else str(error)
-            advice = "stop what uses the port, or choose another one"
-            if isinstance(error, socket.gaierror):
-                reason, advice = str(error.strerror), "write the name or the address of this host"
-            raise ConfigurationError(
-                f"cannot listen on {self.host}:{self.port}: {reason}; {advice}"
-            ) from error
+            raise cannot_listen(self.host, self.port, error) from error
 
     async def stop(self, within_s: float = 3.0) -> None:
         """Listen no more, answer what has begun, and close every connection.

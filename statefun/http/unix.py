@@ -44,7 +44,9 @@ class UnixPath:
             listener.close()
             raise ConfigurationError(
                 f"cannot listen on {self.path}: {error.strerror or error}; stop what uses the "
-                "path, or choose another one"
+                "path, or choose another one",
+                option="path",
+                given=self.path,
             ) from error
         finally:
             os.umask(before)

@@ -121,7 +121,9 @@ def load_modules(
     for warning in reading.warnings:
         logger.warning("%s", warning)
     if reading.errors:
-        raise ConfigurationError("\n".join(map(str, reading.errors)))
+        raise ConfigurationError(
+            "\n".join(map(str, reading.errors)), problems=tuple(reading.errors)
+        )
     return reading.module
 
 

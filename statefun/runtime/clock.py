@@ -116,7 +116,9 @@ class ManualClock:
         milliseconds = whole_millis(by)
         if milliseconds < 0:
             raise ConfigurationError(
-                f"a clock cannot be advanced by {by}: pass a positive duration"
+                f"a clock cannot be advanced by {by}: pass a positive duration",
+                option="by",
+                given=repr(by),
             )
         self.advance_to(self._now_ms + milliseconds)
 

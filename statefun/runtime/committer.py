@@ -174,7 +174,8 @@ class Committer:
             raise StoreError(
                 "not everything could be stored at the end; what was answered for is kept, and "
                 "what functions have done since the last commit is done again after a start: "
-                f"{error}"
+                f"{error}",
+                path=error.path,
             ) from error
         self._is_durable()
 
@@ -199,7 +200,7 @@ class Committer:
         self._engine.commit_failed()
         for ticket, advice in tuple(self._waiters.items()):
             if not ticket.done():
-                ticket.set_exception(StoreError(f"{advice}: {error}"))
+                ticket.set_exception(StoreError(f"{advice}: {error}", path=error.path))
         self._retry_ms = self._clock.uptime_ms() + _PAUSE_MS
         if not self.is_failing:
             self.is_failing = True

@@ -170,7 +170,8 @@ class RuntimeIntake:
         """
         if not self.is_accepting:
             raise RuntimeStoppedError(
-                "the runtime is stopping and takes no more messages: send again to the next one"
+                "the runtime is stopping and takes no more messages: send again to the next one",
+                state="stopping",
             ) from self._reason
 
     # --- the dispatcher ---------------------------------------------------------------------------
@@ -215,6 +216,6 @@ class RuntimeIntake:
 
 def not_durable(reason: BaseException | None) -> RuntimeStoppedError:
     """The error for whoever waits for a commit that does not come any more."""
-    error = RuntimeStoppedError("the runtime stopped before this was durable")
+    error = RuntimeStoppedError("the runtime stopped before this was durable", state="stopped")
     error.__cause__ = reason
     return error

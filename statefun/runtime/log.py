@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 from statefun.errors import InvocationError
 from statefun.runtime.observe import Observer
 from statefun.runtime.values import escaped
+from statefun.sdk.address import log_facts
 
 if TYPE_CHECKING:
     from statefun.errors import StoreError
@@ -54,7 +55,7 @@ class LogObserver(Observer):
         """Say why and what happens next."""
         address, decision = failed.address, failed.decision
         reason = escaped(str(failed.error))
-        facts = _facts(address)
+        facts = log_facts(address)
         if not decision.is_counted:
             if address.typename not in self._unreachable:
                 self._unreachable.add(address.typename)
@@ -88,7 +89,7 @@ class LogObserver(Observer):
         logger.info(
             "the process is interrupted by %s; its messages are kept",
             escaped(str(address)),
-            extra=_facts(address),
+            extra=log_facts(address),
         )
 
     def commits_failed(self, error: StoreError, retry_ms: int) -> None:
@@ -114,10 +115,6 @@ class LogObserver(Observer):
     def records_wait(self, typename: str) -> None:
         """Say for which."""
         logger.warning("records wait for the egress %s, which is not there", typename)
-
-
-def _facts(address: Address) -> dict[str, str]:
-    return {"statefun_typename": address.typename, "statefun_id": address.id}
 
 
 def _has_trace(failed: FailedAttempt) -> bool:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import random as chance
-from collections.abc import Iterable
 from contextlib import AsyncExitStack
 from datetime import timedelta
 from pathlib import Path
@@ -27,11 +26,11 @@ from statefun.runtime.streams import EgressStream, StreamEgress
 from statefun.runtime.transports.routing import FunctionRouter
 from statefun.runtime.values import Value, visible_values
 from statefun.sdk.address import Address, parse_typename
-from statefun.sdk.functions import StatefulFunctions
+from statefun.sdk.functions import registries_of
 from statefun.sdk.messages import Message
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from types import TracebackType
     from typing import Self
 
@@ -42,6 +41,7 @@ if TYPE_CHECKING:
     from statefun.runtime.observe import Observer
     from statefun.runtime.stores.base import Store
     from statefun.runtime.transports.routing import Endpoint
+    from statefun.sdk.functions import StatefulFunctions
 
 __all__ = ["Durability", "Runtime"]
 
@@ -115,9 +115,11 @@ class Runtime:
     ) -> None:
         if durability not in ("full", "normal", "memory"):
             raise ConfigurationError(
-                f"there is no durability {durability!r}: choose 'full', 'normal' or 'memory'"
+                f"there is no durability {durability!r}: choose 'full', 'normal' or 'memory'",
+                option="durability",
+                given=repr(durability),
             )
-        registries = _registries(functions)
+        registries = registries_of(functions)
         self._data = data
         self._durability = durability
         self._directory = FunctionRouter(registries, endpoints)
@@ -301,7 +303,9 @@ class Runtime:
         address, argument = _target_and_argument(message)
         if timeout is not None and (not isinstance(timeout, timedelta) or timeout < timedelta(0)):
             raise ConfigurationError(
-                f"the time-out of a call is {timeout!r}: pass a timedelta of zero or more, or None"
+                f"the time-out of a call is {timeout!r}: pass a timedelta of zero or more, or None",
+                option="timeout",
+                given=repr(timeout),
             )
         _, dispatcher, _ = self._parts()
         return Value.decode(await dispatcher.intake.send_and_wait(address, argument, timeout))
@@ -336,7 +340,8 @@ class Runtime:
                 )
         raise RuntimeStoppedError(
             "the runtime has stopped: ask for state before, or read the data directory with "
-            "'statefun state'"
+            "'statefun state'",
+            state="stopped",
         )
 
     async def dead_letters(self) -> list[DeadLetter]:
@@ -349,7 +354,8 @@ class Runtime:
         if running.done():
             raise RuntimeStoppedError(
                 "the runtime has stopped: ask for dead letters before, or read the data directory "
-                "with 'statefun dead-letters list'"
+                "with 'statefun dead-letters list'",
+                state="stopped",
             )
         return await dispatcher.read(lambda reader: list(reader.dead_letters()))
 
@@ -360,7 +366,8 @@ class Runtime:
             edit: One of `statefun.runtime.admin.edits`, for example `Replay(None)`.
 
         Raises:
-            ConfigurationError: If something that it names is not there.
+            EditError: If it cannot be made; `EditTargetError` if it names something that is not
+                there.
             StoreError: If nothing can be stored at the moment.
             RuntimeStoppedError: If the runtime is stopping or stopped.
         """
@@ -392,7 +399,9 @@ class Runtime:
             dispatcher.add_egress(egress)
         if not isinstance(egress, StreamEgress):
             raise ConfigurationError(
-                f"the records of {typename!r} go to {egress!r}: read them where that puts them"
+                f"the records of {typename!r} go to {egress!r}: read them where that puts them",
+                option="egresses",
+                given=typename,
             )
         return EgressStream(egress)
 
@@ -424,7 +433,8 @@ class Runtime:
     def _parts(self) -> tuple[Engine, Dispatcher, asyncio.Task[None]]:
         if self._engine is None or self._dispatcher is None or self._running is None:
             raise RuntimeStoppedError(
-                "the runtime has not been started: use it inside `async with Runtime(...)`"
+                "the runtime has not been started: use it inside `async with Runtime(...)`",
+                state="new",
             )
         return self._engine, self._dispatcher, self._running
 
@@ -443,7 +453,9 @@ class Runtime:
     def _add_egress(self, egress: Egress) -> None:
         if egress.typename in self._egresses:
             raise ConfigurationError(
-                f"two egresses are named {egress.typename!r}: give one of them another typename"
+                f"two egresses are named {egress.typename!r}: give one of them another typename",
+                option="egresses",
+                given=egress.typename,
             )
         self._egresses[egress.typename] = egress
 
@@ -469,22 +481,6 @@ async def _stop_together(parts: Iterable[Ingress | Egress]) -> None:
         logger.error("a part could not be stopped in order: %s", error, exc_info=error)
     if errors:
         raise errors[0]
-
-
-def _registries(
-    functions: StatefulFunctions | Iterable[StatefulFunctions] | None,
-) -> tuple[StatefulFunctions, ...]:
-    if isinstance(functions, StatefulFunctions):
-        return (functions,)
-    several = () if functions is None else functions
-    registries = tuple(several) if isinstance(several, Iterable) else (several,)
-    for each in registries:
-        if not isinstance(each, StatefulFunctions):
-            raise ConfigurationError(
-                f"{functions!r} are no functions that can be run: pass a StatefulFunctions, "
-                "several, or None"
-            )
-    return registries
 
 
 class _Checks:

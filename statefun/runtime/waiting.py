@@ -134,7 +134,8 @@ class ReplyWaiters:
         for pending in self._pending:
             error = RuntimeStoppedError(
                 "the runtime stopped before the reply came; if the message was durable, it is "
-                "worked on after the next start"
+                "worked on after the next start",
+                state="stopped",
             )
             error.__cause__ = reason
             pending.fail(error)

@@ -14,6 +14,7 @@ __all__ = [
     "Typename",
     "TypenamePattern",
     "WireAddress",
+    "log_facts",
     "parse_engine_typename",
     "parse_typename",
     "sdk_address",
@@ -116,6 +117,18 @@ class WireAddress(Protocol):
     namespace: str
     type: str
     id: str
+
+
+class _AnyAddress(Protocol):
+    @property
+    def typename(self) -> str: ...
+    @property
+    def id(self) -> str: ...
+
+
+def log_facts(address: _AnyAddress) -> dict[str, str]:
+    """The facts of an address for the `extra` of a log record, the same in every log."""
+    return {"statefun_typename": address.typename, "statefun_id": address.id}
 
 
 def sdk_address(address: WireAddress) -> SdkAddress:

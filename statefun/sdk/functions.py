@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from types import MappingProxyType
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from statefun.errors import (
     AlreadyRegisteredError,
+    DefinitionError,
     InvalidFunctionError,
     InvalidTypenameError,
     UnknownFunctionError,
@@ -20,7 +21,7 @@ from statefun.sdk.specs import check_names
 from statefun.sdk.storage import StorageSpec
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Mapping
 
     from statefun.sdk.context import Context
     from statefun.sdk.messages import Message
@@ -193,13 +194,13 @@ def _check_callable(typename: str, fun: object) -> None:
         raise InvalidFunctionError(
             f"{typename!r} cannot be bound to {fun!r}: it is not callable with a context and a "
             "message",
-            typename=typename,
+            name=typename,
         )
     if any(map(_is_generator_function, _layers(fun))):  # a decorator hides one: see `finish`
         raise InvalidFunctionError(
             f"{typename!r} is bound to {fun!r}, which is a generator, and nothing would run it: "
             "drop the yield",
-            typename=typename,
+            name=typename,
         )
     try:
         signature = inspect.signature(fun)
@@ -211,7 +212,7 @@ def _check_callable(typename: str, fun: object) -> None:
         raise InvalidFunctionError(
             f"{typename!r} is bound to {fun!r}, which cannot be called with a context and a "
             f"message ({error}): its parameters are {signature}",
-            typename=typename,
+            name=typename,
         ) from error
 
 
@@ -227,6 +228,28 @@ def _layers(fun: Any) -> list[object]:
         elif not inspect.isfunction(fun):
             fun = getattr(type(fun), "__call__", None)  # noqa: B004 - the method itself is asked
     return layers
+
+
+def registries_of(
+    functions: StatefulFunctions | Iterable[StatefulFunctions] | None,
+) -> tuple[StatefulFunctions, ...]:
+    """One registry, several or None as a tuple.
+
+    Raises:
+        DefinitionError: If it is something else.
+    """
+    if functions is None:
+        return ()
+    if isinstance(functions, StatefulFunctions):
+        return (functions,)
+    registries = tuple(functions) if isinstance(functions, Iterable) else (functions,)
+    for each in registries:
+        if not isinstance(each, StatefulFunctions):
+            raise DefinitionError(
+                f"{each!r} is not a StatefulFunctions: pass what the functions are bound to, or "
+                "several of them"
+            )
+    return registries
 
 
 async def finish(typename: str, result: Any) -> Any:
@@ -250,7 +273,7 @@ async def finish(typename: str, result: Any) -> Any:
         raise InvalidFunctionError(
             f"{typename!r} returned {result!r}, and nothing would run it: do the work in the "
             "function, for example in a loop over it, and return nothing",
-            typename=typename,
+            name=typename,
         )
     return result
 

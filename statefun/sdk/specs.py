@@ -58,7 +58,7 @@ class ValueSpec:
             raise InvalidSpecError(
                 f"value {name!r} has {type!r} for a type: "
                 "pass IntType, StringType, … or a type made by simple_type or make_json_type",
-                value_name=name,
+                name=name,
             )
         _check_type(name, type)
         self.name = name
@@ -87,11 +87,15 @@ class ValueSpec:
 def check_names(specs: Iterable[ValueSpec], typename: str) -> tuple[ValueSpec, ...]:
     """The specs of one function, once it is sure that no name stands twice."""
     if isinstance(specs, ValueSpec):
-        raise InvalidSpecError(f"specs of {typename!r} must be a list: write specs=[{specs!r}]")
+        raise InvalidSpecError(
+            f"specs of {typename!r} must be a list: write specs=[{specs!r}]", name=typename
+        )
     seen: dict[str, ValueSpec] = {}
     for spec in specs:
         if not isinstance(spec, ValueSpec):
-            raise InvalidSpecError(f"specs of {typename!r} must be ValueSpecs, got {spec!r}")
+            raise InvalidSpecError(
+                f"specs of {typename!r} must be ValueSpecs, got {spec!r}", name=typename
+            )
         if spec.name in seen:
             raise AlreadyRegisteredError(
                 f"duplicate value name {spec.name!r} in {typename!r}: give each value its own name",
@@ -109,7 +113,7 @@ def _check_type(name: str, value_type: Type[Any]) -> None:
         raise InvalidSpecError(
             f"value {name!r} has a type with the typename {value_type.typename!r}, which is not of "
             "the form 'namespace/name': write for example 'com.example/order'",
-            value_name=name,
+            name=name,
         ) from error
 
 
@@ -120,18 +124,18 @@ def _check_name(name: str) -> None:
         raise InvalidSpecError(
             f"invalid value name {name!r}: a name is a lower-case Python identifier "
             "and not a keyword, since it becomes an attribute of context.storage",
-            value_name=name,
+            name=name,
         )
     if name in RESERVED_NAMES:
         raise InvalidSpecError(
             f"the value name {name!r} is taken: the engine keeps state of its own under it. "
             "Choose another name",
-            value_name=name,
+            name=name,
         )
     if name.startswith("__") and name.endswith("__"):
         raise InvalidSpecError(
             f"the value name {name!r} belongs to Python: choose another name",
-            value_name=name,
+            name=name,
         )
 
 
@@ -141,7 +145,7 @@ def _expiration(
     if after_call is not None and after_write is not None:
         raise InvalidSpecError(
             f"value {name!r} has both expire_after_call and expire_after_write: give one of them",
-            value_name=name,
+            name=name,
         )
     for mode, after in (
         (ExpireMode.AFTER_CALL, after_call),
@@ -153,7 +157,7 @@ def _expiration(
             raise InvalidSpecError(
                 f"value {name!r} expires after {after!r}: "
                 "an expiration is a timedelta of at least 1 ms, or None for never",
-                value_name=name,
+                name=name,
             )
         return Expiration(mode, whole_millis(after))
     return Expiration()

@@ -85,7 +85,9 @@ class SimpleType(Type[T]):
         super().__init__(typename)
         for name, function in (("serialize_fn", serialize_fn), ("deserialize_fn", deserialize_fn)):
             if not function:
-                raise DefinitionError(f"the type {typename!r} has no {name}: pass a function")
+                raise DefinitionError(
+                    f"the type {typename!r} has no {name}: pass a function", name=typename
+                )
         self._serializer = UserTypeSerializer(serialize_fn, deserialize_fn)
 
     def serializer(self) -> TypeSerializer[T]:

@@ -18,6 +18,7 @@ from statefun.errors import (
     UnknownFunctionError,
 )
 from statefun.http.messages import Response, text_response
+from statefun.sdk.address import Address, log_facts
 from statefun.sdk.failures import text_of
 from statefun.sdk.functions import StatefulFunctions
 from statefun.sdk.handler import RequestReplyHandler
@@ -59,7 +60,9 @@ class Endpoint:
     def __init__(self, functions: Functions, path: str | None = None) -> None:
         if path is not None and not path.startswith("/"):
             raise ConfigurationError(
-                f"the path {path!r} does not begin with '/': write {'/' + path!r}"
+                f"the path {path!r} does not begin with '/': write {'/' + path!r}",
+                option="path",
+                given=path,
             )
         self.handler = _handler(functions)
         self.path = path
@@ -118,7 +121,9 @@ def _handler(functions: object) -> RequestReplyHandler:
         return RequestReplyHandler(functions)
     raise ConfigurationError(
         f"a {type(functions).__name__} cannot be served: pass the StatefulFunctions that the "
-        "functions are bound to, or a RequestReplyHandler of them"
+        "functions are bound to, or a RequestReplyHandler of them",
+        option="functions",
+        given=repr(functions),
     )
 
 
@@ -126,15 +131,15 @@ def _failure(error: Exception) -> Response:
     """Log why a request failed, and tell the sender."""
     status = _status_of(error)
     if status < 500:
-        logger.warning("a request was refused: %s", error, extra={"address": None})
+        logger.warning("a request was refused: %s", error)
         return text_response(status, _line(str(error)))
-    reason, address = text_of(error), None
+    reason, facts = text_of(error), {}
     if isinstance(error, InvocationError):
-        reason, address = str(error), f"{error.address.typename} {error.address.id!r}"
+        reason, facts = str(error), log_facts(error.address)
     elif isinstance(error, UnknownFunctionError):
-        address = f"{error.typename} {error.target_id!r}"
-        reason = f"{address} failed: {reason}"
-    logger.error("%s", reason, exc_info=error, extra={"address": address})
+        address = Address(error.typename, error.target_id or "")
+        reason, facts = f"{address} failed: {reason}", log_facts(address)
+    logger.error("%s", reason, exc_info=error, extra=facts)
     return text_response(status, _line(reason))
 
 

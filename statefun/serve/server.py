@@ -5,7 +5,6 @@ It stands on the server of `statefun.http`, and on uvloop where that is installe
 
 from __future__ import annotations
 
-import os
 import socket
 from contextlib import contextmanager
 from functools import partial
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from statefun.errors import ConfigurationError
 from statefun.http import AccessFiles
+from statefun.http.listening import listen
 from statefun.http.unix import UnixPath
 from statefun.serve.worker import Worker
 from statefun.serve.workers import Workers
@@ -23,9 +23,6 @@ if TYPE_CHECKING:
     from statefun.serve.endpoint import Endpoint
 
 __all__ = ["serve"]
-
-_BACKLOG = 2048
-_LAST_PORT = 65535
 
 
 def serve(
@@ -69,7 +66,11 @@ def serve(
             f"serving needs {error.name}: pip install 'statefun[serve]'", name=error.name
         ) from error
     if workers < 1:
-        raise ConfigurationError(f"there cannot be {workers} workers: pass 1 or more")
+        raise ConfigurationError(
+            f"there cannot be {workers} workers: pass 1 or more",
+            option="workers",
+            given=str(workers),
+        )
     files = access or AccessFiles()
     opened = files.open()
     worker = Worker(target, path, grace_seconds, files)
@@ -87,26 +88,12 @@ def serve(
 @contextmanager
 def _listening_at(host: str, port: int, unix: str) -> Iterator[socket.socket]:
     path = UnixPath(unix) if unix else None
-    with _listen(host, port) if path is None else path.bind() as listener:
+    with listen(host, port) if path is None else path.bind() as listener:
         try:
             yield listener
         finally:
             if path is not None:
                 path.remove()
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    if not 0 <= port <= _LAST_PORT:
-        raise ConfigurationError(f"cannot listen on port {port}: choose one of 0 to {_LAST_PORT}")
-    try:
-        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
-        return socket.create_server((host, port), family=family, backlog=_BACKLOG)
-    except OSError as error:
-        reason = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror
-        raise ConfigurationError(
-            f"cannot listen on {host} port {port}: {reason}; "
-            "choose another with --host and --port, or stop what uses it"
-        ) from error
 
 
 def _ready(scheme: str, listener: socket.socket, endpoint: Endpoint) -> str:

@@ -7,13 +7,11 @@ in a running process; only time passes by hand, and nothing is kept on disk.
 from __future__ import annotations
 
 from asyncio import CancelledError
-from collections.abc import Iterable
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Unpack, cast
 
 from statefun.errors import (
     ConfigurationError,
-    DefinitionError,
     MessageArgumentsError,
     UnknownFunctionError,
 )
@@ -27,12 +25,12 @@ from statefun.runtime.transports.routing import FunctionRouter
 from statefun.runtime.values import EgressValue, visible_values
 from statefun.sdk.address import Address
 from statefun.sdk.builders import OneValue, message_builder
-from statefun.sdk.functions import StatefulFunctions
+from statefun.sdk.functions import StatefulFunctions, registries_of
 from statefun.sdk.handler import RequestReplyHandler
 from statefun.sdk.messages import Message
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from statefun.runtime.engine.failures import FailedAttempt
     from statefun.runtime.engine.mailbox import Attempt
@@ -52,20 +50,6 @@ class _Egresses:
     def get(self, typename: str, /) -> Callable[[bytes], object] | None:
         known = self._typenames is None or typename in self._typenames
         return len if known else None  # any bytes will do
-
-
-def _registries(
-    functions: StatefulFunctions | Iterable[StatefulFunctions],
-) -> tuple[StatefulFunctions, ...]:
-    given = (functions,) if isinstance(functions, StatefulFunctions) else functions
-    registries = tuple(given) if isinstance(given, Iterable) else (given,)
-    for each in registries:
-        if not isinstance(each, StatefulFunctions):
-            raise DefinitionError(
-                f"a harness needs the StatefulFunctions to test, got {type(each).__name__}: pass "
-                "what the functions are bound to"
-            )
-    return registries
 
 
 class Harness:
@@ -138,7 +122,7 @@ class Harness:
         """
         if functions is not None:
             self._functions = functions
-        registries = _registries(self._functions)
+        registries = registries_of(self._functions)
         self._handlers = {
             typename: RequestReplyHandler(registry)
             for registry in registries
@@ -215,7 +199,9 @@ class Harness:
         if not isinstance(by, timedelta):
             raise ConfigurationError(
                 f"advance takes a timedelta, got {type(by).__name__} {by!r}: write for example "
-                "timedelta(seconds=5)"
+                "timedelta(seconds=5)",
+                option="by",
+                given=repr(by),
             )
         goal = ManualClock(self.clock.now_ms())
         goal.advance(by)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from statefun import Context, IntType, Message, StatefulFunctions, ValueSpec, message_builder
-from statefun.errors import ConfigurationError
+from statefun.errors import EditError
 from statefun.runtime import Backoff, FailurePolicy, Runtime
 from statefun.runtime.admin import edits
 from statefun.runtime.admin.control import make_edit
@@ -210,7 +210,7 @@ def test_an_edit_that_cannot_be_done_is_answered_by_a_runtime_that_runs(folder: 
     )
     with (
         Server("run", "module.yaml", "--functions", "program:functions", cwd=folder),
-        pytest.raises(ConfigurationError, match="there is no dead letter 1180591620717411303424"),
+        pytest.raises(EditError, match="there is no dead letter 1180591620717411303424"),
     ):
         make_edit(folder / ".statefun", edits.Drop([1 << 70]), 0)
 

@@ -15,6 +15,7 @@ import pytest
 from statefun.errors import (
     AlreadyRegisteredError,
     ConfigurationError,
+    DefinitionError,
     GivenUpError,
     InvalidMessageError,
     RuntimeStoppedError,
@@ -1151,15 +1152,17 @@ async def test_sending_something_else_is_an_error() -> None:
             await runtime.send("hello")  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("functions", ["nope", 5, [counting(), "nope"]])
-def test_what_is_no_functions_cannot_be_run(functions: Any) -> None:
+@pytest.mark.parametrize(
+    ("functions", "wrong"), [("nope", "'n'"), (5, "5"), ([counting(), "nope"], "'nope'")]
+)
+def test_what_is_no_functions_cannot_be_run(functions: Any, wrong: str) -> None:
     """It is said when the runtime is made."""
-    with pytest.raises(ConfigurationError) as caught:
+    with pytest.raises(DefinitionError) as caught:
         Runtime(functions, data=None)
 
     assert str(caught.value) == (
-        f"{functions!r} are no functions that can be run: pass a StatefulFunctions, several, "
-        "or None"
+        f"{wrong} is not a StatefulFunctions: pass what the functions are bound to, or several of "
+        "them"
     )
 
 

@@ -143,10 +143,9 @@ def test_a_port_in_use_is_said_to_be_in_use() -> None:
             serve(f"{HERE}:functions", port=port)
 
     assert str(caught.value) == (
-        f"cannot listen on 127.0.0.1 port {port}: Address already in use; "
-        "choose another with --host and --port, or stop what uses it"
+        f"cannot listen on 127.0.0.1:{port}: Address already in use; stop what uses the port, or "
+        "choose another one"
     )
-    assert "Address already in use" in str(caught.value)
 
 
 def test_a_port_beyond_the_last_is_refused() -> None:
@@ -159,7 +158,7 @@ def test_a_port_beyond_the_last_is_refused() -> None:
 
 def test_an_address_of_another_machine_is_refused() -> None:
     """203.0.113.0/24 is nobody's: it is kept for documentation."""
-    with pytest.raises(ConfigurationError, match=r"^cannot listen on 203\.0\.113\.1 port 0: "):
+    with pytest.raises(ConfigurationError, match=r"^cannot listen on 203\.0\.113\.1:0: "):
         serve(f"{HERE}:functions", host="203.0.113.1", port=0)
 
 

@@ -1,7 +1,7 @@
 """The control socket of a data directory: edits on a runtime that has it.
 
 A Unix domain socket `control.sock` in the data directory, which only its owner may use. One line of
-JSON asks, `{"edit": …}`, and one answers, `{"changed": […]}` or `{"error": "…", "class": "…"}`.
+JSON asks, `{"edit": …}`, and one answers, `{"changed": […]}` or `{"error": "…", …}`.
 
 Law: whoever has the data directory makes the edits; nobody else writes to it.
 """
@@ -17,23 +17,14 @@ from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from statefun.errors import (
-    AddressBusyError,
-    ConfigurationError,
-    InvalidMessageError,
-    MessageTooLargeError,
-    RuntimeStoppedError,
-    StatefunError,
-    StoreError,
-    StoreLockedError,
-)
-from statefun.runtime.admin.edit_json import decode, encode
+from statefun.errors import EditError, StatefunError, StoreError, StoreLockedError
+from statefun.runtime.admin import edit_json, error_json
 from statefun.runtime.admin.edits import apply_to_store
 from statefun.runtime.stores.sqlite import SqliteReader, SqliteStore
 from statefun.sdk.address import Address
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterator, Mapping
+    from collections.abc import Awaitable, Callable, Iterator
 
     from statefun.runtime.admin.edits import Changed, Edit
 
@@ -42,15 +33,6 @@ __all__ = ["SOCKET_NAME", "ControlServer", "make_edit"]
 logger = logging.getLogger("statefun.runtime")
 
 SOCKET_NAME = "control.sock"
-_ERRORS: Mapping[str, type[Exception]] = {
-    each.__name__: each
-    for each in (
-        *(AddressBusyError, InvalidMessageError, MessageTooLargeError),
-        *(RuntimeStoppedError, StoreError),
-    )
-}
-"""The errors of a runtime that come out of `make_edit` as they are; others are wrong edits."""
-
 _LONGEST_LINE = 128 << 20
 _LONGEST_PATH = 100  # bytes; the shortest limit of a platform is 104, with the final zero
 _PATIENCE_S = 60
@@ -120,9 +102,9 @@ class ControlServer:
 
     async def _answer(self, line: bytes) -> dict[str, Any]:
         try:
-            return {"changed": await self._edit(decode(json.loads(line)))}
-        except (StatefunError, ValueError) as error:
-            return {"error": str(error), "class": type(error).__name__}
+            return {"changed": await self._edit(edit_json.decode(_parsed(line)))}
+        except StatefunError as error:
+            return error_json.encode(error)
         except Exception:
             logger.exception("an edit could not be made: %.200r", line)
             return {"error": "an unexpected error, see the log of the runtime"}
@@ -140,9 +122,10 @@ def make_edit(directory: str | Path, edit: Edit, now_ms: int) -> Changed:
         What was changed; it is durable.
 
     Raises:
-        ConfigurationError: If what the edit names is not there.
+        EditError: If it cannot be made, `EditTargetError` if what it names is not there.
         StoreError: If there is no data, or it cannot be used.
-        StatefunError: What else the edit or the runtime says.
+        StatefunError: Any other error of the runtime that has the directory, as it was raised
+            there.
     """
     SqliteReader(directory).close()  # an error if there is nothing; a store would make it
     answer = _ask(Path(directory), edit)
@@ -152,15 +135,22 @@ def make_edit(directory: str | Path, edit: Edit, now_ms: int) -> Changed:
         except StoreLockedError as error:
             raise StoreLockedError(
                 f"the data directory {directory} is in use by a process that takes no edits now: "
-                "try again, or stop that process"
+                "try again, or stop that process",
+                path=str(directory),
             ) from error
         with closing(store):
             return apply_to_store(edit, store, now_ms)
     if "error" in answer:
-        kind = _ERRORS.get(str(answer.get("class")), ConfigurationError)
-        raise kind(str(answer["error"]))
+        raise error_json.decode(answer)
     changed = list(answer["changed"])
     return [Address(*each) if isinstance(each, list) else each for each in changed]
+
+
+def _parsed(line: bytes) -> object:
+    try:
+        return json.loads(line)
+    except ValueError as error:
+        raise EditError(f"{len(line)} bytes are not a line of JSON: {error}") from error
 
 
 def _ask(directory: Path, edit: Edit) -> dict[str, Any] | None:
@@ -169,16 +159,19 @@ def _ask(directory: Path, edit: Edit) -> dict[str, Any] | None:
         with socket.socket(socket.AF_UNIX) as connection, _path(directory) as path:
             connection.settimeout(_PATIENCE_S)
             connection.connect(path)
-            connection.sendall(json.dumps(encode(edit)).encode() + b"\n")
+            connection.sendall(json.dumps(edit_json.encode(edit)).encode() + b"\n")
             with connection.makefile("rb") as lines:
                 line = lines.readline()
     except (FileNotFoundError, ConnectionRefusedError):
         return None
     except OSError as error:
-        raise StoreError(f"the runtime on {directory} cannot be asked: {error}") from error
+        raise StoreError(
+            f"the runtime on {directory} cannot be asked: {error}", path=str(directory)
+        ) from error
     if not line:
         raise StoreError(
-            f"the runtime on {directory} ended before it answered: look whether the edit was made"
+            f"the runtime on {directory} ended before it answered: look whether the edit was made",
+            path=str(directory),
         )
     answer: dict[str, Any] = json.loads(line)
     return answer

@@ -9,7 +9,7 @@ from __future__ import annotations
 from base64 import b64decode, b64encode
 from typing import TYPE_CHECKING, Any, assert_never
 
-from statefun.errors import ConfigurationError
+from statefun.errors import EditError
 from statefun.runtime.admin.edits import (
     CancelTimers,
     DeleteValues,
@@ -58,19 +58,17 @@ def decode(given: object) -> Edit:
     """The edit of a JSON object.
 
     Raises:
-        ConfigurationError: If it is not the form of an edit.
+        EditError: If it is not the form of an edit.
     """
     if not isinstance(given, dict):
-        raise ConfigurationError(f"an edit is a JSON object, got {given!r}")
+        raise EditError(f"an edit is a JSON object, got {given!r}")
     read = _EDITS.get(str(given.get("edit")))
     if read is None:
-        raise ConfigurationError(
-            f"there is no edit {given.get('edit')!r}; known: {', '.join(_EDITS)}"
-        )
+        raise EditError(f"there is no edit {given.get('edit')!r}; known: {', '.join(_EDITS)}")
     try:
         return read(given)
     except KeyError as error:
-        raise ConfigurationError(f"the edit {given!r} has no {error}") from error
+        raise EditError(f"the edit {given!r} has no {error}") from error
 
 
 def _listed(names: Any) -> list[Any] | None:
@@ -82,24 +80,24 @@ def _ids(given: object) -> tuple[int, ...] | None:
         return None
     if isinstance(given, list) and all(isinstance(each, int) for each in given):
         return tuple(given)
-    raise ConfigurationError(f"{given!r} is not ids: write a list of numbers, or null for all")
+    raise EditError(f"{given!r} is not ids: write a list of numbers, or null for all")
 
 
 def _list(given: object) -> list[Any]:
     if not isinstance(given, list):
-        raise ConfigurationError(f"{given!r} is not a list")
+        raise EditError(f"{given!r} is not a list")
     return given
 
 
 def _address(given: object) -> Address:
     if not isinstance(given, list) or len(given) != 2:
-        raise ConfigurationError(f"{given!r} is not an address: write a typename and an id")
+        raise EditError(f"{given!r} is not an address: write a typename and an id")
     return Address(*map(_text, given))
 
 
 def _text(given: object) -> str:
     if not isinstance(given, str):
-        raise ConfigurationError(f"{given!r} is not text")
+        raise EditError(f"{given!r} is not text")
     return given
 
 
@@ -107,13 +105,13 @@ def _bytes(given: object) -> bytes:
     try:
         return b64decode(_text(given), validate=True)
     except ValueError as error:
-        raise ConfigurationError(f"{given!r} is not base64: {error}") from error
+        raise EditError(f"{given!r} is not base64: {error}") from error
 
 
 def _message(given: object) -> tuple[Address, bytes]:
     parts = _list(given)
     if len(parts) != 3:
-        raise ConfigurationError(f"{given!r} is not a message: write typename, id and value")
+        raise EditError(f"{given!r} is not a message: write typename, id and value")
     return _address(parts[:2]), _bytes(parts[2])
 
 

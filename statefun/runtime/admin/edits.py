@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias, assert_never
 
-from statefun.errors import ConfigurationError, UnknownFunctionError
+from statefun.errors import EditError, EditTargetError, UnknownFunctionError
 from statefun.runtime.engine.declarations import canonical_typename
 from statefun.runtime.engine.driver import Driver
 from statefun.runtime.engine.engine import Engine
@@ -157,7 +157,7 @@ def find(edit: Edit, reader: Reader) -> Found:
         reader: The store; may be read in another thread than that of the engine.
 
     Raises:
-        ConfigurationError: If it names a dead letter that is not there, or text that is not valid.
+        EditError: If it names a dead letter that is not there, or text that is not valid.
     """
     match edit:
         case Replay(ids) | Drop(ids):
@@ -189,7 +189,8 @@ def apply(edit: Edit, engine: Engine, found: Found, now_ms: int) -> Changed:  # 
         What was changed.
 
     Raises:
-        ConfigurationError: If something that it names is not there; nothing was changed.
+        EditError: If it cannot be made, `EditTargetError` if something that it names is not there;
+            nothing was changed.
         StatefunError: If it cannot be made for another reason.
     """
     match edit:
@@ -239,7 +240,11 @@ def _letters(ids: Sequence[int] | None, reader: Reader) -> list[DeadLetter]:
     for letter_id in sorted(set(ids)):
         letter = reader.dead_letter(letter_id)
         if letter is None:
-            raise ConfigurationError(f"there is no dead letter {letter_id}; nothing was changed")
+            raise EditTargetError(
+                f"there is no dead letter {letter_id}; nothing was changed",
+                kind="dead letter",
+                target=str(letter_id),
+            )
         letters.append(letter)
     return letters
 
@@ -247,7 +252,7 @@ def _letters(ids: Sequence[int] | None, reader: Reader) -> list[DeadLetter]:
 def _replay(ids: Sequence[int] | None, engine: Engine, found: Found) -> list[int]:
     replies = [letter.id for letter in found.letters if letter.target.typename == CALLER]
     if replies and ids is not None:
-        raise ConfigurationError(
+        raise EditError(
             f"{', '.join(map(str, replies))} cannot be replayed, because a reply that nobody waits "
             "for has no function to go to; nothing was changed. Name the others, or drop these"
         )
@@ -256,7 +261,7 @@ def _replay(ids: Sequence[int] | None, engine: Engine, found: Found) -> list[int
         return engine.edits.replay(letters)
     except UnknownFunctionError as error:
         gone = [each.id for each in letters if each.target.typename == error.typename]
-        raise ConfigurationError(
+        raise EditError(
             f"{', '.join(map(str, gone))} cannot be replayed, because no function is registered as "
             f"{error.typename!r}; nothing was changed. Name the others, or drop these"
         ) from error
@@ -267,7 +272,11 @@ def _release(addresses: Sequence[Address] | None, engine: Engine, found: Found) 
     chosen = paused if addresses is None else dict.fromkeys(addresses)
     for address in chosen:
         if address not in paused:
-            raise ConfigurationError(f"{address} is not paused; nothing was changed")
+            raise EditTargetError(
+                f"{address} is not paused; nothing was changed",
+                kind="paused address",
+                target=str(address),
+            )
     return [address for address in chosen if engine.edits.release(address)]
 
 
@@ -276,7 +285,11 @@ def _cancel_timers(ids: Sequence[int] | None, engine: Engine, found: Found) -> l
     chosen = waiting if ids is None else dict.fromkeys(ids)
     for timer_id in chosen:
         if timer_id not in waiting:
-            raise ConfigurationError(f"no delayed message {timer_id} waits; nothing was changed")
+            raise EditTargetError(
+                f"no delayed message {timer_id} waits; nothing was changed",
+                kind="delayed message",
+                target=str(timer_id),
+            )
     return [timer_id for timer_id in chosen if engine.edits.cancel_timer(timer_id)]
 
 
@@ -286,7 +299,7 @@ def _set_value(edit: SetValue, engine: Engine, found: Found, now_ms: int) -> lis
     address, name, typename = edit.address, edit.name, canonical_typename(edit.typename)
     known = engine.residency.values_of(address, found.values).get(name)
     if known is not None and known.typename != typename:
-        raise ConfigurationError(
+        raise EditError(
             f"value {name!r} of {address} is a {known.typename!r}, and was to be set to a "
             f"{typename!r}: set it to a value of its type, or delete it first"
         )
@@ -301,8 +314,10 @@ def _delete_values(edit: DeleteValues, engine: Engine, found: Found) -> list[str
     for name in names:
         if name not in known:
             there = ", ".join(map(repr, sorted(known))) or "none"
-            raise ConfigurationError(
-                f"{edit.address} has no value {name!r}; values: {there}. Nothing was changed"
+            raise EditTargetError(
+                f"{edit.address} has no value {name!r}; values: {there}. Nothing was changed",
+                kind="value",
+                target=name,
             )
     for name in names:
         engine.edits.set_value(edit.address, name, None)
@@ -314,6 +329,4 @@ def _check_text(text: str) -> None:
     try:
         text.encode()
     except UnicodeEncodeError as error:
-        raise ConfigurationError(
-            f"{text!r} is not text that can be kept as UTF-8: {error}"
-        ) from error
+        raise EditError(f"{text!r} is not text that can be kept as UTF-8: {error}") from error

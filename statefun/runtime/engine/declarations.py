@@ -133,7 +133,8 @@ class Declarations:
             elif known.typename != declaration.typename:
                 raise RemoteProtocolError(
                     f"value {value.name!r} is declared as {declaration.typename!r} and was "
-                    f"declared as {known.typename!r} before: give the new type another name"
+                    f"declared as {known.typename!r} before: give the new type another name",
+                    value_name=value.name,
                 )
         self._declared |= learned
 
@@ -148,12 +149,14 @@ class Declarations:
             known = ", ".join(self._declared) or "none"
             raise RemoteProtocolError(
                 f"value {name!r} was changed and never declared; declared: {known}. "
-                "Ask for it with an incomplete invocation context first"
+                "Ask for it with an incomplete invocation context first",
+                value_name=name,
             )
         if change is not None and canonical_typename(change.typename) != declaration.typename:
             raise RemoteProtocolError(
                 f"value {name!r} is declared as {declaration.typename!r} and was set to a "
-                f"{change.typename!r}: set it to a value of the declared type"
+                f"{change.typename!r}: set it to a value of the declared type",
+                value_name=name,
             )
         return declaration
 
@@ -204,13 +207,15 @@ class DeclaredFunctions:
         if mailbox.asked > _MOST_QUESTIONS:
             raise RemoteProtocolError(
                 f"{mailbox.address} has asked for more values {mailbox.asked} times for one batch: "
-                "ask for all of them at once, under names that do not change"
+                "ask for all of them at once, under names that do not change",
+                address=mailbox.address,
             )
         if len(declared) == attempt.declared:
             names = ", ".join(repr(value.name) for value in missing) or "none"
             raise RemoteProtocolError(
                 f"{mailbox.address} answered that values are missing ({names}) though the request "
-                "carried all that were ever declared: ask only for values that were not sent"
+                "carried all that were ever declared: ask only for values that were not sent",
+                address=mailbox.address,
             )
 
 
@@ -218,12 +223,14 @@ def _declaration(value: MissingValue) -> Declaration:
     if value.name in RESERVED_NAMES:
         raise RemoteProtocolError(
             f"the value name {value.name!r} is taken: the engines keep state of their own under "
-            "it. Choose another name"
+            "it. Choose another name",
+            value_name=value.name,
         )
     expiration = value.expiration
     if expiration.mode is not ExpireMode.NEVER and expiration.millis <= 0:
         raise RemoteProtocolError(
             f"value {value.name!r} expires after {expiration.millis} ms: "
-            "an expiration is at least 1 ms"
+            "an expiration is at least 1 ms",
+            value_name=value.name,
         )
     return Declaration(canonical_typename(value.typename), expiration)

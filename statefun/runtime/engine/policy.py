@@ -60,10 +60,16 @@ class FailurePolicy:
     def __post_init__(self) -> None:
         if self.on_exhausted not in OUTCOMES:
             raise ConfigurationError(
-                f"a message that failed cannot {self.on_exhausted!r}: choose {', '.join(OUTCOMES)}"
+                f"a message that failed cannot {self.on_exhausted!r}: choose {', '.join(OUTCOMES)}",
+                option="on_exhausted",
+                given=repr(self.on_exhausted),
             )
         if self.isolate_after < 1:
-            raise ConfigurationError(f"isolate_after is {self.isolate_after}: write 1 or more")
+            raise ConfigurationError(
+                f"isolate_after is {self.isolate_after}: write 1 or more",
+                option="isolate_after",
+                given=repr(self.isolate_after),
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +100,9 @@ class Limits:
         for each in fields(self):
             if getattr(self, each.name) < 1:
                 raise ConfigurationError(
-                    f"{each.name} is {getattr(self, each.name)}: write 1 or more"
+                    f"{each.name} is {getattr(self, each.name)}: write 1 or more",
+                    option=each.name,
+                    given=repr(getattr(self, each.name)),
                 )
 
 
@@ -119,7 +127,9 @@ class Retention:
         bounds = (self.max_count, self.max_age_ms)
         if any(bound is not None and bound < 1 for bound in bounds):
             raise ConfigurationError(
-                f"{self} keeps nothing: let max_count and max_age_ms be 1 or more, or None"
+                f"{self} keeps nothing: let max_count and max_age_ms be 1 or more, or None",
+                option="max_count",
+                given=repr(self),
             )
 
     @property
@@ -163,7 +173,9 @@ def _check_rules(name: str, given: object, kind: type) -> None:
         for pattern, rule in given.items():
             if pattern != "*" and "/" not in pattern:
                 raise ConfigurationError(
-                    f"{name} names {pattern!r}: write 'namespace/name', 'namespace/*' or '*'"
+                    f"{name} names {pattern!r}: write 'namespace/name', 'namespace/*' or '*'",
+                    option=name,
+                    given=repr(pattern),
                 )
             _check_rule(f"{name}[{pattern!r}]", rule, kind)
     elif given is not None:
@@ -172,7 +184,9 @@ def _check_rules(name: str, given: object, kind: type) -> None:
 
 def _check_rule(name: str, rule: object, kind: type) -> None:
     if not isinstance(rule, kind):
-        raise ConfigurationError(f"{name} is {rule!r}: give a {kind.__name__}(...)")
+        raise ConfigurationError(
+            f"{name} is {rule!r}: give a {kind.__name__}(...)", option=name, given=repr(rule)
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,20 +223,26 @@ class Rules:
     def __post_init__(self) -> None:
         if self.max_waiting_bytes < 1:
             raise ConfigurationError(
-                f"max_waiting_bytes is {self.max_waiting_bytes}: write 1 or more"
+                f"max_waiting_bytes is {self.max_waiting_bytes}: write 1 or more",
+                option="max_waiting_bytes",
+                given=repr(self.max_waiting_bytes),
             )
         _check_rules("failure", self.failure, FailurePolicy)
         _check_rules("limits", self.limits, Limits)
         if not isinstance(self.topic_failure, Mapping):
             raise ConfigurationError(
                 f"topic_failure is {self.topic_failure!r}: give a FailurePolicy for each topic, "
-                "{'orders': FailurePolicy(...)}"
+                "{'orders': FailurePolicy(...)}",
+                option="topic_failure",
+                given=repr(self.topic_failure),
             )
         for topic, policy in self.topic_failure.items():
             if topic in ("", "*"):
                 raise ConfigurationError(
                     f"topic_failure names the topic {topic!r}: name each topic; the policy of "
-                    "all other messages is failure={'*': ...}"
+                    "all other messages is failure={'*': ...}",
+                    option="topic_failure",
+                    given=repr(topic),
                 )
             _check_rule(f"topic_failure[{topic!r}]", policy, FailurePolicy)
 

@@ -147,7 +147,9 @@ class Residency:
                 if entry.typename != declaration.typename:
                     raise RemoteProtocolError(
                         f"value {name!r} of {mailbox.address} is stored as {entry.typename!r} and "
-                        f"now declared as {declaration.typename!r}: give the new type another name"
+                        f"now declared as {declaration.typename!r}: give the new type another name",
+                        address=mailbox.address,
+                        value_name=name,
                     )
                 kept = declaration.read(entry, now_ms)
                 if kept is not entry:

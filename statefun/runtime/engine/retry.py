@@ -69,7 +69,9 @@ class Backoff:
         ):
             if not is_right:
                 raise ConfigurationError(
-                    f"{name} of a Backoff must be {rule}, got {getattr(self, name)!r}"
+                    f"{name} of a Backoff must be {rule}, got {getattr(self, name)!r}",
+                    option=name,
+                    given=repr(getattr(self, name)),
                 )
 
     def delay_ms(self, attempt: int, random: Callable[[], float]) -> int | None:

@@ -109,7 +109,8 @@ class ReplyCheck:
                 if not token:
                     raise RemoteProtocolError(
                         f"{sender} cancelled a delayed message with an empty token: "
-                        "send and cancel it with a token"
+                        "send and cancel it with a token",
+                        address=sender,
                     )
                 pending[token] = False
                 continue
@@ -119,7 +120,8 @@ class ReplyCheck:
                     raise RemoteProtocolError(
                         f"{sender} sent a delayed message with the token {token!r} while another "
                         f"one sent by the id {sender.id!r} waits under it: cancel that one first, "
-                        "or use another token"
+                        "or use another token",
+                        address=sender,
                     )
                 pending[token] = True
 
@@ -127,12 +129,14 @@ class ReplyCheck:
         if message.delay_ms < 0:
             raise RemoteProtocolError(
                 f"{sender} sent a message with a delay of {message.delay_ms} ms: "
-                "a delay is 0 or more"
+                "a delay is 0 or more",
+                address=sender,
             )
         if message.delay_ms > LONGEST_DELAY_MS:
             raise RemoteProtocolError(
                 f"{sender} sent a message with a delay of {message.delay_ms} ms: "
-                f"a delay is {LONGEST_DELAY_MS} ms (a thousand years) or less"
+                f"a delay is {LONGEST_DELAY_MS} ms (a thousand years) or less",
+                address=sender,
             )
         typename = message.target.typename
         if not self._functions.knows(typename) and typename != CALLER:
@@ -142,7 +146,8 @@ class ReplyCheck:
         known = ", ".join(self._functions.typenames) or "none"
         return RemoteProtocolError(
             f"{sender} sent a message to {target}, a function that does not exist; "
-            f"known: {known}. Add an endpoint for it, or correct the sender"
+            f"known: {known}. Add an endpoint for it, or correct the sender",
+            address=sender,
         )
 
 
@@ -168,5 +173,7 @@ def _check_sizes(sender: Address, result: Result, limits: Limits) -> None:
 def _too_long(sender: Address, what: str, data: bytes, longest: int) -> RemoteProtocolError:
     return RemoteProtocolError(
         f"{sender}: {what} has {len(data)} bytes, and the limit is {longest}: split it up, or "
-        "raise the limit of the function"
+        "raise the limit of the function",
+        address=sender,
+        size_bytes=len(data),
     )

@@ -247,7 +247,9 @@ def open_to_write(path: Path, durability: DiskDurability) -> sqlite3.Connection:
     except sqlite3.Error as error:
         raise store_error(path, error) from error
     except OSError as error:
-        raise StoreError(f"{path} cannot be used: {error}. Check its permissions") from error
+        raise StoreError(
+            f"{path} cannot be used: {error}. Check its permissions", path=str(path)
+        ) from error
     return connection
 
 
@@ -285,7 +287,8 @@ def _check_log(path: Path) -> None:
             raise StoreDamagedError(
                 f"{log} is damaged near byte {end}, and commits that were acknowledged stand "
                 f"behind the damage. Put a backup of {FILE_NAME} in its place, {_MOVED}, or start "
-                "once with the durability 'normal' to go on without those commits: " + _HOW
+                "once with the durability 'normal' to go on without those commits: " + _HOW,
+                path=str(log),
             )
 
 
@@ -296,5 +299,6 @@ def _has_log(path: Path) -> bool:
 
 def _is_a_file(directory: Path) -> StoreError:
     return StoreError(
-        f"the data directory {directory} is a file: name a directory, or one that can be made"
+        f"the data directory {directory} is a file: name a directory, or one that can be made",
+        path=str(directory),
     )

@@ -147,7 +147,8 @@ def check_version(connection: sqlite3.Connection, where: object) -> int:
     if "meta" not in tables if version else tables:
         raise StoreError(
             f"{where} is the database of another program (its tables: "
-            f"{', '.join(map(repr, tables)) or 'none'}): choose another data directory"
+            f"{', '.join(map(repr, tables)) or 'none'}): choose another data directory",
+            path=str(where),
         )
     return version
 

@@ -67,7 +67,8 @@ class TlsFiles:
             if self.client_cert is None:
                 there, missing = missing, there
             raise ConfigurationError(
-                f"{there} needs {missing} too: write '{missing}: <path of a PEM file>'"
+                f"{there} needs {missing} too: write '{missing}: <path of a PEM file>'",
+                option=missing,
             )
         context = self._trusting()
         if self.client_cert is not None:
@@ -80,7 +81,9 @@ class TlsFiles:
         except OSError as error:
             raise ConfigurationError(
                 f"trust_cacerts {self.trust_cacerts!r} cannot be used: {_reason(error)}; it must "
-                "be a PEM file of certificates"
+                "be a PEM file of certificates",
+                option="trust_cacerts",
+                given=self.trust_cacerts,
             ) from error
 
     def _show_certificate(self, context: ssl.SSLContext, client_cert: str) -> None:
@@ -90,7 +93,9 @@ class TlsFiles:
             raise ConfigurationError(
                 f"client_cert {client_cert!r} cannot be used with client_key {self.client_key!r}: "
                 f"{_reason(error)}; both must be PEM files that belong together, and "
-                "client_key_password a file with the password of the key, if it has one"
+                "client_key_password a file with the password of the key, if it has one",
+                option="client_cert",
+                given=client_cert,
             ) from error
 
     def _password(self) -> bytes:
@@ -102,7 +107,9 @@ class TlsFiles:
         except OSError as error:
             raise ConfigurationError(
                 f"client_key_password {self.client_key_password!r} cannot be read: "
-                f"{_reason(error)}; it must be a file that holds the password"
+                f"{_reason(error)}; it must be a file that holds the password",
+                option="client_key_password",
+                given=self.client_key_password,
             ) from error
 
 
@@ -147,7 +154,9 @@ def parse_functions(functions: str) -> TypenamePattern:
     if not is_valid:
         raise ConfigurationError(
             f"functions {functions!r} is neither 'namespace/name' nor 'namespace/*': "
-            "write for example 'com.example/greeter' or 'com.example/*'"
+            "write for example 'com.example/greeter' or 'com.example/*'",
+            option="functions",
+            given=functions,
         )
     return pattern
 
@@ -162,12 +171,16 @@ def parse_url_template(template: str) -> str:
         if braces != PLACEHOLDER:
             raise ConfigurationError(
                 f"urlPathTemplate {template!r} has the unknown placeholder {braces!r}: "
-                f"only {PLACEHOLDER!r} is replaced"
+                f"only {PLACEHOLDER!r} is replaced",
+                option="urlPathTemplate",
+                given=template,
             )
     if not _is_url(template.replace(PLACEHOLDER, "name")):
         raise ConfigurationError(
             f"urlPathTemplate {template!r} is no URL that can be called: write for example "
-            "'http://localhost:8000/statefun' or 'http+unix:///path/to.sock/statefun'"
+            "'http://localhost:8000/statefun' or 'http+unix:///path/to.sock/statefun'",
+            option="urlPathTemplate",
+            given=template,
         )
     return template.partition("#")[0]
 
@@ -193,12 +206,13 @@ def file_path(location: str) -> str:
     """
     if location.startswith("classpath:"):
         raise ConfigurationError(
-            f"{location!r} is on a class path, and there is none here: write the path of a file"
+            f"{location!r} is on a class path, and there is none here: write the path of a file",
+            given=location,
         )
     is_url = location.startswith("file:")
     path = unquote(urlsplit(location).path) if is_url else location
     if not Path(path).is_file():
-        raise ConfigurationError(f"there is no file {path!r}: correct the path")
+        raise ConfigurationError(f"there is no file {path!r}: correct the path", given=path)
     return path
 
 

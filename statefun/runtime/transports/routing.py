@@ -90,7 +90,9 @@ class FunctionRouter:
         for name in named:
             if named.count(name) > 1:
                 raise ConfigurationError(
-                    f"two endpoints name the functions {name!r}: remove one of them"
+                    f"two endpoints name the functions {name!r}: remove one of them",
+                    option="functions",
+                    given=name,
                 )
 
     def _add_functions(self, registry: StatefulFunctions) -> None:
@@ -99,7 +101,8 @@ class FunctionRouter:
             if typename in self._transports:
                 raise AlreadyRegisteredError(
                     f"{typename!r} is registered by two of the given functions: "
-                    "give each function its own typename"
+                    "give each function its own typename",
+                    name=typename,
                 )
             self._transports[typename] = transport
 

@@ -146,7 +146,9 @@ def split_request(body: bytes | bytearray | memoryview) -> InvocationBatch:
     try:
         _parse_whole(data)
     except (DecodeError, ValueError, RecursionError) as error:
-        raise RemoteProtocolError(f"{len(data)} bytes are not a ToFunction: {error}") from error
+        raise RemoteProtocolError(
+            f"{len(data)} bytes are not a ToFunction: {error}", size_bytes=len(data)
+        ) from error
     pieces = _split_short(data) if len(data) <= _SHORT else None
     target, state, invocations = pieces or _split_by_protobuf(data)
     typename, target_id = _typename_and_id(target)
@@ -363,7 +365,9 @@ def decode_typed_value(argument: bytes) -> StoredValue:
     try:
         typed = _proto.TypedValue.FromString(argument)
     except (DecodeError, ValueError) as error:
-        raise RemoteProtocolError(f"{len(argument)} bytes are not a TypedValue: {error}") from error
+        raise RemoteProtocolError(
+            f"{len(argument)} bytes are not a TypedValue: {error}", size_bytes=len(argument)
+        ) from error
     return StoredValue(typed.typename, typed.value)
 
 
@@ -747,7 +751,9 @@ def decode_reply(body: bytes) -> Reply:
     try:
         reply = _proto.FromFunction.FromString(body)
     except (DecodeError, ValueError, RecursionError) as error:
-        raise RemoteProtocolError(f"{len(body)} bytes are not a FromFunction: {error}") from error
+        raise RemoteProtocolError(
+            f"{len(body)} bytes are not a FromFunction: {error}", size_bytes=len(body)
+        ) from error
     if reply.HasField("incomplete_invocation_context"):
         missing = reply.incomplete_invocation_context.missing_values
         return Incomplete(tuple(map(_missing_value, missing)))
@@ -795,7 +801,8 @@ def _mutation(
         return mutation.state_name, None
     raise RemoteProtocolError(
         f"value {mutation.state_name!r} has the unknown mutation type {mutation.mutation_type}: "
-        "expected DELETE (0) or MODIFY (1)"
+        "expected DELETE (0) or MODIFY (1)",
+        value_name=mutation.state_name,
     )
 
 

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 from statefun.errors import (
     AddressBusyError,
-    ConfigurationError,
+    EditError,
     GivenUpError,
     IdempotencyConflictError,
     InvocationError,
@@ -339,7 +339,7 @@ class Process:
                 return changed
 
             changed = await self._dispatcher.intake.edit(change)
-        except (RuntimeStoppedError, StoreError, ConfigurationError, UnknownFunctionError) as error:
+        except (RuntimeStoppedError, StoreError, EditError, UnknownFunctionError) as error:
             if self.is_alive:
                 simulation.note("the edit fails: %s", error)
         else:

@@ -135,7 +135,7 @@ def test_a_target_typename_is_namespace_and_name(typename: Any) -> None:
     ):
         with pytest.raises(InvalidTypenameError) as caught:
             make()
-        assert caught.value.typename == typename
+        assert caught.value.name == typename
 
 
 @pytest.mark.parametrize("target_id", ["", None])

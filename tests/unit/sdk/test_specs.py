@@ -179,7 +179,7 @@ def test_a_type_with_a_malformed_typename_is_refused(typename: str) -> None:
     with pytest.raises(InvalidSpecError) as caught:
         ValueSpec("order", make_json_type(typename))
 
-    assert caught.value.value_name == "order"
+    assert caught.value.name == "order"
     assert str(caught.value) == (
         f"value 'order' has a type with the typename {typename!r}, which is not of the form "
         "'namespace/name': write for example 'com.example/order'"

@@ -244,9 +244,7 @@ def test_the_state_of_an_unknown_function_is_an_error(harness: Harness) -> None:
 
 def test_what_is_neither_functions_nor_time_is_told_what_to_pass(harness: Harness) -> None:
     """It is said where it was passed."""
-    with pytest.raises(
-        DefinitionError, match="a harness needs the StatefulFunctions to test, got int"
-    ):
+    with pytest.raises(DefinitionError, match="5 is not a StatefulFunctions: pass what"):
         Harness(5)  # type: ignore[arg-type]
     with pytest.raises(
         ConfigurationError, match="advance takes a timedelta, got int 5: write for example"

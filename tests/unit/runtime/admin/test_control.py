@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from statefun.errors import ConfigurationError, StoreError, StoreLockedError
+from statefun.errors import EditError, EditTargetError, StatefunError, StoreError, StoreLockedError
 from statefun.runtime import FailurePolicy, ManualClock, Runtime
 from statefun.runtime.admin import edits
 from statefun.runtime.admin.control import SOCKET_NAME, ControlServer, make_edit
@@ -87,7 +87,7 @@ async def test_an_edit_on_a_stopped_runtime_is_seen_by_the_next(tmp_path: Path) 
         [letter] = await runtime.dead_letters()
 
     changed = await made(tmp_path, an_int(40)), await made(tmp_path, edits.Replay(None))
-    with pytest.raises(ConfigurationError, match=f"there is no dead letter {letter.id}"):
+    with pytest.raises(EditTargetError, match=f"there is no dead letter {letter.id}"):
         await made(tmp_path, edits.Replay([letter.id]))
 
     assert changed == (["count"], [letter.id])
@@ -144,7 +144,7 @@ async def test_a_cancelled_timer_does_not_fire(tmp_path: Path) -> None:
 async def test_what_an_edit_names_and_is_not_there_is_an_error(tmp_path: Path) -> None:
     """The sentence is that of the runtime."""
     async with Runtime(program(), data=tmp_path):
-        with pytest.raises(ConfigurationError, match="t/a '1' is not paused; nothing was changed"):
+        with pytest.raises(EditTargetError, match="t/a '1' is not paused; nothing was changed"):
             await made(tmp_path, edits.Release([A]))
 
 
@@ -160,7 +160,7 @@ async def test_dead_letters_for_a_function_that_is_gone_are_named(tmp_path: Path
         store.commit(Delta(9, dead_letters={letter.id: letter for letter in letters}))
 
     async with Runtime(program(), data=tmp_path, clock=clock) as runtime:
-        with pytest.raises(ConfigurationError, match=r"1 cannot be replayed, .* 't/gone'; nothing"):
+        with pytest.raises(EditError, match=r"1 cannot be replayed, .* 't/gone'; nothing"):
             await made(tmp_path, edits.Replay(None))
 
         assert await runtime.dead_letters() == letters
@@ -239,7 +239,7 @@ async def test_an_edit_that_breaks_something_is_answered_too(
     SqliteStore(tmp_path).close()
     server = ControlServer(tmp_path, broken)
     await server.start()
-    with pytest.raises(ConfigurationError, match="an unexpected error, see the log of the runtime"):
+    with pytest.raises(StatefunError, match="an unexpected error, see the log of the runtime"):
         await made(tmp_path, an_int(7))
     await server.stop()
 

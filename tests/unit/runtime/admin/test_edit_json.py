@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from statefun.errors import ConfigurationError
+from statefun.errors import EditError
 from statefun.runtime.admin import edits
 from statefun.runtime.admin.edit_json import decode, encode
 from statefun.sdk.address import Address
@@ -57,5 +57,5 @@ def test_an_edit_is_the_same_after_its_way_as_json(edit: edits.Edit) -> None:
 )
 def test_anything_else_is_refused_with_the_part_that_is_wrong(given: Any, sentence: str) -> None:
     """Before any of it is done."""
-    with pytest.raises(ConfigurationError, match=sentence):
+    with pytest.raises(EditError, match=sentence):
         decode(given)
