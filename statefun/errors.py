@@ -13,6 +13,7 @@
     │   └── NumberOutOfRangeError (struct.error)       a number too large for Kafka's format
     ├── SerializationError (ValueError, TypeError)     to or from bytes failed
     ├── TypeMismatchError (TypeError)                  a value is read as what it is not
+    │   └── UnreadableValueError                       it is stored as what it was declared as
     ├── UnknownValueError (AttributeError)             storage was asked for a value without a spec
     ├── UnknownFunctionError (KeyError, ValueError)    no function is registered under that typename
     ├── InvocationError                                a function raised, `__cause__` says what
@@ -23,7 +24,8 @@
     │       ├── IncompleteRequestError (AttributeError)    a request without invocation or target
     │       └── UnknownEgressError                         a record for an unknown egress
     ├── TransportError                                 a function could not be reached
-    │   └── ReplyTooLargeError                         it answered with more than is read
+    │   ├── ReplyTooLargeError                         it answered with more than is read
+    │   └── ValueRefusedError                          it cannot read a stored value
     ├── AddressBusyError                               too much waits for an address
     ├── ProcessEndedError                              a message ends the process that works on it
     ├── GivenUpError                                   the policy `fail` stopped the runtime
@@ -113,6 +115,8 @@ __all__ = [
     "UnknownEgressError",
     "UnknownFunctionError",
     "UnknownValueError",
+    "UnreadableValueError",
+    "ValueRefusedError",
     "ValueSerializationError",
 ]
 
@@ -306,6 +310,32 @@ class TypeMismatchError(StatefunError, TypeError):
 
 
 @dataclass(eq=False, repr=False)
+class UnreadableValueError(TypeMismatchError):
+    """A stored value cannot be read as the type that its function declares now.
+
+    Attributes:
+        address: Whose value it is; None if a function found out, which names it in a note.
+        reason: Why its upgrade failed; None if there is no upgrade from that type.
+    """
+
+    address: _Address | None = None
+    reason: str | None = None
+
+    def __str__(self) -> str:
+        of_address = "" if self.address is None else f" of {self.address}"
+        why = (
+            "which cannot be read as that: give the ValueSpec an upgrade"
+            if self.reason is None
+            else f"and its upgrade failed ({self.reason}): mend the upgrade"
+        )
+        return (
+            f"{self.what}{of_address} is stored as {self.actual!r} and declared as "
+            f"{self.expected!r} now, {why}, declare the old type, or set the value with "
+            "'statefun state set'"
+        )
+
+
+@dataclass(eq=False, repr=False)
 class UnknownValueError(StatefunError, AttributeError):
     """A function asked its storage for a value it never declared."""
 
@@ -465,6 +495,12 @@ class ReplyTooLargeError(TransportError):
 
     url: str | None = None
     limit_bytes: int | None = None
+
+
+class ValueRefusedError(TransportError):
+    """A function behind an endpoint cannot read a stored value; see `UnreadableValueError`."""
+
+    blame = Blame.PROGRAM
 
 
 @dataclass(eq=False, repr=False, kw_only=True)

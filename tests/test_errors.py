@@ -37,7 +37,7 @@ from statefun.sdk.builders import egress_message_builder, message_builder
 from statefun.sdk.egress import kafka_egress_message
 from statefun.sdk.functions import StatefulFunctions
 from statefun.sdk.handler import RequestReplyHandler
-from statefun.sdk.primitives import IntType, StringType
+from statefun.sdk.primitives import IntType, LongType, StringType
 from statefun.sdk.specs import ValueSpec
 from tests.builders import number, to_function
 from tests.runtime.driver import A, Driver, Effects
@@ -62,6 +62,9 @@ class _Any:
 
 
 ANY = _Any()
+
+
+STRING = StringType.typename
 
 
 @dataclass(frozen=True)
@@ -268,6 +271,19 @@ EXAMPLES: dict[str, Example] = {
             "actual": "io.statefun.types/int",
         },
     ),
+    "UnreadableValueError": Example(
+        lambda: errors.UnreadableValueError("value 'seen'", LongType.typename, STRING, A),
+        "value 'seen' of t/a '1' is stored as 'io.statefun.types/string' and declared as "
+        "'io.statefun.types/long' now, which cannot be read as that: give the ValueSpec an "
+        "upgrade, declare the old type, or set the value with 'statefun state set'",
+        (TypeError,),
+        {
+            "what": "value 'seen'",
+            "expected": "io.statefun.types/long",
+            "actual": STRING,
+            "address": A,
+        },
+    ),
     "UnknownValueError": Example(
         lambda: cause_of(lambda context, _: context.storage.sen, ValueSpec("seen", IntType)),
         "t/f has no value 'sen'; registered: seen. "
@@ -337,6 +353,12 @@ EXAMPLES: dict[str, Example] = {
         "http://localhost:1 answered with more than 10 bytes",
         (),
         {"sentence": ANY, "connected": True, "url": "http://localhost:1", "limit_bytes": 10},
+    ),
+    "ValueRefusedError": Example(
+        lambda: errors.ValueRefusedError("http://localhost:1 answered 500: value 'seen' is …"),
+        "http://localhost:1 answered 500: value 'seen' is …",
+        (),
+        {"sentence": ANY, "connected": True},
     ),
     "AddressBusyError": Example(
         too_many_messages,

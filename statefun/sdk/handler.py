@@ -279,7 +279,8 @@ async def _awaited(function: StatefulFunction, outcome: Any) -> BaseException | 
 
 
 def _missing_value(spec: ValueSpec) -> MissingValue:
-    return MissingValue(spec.name, spec.type.typename, spec.expiration)
+    upgrades = tuple([upgrade.was.typename for upgrade in spec.upgrades])
+    return MissingValue(spec.name, spec.type.typename, spec.expiration, upgrades)
 
 
 def _note(error: E, context: BatchContext) -> E:

@@ -8,10 +8,11 @@ from statefun.sdk import wire
 from statefun.sdk.types import Type, TypeSerializer
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 __all__ = [
     "BUILT_IN",
+    "WIDER",
     "BoolType",
     "DoubleType",
     "FloatType",
@@ -81,6 +82,27 @@ BUILT_IN: Mapping[str, PrimitiveType[Any]] = {
     each.typename: each for each in (BoolType, IntType, FloatType, LongType, DoubleType, StringType)
 }
 """The built-in types, by typename."""
+
+
+def _widening(narrow: PrimitiveType[Any], wide: PrimitiveType[Any]) -> Callable[[bytes], bytes]:
+    def widen(data: bytes) -> bytes:
+        return wide.dump(narrow.decode(data))
+
+    return widen
+
+
+WIDER: Mapping[tuple[str, str], Callable[[bytes], bytes]] = {
+    (narrow.typename, wide.typename): _widening(narrow, wide)
+    for narrow, wide in (
+        (IntType, LongType),
+        (IntType, DoubleType),
+        (FloatType, DoubleType),
+    )
+}
+"""The type of a stored value and the type it is declared as → the bytes it becomes.
+
+For the types into which every value goes as it is: a deploy may change a declaration to them.
+"""
 
 
 def serialize(value_type: Type[T], value: T) -> bytes:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import timedelta
 from keyword import iskeyword
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from statefun.errors import AlreadyRegisteredError, InvalidSpecError, InvalidTypenameError
 from statefun.sdk.address import parse_typename
@@ -12,9 +13,11 @@ from statefun.sdk.types import Type
 from statefun.sdk.wire import Expiration, ExpireMode
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
-__all__ = ["RESERVED_NAMES", "ValueSpec", "check_names", "whole_millis"]
+__all__ = ["RESERVED_NAMES", "Upgrade", "ValueSpec", "check_names", "whole_millis"]
+
+T = TypeVar("T")
 
 _ONE_MILLISECOND = timedelta(milliseconds=1)
 
@@ -27,6 +30,43 @@ def whole_millis(duration: timedelta) -> int:
     return duration // _ONE_MILLISECOND
 
 
+@dataclass(frozen=True, slots=True)
+class Upgrade(Generic[T]):
+    """How a value that is stored as another type becomes one of the declared type.
+
+    An int is read as a long or a double, and a float as a double, without one.
+
+    Attributes:
+        was: The type that the value was declared as by an earlier version of the function.
+        by: A value of that type → a value of the declared type. It is called whenever such a value
+            is read, until the function writes the value or `statefun state migrate` does, so it
+            gives the same for the same. If it raises, the address is held.
+
+    Raises:
+        InvalidSpecError: If `was` is not a type, or `by` cannot be called.
+
+    Example:
+        ```python
+        ValueSpec("available", LongType, upgrades=[Upgrade(was=StringType, by=int)])
+        ```
+    """
+
+    was: Type[T]
+    by: Callable[[T], Any]
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.was, Type):
+            raise InvalidSpecError(
+                f"an upgrade has {self.was!r} for the type that a value was: pass a type, for "
+                "example Upgrade(was=StringType, by=int)"
+            )
+        if not callable(self.by):
+            raise InvalidSpecError(
+                f"an upgrade from {self.was.typename!r} is done by {self.by!r}, which cannot be "
+                "called: pass a function of one value"
+            )
+
+
 class ValueSpec:
     """The declaration of one value: its name, its type, and when it expires.
 
@@ -35,16 +75,17 @@ class ValueSpec:
         type: The type of the value.
         expire_after_call: Remove the value once the function has not been called for so long.
         expire_after_write: Remove the value once it has not been written for so long.
+        upgrades: How values become of this type that an earlier version stored as another.
 
     Raises:
-        InvalidSpecError: If the name, the type, its typename or an expiration (under 1 ms, or both)
-            is not valid; it is a `ValueError` and a `TypeError`.
+        InvalidSpecError: If the name, the type, its typename, an expiration (under 1 ms, or both)
+            or an upgrade is not valid; it is a `ValueError` and a `TypeError`.
 
     Source:
         request-reply.proto, FromFunction.PersistedValueSpec and ExpirationSpec.
     """
 
-    __slots__ = ("expiration", "name", "type")
+    __slots__ = ("expiration", "name", "type", "upgrades")
 
     def __init__(
         self,
@@ -52,6 +93,8 @@ class ValueSpec:
         type: Type[Any],  # noqa: A002 - a drop-in name
         expire_after_call: timedelta | None = None,
         expire_after_write: timedelta | None = None,
+        *,
+        upgrades: Iterable[Upgrade[Any]] = (),
     ) -> None:
         _check_name(name)
         if not isinstance(type, Type):
@@ -64,6 +107,7 @@ class ValueSpec:
         self.name = name
         self.type = type
         self.expiration = _expiration(name, expire_after_call, expire_after_write)
+        self.upgrades = _check_upgrades(name, type, upgrades)
 
     @property
     def duration(self) -> int:
@@ -115,6 +159,33 @@ def _check_type(name: str, value_type: Type[Any]) -> None:
             "the form 'namespace/name': write for example 'com.example/order'",
             name=name,
         ) from error
+
+
+def _check_upgrades(
+    name: str, value_type: Type[Any], upgrades: Iterable[Upgrade[Any]]
+) -> tuple[Upgrade[Any], ...]:
+    """The upgrades of a value, once it is sure that each is for another type."""
+    if isinstance(upgrades, Upgrade):
+        raise InvalidSpecError(
+            f"upgrades of value {name!r} must be a list: write upgrades=[Upgrade(...)]",
+            name=name,
+        )
+    known = {value_type.typename}
+    checked = tuple(upgrades)
+    for upgrade in checked:
+        if not isinstance(upgrade, Upgrade):
+            raise InvalidSpecError(
+                f"upgrades of value {name!r} must be Upgrades, got {upgrade!r}", name=name
+            )
+        _check_type(name, upgrade.was)
+        if upgrade.was.typename in known:
+            raise InvalidSpecError(
+                f"value {name!r} is to be upgraded from {upgrade.was.typename!r}, which is the "
+                "type that it has, or stands there twice: give each other type one upgrade",
+                name=name,
+            )
+        known.add(upgrade.was.typename)
+    return checked
 
 
 def _check_name(name: str) -> None:

@@ -14,16 +14,17 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from statefun.errors import (
     InvalidMessageError,
     TurnEndedError,
-    TypeMismatchError,
     UnknownValueError,
+    UnreadableValueError,
 )
-from statefun.sdk.primitives import PrimitiveType, serialize
+from statefun.sdk.primitives import WIDER, PrimitiveType, serialize
 from statefun.sdk.wire import StateField, StateLayout, UncheckedValue
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from statefun.sdk.specs import ValueSpec
+    from statefun.sdk.specs import Upgrade, ValueSpec
+    from statefun.sdk.types import Type
     from statefun.sdk.wire import InvocationBatch
 
 __all__ = ["Missing", "Storage", "StorageSpec"]
@@ -44,7 +45,8 @@ class Storage:
 
     Raises:
         UnknownValueError: For a name without a spec; an `AttributeError`.
-        TypeMismatchError: On reading a value that was stored as another type; a `TypeError`.
+        UnreadableValueError: On reading a value that was stored as another type, and that neither
+            an upgrade nor the types themselves make one of this; a `TypeError`.
         InvalidMessageError: On assigning None (use `del`); a `ValueError`.
     """
 
@@ -68,13 +70,15 @@ class _Field:
 
     A cell holds None if there is no value, else the bytes of the value. If the type is built in,
     and so its values immutable, the value itself replaces the bytes once it was read or written.
-    A value that may be of another type stays an `UncheckedValue` until it is read.
+    A value that may be of another type stays an `UncheckedValue` until it is read. Reading it does
+    not change it in the store, so whoever goes back to an earlier version finds what that left.
 
     Attributes:
         is_built_in: Whether the type is.
         keep: An assigned value → the content of its cell.
         to_bytes: The content of its cell after that → bytes.
         unpack: Bytes → the value.
+        upgrades: Another typename → bytes of that type → bytes of this.
         on_wire: The bytes around the value.
         modification: The method of that name of `on_wire`.
     """
@@ -88,6 +92,7 @@ class _Field:
         "to_bytes",
         "typename",
         "unpack",
+        "upgrades",
     )
 
     def __init__(self, spec: ValueSpec) -> None:
@@ -106,6 +111,9 @@ class _Field:
         else:
             self.keep, self.to_bytes = partial(serialize, value_type), _same
             self.unpack = value_type.serializer().deserialize
+        self.upgrades = {
+            upgrade.was.typename: _upgrade(upgrade, value_type) for upgrade in spec.upgrades
+        }
 
     def reader(self) -> Callable[[Storage], Any]:
         """The getter of the storage's property."""
@@ -118,7 +126,7 @@ class _Field:
             if kind is not bytes:
                 if kind is not UncheckedValue:
                     return held
-                held = self.check(held)
+                held = cells[name] = self.check(held)
             value = unpack(held)
             if is_built_in:
                 cells[name] = value
@@ -127,16 +135,37 @@ class _Field:
         return read
 
     def check(self, stored: UncheckedValue) -> bytes:
-        """The bytes of a value, once its typename is known to be the declared one."""
-        if stored.typename != self.typename:
-            raise TypeMismatchError(
-                f"the stored value {self.name!r}", self.typename, stored.typename
-            )
-        return stored.data
+        """The bytes of a value as the declared type, whatever type it is stored as.
+
+        Raises:
+            UnreadableValueError: If it cannot be read as that.
+        """
+        was, declared = stored.typename, self.typename
+        if was == declared:
+            return stored.data
+        upgrade = self.upgrades.get(was) or WIDER.get((was, declared))
+        what = f"value {self.name!r}"
+        if upgrade is None:
+            raise UnreadableValueError(what, declared, was)
+        try:
+            return upgrade(stored.data)
+        except Exception as error:
+            reason = f"{type(error).__name__}: {error}"
+            raise UnreadableValueError(what, declared, was, reason=reason) from error
 
 
 def _same(data: bytes) -> bytes:
     return data
+
+
+def _upgrade(upgrade: Upgrade[Any], value_type: Type[Any]) -> Callable[[bytes], bytes]:
+    """Bytes of the type that a value was → bytes of the type that it is."""
+    read = upgrade.was.serializer().deserialize
+
+    def upgraded(data: bytes) -> bytes:
+        return serialize(value_type, upgrade.by(read(data)))
+
+    return upgraded
 
 
 class StorageSpec:

@@ -16,6 +16,7 @@ from statefun.errors import (
     InvocationError,
     StatefunError,
     UnknownFunctionError,
+    UnreadableValueError,
 )
 from statefun.http.messages import Response, text_response
 from statefun.sdk.address import Address, log_facts
@@ -31,10 +32,12 @@ if TYPE_CHECKING:
 
     Body: TypeAlias = bytes | bytearray | memoryview
 
-__all__ = ["HEALTH_PATH", "SERVICES_PATH", "Endpoint"]
+__all__ = ["HEALTH_PATH", "SERVICES_PATH", "UNREADABLE", "Endpoint"]
 
 HEALTH_PATH = "/health"
 SERVICES_PATH = "/services"
+UNREADABLE = "unreadable-value"
+"""The header `Statefun-Failure` of an answer says so if a stored value cannot be read."""
 
 _OCTETS = "application/octet-stream"  # the engine compares the whole header: no parameters
 _LONGEST_REASON = 2000
@@ -140,6 +143,8 @@ def _failure(error: Exception) -> Response:
         address = Address(error.typename, error.target_id or "")
         reason, facts = f"{address} failed: {reason}", log_facts(address)
     logger.error("%s", reason, exc_info=error, extra=facts)
+    if isinstance(error.__cause__, UnreadableValueError):
+        return text_response(status, _line(reason), Statefun_Failure=UNREADABLE)
     return text_response(status, _line(reason))
 
 

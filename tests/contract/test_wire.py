@@ -232,21 +232,21 @@ MODES = {
 }
 
 
-@given(
-    st.lists(
-        st.builds(
-            MissingValue,
-            TEXTS,
-            TEXTS,
-            st.just(Expiration())
-            | st.builds(
-                Expiration,
-                st.sampled_from([ExpireMode.AFTER_WRITE, ExpireMode.AFTER_CALL]),
-                st.integers(1, 2**63 - 1),
-            ),
-        )
-    )
+MISSING = st.builds(
+    MissingValue,
+    TEXTS,
+    TEXTS,
+    st.just(Expiration())
+    | st.builds(
+        Expiration,
+        st.sampled_from([ExpireMode.AFTER_WRITE, ExpireMode.AFTER_CALL]),
+        st.integers(1, 2**63 - 1),
+    ),
+    st.lists(TEXTS).map(tuple),
 )
+
+
+@given(st.lists(MISSING))
 def test_what_a_function_lacks_reads_as_protobuf_wrote_it(
     core: Any, missing: list[MissingValue]
 ) -> None:
@@ -255,7 +255,9 @@ def test_what_a_function_lacks_reads_as_protobuf_wrote_it(
     reply.incomplete_invocation_context.SetInParent()
     for value in missing:
         spec = reply.incomplete_invocation_context.missing_values.add(
-            state_name=value.name, type_typename=value.typename
+            state_name=value.name,
+            type_typename=value.typename,
+            upgraded_typenames=value.upgrades,
         )
         spec.expiration_spec.mode = MODES[value.expiration.mode]
         spec.expiration_spec.expire_after_millis = value.expiration.millis
@@ -421,22 +423,9 @@ def test_a_reply_is_what_protobuf_would_write(core: Any, result: Result) -> None
     )
 
 
-MISSING = st.builds(
-    MissingValue,
-    TEXTS,
-    TEXTS,
-    st.just(Expiration())
-    | st.builds(
-        Expiration,
-        st.sampled_from([ExpireMode.AFTER_WRITE, ExpireMode.AFTER_CALL]),
-        st.integers(1, 2**63 - 1),
-    ),
-)
-
-
 @given(st.lists(MISSING))
 def test_missing_values_read_as_they_were_written(core: Any, missing: list[MissingValue]) -> None:
-    """The engine learns name, type and expiration of each."""
+    """The engine learns name, type and expiration of each, and the types it is upgraded from."""
     assert core.decode_reply(core.write_missing(missing)) == Incomplete(tuple(missing))
 
 

@@ -13,7 +13,7 @@ import sys
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote, urlsplit
 
-from statefun.errors import ReplyTooLargeError, TransportError
+from statefun.errors import ReplyTooLargeError, TransportError, ValueRefusedError
 from statefun.runtime.engine.policy import Limits
 from statefun.runtime.transports.options import (
     NO_NAMES,
@@ -39,6 +39,8 @@ _OCTETS: Final = "application/octet-stream"
 _HEADERS: Final = {"Content-Type": _OCTETS, "Accept": _OCTETS, "User-Agent": "statefun"}
 _LARGE_BODY_BYTES: Final = 1 << 20
 _REASON_BYTES: Final = 200
+_UNREADABLE: Final = "unreadable-value"
+"""What an endpoint of ours says in the header `Statefun-Failure` if it cannot read a value."""
 
 
 class HttpEndpoint:
@@ -177,7 +179,9 @@ class HttpTransport:
         if not 200 <= response.status < 300:
             reason = _first_line(await response.content.read(_REASON_BYTES))
             status = f"{response.status} {response.reason or ''}".rstrip()
-            raise TransportError(f"{self.url} answered {status}{': ' if reason else ''}{reason}")
+            is_refused = response.headers.get("Statefun-Failure") == _UNREADABLE
+            kind = ValueRefusedError if is_refused else TransportError
+            raise kind(f"{self.url} answered {status}{': ' if reason else ''}{reason}")
         if content_type.lower() != _OCTETS:
             raise TransportError(
                 f"{self.url} answered {response.status} with the content type {content_type!r}: "

@@ -609,6 +609,7 @@ def _value_spec(value: MissingValue) -> bytes:
         delimited(tags.MISSING_STATE_NAME, value.name.encode())
         + delimited(tags.MISSING_EXPIRATION, expiration)
         + delimited(tags.MISSING_TYPENAME, value.typename.encode())
+        + b"".join(delimited(tags.MISSING_UPGRADED, each.encode()) for each in value.upgrades)
     )
 
 
@@ -811,4 +812,5 @@ def _missing_value(spec: _proto.FromFunction.PersistedValueSpec) -> MissingValue
     never = mode not in (ExpireMode.AFTER_WRITE, ExpireMode.AFTER_CALL)
     millis = spec.expiration_spec.expire_after_millis
     expiration = Expiration() if never else Expiration(ExpireMode(mode), millis)
-    return MissingValue(spec.state_name, spec.type_typename, expiration)
+    upgrades = tuple(spec.upgraded_typenames)
+    return MissingValue(spec.state_name, spec.type_typename, expiration, upgrades)

@@ -180,11 +180,19 @@ class Result:
 
 @dataclass(frozen=True, slots=True)
 class MissingValue:
-    """A value that the function declares and that the request did not carry."""
+    """A value that the function declares and that the request did not carry.
+
+    Attributes:
+        name: Its name.
+        typename: The typename of its type.
+        expiration: When it expires.
+        upgrades: The typenames of other types that the function can upgrade to it.
+    """
 
     name: str
     typename: str
     expiration: Expiration
+    upgrades: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ import asyncio
 from collections import Counter
 from datetime import timedelta
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from statefun.runtime.transports.options import HttpOptions
 from statefun.sdk.builders import egress_message_builder, message_builder
@@ -242,7 +242,7 @@ def reminding(due_ms: int) -> StatefulFunctions:
     return functions
 
 
-def keeping(**expiration: timedelta) -> Callable[[], StatefulFunctions]:
+def keeping(**expiration: Any) -> Callable[[], StatefulFunctions]:
     """Functions with a value that expires like this."""
 
     def make() -> StatefulFunctions:

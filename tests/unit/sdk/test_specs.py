@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from statefun.errors import AlreadyRegisteredError, InvalidSpecError
-from statefun.sdk.primitives import IntType, StringType
-from statefun.sdk.specs import ValueSpec, check_names, whole_millis
+from statefun.sdk.primitives import IntType, LongType, StringType
+from statefun.sdk.specs import Upgrade, ValueSpec, check_names, whole_millis
 from statefun.sdk.types import make_json_type
 from statefun.sdk.wire import Expiration, ExpireMode
 
@@ -184,3 +184,29 @@ def test_a_type_with_a_malformed_typename_is_refused(typename: str) -> None:
         f"value 'order' has a type with the typename {typename!r}, which is not of the form "
         "'namespace/name': write for example 'com.example/order'"
     )
+
+
+@pytest.mark.parametrize(
+    ("upgrades", "reason"),
+    [
+        (Upgrade(StringType, int), "must be a list"),
+        ([int], "must be Upgrades, got <class 'int'>"),
+        ([Upgrade(LongType, int)], "which is the type that it has"),
+        ([Upgrade(StringType, int), Upgrade(StringType, len)], "or stands there twice"),
+        ([Upgrade(make_json_type("json"), int)], "not of the form 'namespace/name'"),
+    ],
+)
+def test_an_upgrade_is_from_one_other_type(upgrades: Any, reason: str) -> None:
+    """What could never be used is refused where it is declared."""
+    with pytest.raises(InvalidSpecError, match=reason):
+        ValueSpec("seen", LongType, upgrades=upgrades)
+
+
+@pytest.mark.parametrize(
+    ("was", "by", "reason"),
+    [("string", int, "pass a type"), (StringType, "int", "which cannot be called")],
+)
+def test_an_upgrade_is_a_type_and_a_function(was: Any, by: Any, reason: str) -> None:
+    """Anything else is refused at once."""
+    with pytest.raises(InvalidSpecError, match=reason):
+        Upgrade(was, by)

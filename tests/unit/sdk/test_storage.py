@@ -10,14 +10,14 @@ from statefun.errors import (
     InvalidMessageError,
     SerializationError,
     TurnEndedError,
-    TypeMismatchError,
     UnknownValueError,
+    UnreadableValueError,
 )
 from statefun.sdk.address import Address, SdkAddress
 from statefun.sdk.functions import StatefulFunctions
 from statefun.sdk.handler import RequestReplyHandler
 from statefun.sdk.primitives import BoolType, DoubleType, FloatType, IntType, LongType, StringType
-from statefun.sdk.specs import ValueSpec
+from statefun.sdk.specs import Upgrade, ValueSpec
 from statefun.sdk.types import Type, make_json_type, simple_type
 from tests.builders import asked, number, text, to_function, typed
 
@@ -104,11 +104,79 @@ def test_a_value_sent_and_not_declared_is_ignored() -> None:
     assert mutations(check, state={**KEPT, "forgotten": number(1)}) == {}
 
 
+def test_a_value_stored_as_another_type_is_read_by_its_upgrade() -> None:
+    """Each time as a new object; it is sent back only when the function writes it."""
+
+    def read(storage: Any) -> None:
+        storage.basket.append("plum")
+        assert storage.basket == ["pear", "apple"]
+
+    def write(storage: Any) -> None:
+        storage.basket = [*storage.basket, "fig"]
+
+    spec = ValueSpec("basket", JSON, upgrades=[Upgrade(StringType, str.split)])
+    state = {"basket": text("pear apple")}
+
+    assert mutations(read, state=state, specs=(spec,)) == {}
+    assert mutations(read, write, state=state, specs=(spec,)) == {
+        "basket": ("t/json", b'["pear", "apple", "fig"]')
+    }
+
+
+@pytest.mark.parametrize(
+    ("declared", "stored", "expected"),
+    [
+        (LongType, number(-3), -3),
+        (DoubleType, number(2**31 - 1), 2147483647.0),
+        (DoubleType, typed(FloatType, 0.5), 0.5),
+        (LongType, number(0), 0),
+    ],
+)
+def test_a_value_is_read_as_a_wider_type(
+    declared: Type[Any], stored: TypedValue, expected: float
+) -> None:
+    """Every value of the one is a value of the other, so nothing has to be said."""
+    seen: list[Any] = []
+
+    changed = mutations(
+        lambda storage: seen.append(storage.seen),
+        state={"seen": stored},
+        specs=(ValueSpec("seen", declared),),
+    )
+
+    assert (seen, type(seen[0]), changed) == ([expected], type(expected), {})
+
+
+def test_an_upgrade_goes_before_what_types_say() -> None:
+    """For example when a number counts something else now."""
+    spec = ValueSpec("seen", LongType, upgrades=[Upgrade(IntType, lambda euros: euros * 100)])
+
+    def read(storage: Any) -> None:
+        assert storage.seen == 300
+
+    assert mutations(read, state={"seen": number(3)}, specs=(spec,)) == {}
+
+
+def test_an_upgrade_that_fails_says_so() -> None:
+    """With its reason; the value stays as it is."""
+    spec = ValueSpec("seen", LongType, upgrades=[Upgrade(StringType, int)])
+
+    def read(storage: Any) -> None:
+        with pytest.raises(UnreadableValueError, match="upgrade failed") as caught:
+            _ = storage.seen
+        assert str(caught.value.reason).startswith("ValueError: invalid literal")
+
+    assert mutations(read, state={"seen": text("three")}, specs=(spec,)) == {}
+
+
 @pytest.mark.parametrize(
     ("spec", "stored"),
     [
         (ValueSpec("seen", IntType), text("three")),
         (ValueSpec("seen", IntType), typed(LongType, 3)),
+        (ValueSpec("seen", FloatType), number(3)),
+        (ValueSpec("seen", DoubleType), typed(LongType, 3)),
+        (ValueSpec("seen", LongType), typed(BoolType, 1)),
         (ValueSpec("seen", JSON), number(3)),
     ],
 )
@@ -116,11 +184,11 @@ def test_a_value_stored_as_another_type_cannot_be_read(spec: ValueSpec, stored: 
     """The error names the value and both types; writing over it is allowed."""
 
     def read(storage: Any) -> None:
-        with pytest.raises(TypeMismatchError) as caught:
+        with pytest.raises(UnreadableValueError) as caught:
             _ = storage.seen
         error = caught.value
         assert (error.what, error.expected, error.actual) == (
-            "the stored value 'seen'",
+            "value 'seen'",
             spec.type.typename,
             stored.typename,
         )

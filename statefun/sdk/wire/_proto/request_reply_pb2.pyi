@@ -140,14 +140,16 @@ class FromFunction(_message.Message):
         expire_after_millis: int
         def __init__(self, mode: _Optional[_Union[FromFunction.ExpirationSpec.ExpireMode, str]] = ..., expire_after_millis: _Optional[int] = ...) -> None: ...
     class PersistedValueSpec(_message.Message):
-        __slots__ = ("state_name", "expiration_spec", "type_typename")
+        __slots__ = ("state_name", "expiration_spec", "type_typename", "upgraded_typenames")
         STATE_NAME_FIELD_NUMBER: _ClassVar[int]
         EXPIRATION_SPEC_FIELD_NUMBER: _ClassVar[int]
         TYPE_TYPENAME_FIELD_NUMBER: _ClassVar[int]
+        UPGRADED_TYPENAMES_FIELD_NUMBER: _ClassVar[int]
         state_name: str
         expiration_spec: FromFunction.ExpirationSpec
         type_typename: str
-        def __init__(self, state_name: _Optional[str] = ..., expiration_spec: _Optional[_Union[FromFunction.ExpirationSpec, _Mapping]] = ..., type_typename: _Optional[str] = ...) -> None: ...
+        upgraded_typenames: _containers.RepeatedScalarFieldContainer[str]
+        def __init__(self, state_name: _Optional[str] = ..., expiration_spec: _Optional[_Union[FromFunction.ExpirationSpec, _Mapping]] = ..., type_typename: _Optional[str] = ..., upgraded_typenames: _Optional[_Iterable[str]] = ...) -> None: ...
     class IncompleteInvocationContext(_message.Message):
         __slots__ = ("missing_values",)
         MISSING_VALUES_FIELD_NUMBER: _ClassVar[int]
