@@ -46,6 +46,7 @@ class Application(StatefulFunctions):
 
     Attributes:
         directory: All of them, and where their invocations live.
+        shell: What the hosts of its functions share, for further hosts.
 
     Raises:
         AlreadyRegisteredError: If two have the same name.
@@ -64,7 +65,7 @@ class Application(StatefulFunctions):
     ) -> None:
         super().__init__()
         self.directory = Directory(declarations, namespace, limits or Limits(), targets, egresses)
-        shell = Shell(self.directory, clock, dead_letters)
+        self.shell = shell = Shell(self.directory, clock, dead_letters)
         self._hosts: list[Host] = []
         for name, declaration in self.directory.declarations.items():
             host = Host(shell, self.directory.typename(name), declaration)

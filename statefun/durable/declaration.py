@@ -13,6 +13,7 @@ from statefun.durable.handler import (
     handler_from_callable,
     make_handler,
 )
+from statefun.durable.handling import HANDLERS
 from statefun.durable.options import Options, Schedule, checked_options
 from statefun.durable.schedule import check_schedule
 from statefun.durable.state import StateModel
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
     from statefun.durable.handler import HandlerKind, ServiceKind
     from statefun.durable.place import Place
+    from statefun.durable.program import Program
 
 F = TypeVar("F", bound="Callable[..., Any]")
 
@@ -37,8 +39,11 @@ class Declaration:
         options: What its handlers do not say otherwise.
         handlers: Name → handler, in the order of their declaration.
         model: The state that `ctx.state` is; None if it was not declared.
+        program: How its handlers run.
         place: Where it was declared.
     """
+
+    program: Program = HANDLERS
 
     def __init__(
         self,
@@ -71,6 +76,10 @@ class Declaration:
     def name(self) -> str:
         """The name, which is part of URLs and of addresses."""
         return self.service_tag.name
+
+    def handler_of(self, name: str) -> Handler[Any, Any] | None:
+        """The handler of a name; None if there is none."""
+        return self.handlers.get(name)
 
     def _declare(
         self,

@@ -6,6 +6,8 @@ fail, so it is refused here, where the handler can be told.
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from statefun.durable.exceptions import TerminalError
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
     from statefun.durable.handler import Handler
     from statefun.durable.limits import Limits
 
-__all__ = ["Directory"]
+__all__ = ["Directory", "gone"]
 
 _PLACES = {"service": Place.SERVICE, "object": Place.OBJECT, "workflow": Place.WORKFLOW}
 
@@ -147,15 +149,20 @@ class Directory:
             case _:
                 return self.typename(invocation.service), invocation.key
 
-    def ticket_retention_ms(self, service: str, invoke: _proto.Invoke) -> int:
-        """How long a ticket keeps an outcome."""
-        options = self.declarations[service].handlers[invoke.handler].options
-        longest = options.journal_retention
-        if invoke.idempotency_key:
-            kept = options.idempotency_retention or self.limits.retention
-            longest = kept if longest is None else max(kept, longest)
-        own = 0 if longest is None else int(longest.total_seconds() * 1000)
-        return max(own, invoke.retention_ms)
+    def retention_ms(self, service: str, invoke: _proto.Invoke) -> int:
+        """How long the outcome of an invocation is kept."""
+        declaration = self.declarations[service]
+        handler = declaration.handler_of(invoke.handler)
+        if handler is None:
+            return int(invoke.retention_ms)
+        options = handler.options
+        chosen = [options.journal_retention]
+        if declaration.service_tag.kind == "workflow":
+            chosen.append(options.workflow_retention or self.limits.retention)
+        elif invoke.idempotency_key:
+            chosen.append(options.idempotency_retention or self.limits.retention)
+        longest = max((each for each in chosen if each is not None), default=timedelta(0))
+        return max(longest // timedelta(milliseconds=1), invoke.retention_ms)
 
     # --- the choke point ---
 
@@ -182,3 +189,19 @@ class Directory:
             raise TerminalError(
                 f"{typename} is none of the egresses that may be sent to: add it to egresses=…", 404
             )
+
+
+def gone(declaration: Declaration, name: str, *, is_shared: bool) -> Handler[Any, Any]:
+    """The stand-in for a handler that an older version of the program had."""
+
+    async def missing(*_: object) -> None:
+        raise LookupError(
+            f"{declaration.service_tag.name} has no handler {name!r} any more, and an invocation "
+            "of it has not ended: declare it again until all have"
+        )
+
+    some = next(iter(declaration.handlers.values()))
+    kind = "shared" if is_shared else None if some.kind is None else "exclusive"
+    if declaration.service_tag.kind == "workflow" and not is_shared:
+        kind = "workflow"
+    return replace(some, name=name, fn=missing, kind=kind, arity=1)  # type: ignore[arg-type]

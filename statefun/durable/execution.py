@@ -6,21 +6,19 @@ undoes nothing: what it commanded and wrote stays, and the next attempt begins w
 
 from __future__ import annotations
 
-from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any
 
 from statefun.durable import _proto
-from statefun.durable.current import CURRENT
-from statefun.durable.exceptions import SdkInternalException, TerminalError
+from statefun.durable.directory import gone
+from statefun.durable.exceptions import SdkInternalException
+from statefun.durable.journal import Journal
 from statefun.durable.run import Run
-from statefun.errors import SerializationError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Coroutine
 
     from statefun.durable.declaration import Declaration
-    from statefun.durable.handler import Handler
-    from statefun.durable.journal import Journal
+    from statefun.durable.kept import Kept
     from statefun.durable.surroundings import Surroundings
 
 __all__ = ["Execution"]
@@ -32,34 +30,37 @@ class Execution:
     Args:
         header: What is kept of it beside its journal.
         declaration: Its service, object or workflow.
-        handler: Its handler.
-        journal: Its journal.
-        make_context: Makes what the handler is called with.
+        kept: What its address keeps, with its journal; None for one that begins.
 
     Attributes:
-        turn: The turn that handles it now.
+        handler: Its handler.
+        program: How it runs.
+        journal: Its journal.
+        retries: When a failed attempt is followed by another.
+        here: The address in the turn that handles it now.
         run: Its live coroutine; None if it is only kept.
         is_over: Whether it has its outcome.
     """
 
     def __init__(
-        self,
-        header: _proto.Execution,
-        declaration: Declaration,
-        handler: Handler[Any, Any],
-        journal: Journal,
-        make_context: Callable[[Execution, Run], Any],
+        self, header: _proto.Execution, declaration: Declaration, kept: Kept | None = None
     ) -> None:
         self.header = header
         self.declaration = declaration
+        handler = declaration.handler_of(header.handler)
+        if handler is None:
+            handler = gone(declaration, header.handler, is_shared=bool(header.journal))
         self.handler = handler
-        self.journal = journal
-        self._make_context = make_context
+        self.program = declaration.program
         self.is_shared = handler.kind == "shared"
         self.is_relaxed = handler.options.effects == "relaxed"
+        self.retries = self.program.retries(handler.options)
+        self.journal = (
+            Journal() if kept is None else kept.journal_of(header, is_shared=self.is_shared)
+        )
         self.run: Run | None = None
         self.is_over = False
-        self.turn: Surroundings
+        self.here: Surroundings
         self.invoke = _proto.Invoke()
         self._view: dict[str, bytes] = {}
         self._before = {
@@ -71,33 +72,36 @@ class Execution:
         """The id of the invocation."""
         return self.header.id
 
-    def join(self, turn: Surroundings) -> None:
+    def join(self, here: Surroundings) -> None:
         """Take part in a turn."""
-        self.turn = turn
+        self.here = here
         if self.run is not None:
             self._see_entries()
+
+    # --- its run ---
 
     def wake_up(self) -> Run:
         """The live coroutine, by a replay if there is none."""
         if self.run is None:
-            self.run = self._new_run()
-            records = self.journal.records()
-            if records:
-                self._replay(self.run, records)
-            else:
-                self._see_entries()
+            self._replay(may_extend=self.header.has_open_end)
+        assert self.run is not None  # noqa: S101 - a replay makes it
         return self.run
 
-    def _replay(self, run: Run, records: list[_proto.Record]) -> None:
+    def _replay(self, *, may_extend: bool) -> None:
+        self.run = run = self._new_run()
+        records = self.journal.records()
+        if not records:
+            self._see_entries()
+            return
         self.invoke = records[0].invoke
         self.journal.open_last(records)
-        self._view = dict(self.turn.entries)
+        self._view = dict(self.here.kept.entries)
         for name, value in self._before.items():
             if value is None:
                 self._view.pop(name, None)
             else:
                 self._view[name] = value
-        run.replay(records, self._start, may_extend=self.header.has_open_end)
+        run.replay(records, may_extend=may_extend)
         for retry in self.header.retries:
             effect = run.effects.get(retry.seq)
             if effect is not None:
@@ -109,12 +113,17 @@ class Execution:
         if record.kind == _proto.START:
             self.invoke = record.invoke
         self.journal.append(record)
-        run.tell(record, self._start)
+        run.tell(record)
 
     def put_away(self) -> None:
         """Close the live coroutine; what is kept stays."""
         if self.run is not None:
             self.save()
+            self.close()
+
+    def close(self) -> None:
+        """Close the live coroutine for good."""
+        if self.run is not None:
             run, self.run = self.run, None
             run.close()
 
@@ -148,7 +157,7 @@ class Execution:
             return self._view.get(name)
         if name not in self._before:
             seen = self.header.has_seen_keys and name not in self.header.keys
-            self._before[name] = None if seen else self.turn.entries.get(name)
+            self._before[name] = None if seen else self.here.kept.entries.get(name)
         return self._before[name]
 
     def names(self) -> list[str]:
@@ -157,7 +166,9 @@ class Execution:
             return list(self._view)
         if not self.header.has_seen_keys:
             self.header.has_seen_keys = True
-            known = [name for name in self.turn.entries if self._before.get(name, b"") is not None]
+            known = [
+                name for name in self.here.kept.entries if self._before.get(name, b"") is not None
+            ]
             known += [name for name, value in self._before.items() if value and name not in known]
             self.header.keys[:] = known
         return list(self.header.keys)
@@ -167,7 +178,7 @@ class Execution:
         is_live = self.run is not None and not self.run.is_replaying
         if is_live:
             self._before.setdefault(name, self._view.get(name))
-            self.turn.entries_changed = True
+            self.here.kept.entries_changed = True
         if data is None:
             self._view.pop(name, None)
         else:
@@ -175,57 +186,79 @@ class Execution:
 
     def _see_entries(self) -> None:
         if self.declaration.service_tag.kind != "service":
-            self._view = self.turn.entries
+            self._view = self.here.kept.entries
 
-    # --- the handler ---
+    # --- what its program says ---
+
+    def start(self) -> Coroutine[Any, Any, bytes]:
+        """The coroutine that a START begins."""
+        return self.program.start(self, self._live)
+
+    def told(self, record: _proto.Record) -> None:
+        """Take in a SIGNAL, an UPDATE or a CANCEL."""
+        match record.kind:
+            case _proto.SIGNAL:
+                self.program.signal(self, self._live, record)
+            case _proto.UPDATE:
+                self.program.update(self, self._live, record)
+            case _:
+                self.program.cancel(self, self._live)
+
+    def settle(self) -> bool:
+        """See what has become true since nothing runs any more; whether something runs again."""
+        return self.program.settle(self, self._live)
+
+    def judge(self) -> _proto.Outcome | BaseException | None:
+        """Its outcome, if it is over; the error that ended this attempt; None if it goes on."""
+        run = self._live
+        if run.main is None:
+            return None
+        if run.waits_in_vain and not self.program.waits_for_messages:
+            return RuntimeError(
+                f"{run.what} awaits something that no durable step will ever complete: await "
+                "futures of its context, or what other tasks of the handler complete"
+            )
+        return self.program.judge(self, run, run.main)
+
+    def has_failed(self) -> bool:
+        """Whether the attempt has ended, and not as an outcome."""
+        run = self._live
+        return run.main is not None and isinstance(
+            self.program.judge(self, run, run.main), BaseException
+        )
+
+    def went_live(self) -> None:
+        """A replay is over, and writes are kept from now on."""
+        self._see_entries()
+
+    def query(self, query: _proto.Query) -> _proto.Outcome:
+        """Answer a question."""
+        return self.program.query(self, self._live, query)
+
+    def validate(self, update: _proto.Update) -> _proto.Outcome | None:
+        """The answer to an update that is refused; None to record it."""
+        return self.program.validate(self, self._live, update)
+
+    def glimpse(self) -> Execution:
+        """Another one of the same state, to look at: its next commands are not carried out."""
+        glimpsed = Execution(self.header, self.declaration, self.here.kept)
+        glimpsed.join(self.here)
+        glimpsed._replay(may_extend=False)
+        return glimpsed
+
+    def cancel_child(self, child: str) -> None:
+        """Cancel an invocation that it waits for."""
+        _, is_new = self._live.plain_step("cancel call")
+        if is_new:
+            self.here.outbox.send_home(child, _proto.Envelope(cancel=child))
 
     def _new_run(self) -> Run:
-        what = f"{self.turn.service}/{self.turn.key}" if self.turn.key else self.turn.service
-        run = Run(self.id, f"{what}.{self.handler.name} ({self.id})", self._see_entries)
-        run.cancel_child = self._cancel_child  # type: ignore[method-assign]
-        return run
+        here = self.here
+        what = f"{here.service}/{here.key}" if here.key else here.service
+        return Run(self.id, f"{what}.{self.handler.name} ({self.id})", self)
 
     @property
     def _live(self) -> Run:
         if self.run is None:
             raise SdkInternalException  # it is being put away
         return self.run
-
-    def _cancel_child(self, child: str) -> None:
-        _, is_new = self._live.plain_step("cancel call")
-        if is_new:
-            self.turn.send_home(child, _proto.Envelope(cancel=child))
-
-    async def _start(self) -> bytes:
-        """Run the handler: argument in, result out, as bytes."""
-        handler = self.handler
-        context = self._make_context(self, self._live)
-        CURRENT.set(context)
-        async with AsyncExitStack() as stack:
-            for manager in handler.options.context_managers:
-                await stack.enter_async_context(manager())
-            arguments = (context, self._argument()) if handler.arity > 1 else (context,)
-            result = await handler.fn(*arguments)
-        context.flush()
-        data = handler.handler_io.output_serde.serialize(result)
-        if len(data) > self.turn.limits.value_bytes:
-            raise too_long("a result", data, self.turn.limits.value_bytes)
-        return data
-
-    def _argument(self) -> Any:
-        data = self.invoke.argument
-        if not data and self.handler.has_default:
-            return self.handler.default
-        try:
-            return self.handler.handler_io.input_serde.deserialize(data)
-        except SerializationError as error:
-            raise TerminalError(f"unable to parse the argument: {error}", 400) from error
-
-
-def too_long(what: str, data: bytes, limit: int) -> TerminalError:
-    """The error for a value beyond the limit."""
-    return TerminalError(
-        f"{what} has {len(data)} bytes, more than the limit of {limit}: keep it elsewhere and pass "
-        "where it is",
-        413,
-    )

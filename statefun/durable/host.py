@@ -10,6 +10,7 @@ import asyncio
 import inspect
 import logging
 import os
+from abc import ABC, abstractmethod
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import timedelta
@@ -18,9 +19,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from statefun.durable import _proto
 from statefun.durable.cache import Cache
+from statefun.durable.kept import VALUES
 from statefun.durable.outcomes import ENVELOPE_TYPE, as_message, succeeded
 from statefun.durable.tickets import TicketTurn
-from statefun.durable.turn import VALUES, Turn
+from statefun.durable.turn import Turn
 from statefun.sdk.builders import egress_message_builder
 from statefun.sdk.messages import Message
 from statefun.sdk.specs import ValueSpec
@@ -28,16 +30,16 @@ from statefun.sdk.types import simple_type
 from statefun.sdk.wire import TypedValue, incoming_message
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping, Sequence
 
     from statefun.durable.declaration import Declaration
     from statefun.durable.directory import Directory
-    from statefun.durable.run import Effect
-    from statefun.durable.turn import Cached, Ready, Reply
+    from statefun.durable.effects import Effect, Ready
+    from statefun.durable.turn import Reply
     from statefun.sdk.context import BatchContext
     from statefun.sdk.functions import StatefulFunctions
 
-__all__ = ["STATE_TYPE", "Host", "ProxyHost", "TicketHost"]
+__all__ = ["STATE_TYPE", "EnvelopeHost", "Host", "ProxyHost", "Shell", "TicketHost", "nonce"]
 
 _MOST_THREADS = 64
 
@@ -115,7 +117,8 @@ _LETTER_TYPE = simple_type(
 )
 
 
-def _nonce() -> int:
+def nonce() -> int:
+    """A number that no other turn has."""
     return int.from_bytes(os.urandom(8), "big") or 1
 
 
@@ -126,23 +129,65 @@ def _apply(context: BatchContext, reply: Reply) -> None:
             delattr(context.storage, name)
         else:
             setattr(context.storage, name, data)
-    for typename, target_id, envelope in reply.messages:
+    outbox = reply.outbox
+    for typename, target_id, envelope in outbox.messages:
         context.send(as_message(typename, target_id, envelope))
-    for token in reply.withdrawn:
+    for token in outbox.withdrawn:
         context.cancel_delayed_message(token)
-    for delay_ms, typename, target_id, envelope, token in reply.delayed:
+    for delay_ms, typename, target_id, envelope, token in outbox.delayed:
         message = as_message(typename, target_id, envelope)
         context.send_after(timedelta(milliseconds=delay_ms), message, token)
-    for plain, delay_ms in reply.plain:
+    for plain, delay_ms in outbox.plain:
         if delay_ms:
             context.send_after(timedelta(milliseconds=delay_ms), plain)
         else:
             context.send(plain)
-    for record in reply.egress:
+    for record in outbox.egress:
         context.send_egress(record)
 
 
-class Host:
+class EnvelopeHost(ABC):
+    """The function of addresses that take envelopes; each batch is one turn.
+
+    Args:
+        shell: What all hosts share.
+        typename: The typename.
+        names: The names of the values of its addresses.
+    """
+
+    def __init__(self, shell: Shell, typename: str, names: Sequence[str]) -> None:
+        self.shell = shell
+        self.typename = typename
+        self._names = names
+
+    def bind(self, functions: StatefulFunctions) -> None:
+        """Register it."""
+        specs = [ValueSpec(name, STATE_TYPE) for name in self._names]
+        functions.register(self.typename, self.handle, specs)
+
+    async def handle(self, context: Any, _: Message) -> None:
+        """Handle a batch; with its first message, all of it."""
+        if context.position:
+            return
+        envelopes = [_envelope(self, context, message) for message in _messages(context)]
+        values = {name: getattr(context.storage, name) for name in self._names}
+        readable = [envelope for envelope in envelopes if envelope is not None]
+        _apply(context, await self.turn(context.batch.target_id, values, readable))
+
+    @abstractmethod
+    async def turn(
+        self, target_id: str, values: Mapping[str, bytes | None], envelopes: list[_proto.Envelope]
+    ) -> Reply:
+        """Run a turn.
+
+        Args:
+            target_id: The id of the address.
+            values: Name → what it keeps, None if there is nothing.
+            envelopes: The messages, in order.
+        """
+
+
+class Host(EnvelopeHost):
     """The function of a service, an object or a workflow.
 
     Args:
@@ -155,49 +200,36 @@ class Host:
     """
 
     def __init__(self, shell: Shell, typename: str, declaration: Declaration) -> None:
-        self.shell = shell
-        self.typename = typename
+        super().__init__(shell, typename, VALUES[declaration.service_tag.kind])
         self.cache = Cache(shell.directory.limits.cached_addresses)
         self._declaration = declaration
-        self._names = VALUES[declaration.service_tag.kind]
 
-    def bind(self, functions: StatefulFunctions) -> None:
-        """Register it."""
-        specs = [ValueSpec(name, STATE_TYPE) for name in self._names]
-        functions.register(self.typename, self.handle, specs)
-
-    async def handle(self, context: Any, _: Message) -> None:
-        """Handle a batch; with its first message, all of it."""
-        if context.position:
-            return
-        envelopes = [_envelope(self, context, message) for message in _messages(context)]
-        cached = self.cache.take(self.typename, context.batch.target_id)
-        turn = self._turn(context, cached)
+    async def turn(
+        self, target_id: str, values: Mapping[str, bytes | None], envelopes: list[_proto.Envelope]
+    ) -> Reply:
+        """Run a turn; see `Turn`."""
+        turn = Turn(
+            self.shell.directory,
+            self._declaration,
+            self.typename,
+            target_id,
+            values,
+            self.shell.now_ms(),
+            nonce(),
+            self.cache.take(self.typename, target_id),
+        )
         try:
             for envelope in envelopes:
-                if envelope is not None:
-                    turn.receive(envelope)
-            while wave := turn.wave():
+                turn.receive(envelope)
+            while wave := turn.effects.wave():
                 await self._perform(turn, wave)
             reply = turn.end()
         except BaseException:
             turn.abandon()
             raise
-        _apply(context, reply)
         if reply.cached is not None:
-            self.cache.put(self.typename, context.batch.target_id, reply.cached)
-
-    def _turn(self, context: BatchContext, cached: Cached | None) -> Turn:
-        return Turn(
-            self.shell.directory,
-            self._declaration,
-            self.typename,
-            context.batch.target_id,
-            {name: getattr(context.storage, name) for name in self._names},
-            self.shell.now_ms(),
-            _nonce(),
-            cached,
-        )
+            self.cache.put(self.typename, target_id, reply.cached)
+        return reply
 
     async def _perform(self, turn: Turn, wave: list[Ready]) -> None:
         """Perform effects side by side, and go on with their outcomes."""
@@ -209,7 +241,7 @@ class Host:
             )
         )
         for ready, outcome in zip(wave, outcomes, strict=True):
-            turn.complete(ready, outcome)
+            turn.effects.complete(ready, outcome)
         turn.resume()
 
 
@@ -240,35 +272,27 @@ async def _outcome(effect: Effect, limit: timedelta) -> bytes | BaseException:
         return error
 
 
-class TicketHost:
+class TicketHost(EnvelopeHost):
     """The function of the tickets of an object."""
 
     def __init__(self, shell: Shell, typename: str) -> None:
-        self.shell = shell
-        self.typename = typename
+        super().__init__(shell, typename, ("ticket",))
 
-    def bind(self, functions: StatefulFunctions) -> None:
-        """Register it."""
-        specs = [ValueSpec("ticket", STATE_TYPE)]
-        functions.register(self.typename, self.handle, specs)
-
-    async def handle(self, context: Any, _: Message) -> None:
-        """Handle a batch; with its first message, all of it."""
-        if context.position:
-            return
+    async def turn(
+        self, target_id: str, values: Mapping[str, bytes | None], envelopes: list[_proto.Envelope]
+    ) -> Reply:
+        """Run a turn; see `TicketTurn`."""
         turn = TicketTurn(
             self.shell.directory,
             self.typename,
-            context.batch.target_id,
-            context.storage.ticket,
+            target_id,
+            values["ticket"],
             self.shell.now_ms(),
-            _nonce(),
+            nonce(),
         )
-        for message in _messages(context):
-            envelope = _envelope(self, context, message)
-            if envelope is not None:
-                turn.receive(envelope)
-        _apply(context, turn.end())
+        for envelope in envelopes:
+            turn.receive(envelope)
+        return turn.end()
 
 
 class ProxyHost:

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from statefun.durable.exceptions import TerminalError
+
 if TYPE_CHECKING:
     from statefun.durable.options import Options
 
@@ -43,6 +45,23 @@ class Limits:
     effect_time: timedelta = timedelta(seconds=45)
     retention: timedelta = timedelta(hours=24)
     cached_addresses: int = 10_000
+
+    def check_value(self, what: str, data: bytes) -> None:
+        """Refuse an argument, a result or a value that is too long.
+
+        Args:
+            what: What it is, for the sentence.
+            data: It.
+
+        Raises:
+            TerminalError: If it is, code 413.
+        """
+        if len(data) > self.value_bytes:
+            raise TerminalError(
+                f"{what} has {len(data)} bytes, more than the limit of {self.value_bytes}: keep it "
+                "elsewhere and pass where it is",
+                413,
+            )
 
     def time_of(self, options: Options) -> timedelta:
         """How long one attempt of an effect of a handler may take."""

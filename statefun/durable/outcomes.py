@@ -19,6 +19,7 @@ __all__ = [
     "egress_answer",
     "failed",
     "failure_of",
+    "shown",
     "succeeded",
 ]
 
@@ -51,6 +52,14 @@ def failure_of(outcome: _proto.Outcome) -> TerminalError | None:
         return None
     failure = outcome.failure
     return TerminalError(failure.message, failure.code, dict(failure.metadata) or None)
+
+
+def shown(error: BaseException) -> str:
+    """An error in words that end an attempt, whatever its class makes of it."""
+    try:
+        return repr(error)
+    except Exception:  # noqa: BLE001 - the user's own __repr__
+        return type(error).__name__
 
 
 def answer(route: _proto.Route, outcome: _proto.Outcome) -> _proto.Envelope:

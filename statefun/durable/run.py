@@ -8,66 +8,48 @@ After the last record it is live: its commands are carried out and noted in the 
 from __future__ import annotations
 
 import contextvars
-from collections import deque
-from dataclasses import dataclass, field
+from contextlib import contextmanager
 from random import Random
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 from zlib import crc32
 
 from statefun.durable import _proto
-from statefun.durable.exceptions import SdkInternalException, TerminalError, terminal_cause
+from statefun.durable.exceptions import SdkInternalException
 from statefun.durable.futures import StepFuture
 from statefun.durable.loop import DeterministicLoop
 from statefun.durable.places import place_of_call, place_of_task
+from statefun.durable.script import Difference, Script
+from statefun.durable.signals import Mailboxes
+from statefun.durable.timers import Timer, Timers
 from statefun.errors import NonDeterminismError
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Callable, Coroutine
+    from collections.abc import Callable, Coroutine, Iterator
 
+    from statefun.durable.effects import Effect
     from statefun.durable.futures import Decode
 
-__all__ = ["Effect", "Run"]
+__all__ = ["Actor", "Run"]
 
 
-@dataclass(slots=True)
-class Effect:
-    """An effect that a handler has asked for and that has no outcome yet.
+class Actor(Protocol):
+    """Whose run it is: what happens at an event that answers no command."""
 
-    Attributes:
-        seq: Its command.
-        name: Its name.
-        action: What is called.
-        encode: What it returns → bytes.
-        options: When it is tried again; None takes the handler's policy.
-        attempts: How many attempts have failed.
-        first_ms: When the first one began; 0 before.
-        due_ms: When the next attempt may begin.
-    """
+    def start(self) -> Coroutine[Any, Any, bytes]:
+        """The coroutine that a START begins."""
 
-    seq: int
-    name: str
-    action: Callable[[], Any]
-    encode: Callable[[Any], bytes]
-    options: Any
-    attempts: int = 0
-    first_ms: int = 0
-    due_ms: int = 0
+    def told(self, record: _proto.Record) -> None:
+        """Take in a SIGNAL, an UPDATE or a CANCEL."""
 
+    def settle(self) -> bool:
+        """See what has become true since nothing runs any more; whether something runs again."""
 
-@dataclass(slots=True)
-class _Timer:
-    due_ms: int
-    seq: int
-    handle: asyncio.TimerHandle | None
+    def has_failed(self) -> bool:
+        """Whether the attempt has ended, and not as an outcome."""
 
-
-@dataclass(slots=True)
-class _Mailbox:
-    """The signals of one name: those that came and nobody took, or who waits for one."""
-
-    came: deque[_proto.Outcome] = field(default_factory=deque)
-    waiting: deque[int] = field(default_factory=deque)
+    def went_live(self) -> None:
+        """A replay is over, and commands are carried out from now on."""
 
 
 class Run:
@@ -76,22 +58,25 @@ class Run:
     Args:
         execution_id: The id of its invocation.
         what: Whose it is, for sentences: `Order/o-17`.
-        on_live: Called when a replay has told everything and the handler goes on.
+        actor: What it does.
 
     Attributes:
         is_replaying: Whether it repeats what it has done before.
         mismatch: How it differs from its journal; nothing of it counts then.
         effects: Effects without an outcome, by command.
         children: Invocations it waits for, by command.
+        promises: The commands that await a promise, by its name.
+        mailboxes: Its signals.
         record: The record that is being told.
         is_cancelled: Whether it was cancelled while nothing durable was awaited.
+        before_step: Called before each command.
         main: The task of the handler.
     """
 
-    def __init__(self, execution_id: str, what: str, on_live: Callable[[], None]) -> None:
+    def __init__(self, execution_id: str, what: str, actor: Actor) -> None:
         self.execution_id = execution_id
         self.what = what
-        self._on_live = on_live
+        self._actor = actor
         self._random: Random | None = None
         self.loop = DeterministicLoop(  # type: ignore[abstract]  # it refuses the others
             crc32(execution_id.encode()) << 24,
@@ -104,18 +89,17 @@ class Run:
         self.effects: dict[int, Effect] = {}
         self.children: dict[int, str] = {}
         self.promises: dict[str, list[int]] = {}
+        self.mailboxes = Mailboxes()
         self.record = _proto.Record()
         self.is_cancelled = False
         self.before_step: Callable[[], None] = _nothing
         self.main: asyncio.Task[bytes] | None = None
         self._futures: dict[int, StepFuture[Any]] = {}
-        self._timers: dict[int, _Timer] = {}
-        self._mailboxes: dict[str, _Mailbox] = {}
+        self._timers = Timers()
+        self._script = Script()
         self._seq = 0
         self._told = 0
-        self._expected: list[str] = []
-        self._position = 0
-        self._may_extend = False
+        self._refuse: Callable[[str], NoReturn] | None = None
 
     @property
     def random(self) -> Random:
@@ -129,7 +113,7 @@ class Run:
         """The time of the event that is being told."""
         return self.loop.now_ms
 
-    # --- commands, for contexts ---
+    # --- commands ---
 
     def step(self, signature: str) -> tuple[int, bool]:
         """Give a command.
@@ -139,29 +123,45 @@ class Run:
 
         Returns:
             Its number, and whether it is to be carried out: a replay only counts.
+
+        Raises:
+            Exception: What `looked_at` has it raise, while it is only looked at.
         """
         self.before_step()
         return self.plain_step(signature)
 
     def plain_step(self, signature: str) -> tuple[int, bool]:
         """Give a command without anything before it; see `step`."""
+        if self._refuse is not None:
+            self._refuse(signature)
         if self.loop.is_closing or self.mismatch:
             raise SdkInternalException
-        if self._position < len(self._expected):
-            recorded = self._expected[self._position]
-            if recorded != signature:
-                self._differ(recorded, signature, place_of_call())
-                raise SdkInternalException
-            self._position += 1
-        elif self.is_replaying and not self._may_extend:
-            self._differ(None, signature, place_of_call())
-            raise SdkInternalException
+        if self._script.next is not None:
+            difference = self._script.take(signature)
+        elif self.is_replaying and not self._script.is_open:
+            difference = Difference(None, signature)
         else:
+            difference = None
             if self.is_replaying:
-                self.go_live()
+                self._go_live()
             self.record.commands.append(signature)
+        if difference is not None:
+            self._differ(difference, place_of_call())
+            raise SdkInternalException
         seq, self._seq = self._seq, self._seq + 1
         return seq, not self.is_replaying
+
+    def mark(self, signature: str) -> bool:
+        """Give a command that an older program did not give; whether the journal has it.
+
+        While live it is given, and the answer is True.
+        """
+        if self.is_replaying and self._script.next != signature:
+            may_be_new = self._script.next is None and self._script.is_open
+            if not may_be_new:
+                return False
+        self.step(signature)
+        return True
 
     def future(self, seq: int, decode: Decode[Any], kind: type[Any] = StepFuture) -> Any:
         """The future of a command that an event will complete."""
@@ -176,25 +176,49 @@ class Run:
 
     def start_timer(self, seq: int, due_ms: int) -> None:
         """Let a TIMER event be due for a command."""
-        self._timers[seq] = _Timer(due_ms, seq, None)
+        self._timers.start(Timer(due_ms, seq))
 
     def await_signal(self, seq: int, name: str) -> None:
         """Let the next signal of a name complete a command, or one that came already."""
-        mailbox = self._mailboxes.setdefault(name, _Mailbox())
-        if mailbox.came:
-            self._complete(seq, mailbox.came.popleft())
-        else:
-            mailbox.waiting.append(seq)
+        came = self.mailboxes.take(name, seq)
+        if came is not None:
+            self.complete(seq, came)
 
     def _start_loop_timer(self, due_ms: int, handle: asyncio.TimerHandle) -> None:
         seq, _ = self.step("timer")
-        self._timers[seq] = _Timer(due_ms, seq, handle)
+        self._timers.start(Timer(due_ms, seq, handle))
 
     def _stop_loop_timer(self, handle: asyncio.TimerHandle) -> None:
-        for seq, timer in self._timers.items():
-            if timer.handle is handle:
-                del self._timers[seq]
-                return
+        self._timers.stop(handle)
+
+    # --- what it waits for ---
+
+    def awaited(self) -> list[int]:
+        """The commands whose futures somebody waits for, in their order."""
+        return [seq for seq, future in self._futures.items() if future.is_awaited]
+
+    def complete(self, seq: int, outcome: _proto.Outcome) -> None:
+        """Give a command its outcome, if it has none."""
+        future = self._futures.pop(seq, None)
+        if future is not None:
+            future.complete(outcome)
+
+    def fail(self, seq: int, error: BaseException) -> None:
+        """Let a command fail here, whatever becomes of it elsewhere."""
+        self._futures.pop(seq).fail(error)
+        self._timers.take(seq)
+        self.effects.pop(seq, None)
+        self.mailboxes.give_up(seq)
+
+    @property
+    def unfinished(self) -> int:
+        """How many steps wait for an event."""
+        return len(self._futures) + len(self._timers)
+
+    @property
+    def waits_in_vain(self) -> bool:
+        """Whether it waits and no event will ever let it go on."""
+        return self.main is not None and not self.main.done() and not self.unfinished
 
     # --- events ---
 
@@ -206,157 +230,107 @@ class Run:
             return record.seq in self._futures
         return True
 
-    def tell(self, record: _proto.Record, start: Callable[[], Coroutine[Any, Any, bytes]]) -> None:
-        """Tell an event, and run until everything waits.
-
-        Args:
-            record: The event; while live, the commands are added to it.
-            start: Makes the coroutine of the handler, at a START.
-        """
+    def tell(self, record: _proto.Record) -> None:
+        """Tell an event, and run until everything waits; live commands are added to it."""
         self.record = record
         self._told += 1
         self.loop.now_ms = record.time_ms
         match record.kind:
             case _proto.START:
                 context = contextvars.Context()
-                self.main = self.loop.create_task(start(), name=self.what, context=context)
+                coroutine = self._actor.start()
+                self.main = self.loop.create_task(coroutine, name=self.what, context=context)
             case _proto.TIMER:
                 self._fire(record.seq)
-            case _proto.SIGNAL:
-                self._signal(record)
-            case _proto.CANCEL:
-                self._cancel()
+            case _proto.SIGNAL | _proto.CANCEL | _proto.UPDATE:
+                self._actor.told(record)
             case _:
                 self.children.pop(record.seq, None)
                 self.effects.pop(record.seq, None)
-                self._complete(record.seq, record.outcome)
+                self.complete(record.seq, record.outcome)
         self.loop.drain()
+        while self._actor.settle():
+            self.loop.drain()
 
-    def replay(
-        self,
-        records: list[_proto.Record],
-        start: Callable[[], Coroutine[Any, Any, bytes]],
-        *,
-        may_extend: bool,
-    ) -> None:
-        """Tell all records of a journal, comparing the commands; afterwards it is live.
-
-        Args:
-            records: The records, oldest first.
-            start: Makes the coroutine of the handler.
-            may_extend: Whether more commands may follow those of the last record: the attempt that
-                gave them had failed there.
-        """
-        self.is_replaying = True
-        with self.loop.entered():
-            self._tell_all(records, start, may_extend=may_extend)
-        if self.is_replaying and not self.mismatch:
-            self.go_live()
-
-    def _tell_all(
-        self,
-        records: list[_proto.Record],
-        start: Callable[[], Coroutine[Any, Any, bytes]],
-        *,
-        may_extend: bool,
-    ) -> None:
-        for position, record in enumerate(records):
-            is_last = position == len(records) - 1
-            self._expected, self._position = list(record.commands), 0
-            self._may_extend = may_extend and is_last
-            if not self.expects(record):
-                self._differ(_named(record), None, place_of_task(self.loop.waiting()))
-                break
-            self.tell(record, start)
-            if self.mismatch or self._has_failed():
-                break
-            if self._position < len(self._expected):
-                recorded = self._expected[self._position]
-                self._differ(recorded, None, place_of_task(self.loop.waiting()))
-                break
-
-    def _has_failed(self) -> bool:
-        """Whether the attempt has ended, and not as an outcome."""
-        if self.main is None or not self.main.done() or self.main.cancelled():
-            return False
-        error = self.main.exception()
-        return error is not None and terminal_cause(error) is None
-
-    def go_live(self) -> None:
-        """Carry out commands from now on."""
-        self.is_replaying = False
-        self._expected, self._position = [], 0
-        self._on_live()
+    def _fire(self, seq: int) -> None:
+        timer = self._timers.take(seq)
+        if timer is not None and timer.handle is not None:
+            self.loop.fire(timer.handle)
+        else:
+            self.complete(seq, _proto.Outcome())
 
     def due_timer(self, now_ms: int) -> _proto.Record | None:
         """The event of the timer that is due first, if one is."""
-        timer = min(self._timers.values(), key=_by_due, default=None)
+        timer = self._timers.first
         if timer is None or timer.due_ms > now_ms:
             return None
         return _proto.Record(kind=_proto.TIMER, seq=timer.seq)
 
     def next_due_ms(self) -> int:
         """When it goes on by itself; 0 for never."""
-        dues = [timer.due_ms for timer in self._timers.values()]
+        timer = self._timers.first
+        dues = [] if timer is None else [timer.due_ms]
         dues += [max(effect.due_ms, 1) for effect in self.effects.values()]
         return min(dues, default=0)
 
-    @property
-    def unfinished(self) -> int:
-        """How many steps wait for an event."""
-        return len(self._futures) + len(self._timers)
+    # --- replay ---
 
-    @property
-    def waits_in_vain(self) -> bool:
-        """Whether it waits and no event will ever let it go on."""
-        return (
-            self.main is not None and not self.main.done() and not self._futures
-        ) and not self._timers
+    def replay(self, records: list[_proto.Record], *, may_extend: bool) -> None:
+        """Tell all records of a journal, comparing the commands; afterwards it is live.
 
-    def _fire(self, seq: int) -> None:
-        timer = self._timers.pop(seq)
-        if timer.handle is not None:
-            self.loop.fire(timer.handle)
-        else:
-            self._complete(seq, _proto.Outcome())
-
-    def _signal(self, record: _proto.Record) -> None:
-        mailbox = self._mailboxes.setdefault(record.name, _Mailbox())
-        if mailbox.waiting:
-            self._complete(mailbox.waiting.popleft(), record.outcome)
-        else:
-            mailbox.came.append(record.outcome)
-
-    def _complete(self, seq: int, outcome: _proto.Outcome) -> None:
-        future = self._futures.pop(seq, None)
-        if future is not None:
-            future.complete(outcome)
-
-    def _cancel(self) -> None:
-        """Cancel the calls that are awaited, else fail what is awaited, else whatever is."""
+        Args:
+            records: The records, oldest first.
+            may_extend: Whether more commands may follow those of the last record: the attempt that
+                gave them had failed there.
+        """
+        self.is_replaying = True
         with self.loop.entered():
-            awaited = [seq for seq, future in self._futures.items() if future.is_awaited]
-            for child in tuple(self.children.values()):
-                self.cancel_child(child)
-            if any(seq in self.children for seq in awaited):
-                return  # their failures will say it
-            for seq in awaited:
-                self._futures.pop(seq).fail(TerminalError("cancelled", 409))
-                self._timers.pop(seq, None)
-                self.effects.pop(seq, None)
-                for mailbox in self._mailboxes.values():
-                    if seq in mailbox.waiting:
-                        mailbox.waiting.remove(seq)
-            if not awaited and self.main is not None:
-                self.is_cancelled = True
-                self.main.cancel()
+            self._tell_all(records, may_extend=may_extend)
+        if self.is_replaying and not self.mismatch:
+            self._go_live()
 
-    def cancel_child(self, child: str) -> None:
-        """Cancel an invocation; replaced by whoever can send."""
+    def _tell_all(self, records: list[_proto.Record], *, may_extend: bool) -> None:
+        for position, record in enumerate(records):
+            is_last = position == len(records) - 1
+            self._script.open(record.commands, is_open=may_extend and is_last)
+            if not self.expects(record):
+                self._differ(Difference(_named(record), None), place_of_task(self.loop.waiting()))
+                break
+            self.tell(record)
+            if self.mismatch or self._actor.has_failed():
+                break
+            if self._script.next is not None:
+                left_out = Difference(self._script.next, None)
+                self._differ(left_out, place_of_task(self.loop.waiting()))
+                break
 
-    def _differ(self, recorded: str | None, now: str | None, place: str) -> None:
-        self.mismatch = NonDeterminismError(self.what, self._told, recorded, now, place)
+    def _go_live(self) -> None:
+        """Carry out commands from now on."""
+        self.is_replaying = False
+        self._script.open([], is_open=False)
+        self._actor.went_live()
+
+    def _differ(self, difference: Difference, place: str) -> None:
+        self.mismatch = NonDeterminismError(
+            self.what, self._told, difference.recorded, difference.now, place
+        )
         self.loop.is_stopped = True
+
+    # --- being looked at ---
+
+    @contextmanager
+    def looked_at(self, refuse: Callable[[str], NoReturn]) -> Iterator[None]:
+        """Refuse commands for a while, in which the loop is the running one.
+
+        Args:
+            refuse: Raises the error for a command.
+        """
+        self._refuse = refuse
+        try:
+            with self.loop.entered():
+                yield
+        finally:
+            self._refuse = None
 
     def close(self) -> None:
         """Put the coroutine away."""
@@ -372,11 +346,10 @@ def _undecoded(_: bytes) -> Any:
     return None
 
 
-def _by_due(timer: _Timer) -> tuple[int, int]:
-    return timer.due_ms, timer.seq
-
-
-_KINDS = ("the start", "an answer", "a timer", "an effect", "a signal", "a promise", "a cancel")
+_KINDS = (
+    *("the start", "an answer", "a timer", "an effect", "a signal", "a promise", "a cancel"),
+    "an update",
+)
 
 
 def _named(record: _proto.Record) -> str:

@@ -27,12 +27,13 @@ from statefun.durable.context import (
     WorkflowContext,
     WorkflowSharedContext,
 )
+from statefun.durable.effects import Effect
 from statefun.durable.exceptions import TerminalError
 from statefun.durable.futures import CallFuture, SleepFuture
 from statefun.durable.handler import handler_from_callable
 from statefun.durable.identity import Awakeable, InvocationId, chain_link, derived
 from statefun.durable.outcomes import failed, succeeded
-from statefun.durable.run import Effect, Run
+from statefun.durable.retries import retries_of_effect
 from statefun.durable.serde import DEFAULT_SERDE, serde_of
 from statefun.sdk.builders import message_builder
 from statefun.sdk.messages import EgressMessage, Message
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from statefun.durable.execution import Execution
+    from statefun.durable.run import Run
     from statefun.durable.serde import Serde
 
 __all__ = ["make_context"]
@@ -166,9 +168,9 @@ class _Steps:
         self._check_pending()
         seq, _ = self._run.step(f"run {name}")
         call = partial(action, *args, **kwargs)
-        self._run.effects[seq] = Effect(
-            seq, name, call, partial(self._encode, serde, f"the result of {name!r}"), options
-        )
+        encode = partial(self._encode, serde, f"the result of {name!r}")
+        retries = retries_of_effect(options, self._execution.retries)
+        self._run.effects[seq] = Effect(seq, name, call, encode, retries)
         return self._run.future(seq, serde.deserialize)
 
     def sleep(self, delta: timedelta, name: str | None = None) -> Any:
@@ -339,16 +341,16 @@ class _Steps:
         self, target: tuple[str, str, str | None], idempotency_key: str | None, *, waits: bool
     ) -> None:
         """Refuse at once what can never succeed."""
-        turn, execution = self._execution.turn, self._execution
+        here, execution = self._execution.here, self._execution
         service, name, key = target
-        handler = turn.directory.handler(service, name, key)
+        handler = here.directory.handler(service, name, key)
         is_main = handler.kind == "workflow"
         if is_main and idempotency_key is not None:
             raise TerminalError(f"{service}.{name} runs once for each key: give no other key", 400)
         if waits and handler.kind in ("exclusive", "workflow"):
             links = set(execution.invoke.chain)
             if execution.handler.kind in ("exclusive", "workflow"):
-                links.add(chain_link(turn.service, turn.key))
+                links.add(chain_link(here.service, here.key))
             if chain_link(service, key or "") in links:
                 raise TerminalError(
                     f"{_shown(*target)} waits for this invocation and would be awaited by it: "
@@ -366,7 +368,7 @@ class _Steps:
     ) -> InvocationId:
         service, name, key = target
         own = derived(self._execution.id, seq)
-        return self._execution.turn.directory.invocation_id(
+        return self._execution.here.directory.invocation_id(
             service, name, key or "", own, idempotency_key, is_delayed=is_delayed
         )
 
@@ -380,7 +382,7 @@ class _Steps:
         headers: Mapping[str, str] | None,
         delay_ms: int = 0,
     ) -> None:
-        execution, turn = self._execution, self._execution.turn
+        execution, here = self._execution, self._execution.here
         invoke = _proto.Invoke(
             id=str(invocation),
             handler=target[1],
@@ -393,13 +395,13 @@ class _Steps:
             invoke.reply.CopyFrom(self._route(seq))
             invoke.chain[:] = execution.invoke.chain
             if execution.handler.kind in ("exclusive", "workflow"):
-                invoke.chain.append(chain_link(turn.service, turn.key))
-        turn.send_home(str(invocation), _proto.Envelope(invoke=invoke))
+                invoke.chain.append(chain_link(here.service, here.key))
+        here.outbox.send_home(str(invocation), _proto.Envelope(invoke=invoke))
 
     def _route(self, seq: int) -> _proto.Route:
-        turn = self._execution.turn
+        here = self._execution.here
         return _proto.Route(
-            typename=turn.typename, id=turn.target_id, execution=self._execution.id, seq=seq
+            typename=here.typename, id=here.target_id, execution=self._execution.id, seq=seq
         )
 
     # --- completions from outside ---
@@ -426,7 +428,7 @@ class _Steps:
         _, is_new = self._run.step("complete awakeable")
         if is_new:
             done = _proto.Done(execution=known.invocation, seq=known.seq, outcome=outcome)
-            self._execution.turn.send_home(known.invocation, _proto.Envelope(done=done))
+            self._execution.here.outbox.send_home(known.invocation, _proto.Envelope(done=done))
 
     def signal(self, name: str, serde: Any = DEFAULT_SERDE, type_hint: Any = None) -> Any:
         """The next signal of a name."""
@@ -456,7 +458,7 @@ class _Steps:
         _, is_new = self._run.step(f"send signal {name}")
         if is_new:
             signal = _proto.Signal(execution=invocation_id, name=name, outcome=outcome)
-            self._execution.turn.send_home(invocation_id, _proto.Envelope(signal=signal))
+            self._execution.here.outbox.send_home(invocation_id, _proto.Envelope(signal=signal))
 
     def cancel_invocation(self, invocation_id: str) -> None:
         """Ask an invocation to stop."""
@@ -465,7 +467,7 @@ class _Steps:
         _, is_new = self._run.step("cancel invocation")
         if is_new:
             envelope = _proto.Envelope(cancel=invocation_id)
-            self._execution.turn.send_home(invocation_id, envelope)
+            self._execution.here.outbox.send_home(invocation_id, envelope)
 
     def attach_invocation(
         self, invocation_id: str, serde: Any = DEFAULT_SERDE, type_hint: Any = None
@@ -478,7 +480,7 @@ class _Steps:
         seq, is_new = self._run.step("attach")
         if is_new:
             attach = _proto.Attach(id=invocation_id, reply=self._route(seq))
-            self._execution.turn.send_home(invocation_id, _proto.Envelope(attach=attach))
+            self._execution.here.outbox.send_home(invocation_id, _proto.Envelope(attach=attach))
         return self._run.future(seq, reads.deserialize)
 
     # --- plain functions ---
@@ -494,16 +496,16 @@ class _Steps:
     ) -> Any:
         """Call a plain function and await what it sends to its caller."""
         message = _plain_message(typename, id, value, value_type)
-        self._execution.turn.check_message(message)
+        self._execution.here.outbox.check_message(message)
         self._check_pending()
         seq, is_new = self._run.step(f"call function {typename}/{id}")
         if is_new:
             ask = _proto.Ask(
                 reply=self._route(seq), typename=typename, id=id, argument=message.argument()
             )
-            turn = self._execution.turn
+            here = self._execution.here
             proxy = f"{self._execution.id}:{seq}"
-            turn.send(turn.directory.proxy_typename, proxy, _proto.Envelope(ask=ask))
+            here.outbox.send(here.directory.proxy_typename, proxy, _proto.Envelope(ask=ask))
         return self._run.future(seq, partial(_plain_answer, reply_type))
 
     def send_function(self, message: Message, delay: timedelta | None = None) -> None:
@@ -512,36 +514,32 @@ class _Steps:
             raise TerminalError(f"send_function takes a Message, got {message!r}", 400)
         if delay is not None and delay < timedelta(0):
             raise TerminalError(f"a delay is zero or more, got {delay!r}", 400)
-        self._execution.turn.check_message(message)
+        self._execution.here.outbox.check_message(message)
         target = f"{message.target_typename}/{message.target_id}"
         _, is_new = self._run.step(f"send function {target}")
         if is_new:
-            self._execution.turn.send_plain(message, (delay or timedelta(0)) // _ONE_MILLISECOND)
+            self._execution.here.outbox.send_plain(
+                message, (delay or timedelta(0)) // _ONE_MILLISECOND
+            )
 
     def send_egress(self, message: EgressMessage) -> None:
         """Send a record to an egress."""
         if not isinstance(message, EgressMessage):
             raise TerminalError(f"send_egress takes an EgressMessage, got {message!r}", 400)
-        self._execution.turn.check_egress(message)
+        self._execution.here.outbox.check_egress(message)
         _, is_new = self._run.step(f"send egress {message.typename}")
         if is_new:
-            self._execution.turn.egress.append(message)
+            self._execution.here.outbox.send_egress(message)
 
     # --- for all of them ---
 
     def _encode(self, serde: Serde[Any], what: str, value: Any) -> bytes:
         data = serde.serialize(value)
-        limit = self._execution.turn.limits.value_bytes
-        if len(data) > limit:
-            raise TerminalError(
-                f"{what} has {len(data)} bytes, more than the limit of {limit}: keep it elsewhere "
-                "and pass where it is",
-                413,
-            )
+        self._execution.here.limits.check_value(what, data)
         return data
 
     def _check_pending(self) -> None:
-        limit = self._execution.turn.limits.pending_steps
+        limit = self._execution.here.limits.pending_steps
         if self._run.unfinished >= limit:
             raise TerminalError(
                 f"{limit} steps of this invocation are unfinished: await some before the next", 429
@@ -553,7 +551,7 @@ class _Keyed(_Steps):
 
     def key(self) -> str:
         """The key."""
-        return self._execution.turn.key
+        return self._execution.here.key
 
     @property
     def state(self) -> Any:
@@ -562,7 +560,7 @@ class _Keyed(_Steps):
             model = self._execution.declaration.model
             if model is None:
                 raise TerminalError(
-                    f"{self._execution.turn.service} declares no state: pass its class as state=…"
+                    f"{self._execution.here.service} declares no state: pass its class as state=…"
                 )
             self._model = model.load(self._kept(model.serdes))
             self._run.before_step = self.flush
@@ -607,7 +605,8 @@ class _Writing(_Keyed):
         """Keep a value."""
         del entry_name
         data = self._encode(_serde(serde), f"the value {name!r}", value)
-        self._execution.turn.check_state(name, data)
+        here = self._execution.here
+        here.kept.check_state(name, data, here.limits.state_bytes)
         self._run.step(f"set {name}")
         self._execution.write(name, data)
         self._model = None
@@ -640,17 +639,17 @@ class _Promise(DurablePromise[Any]):
         future = self._run.future(seq, self.serde.deserialize)
         self._run.promises.setdefault(self.name, []).append(seq)
         if is_new:
-            known = self._execution.turn.promises.get(self.name)
+            known = self._execution.here.kept.promises.get(self.name)
             if known is not None:
-                self._execution.turn.answer(self._execution.id, seq, known)
+                self._execution.here.answer(self._execution, seq, known)
         return future
 
     def peek(self) -> Any:
         """The value if there is one by now."""
         seq, is_new = self._run.step(f"peek promise {self.name}")
         if is_new:
-            known = self._execution.turn.promises.get(self.name)
-            self._execution.turn.answer(self._execution.id, seq, known or _proto.Outcome())
+            known = self._execution.here.kept.promises.get(self.name)
+            self._execution.here.answer(self._execution, seq, known or _proto.Outcome())
         return self._run.future(seq, self.serde.deserialize)
 
     def resolve(self, value: Any) -> Any:
@@ -664,13 +663,13 @@ class _Promise(DurablePromise[Any]):
     def _complete(self, outcome: _proto.Outcome) -> Any:
         seq, is_new = self._run.step(f"complete promise {self.name}")
         if is_new:
-            turn = self._execution.turn
-            if self.name in turn.promises:
+            here = self._execution.here
+            if self.name in here.kept.promises:
                 again = TerminalError(f"promise {self.name!r} was already completed", 409)
-                turn.answer(self._execution.id, seq, failed(again))
+                here.answer(self._execution, seq, failed(again))
             else:
-                turn.complete_promise(self.name, outcome)
-                turn.answer(self._execution.id, seq, _proto.Outcome())
+                here.complete_promise(self.name, outcome)
+                here.answer(self._execution, seq, _proto.Outcome())
         return self._run.future(seq, _nothing)
 
 

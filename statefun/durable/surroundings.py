@@ -1,65 +1,114 @@
-"""The surroundings of an execution: what it and its context see of the turn that handles it."""
+"""The surroundings of an execution: its address, as it is in the turn that handles it."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from collections import deque
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from statefun.durable import _proto
+from statefun.durable.kept import Kept
+from statefun.durable.outbox import Outbox
 
 if TYPE_CHECKING:
-    from statefun.durable import _proto
+    from collections.abc import Iterable, Mapping
+
+    from statefun.durable.declaration import Declaration
     from statefun.durable.directory import Directory
-    from statefun.durable.limits import Limits
-    from statefun.sdk.messages import EgressMessage, Message
+    from statefun.durable.execution import Execution
 
-__all__ = ["Surroundings"]
+__all__ = ["Event", "Surroundings"]
 
 
-class Surroundings(Protocol):
-    """The address of an execution, as it is in this turn.
+@dataclass(slots=True)
+class Event:
+    """An event for an execution that is still to be told."""
 
-    Attributes:
+    execution: Execution
+    record: _proto.Record
+
+
+class Surroundings:
+    """An address in a turn: what it keeps and sends, who runs there, and what they are to be told.
+
+    Args:
         directory: All services.
-        limits: The limits.
+        declaration: The one whose address it is.
         typename: The typename of the address.
         target_id: Its id.
-        service: The name of its service.
+        values: Name → what is kept, None if there is nothing.
+        now_ms: The time.
+
+    Attributes:
+        limits: The limits.
+        now_ms: The time, which never goes back.
+        kind: The kind of the service.
+        service: The name of the service.
         key: The key; empty for a service.
-        entries: The values of the key.
-        entries_changed: Whether they are to be kept anew.
-        promises: The outcomes of promises that have one.
-        egress: Records to egresses.
+        kept: What it keeps.
+        outbox: What it sends.
+        executions: The invocations that have begun and have no outcome yet.
+        events: What they are still to be told, in order.
     """
 
-    directory: Directory
-    limits: Limits
-    typename: str
-    target_id: str
-    service: str
-    key: str
-    entries: dict[str, bytes]
-    entries_changed: bool
-    promises: dict[str, _proto.Outcome]
-    egress: list[EgressMessage]
+    def __init__(
+        self,
+        directory: Directory,
+        declaration: Declaration,
+        typename: str,
+        target_id: str,
+        values: Mapping[str, bytes | None],
+        now_ms: int,
+    ) -> None:
+        self.directory = directory
+        self.declaration = declaration
+        self.limits = directory.limits
+        self.typename = typename
+        self.target_id = target_id
+        self.kind = declaration.service_tag.kind
+        self.service = declaration.service_tag.name
+        self.key = "" if self.kind == "service" else target_id
+        self.kept = Kept(values)
+        self.outbox = Outbox(directory, typename, target_id)
+        self.now_ms = max(now_ms, self.kept.host.time_ms)
+        self.executions: list[Execution] = []
+        self.events: deque[Event] = deque()
 
-    def send_home(self, invocation: str, envelope: _proto.Envelope) -> None:
-        """Send a message to where an invocation lives."""
+    @property
+    def active(self) -> Execution | None:
+        """The execution that has the key for itself."""
+        return next((each for each in self.executions if not each.is_shared), None)
 
-    def send(self, typename: str, target_id: str, envelope: _proto.Envelope) -> None:
-        """Send a message to an address of ours."""
+    def known(self, invocation: str) -> Execution | _proto.Waiting | _proto.Receipt | None:
+        """Where an invocation is at this address."""
+        for execution in self.executions:
+            if execution.id == invocation:
+                return execution
+        for waiting in self.kept.queue:
+            if waiting.invoke.id == invocation:
+                return waiting
+        receipt = self.kept.receipt
+        return receipt if receipt is not None and receipt.id == invocation else None
 
-    def send_plain(self, message: Message, delay_ms: int) -> None:
-        """Send a message to a plain function."""
+    def tell(self, execution: Execution, record: _proto.Record) -> None:
+        """Let an execution be told an event, once its handler waits."""
+        self.events.append(Event(execution, record))
 
-    def check_message(self, message: Message) -> None:
-        """Refuse a message that would hurt the engine."""
+    def tell_first(self, execution: Execution, records: Iterable[_proto.Record]) -> None:
+        """Let an execution be told events before all others, in their order."""
+        self.events.extendleft(Event(execution, each) for each in reversed(list(records)))
 
-    def check_egress(self, message: EgressMessage) -> None:
-        """Refuse a record that would hurt the engine."""
-
-    def check_state(self, name: str, data: bytes) -> None:
-        """Refuse a value that makes the state too large."""
-
-    def answer(self, invocation: str, seq: int, outcome: _proto.Outcome) -> None:
-        """Complete a command of an invocation at this address, once its handler waits."""
+    def answer(self, execution: Execution, seq: int, outcome: _proto.Outcome) -> None:
+        """Complete a command of an execution here, once its handler waits."""
+        self.tell(execution, _proto.Record(kind=_proto.PROMISE, seq=seq, outcome=outcome))
 
     def complete_promise(self, name: str, outcome: _proto.Outcome) -> None:
         """Keep the outcome of a promise, and tell everybody here who awaits it."""
+        self.kept.promises[name] = outcome
+        self.kept.promises_changed = True
+        for execution in self.executions:
+            if execution.run is not None:
+                for seq in execution.run.promises.get(name, ()):
+                    self.answer(execution, seq, outcome)
+            elif execution.header.status == _proto.RUNNING:
+                execution.header.due_ms = 1  # its replay tells whether it awaits it

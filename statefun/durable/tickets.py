@@ -12,14 +12,12 @@ from typing import TYPE_CHECKING
 from statefun.durable import _proto
 from statefun.durable.exceptions import TerminalError
 from statefun.durable.identity import InvocationId
-from statefun.durable.outcomes import answer, egress_answer, failed
+from statefun.durable.outbox import Outbox
+from statefun.durable.outcomes import failed
 from statefun.durable.turn import Reply
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from statefun.durable.directory import Directory
-    from statefun.sdk.messages import EgressMessage
 
 __all__ = ["TicketTurn"]
 
@@ -56,10 +54,7 @@ class TicketTurn:
         self._ticket = None if kept is None else _proto.Ticket.FromString(kept)
         self._now_ms = now_ms
         self._nonce = nonce
-        self._messages: list[tuple[str, str, _proto.Envelope]] = []
-        self._delayed: list[tuple[int, str, str, _proto.Envelope, str]] = []
-        self._withdrawn: list[str] = []
-        self._egress: list[EgressMessage] = []
+        self._outbox = Outbox(directory, typename, target_id)
 
     def receive(self, envelope: _proto.Envelope) -> None:
         """Take a message."""
@@ -75,12 +70,12 @@ class TicketTurn:
         elif self._ticket is None or self._ticket.HasField("outcome"):
             pass  # for an invocation that is over
         elif self._ticket.is_forwarded:
-            self._messages.append((self._object, self._invocation.key, envelope))
+            self._outbox.send(self._object, self._invocation.key, envelope)
         elif content in ("cancel", "kill"):
             word = "cancelled" if content == "cancel" else "killed"
             self._conclude(failed(TerminalError(word, 409)))
         elif content in ("done", "signal"):  # too early: once more when it may have begun
-            self._delayed.append((_KNOCK_MS, self._typename, self._target_id, envelope, ""))
+            self._outbox.send_to_self(_KNOCK_MS, envelope)
 
     def _accept(self, invoke: _proto.Invoke) -> None:
         reply = [invoke.reply] if invoke.HasField("reply") else []
@@ -90,7 +85,7 @@ class TicketTurn:
             if not invoke.delay_ms:
                 self._forward(self._ticket)
         if self._ticket.HasField("outcome"):
-            self._answer(reply, self._ticket.outcome)
+            self._outbox.answer(reply, self._ticket.outcome)
         else:
             self._ticket.waiters.extend(reply)
 
@@ -101,17 +96,17 @@ class TicketTurn:
         invoke.reply.CopyFrom(_proto.Route(typename=self._typename, id=self._target_id))
         ticket.is_forwarded = True
         ticket.due_ms = 0
-        envelope = _proto.Envelope(version=1, invoke=invoke)
-        self._messages.append((self._object, self._invocation.key, envelope))
+        envelope = _proto.Envelope(invoke=invoke)
+        self._outbox.send(self._object, self._invocation.key, envelope)
 
     def _attach(self, attach: _proto.Attach) -> None:
         if self._ticket is None:
-            self._answer([attach.reply], failed(TerminalError("not found", 404)))
+            self._outbox.answer([attach.reply], failed(TerminalError("not found", 404)))
         elif self._ticket.HasField("outcome"):
-            self._answer([attach.reply], self._ticket.outcome)
+            self._outbox.answer([attach.reply], self._ticket.outcome)
         elif attach.peek:
             error = TerminalError("the invocation exists but has not completed yet", 470)
-            self._answer([attach.reply], failed(error))
+            self._outbox.answer([attach.reply], failed(error))
         else:
             self._ticket.waiters.append(attach.reply)
 
@@ -119,9 +114,9 @@ class TicketTurn:
         ticket = self._ticket
         if ticket is None or ticket.HasField("outcome"):
             return
-        self._answer(ticket.waiters, outcome)
+        self._outbox.answer(ticket.waiters, outcome)
         del ticket.waiters[:]
-        retention_ms = self._directory.ticket_retention_ms(self._invocation.service, ticket.invoke)
+        retention_ms = self._directory.retention_ms(self._invocation.service, ticket.invoke)
         if retention_ms <= 0:
             self._drop(ticket)
         else:
@@ -144,38 +139,13 @@ class TicketTurn:
 
     def _drop(self, ticket: _proto.Ticket) -> None:
         if ticket.HasField("alarm"):
-            self._withdrawn.append(ticket.alarm.token)
+            self._outbox.withdrawn.append(ticket.alarm.token)
         self._ticket = None
-
-    def _answer(self, routes: Iterable[_proto.Route], outcome: _proto.Outcome) -> None:
-        for route in routes:
-            if route.is_egress:
-                self._egress.append(egress_answer(route, outcome))
-            else:
-                self._messages.append((route.typename, route.id, answer(route, outcome)))
 
     def end(self) -> Reply:
         """The reply; the turn is over."""
-        self._arm()
+        if self._ticket is not None:
+            self._outbox.arm(self._ticket, self._ticket.due_ms, self._now_ms, self._nonce)
         kept = None if self._ticket is None else self._ticket.SerializeToString()
         values = {} if kept == self._kept else {"ticket": kept}
-        return Reply(values, self._messages, self._delayed, self._withdrawn, [], self._egress, None)
-
-    def _arm(self) -> None:
-        ticket = self._ticket
-        if ticket is None:
-            return
-        due_ms = ticket.due_ms
-        armed = ticket.alarm if ticket.HasField("alarm") else None
-        if armed is not None and armed.due_ms == due_ms:
-            return
-        if armed is not None:
-            self._withdrawn.append(armed.token)
-            ticket.ClearField("alarm")
-        if due_ms:
-            alarm = _proto.Alarm(due_ms=due_ms, token=f"{self._typename}:{self._nonce:016x}")
-            ticket.alarm.CopyFrom(alarm)
-            envelope = _proto.Envelope(version=1, alarm=alarm)
-            delay_ms = max(due_ms - self._now_ms, 0)
-            target = (self._typename, self._target_id)
-            self._delayed.append((delay_ms, *target, envelope, alarm.token))
+        return Reply(values, self._outbox)

@@ -1,11 +1,9 @@
-from collections.abc import Iterable as _Iterable
-from collections.abc import Mapping as _Mapping
-from typing import ClassVar as _ClassVar
-
-from google.protobuf import descriptor as _descriptor
-from google.protobuf import message as _message
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from collections.abc import Iterable as _Iterable, Mapping as _Mapping
+from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
@@ -18,6 +16,7 @@ class Kind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     SIGNAL: _ClassVar[Kind]
     PROMISE: _ClassVar[Kind]
     CANCEL: _ClassVar[Kind]
+    UPDATE: _ClassVar[Kind]
 
 class Status(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -25,7 +24,6 @@ class Status(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     BACKOFF: _ClassVar[Status]
     PAUSED: _ClassVar[Status]
     BLOCKED: _ClassVar[Status]
-
 START: Kind
 DONE: Kind
 TIMER: Kind
@@ -33,46 +31,41 @@ EFFECT: Kind
 SIGNAL: Kind
 PROMISE: Kind
 CANCEL: Kind
+UPDATE: Kind
 RUNNING: Status
 BACKOFF: Status
 PAUSED: Status
 BLOCKED: Status
 
 class Failure(_message.Message):
-    __slots__ = ("code", "message", "metadata")
+    __slots__ = ("code", "message", "metadata", "details")
     class MetadataEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
         VALUE_FIELD_NUMBER: _ClassVar[int]
         key: str
         value: str
-        def __init__(self, key: str | None = ..., value: str | None = ...) -> None: ...
-
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
     CODE_FIELD_NUMBER: _ClassVar[int]
     MESSAGE_FIELD_NUMBER: _ClassVar[int]
     METADATA_FIELD_NUMBER: _ClassVar[int]
+    DETAILS_FIELD_NUMBER: _ClassVar[int]
     code: int
     message: str
     metadata: _containers.ScalarMap[str, str]
-    def __init__(
-        self,
-        code: int | None = ...,
-        message: str | None = ...,
-        metadata: _Mapping[str, str] | None = ...,
-    ) -> None: ...
+    details: bytes
+    def __init__(self, code: _Optional[int] = ..., message: _Optional[str] = ..., metadata: _Optional[_Mapping[str, str]] = ..., details: _Optional[bytes] = ...) -> None: ...
 
 class Outcome(_message.Message):
-    __slots__ = ("failure", "value")
+    __slots__ = ("value", "failure")
     VALUE_FIELD_NUMBER: _ClassVar[int]
     FAILURE_FIELD_NUMBER: _ClassVar[int]
     value: bytes
     failure: Failure
-    def __init__(
-        self, value: bytes | None = ..., failure: Failure | _Mapping | None = ...
-    ) -> None: ...
+    def __init__(self, value: _Optional[bytes] = ..., failure: _Optional[_Union[Failure, _Mapping]] = ...) -> None: ...
 
 class Route(_message.Message):
-    __slots__ = ("execution", "id", "is_egress", "seq", "typename")
+    __slots__ = ("typename", "id", "execution", "seq", "is_egress")
     TYPENAME_FIELD_NUMBER: _ClassVar[int]
     ID_FIELD_NUMBER: _ClassVar[int]
     EXECUTION_FIELD_NUMBER: _ClassVar[int]
@@ -83,35 +76,17 @@ class Route(_message.Message):
     execution: str
     seq: int
     is_egress: bool
-    def __init__(
-        self,
-        typename: str | None = ...,
-        id: str | None = ...,
-        execution: str | None = ...,
-        seq: int | None = ...,
-        is_egress: bool | None = ...,
-    ) -> None: ...
+    def __init__(self, typename: _Optional[str] = ..., id: _Optional[str] = ..., execution: _Optional[str] = ..., seq: _Optional[int] = ..., is_egress: _Optional[bool] = ...) -> None: ...
 
 class Invoke(_message.Message):
-    __slots__ = (
-        "argument",
-        "chain",
-        "delay_ms",
-        "handler",
-        "headers",
-        "id",
-        "idempotency_key",
-        "reply",
-        "retention_ms",
-    )
+    __slots__ = ("id", "handler", "argument", "reply", "headers", "idempotency_key", "delay_ms", "chain", "retention_ms")
     class HeadersEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
         VALUE_FIELD_NUMBER: _ClassVar[int]
         key: str
         value: str
-        def __init__(self, key: str | None = ..., value: str | None = ...) -> None: ...
-
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
     ID_FIELD_NUMBER: _ClassVar[int]
     HANDLER_FIELD_NUMBER: _ClassVar[int]
     ARGUMENT_FIELD_NUMBER: _ClassVar[int]
@@ -130,33 +105,17 @@ class Invoke(_message.Message):
     delay_ms: int
     chain: _containers.RepeatedScalarFieldContainer[int]
     retention_ms: int
-    def __init__(
-        self,
-        id: str | None = ...,
-        handler: str | None = ...,
-        argument: bytes | None = ...,
-        reply: Route | _Mapping | None = ...,
-        headers: _Mapping[str, str] | None = ...,
-        idempotency_key: str | None = ...,
-        delay_ms: int | None = ...,
-        chain: _Iterable[int] | None = ...,
-        retention_ms: int | None = ...,
-    ) -> None: ...
+    def __init__(self, id: _Optional[str] = ..., handler: _Optional[str] = ..., argument: _Optional[bytes] = ..., reply: _Optional[_Union[Route, _Mapping]] = ..., headers: _Optional[_Mapping[str, str]] = ..., idempotency_key: _Optional[str] = ..., delay_ms: _Optional[int] = ..., chain: _Optional[_Iterable[int]] = ..., retention_ms: _Optional[int] = ...) -> None: ...
 
 class Done(_message.Message):
-    __slots__ = ("execution", "outcome", "seq")
+    __slots__ = ("execution", "seq", "outcome")
     EXECUTION_FIELD_NUMBER: _ClassVar[int]
     SEQ_FIELD_NUMBER: _ClassVar[int]
     OUTCOME_FIELD_NUMBER: _ClassVar[int]
     execution: str
     seq: int
     outcome: Outcome
-    def __init__(
-        self,
-        execution: str | None = ...,
-        seq: int | None = ...,
-        outcome: Outcome | _Mapping | None = ...,
-    ) -> None: ...
+    def __init__(self, execution: _Optional[str] = ..., seq: _Optional[int] = ..., outcome: _Optional[_Union[Outcome, _Mapping]] = ...) -> None: ...
 
 class Signal(_message.Message):
     __slots__ = ("execution", "name", "outcome")
@@ -166,27 +125,45 @@ class Signal(_message.Message):
     execution: str
     name: str
     outcome: Outcome
-    def __init__(
-        self,
-        execution: str | None = ...,
-        name: str | None = ...,
-        outcome: Outcome | _Mapping | None = ...,
-    ) -> None: ...
+    def __init__(self, execution: _Optional[str] = ..., name: _Optional[str] = ..., outcome: _Optional[_Union[Outcome, _Mapping]] = ...) -> None: ...
+
+class Query(_message.Message):
+    __slots__ = ("execution", "name", "argument", "reply")
+    EXECUTION_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    ARGUMENT_FIELD_NUMBER: _ClassVar[int]
+    REPLY_FIELD_NUMBER: _ClassVar[int]
+    execution: str
+    name: str
+    argument: bytes
+    reply: Route
+    def __init__(self, execution: _Optional[str] = ..., name: _Optional[str] = ..., argument: _Optional[bytes] = ..., reply: _Optional[_Union[Route, _Mapping]] = ...) -> None: ...
+
+class Update(_message.Message):
+    __slots__ = ("execution", "id", "name", "argument", "reply", "accepted")
+    EXECUTION_FIELD_NUMBER: _ClassVar[int]
+    ID_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    ARGUMENT_FIELD_NUMBER: _ClassVar[int]
+    REPLY_FIELD_NUMBER: _ClassVar[int]
+    ACCEPTED_FIELD_NUMBER: _ClassVar[int]
+    execution: str
+    id: str
+    name: str
+    argument: bytes
+    reply: Route
+    accepted: Route
+    def __init__(self, execution: _Optional[str] = ..., id: _Optional[str] = ..., name: _Optional[str] = ..., argument: _Optional[bytes] = ..., reply: _Optional[_Union[Route, _Mapping]] = ..., accepted: _Optional[_Union[Route, _Mapping]] = ...) -> None: ...
 
 class Attach(_message.Message):
-    __slots__ = ("id", "peek", "reply")
+    __slots__ = ("id", "reply", "peek")
     ID_FIELD_NUMBER: _ClassVar[int]
     REPLY_FIELD_NUMBER: _ClassVar[int]
     PEEK_FIELD_NUMBER: _ClassVar[int]
     id: str
     reply: Route
     peek: bool
-    def __init__(
-        self,
-        id: str | None = ...,
-        reply: Route | _Mapping | None = ...,
-        peek: bool | None = ...,
-    ) -> None: ...
+    def __init__(self, id: _Optional[str] = ..., reply: _Optional[_Union[Route, _Mapping]] = ..., peek: _Optional[bool] = ...) -> None: ...
 
 class Alarm(_message.Message):
     __slots__ = ("due_ms", "token")
@@ -194,10 +171,10 @@ class Alarm(_message.Message):
     TOKEN_FIELD_NUMBER: _ClassVar[int]
     due_ms: int
     token: str
-    def __init__(self, due_ms: int | None = ..., token: str | None = ...) -> None: ...
+    def __init__(self, due_ms: _Optional[int] = ..., token: _Optional[str] = ...) -> None: ...
 
 class Ask(_message.Message):
-    __slots__ = ("argument", "id", "reply", "typename")
+    __slots__ = ("reply", "typename", "id", "argument")
     REPLY_FIELD_NUMBER: _ClassVar[int]
     TYPENAME_FIELD_NUMBER: _ClassVar[int]
     ID_FIELD_NUMBER: _ClassVar[int]
@@ -206,29 +183,10 @@ class Ask(_message.Message):
     typename: str
     id: str
     argument: bytes
-    def __init__(
-        self,
-        reply: Route | _Mapping | None = ...,
-        typename: str | None = ...,
-        id: str | None = ...,
-        argument: bytes | None = ...,
-    ) -> None: ...
+    def __init__(self, reply: _Optional[_Union[Route, _Mapping]] = ..., typename: _Optional[str] = ..., id: _Optional[str] = ..., argument: _Optional[bytes] = ...) -> None: ...
 
 class Envelope(_message.Message):
-    __slots__ = (
-        "alarm",
-        "ask",
-        "attach",
-        "cancel",
-        "done",
-        "invoke",
-        "kill",
-        "pause",
-        "resume",
-        "signal",
-        "version",
-        "wake",
-    )
+    __slots__ = ("version", "invoke", "done", "signal", "cancel", "kill", "pause", "resume", "attach", "alarm", "wake", "ask", "query", "update")
     VERSION_FIELD_NUMBER: _ClassVar[int]
     INVOKE_FIELD_NUMBER: _ClassVar[int]
     DONE_FIELD_NUMBER: _ClassVar[int]
@@ -241,6 +199,8 @@ class Envelope(_message.Message):
     ALARM_FIELD_NUMBER: _ClassVar[int]
     WAKE_FIELD_NUMBER: _ClassVar[int]
     ASK_FIELD_NUMBER: _ClassVar[int]
+    QUERY_FIELD_NUMBER: _ClassVar[int]
+    UPDATE_FIELD_NUMBER: _ClassVar[int]
     version: int
     invoke: Invoke
     done: Done
@@ -253,24 +213,12 @@ class Envelope(_message.Message):
     alarm: Alarm
     wake: bool
     ask: Ask
-    def __init__(
-        self,
-        version: int | None = ...,
-        invoke: Invoke | _Mapping | None = ...,
-        done: Done | _Mapping | None = ...,
-        signal: Signal | _Mapping | None = ...,
-        cancel: str | None = ...,
-        kill: str | None = ...,
-        pause: str | None = ...,
-        resume: str | None = ...,
-        attach: Attach | _Mapping | None = ...,
-        alarm: Alarm | _Mapping | None = ...,
-        wake: bool | None = ...,
-        ask: Ask | _Mapping | None = ...,
-    ) -> None: ...
+    query: Query
+    update: Update
+    def __init__(self, version: _Optional[int] = ..., invoke: _Optional[_Union[Invoke, _Mapping]] = ..., done: _Optional[_Union[Done, _Mapping]] = ..., signal: _Optional[_Union[Signal, _Mapping]] = ..., cancel: _Optional[str] = ..., kill: _Optional[str] = ..., pause: _Optional[str] = ..., resume: _Optional[str] = ..., attach: _Optional[_Union[Attach, _Mapping]] = ..., alarm: _Optional[_Union[Alarm, _Mapping]] = ..., wake: _Optional[bool] = ..., ask: _Optional[_Union[Ask, _Mapping]] = ..., query: _Optional[_Union[Query, _Mapping]] = ..., update: _Optional[_Union[Update, _Mapping]] = ...) -> None: ...
 
 class Record(_message.Message):
-    __slots__ = ("commands", "invoke", "kind", "name", "outcome", "seq", "time_ms")
+    __slots__ = ("kind", "seq", "name", "outcome", "time_ms", "commands", "invoke", "update")
     KIND_FIELD_NUMBER: _ClassVar[int]
     SEQ_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
@@ -278,6 +226,7 @@ class Record(_message.Message):
     TIME_MS_FIELD_NUMBER: _ClassVar[int]
     COMMANDS_FIELD_NUMBER: _ClassVar[int]
     INVOKE_FIELD_NUMBER: _ClassVar[int]
+    UPDATE_FIELD_NUMBER: _ClassVar[int]
     kind: Kind
     seq: int
     name: str
@@ -285,22 +234,14 @@ class Record(_message.Message):
     time_ms: int
     commands: _containers.RepeatedScalarFieldContainer[str]
     invoke: Invoke
-    def __init__(
-        self,
-        kind: Kind | str | None = ...,
-        seq: int | None = ...,
-        name: str | None = ...,
-        outcome: Outcome | _Mapping | None = ...,
-        time_ms: int | None = ...,
-        commands: _Iterable[str] | None = ...,
-        invoke: Invoke | _Mapping | None = ...,
-    ) -> None: ...
+    update: Update
+    def __init__(self, kind: _Optional[_Union[Kind, str]] = ..., seq: _Optional[int] = ..., name: _Optional[str] = ..., outcome: _Optional[_Union[Outcome, _Mapping]] = ..., time_ms: _Optional[int] = ..., commands: _Optional[_Iterable[str]] = ..., invoke: _Optional[_Union[Invoke, _Mapping]] = ..., update: _Optional[_Union[Update, _Mapping]] = ...) -> None: ...
 
 class Journal(_message.Message):
     __slots__ = ("records",)
     RECORDS_FIELD_NUMBER: _ClassVar[int]
     records: _containers.RepeatedCompositeFieldContainer[Record]
-    def __init__(self, records: _Iterable[Record | _Mapping] | None = ...) -> None: ...
+    def __init__(self, records: _Optional[_Iterable[_Union[Record, _Mapping]]] = ...) -> None: ...
 
 class Before(_message.Message):
     __slots__ = ("name", "value")
@@ -308,10 +249,10 @@ class Before(_message.Message):
     VALUE_FIELD_NUMBER: _ClassVar[int]
     name: str
     value: bytes
-    def __init__(self, name: str | None = ..., value: bytes | None = ...) -> None: ...
+    def __init__(self, name: _Optional[str] = ..., value: _Optional[bytes] = ...) -> None: ...
 
 class Retry(_message.Message):
-    __slots__ = ("attempts", "due_ms", "first_ms", "seq")
+    __slots__ = ("seq", "attempts", "first_ms", "due_ms")
     SEQ_FIELD_NUMBER: _ClassVar[int]
     ATTEMPTS_FIELD_NUMBER: _ClassVar[int]
     FIRST_MS_FIELD_NUMBER: _ClassVar[int]
@@ -320,34 +261,10 @@ class Retry(_message.Message):
     attempts: int
     first_ms: int
     due_ms: int
-    def __init__(
-        self,
-        seq: int | None = ...,
-        attempts: int | None = ...,
-        first_ms: int | None = ...,
-        due_ms: int | None = ...,
-    ) -> None: ...
+    def __init__(self, seq: _Optional[int] = ..., attempts: _Optional[int] = ..., first_ms: _Optional[int] = ..., due_ms: _Optional[int] = ...) -> None: ...
 
 class Execution(_message.Message):
-    __slots__ = (
-        "attempts",
-        "before",
-        "calls",
-        "due_ms",
-        "failure",
-        "handler",
-        "has_open_end",
-        "has_seen_keys",
-        "id",
-        "journal",
-        "keys",
-        "pending",
-        "retention_ms",
-        "retries",
-        "status",
-        "waiters",
-        "was_resumed",
-    )
+    __slots__ = ("id", "handler", "status", "waiters", "due_ms", "attempts", "has_open_end", "failure", "pending", "before", "has_seen_keys", "keys", "retries", "calls", "journal", "retention_ms")
     ID_FIELD_NUMBER: _ClassVar[int]
     HANDLER_FIELD_NUMBER: _ClassVar[int]
     STATUS_FIELD_NUMBER: _ClassVar[int]
@@ -364,7 +281,6 @@ class Execution(_message.Message):
     CALLS_FIELD_NUMBER: _ClassVar[int]
     JOURNAL_FIELD_NUMBER: _ClassVar[int]
     RETENTION_MS_FIELD_NUMBER: _ClassVar[int]
-    WAS_RESUMED_FIELD_NUMBER: _ClassVar[int]
     id: str
     handler: str
     status: Status
@@ -381,30 +297,10 @@ class Execution(_message.Message):
     calls: _containers.RepeatedScalarFieldContainer[str]
     journal: bytes
     retention_ms: int
-    was_resumed: bool
-    def __init__(
-        self,
-        id: str | None = ...,
-        handler: str | None = ...,
-        status: Status | str | None = ...,
-        waiters: _Iterable[Route | _Mapping] | None = ...,
-        due_ms: int | None = ...,
-        attempts: int | None = ...,
-        has_open_end: bool | None = ...,
-        failure: str | None = ...,
-        pending: _Iterable[Record | _Mapping] | None = ...,
-        before: _Iterable[Before | _Mapping] | None = ...,
-        has_seen_keys: bool | None = ...,
-        keys: _Iterable[str] | None = ...,
-        retries: _Iterable[Retry | _Mapping] | None = ...,
-        calls: _Iterable[str] | None = ...,
-        journal: bytes | None = ...,
-        retention_ms: int | None = ...,
-        was_resumed: bool | None = ...,
-    ) -> None: ...
+    def __init__(self, id: _Optional[str] = ..., handler: _Optional[str] = ..., status: _Optional[_Union[Status, str]] = ..., waiters: _Optional[_Iterable[_Union[Route, _Mapping]]] = ..., due_ms: _Optional[int] = ..., attempts: _Optional[int] = ..., has_open_end: _Optional[bool] = ..., failure: _Optional[str] = ..., pending: _Optional[_Iterable[_Union[Record, _Mapping]]] = ..., before: _Optional[_Iterable[_Union[Before, _Mapping]]] = ..., has_seen_keys: _Optional[bool] = ..., keys: _Optional[_Iterable[str]] = ..., retries: _Optional[_Iterable[_Union[Retry, _Mapping]]] = ..., calls: _Optional[_Iterable[str]] = ..., journal: _Optional[bytes] = ..., retention_ms: _Optional[int] = ...) -> None: ...
 
 class Waiting(_message.Message):
-    __slots__ = ("invoke", "pending", "start_ms", "waiters")
+    __slots__ = ("invoke", "start_ms", "pending", "waiters")
     INVOKE_FIELD_NUMBER: _ClassVar[int]
     START_MS_FIELD_NUMBER: _ClassVar[int]
     PENDING_FIELD_NUMBER: _ClassVar[int]
@@ -413,19 +309,13 @@ class Waiting(_message.Message):
     start_ms: int
     pending: _containers.RepeatedCompositeFieldContainer[Record]
     waiters: _containers.RepeatedCompositeFieldContainer[Route]
-    def __init__(
-        self,
-        invoke: Invoke | _Mapping | None = ...,
-        start_ms: int | None = ...,
-        pending: _Iterable[Record | _Mapping] | None = ...,
-        waiters: _Iterable[Route | _Mapping] | None = ...,
-    ) -> None: ...
+    def __init__(self, invoke: _Optional[_Union[Invoke, _Mapping]] = ..., start_ms: _Optional[int] = ..., pending: _Optional[_Iterable[_Union[Record, _Mapping]]] = ..., waiters: _Optional[_Iterable[_Union[Route, _Mapping]]] = ...) -> None: ...
 
 class Queue(_message.Message):
     __slots__ = ("waiting",)
     WAITING_FIELD_NUMBER: _ClassVar[int]
     waiting: _containers.RepeatedCompositeFieldContainer[Waiting]
-    def __init__(self, waiting: _Iterable[Waiting | _Mapping] | None = ...) -> None: ...
+    def __init__(self, waiting: _Optional[_Iterable[_Union[Waiting, _Mapping]]] = ...) -> None: ...
 
 class Entries(_message.Message):
     __slots__ = ("entries",)
@@ -435,11 +325,10 @@ class Entries(_message.Message):
         VALUE_FIELD_NUMBER: _ClassVar[int]
         key: str
         value: bytes
-        def __init__(self, key: str | None = ..., value: bytes | None = ...) -> None: ...
-
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[bytes] = ...) -> None: ...
     ENTRIES_FIELD_NUMBER: _ClassVar[int]
     entries: _containers.ScalarMap[str, bytes]
-    def __init__(self, entries: _Mapping[str, bytes] | None = ...) -> None: ...
+    def __init__(self, entries: _Optional[_Mapping[str, bytes]] = ...) -> None: ...
 
 class Promises(_message.Message):
     __slots__ = ("promises",)
@@ -449,31 +338,23 @@ class Promises(_message.Message):
         VALUE_FIELD_NUMBER: _ClassVar[int]
         key: str
         value: Outcome
-        def __init__(
-            self, key: str | None = ..., value: Outcome | _Mapping | None = ...
-        ) -> None: ...
-
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[Outcome, _Mapping]] = ...) -> None: ...
     PROMISES_FIELD_NUMBER: _ClassVar[int]
     promises: _containers.MessageMap[str, Outcome]
-    def __init__(self, promises: _Mapping[str, Outcome] | None = ...) -> None: ...
+    def __init__(self, promises: _Optional[_Mapping[str, Outcome]] = ...) -> None: ...
 
 class Receipt(_message.Message):
-    __slots__ = ("expires_ms", "id", "outcome")
+    __slots__ = ("id", "outcome", "expires_ms")
     ID_FIELD_NUMBER: _ClassVar[int]
     OUTCOME_FIELD_NUMBER: _ClassVar[int]
     EXPIRES_MS_FIELD_NUMBER: _ClassVar[int]
     id: str
     outcome: Outcome
     expires_ms: int
-    def __init__(
-        self,
-        id: str | None = ...,
-        outcome: Outcome | _Mapping | None = ...,
-        expires_ms: int | None = ...,
-    ) -> None: ...
+    def __init__(self, id: _Optional[str] = ..., outcome: _Optional[_Union[Outcome, _Mapping]] = ..., expires_ms: _Optional[int] = ...) -> None: ...
 
 class Host(_message.Message):
-    __slots__ = ("alarm", "executions", "format", "receipt", "stamp", "time_ms")
+    __slots__ = ("format", "stamp", "time_ms", "alarm", "executions", "receipt")
     FORMAT_FIELD_NUMBER: _ClassVar[int]
     STAMP_FIELD_NUMBER: _ClassVar[int]
     TIME_MS_FIELD_NUMBER: _ClassVar[int]
@@ -486,18 +367,10 @@ class Host(_message.Message):
     alarm: Alarm
     executions: _containers.RepeatedCompositeFieldContainer[Execution]
     receipt: Receipt
-    def __init__(
-        self,
-        format: int | None = ...,
-        stamp: int | None = ...,
-        time_ms: int | None = ...,
-        alarm: Alarm | _Mapping | None = ...,
-        executions: _Iterable[Execution | _Mapping] | None = ...,
-        receipt: Receipt | _Mapping | None = ...,
-    ) -> None: ...
+    def __init__(self, format: _Optional[int] = ..., stamp: _Optional[int] = ..., time_ms: _Optional[int] = ..., alarm: _Optional[_Union[Alarm, _Mapping]] = ..., executions: _Optional[_Iterable[_Union[Execution, _Mapping]]] = ..., receipt: _Optional[_Union[Receipt, _Mapping]] = ...) -> None: ...
 
 class Ticket(_message.Message):
-    __slots__ = ("alarm", "due_ms", "invoke", "is_forwarded", "outcome", "waiters")
+    __slots__ = ("invoke", "is_forwarded", "waiters", "outcome", "due_ms", "alarm")
     INVOKE_FIELD_NUMBER: _ClassVar[int]
     IS_FORWARDED_FIELD_NUMBER: _ClassVar[int]
     WAITERS_FIELD_NUMBER: _ClassVar[int]
@@ -510,12 +383,4 @@ class Ticket(_message.Message):
     outcome: Outcome
     due_ms: int
     alarm: Alarm
-    def __init__(
-        self,
-        invoke: Invoke | _Mapping | None = ...,
-        is_forwarded: bool | None = ...,
-        waiters: _Iterable[Route | _Mapping] | None = ...,
-        outcome: Outcome | _Mapping | None = ...,
-        due_ms: int | None = ...,
-        alarm: Alarm | _Mapping | None = ...,
-    ) -> None: ...
+    def __init__(self, invoke: _Optional[_Union[Invoke, _Mapping]] = ..., is_forwarded: _Optional[bool] = ..., waiters: _Optional[_Iterable[_Union[Route, _Mapping]]] = ..., outcome: _Optional[_Union[Outcome, _Mapping]] = ..., due_ms: _Optional[int] = ..., alarm: _Optional[_Union[Alarm, _Mapping]] = ...) -> None: ...

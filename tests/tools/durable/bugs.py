@@ -12,12 +12,18 @@ from typing import TYPE_CHECKING, Any
 
 from statefun.durable import _proto
 from statefun.durable import server_context as contexts
+from statefun.durable.attempts import Attempts
 from statefun.durable.cache import Cache
+from statefun.durable.effects import Effects
 from statefun.durable.execution import Execution
 from statefun.durable.identity import derived
+from statefun.durable.inbox import Inbox
 from statefun.durable.journal import Journal
+from statefun.durable.kept import Kept
 from statefun.durable.loop import DeterministicLoop
+from statefun.durable.outbox import Outbox
 from statefun.durable.run import Run
+from statefun.durable.surroundings import Surroundings
 from statefun.durable.tickets import TicketTurn
 from statefun.durable.turn import Turn
 
@@ -76,7 +82,7 @@ def bug(name: str, owner: Any, function: str) -> Callable[[Any], Any]:
 def _(original: Any) -> Any:
     def load(self: Any, cached: Any) -> Any:
         if cached is not None:
-            self._host.stamp = cached.stamp
+            self._here.kept.host.stamp = cached.stamp
         return original(self, cached)
 
     return load
@@ -102,7 +108,7 @@ def _(_: Any) -> Any:
 def _(_: Any) -> Any:
     def see(self: Any) -> None:
         if self.declaration.service_tag.kind != "service":
-            self._view = dict(self.turn.entries)
+            self._view = dict(self.here.kept.entries)
 
     return see
 
@@ -151,16 +157,16 @@ def _(original: Any) -> Any:
     return tail
 
 
-@bug("the journal of a finished invocation stays", Turn, "_kept_values")
+@bug("the journal of a finished invocation stays", Kept, "changes")
 def _(original: Any) -> Any:
-    def values(self: Any) -> Any:
-        kept = original(self)
+    def values(self: Any, *args: Any) -> Any:
+        kept = original(self, *args)
         return {name: data for name, data in kept.items() if data or "journal" not in name}
 
     return values
 
 
-@bug("time goes back when clocks differ", Turn, "__init__")
+@bug("time goes back when clocks differ", Surroundings, "__init__")
 def _(original: Any) -> Any:
     def init(self: Any, *args: Any) -> None:
         original(self, *args)
@@ -179,8 +185,8 @@ def _(original: Any) -> Any:
 
 @bug("a failed attempt may not go on", Run, "replay")
 def _(original: Any) -> Any:
-    return lambda self, records, start, may_extend: original(
-        self, records, start, may_extend=may_extend and False
+    return lambda self, records, may_extend: original(
+        self, records, may_extend=may_extend and False
     )
 
 
@@ -218,10 +224,10 @@ def _(_: Any) -> Any:
 # --- effects --------------------------------------------------------------------------------------
 
 
-@bug("one effect follows another before a commit", Turn, "wave")
+@bug("one effect follows another before a commit", Effects, "wave")
 def _(original: Any) -> Any:
     def wave(self: Any) -> Any:
-        self._has_told_effects = False
+        self._attempts.has_told_effects = False
         return original(self)
 
     return wave
@@ -229,8 +235,8 @@ def _(original: Any) -> Any:
 
 @bug("an effect in a replay is performed again", Run, "replay")
 def _(original: Any) -> Any:
-    def replay(self: Any, records: Any, start: Any, *, may_extend: bool) -> None:
-        original(self, records, start, may_extend=may_extend)
+    def replay(self: Any, records: Any, *, may_extend: bool) -> None:
+        original(self, records, may_extend=may_extend)
         self._seq += 1
 
     return replay
@@ -258,7 +264,7 @@ def _(original: Any) -> Any:
 # --- events and timers ----------------------------------------------------------------------------
 
 
-@bug("what comes while a handler is backed off is lost", Turn, "_tell")
+@bug("what comes while a handler is backed off is lost", Attempts, "tell")
 def _(original: Any) -> Any:
     def tell(self: Any, execution: Any, record: Any) -> None:
         if execution.header.status == _proto.RUNNING:
@@ -267,7 +273,7 @@ def _(original: Any) -> Any:
     return tell
 
 
-@bug("what came while a handler was backed off is not told", Turn, "_go_on")
+@bug("what came while a handler was backed off is not told", Attempts, "go_on")
 def _(original: Any) -> Any:
     def go_on(self: Any, execution: Any) -> None:
         del execution.header.pending[:]
@@ -281,24 +287,30 @@ def _(original: Any) -> Any:
     return lambda self, now_ms: original(self, now_ms + 500)
 
 
-@bug("an old alarm is not withdrawn", Turn, "_arm")
+@bug("an old alarm is not withdrawn", Outbox, "arm")
 def _(original: Any) -> Any:
-    return lambda self: (original(self)[0], [])
-
-
-@bug("an earlier deadline arms no alarm", Turn, "_arm")
-def _(original: Any) -> Any:
-    def arm(self: Any) -> Any:
-        return ([], []) if self._host.HasField("alarm") else original(self)
+    def arm(self: Any, *args: Any) -> None:
+        withdrawn = list(self.withdrawn)
+        original(self, *args)
+        self.withdrawn = withdrawn
 
     return arm
 
 
-@bug("who waits is not told that a promise was kept", Turn, "complete_promise")
+@bug("an earlier deadline arms no alarm", Outbox, "arm")
+def _(original: Any) -> Any:
+    def arm(self: Any, holder: Any, *args: Any) -> None:
+        if not holder.HasField("alarm"):
+            original(self, holder, *args)
+
+    return arm
+
+
+@bug("who waits is not told that a promise was kept", Surroundings, "complete_promise")
 def _(_: Any) -> Any:
     def complete(self: Any, name: str, outcome: Any) -> None:
-        self.promises[name] = outcome
-        self._promises_changed = True
+        self.kept.promises[name] = outcome
+        self.kept.promises_changed = True
 
     return complete
 
@@ -309,9 +321,9 @@ def _(_: Any) -> Any:
 @bug("two exclusive handlers run at once", Turn, "_begin_next")
 def _(_: Any) -> Any:
     def begin(self: Any) -> bool:
-        if not self._queue:
+        if not self._here.kept.queue:
             return False
-        self._begin(self._queue.popleft())
+        self._attempts.begin(self._here.kept.queue.popleft())
         return True
 
     return begin
@@ -321,8 +333,8 @@ def _(_: Any) -> Any:
 def _(original: Any) -> Any:
     def begin(self: Any) -> Any:
         has_begun = original(self)
-        if has_begun and len(self._queue) > 1:
-            self._queue.pop()
+        if has_begun and len(self._here.kept.queue) > 1:
+            self._here.kept.queue.pop()
         return has_begun
 
     return begin
@@ -339,20 +351,20 @@ def _(original: Any) -> Any:
     return lambda self, _, *args, **kwargs: original(self, next(ticks), *args, **kwargs)
 
 
-@bug("who is not the first to wait gets no answer", Turn, "_answer")
+@bug("who is not the first to wait gets no answer", Outbox, "answer")
 def _(original: Any) -> Any:
     return lambda self, routes, outcome: original(self, list(routes)[1:], outcome)
 
 
-@bug("an answer is given twice", Turn, "_answer")
+@bug("an answer is given twice", Outbox, "answer")
 def _(original: Any) -> Any:
     return lambda self, routes, outcome: original(self, list(routes) * 2, outcome)
 
 
-@bug("results are kept for ever", Turn, "_forget")
+@bug("results are kept for ever", Attempts, "forget")
 def _(_: Any) -> Any:
     def keep(self: Any) -> None:
-        self._host.receipt.expires_ms += 1
+        self._here.kept.host.receipt.expires_ms += 1
 
     return keep
 
@@ -372,7 +384,7 @@ def _(original: Any) -> Any:
     def accept(self: Any, invoke: Any) -> None:
         original(self, invoke)
         if self._ticket is not None and self._ticket.is_forwarded and not invoke.delay_ms:
-            self._messages = self._messages[:0]
+            self._outbox.messages.clear()
             self._forward(self._ticket)
 
     return accept
@@ -395,15 +407,15 @@ def _(original: Any) -> Any:
 # --- operators ------------------------------------------------------------------------------------
 
 
-@bug("who is cancelled in the queue is not answered", Turn, "_conclude")
+@bug("who is cancelled in the queue is not answered", Attempts, "conclude")
 def _(original: Any) -> Any:
     return lambda self, invoke, _, outcome: original(self, invoke, [], outcome)
 
 
-@bug("who is resumed is not told what came meanwhile", Turn, "_resume")
+@bug("who is resumed is not told what came meanwhile", Inbox, "_resume")
 def _(original: Any) -> Any:
     def resume(self: Any, invocation: str) -> None:
-        known = self._known(invocation)
+        known = self._here.known(invocation)
         if hasattr(known, "header"):
             del known.header.pending[:]
         original(self, invocation)
@@ -411,7 +423,7 @@ def _(original: Any) -> Any:
     return resume
 
 
-@bug("a paused handler is brought back by its alarm", Turn, "_suspend")
+@bug("a paused handler is brought back by its alarm", Attempts, "suspend")
 def _(original: Any) -> Any:
     def suspend(self: Any, execution: Any, status: int, due_ms: int) -> None:
         original(self, execution, status, due_ms)

@@ -45,19 +45,19 @@ def _values(reply: Reply) -> dict[str, Any]:
 def _messages(reply: Reply) -> list[Any]:
     return [
         (typename, target_id, envelope.SerializeToString(deterministic=True))
-        for typename, target_id, envelope in reply.messages
+        for typename, target_id, envelope in reply.outbox.messages
     ]
 
 
 def _delays(reply: Reply) -> list[Any]:
     return [
         (delay_ms, typename, target_id, envelope.WhichOneof("content"), envelope.alarm.due_ms)
-        for delay_ms, typename, target_id, envelope, _ in reply.delayed
+        for delay_ms, typename, target_id, envelope, _ in reply.outbox.delayed
     ]
 
 
 def _egress(reply: Reply) -> list[bytes]:
-    return [record.argument() for record in reply.egress]
+    return [record.argument() for record in reply.outbox.egress]
 
 
 class Watch:

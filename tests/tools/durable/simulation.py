@@ -26,7 +26,7 @@ from tests.tools.durable.world import LawBroken, World
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from statefun.durable.turn import Ready
+    from statefun.durable.effects import Ready
     from tests.tools.durable.world import Address, Attempt
 
 __all__ = ["Simulation", "simulate"]

@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, Any
 from statefun.durable import _proto
 from statefun.durable.cache import Cache
 from statefun.durable.directory import Directory
+from statefun.durable.kept import VALUES
 from statefun.durable.limits import Limits
 from statefun.durable.tickets import TicketTurn
-from statefun.durable.turn import VALUES, Turn
+from statefun.durable.turn import Turn
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -134,7 +135,7 @@ class World:
         self.stumbled = False
         for data in list(self.kept.mail[address])[:count]:
             turn.receive(_proto.Envelope.FromString(data))
-        while isinstance(turn, Turn) and (wave := turn.wave()):
+        while isinstance(turn, Turn) and (wave := turn.effects.wave()):
             attempt.waves += 1
             outcomes = [perform(ready) for ready in wave]
             attempt.outcomes += outcomes
@@ -142,7 +143,7 @@ class World:
                 turn.abandon()
                 return attempt
             for ready, outcome in zip(wave, outcomes, strict=True):
-                turn.complete(ready, outcome)
+                turn.effects.complete(ready, outcome)
             turn.resume()
         attempt.reply = turn.end()
         attempt.has_stumbled = self.stumbled
@@ -173,13 +174,13 @@ class World:
                 values.pop(name, None)
             else:
                 values[name] = data
-        for typename, target_id, envelope in reply.messages:
+        for typename, target_id, envelope in reply.outbox.messages:
             self._send((typename, target_id), envelope)
-        for token in reply.withdrawn:
+        for token in reply.outbox.withdrawn:
             kept.delayed = [
                 each for each in kept.delayed if (each.sender_id, each.token) != (address[1], token)
             ]
-        for delay_ms, typename, target_id, envelope, token in reply.delayed:
+        for delay_ms, typename, target_id, envelope, token in reply.outbox.delayed:
             if token and any(
                 (each.sender_id, each.token) == (address[1], token) for each in kept.delayed
             ):
@@ -187,7 +188,7 @@ class World:
             due_ms = self.now_ms + delay_ms
             data = envelope.SerializeToString()
             kept.delayed.append(Delayed(due_ms, address[1], (typename, target_id), data, token))
-        for record in reply.egress:
+        for record in reply.outbox.egress:
             done = _proto.Envelope.FromString(record.raw_value() or b"").done
             data = done.outcome.SerializeToString(deterministic=True)
             kept.answers.setdefault(done.execution, []).append(data)

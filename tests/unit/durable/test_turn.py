@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -19,8 +19,12 @@ from statefun.durable import (
 )
 from statefun.durable.directory import Directory
 from statefun.durable.handler import handler_from_callable
+from statefun.durable.kept import VALUES
 from statefun.durable.limits import Limits
-from statefun.durable.turn import VALUES, Cached, Ready, Reply, Turn
+from statefun.durable.turn import Cached, Reply, Turn
+
+if TYPE_CHECKING:
+    from statefun.durable.effects import Ready
 
 NUMBERS = Service("Numbers")
 RELAXED = Service("Relaxed", effects="relaxed")
@@ -109,10 +113,10 @@ class Desk:
         )
         for envelope in envelopes:
             turn.receive(envelope)
-        while wave := turn.wave():
+        while wave := turn.effects.wave():
             self.waves.append(len(wave))
             for ready in wave:
-                turn.complete(ready, self.perform(ready))
+                turn.effects.complete(ready, self.perform(ready))
             turn.resume()
         reply = turn.end()
         self.values |= reply.values
@@ -124,12 +128,14 @@ class Desk:
 
 
 def answers(reply: Reply) -> list[Any]:
-    envelopes = [_proto.Envelope.FromString(record.raw_value() or b"") for record in reply.egress]
+    envelopes = [
+        _proto.Envelope.FromString(record.raw_value() or b"") for record in reply.outbox.egress
+    ]
     return [json.loads(each.done.outcome.value) for each in envelopes]
 
 
 def wakes(reply: Reply) -> int:
-    return sum(envelope.WhichOneof("content") == "wake" for _, _, envelope in reply.messages)
+    return sum(envelope.WhichOneof("content") == "wake" for _, _, envelope in reply.outbox.messages)
 
 
 WAKE = _proto.Envelope(version=1, wake=True)
@@ -182,9 +188,9 @@ def test_who_finds_the_queue_full_knocks_again() -> None:
     """The message is sent once more after a while; nothing is lost, and state is bounded."""
     desk = Desk(nap, "k", Limits(queue_invocations=1))
     reply = desk.turn(*(desk.invoke(nap, 1) for _ in range(4)))
-    kinds = [envelope.WhichOneof("content") for _, _, _, envelope, _ in reply.delayed]
+    kinds = [envelope.WhichOneof("content") for _, _, _, envelope, _ in reply.outbox.delayed]
 
-    assert kinds == ["alarm", "invoke", "invoke"]
+    assert sorted(kinds) == ["alarm", "invoke", "invoke"]
     assert len(_proto.Queue.FromString(desk.values["queue"] or b"").waiting) == 1
 
 
@@ -199,13 +205,13 @@ def test_one_alarm_is_armed_and_a_nearer_one_replaces_it() -> None:
     """Its token is new each time; the alarm's own time counts, whatever the clock says."""
     desk = Desk(nap, "k")
     first = desk.turn(desk.invoke(nap, 5))
-    [(delay_ms, typename, target_id, alarm, token)] = first.delayed
+    [(delay_ms, typename, target_id, alarm, token)] = first.outbox.delayed
     desk.now_ms -= 600
     second = desk.turn(alarm)
 
     assert (delay_ms, typename, target_id) == (5_000, "d/Counter", "k")
     assert token == f"d/Counter:{2:016x}"
-    assert (answers(second), second.delayed, second.withdrawn) == ([5], [], [])
+    assert (answers(second), second.outbox.delayed, second.outbox.withdrawn) == ([5], [], [])
 
 
 @pytest.mark.parametrize("kind", ["done", "signal", "cancel", "kill", "resume", "pause"])
@@ -223,4 +229,4 @@ def test_what_is_for_nobody_changes_nothing(kind: str) -> None:
 
     reply = desk.turn(envelope)
 
-    assert (reply.values, reply.messages, reply.delayed) == ({}, [], [])
+    assert (reply.values, reply.outbox.messages, reply.outbox.delayed) == ({}, [], [])

@@ -1,0 +1,115 @@
+"""What a durable address keeps between turns, read from its values and written back to them."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING
+
+from statefun.durable import _proto
+from statefun.durable.exceptions import TerminalError
+from statefun.durable.journal import SEGMENTS, Journal
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from statefun.durable.execution import Execution
+
+__all__ = ["VALUES", "Kept"]
+
+VALUES: dict[str, tuple[str, ...]] = {
+    "service": ("host", *SEGMENTS, "queue"),
+    "object": ("host", *SEGMENTS, "queue", "entries"),
+    "workflow": ("host", *SEGMENTS, "queue", "entries", "promises"),
+}
+"""Kind → the names of the values of its addresses."""
+
+_FORMAT = 1
+
+
+class Kept:
+    """What an address of a service, object or workflow keeps.
+
+    Args:
+        values: Name → what is kept, None if there is nothing.
+
+    Attributes:
+        host: Its executions, its alarm and its receipt.
+        queue: Invocations that have not begun.
+        entries: The values of the key.
+        entries_changed: Whether they are to be kept anew.
+        promises: The outcomes of promises that have one.
+        promises_changed: Whether they are to be kept anew.
+    """
+
+    __slots__ = (
+        *("host", "queue", "entries", "entries_changed", "promises", "promises_changed"),
+        "_values",
+    )
+
+    def __init__(self, values: Mapping[str, bytes | None]) -> None:
+        self._values = values
+        self.host = _proto.Host.FromString(values["host"] or b"")
+        self.queue = deque(_proto.Queue.FromString(values.get("queue") or b"").waiting)
+        self.entries = dict(_proto.Entries.FromString(values.get("entries") or b"").entries)
+        self.entries_changed = False
+        self.promises = dict(_proto.Promises.FromString(values.get("promises") or b"").promises)
+        self.promises_changed = False
+
+    @property
+    def receipt(self) -> _proto.Receipt | None:
+        """What became of the invocation that was here."""
+        return self.host.receipt if self.host.HasField("receipt") else None
+
+    def journal_of(self, header: _proto.Execution, *, is_shared: bool) -> Journal:
+        """The journal of an execution that is kept."""
+        if is_shared:
+            return Journal.of(header.journal)
+        return Journal({name: self._values[name] or b"" for name in SEGMENTS})
+
+    def check_state(self, name: str, data: bytes, limit: int) -> None:
+        """Refuse a value that makes the state of the key too large.
+
+        Raises:
+            TerminalError: If it does.
+        """
+        size = sum(len(value) for key, value in self.entries.items() if key != name) + len(data)
+        if size > limit:
+            raise TerminalError(
+                f"with {name!r} the state of this key has {size} bytes, more than the limit of "
+                f"{limit}: spread it over several keys",
+                413,
+            )
+
+    def forget(self, *, with_state: bool) -> None:
+        """The time of the receipt is over, and perhaps that of the state."""
+        self.host.ClearField("receipt")
+        if with_state:
+            self.entries.clear()
+            self.promises.clear()
+            self.entries_changed = self.promises_changed = True
+
+    def changes(
+        self, executions: Iterable[Execution], now_ms: int, stamp: int
+    ) -> dict[str, bytes | None]:
+        """Name → what is to be kept, None to delete it; only what differs from what is."""
+        running = list(executions)
+        active = next((each for each in running if not each.is_shared), None)
+        host = self.host
+        headers = [execution.header for execution in running]
+        del host.executions[:]
+        host.executions.extend(headers)
+        values: dict[str, bytes | None] = {"host": None}
+        if running or host.HasField("alarm") or host.HasField("receipt"):
+            host.format, host.time_ms = _FORMAT, now_ms
+            host.stamp = stamp if running else 0
+            values["host"] = host.SerializeToString()
+        segments = active.journal.segments() if active is not None else {}
+        values |= {name: segments.get(name) or None for name in SEGMENTS}
+        values["queue"] = _proto.Queue(waiting=self.queue).SerializeToString() or None
+        if self.entries_changed:
+            entries = _proto.Entries(entries=self.entries)
+            values["entries"] = entries.SerializeToString(deterministic=True) or None
+        if self.promises_changed:
+            promises = _proto.Promises(promises=self.promises)
+            values["promises"] = promises.SerializeToString(deterministic=True) or None
+        return {name: data for name, data in values.items() if data != self._values.get(name)}

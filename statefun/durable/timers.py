@@ -1,0 +1,65 @@
+"""Timers of a run: commands that an event completes once their time has come."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import asyncio
+
+__all__ = ["Timer", "Timers"]
+
+
+@dataclass(slots=True)
+class Timer:
+    """A timer.
+
+    Attributes:
+        due_ms: Its time.
+        seq: Its command.
+        handle: What the loop calls then; None if a future waits for it.
+    """
+
+    due_ms: int
+    seq: int
+    handle: asyncio.TimerHandle | None = None
+
+
+class Timers:
+    """The timers that have neither fired nor been stopped."""
+
+    __slots__ = ("_by_seq",)
+
+    def __init__(self) -> None:
+        self._by_seq: dict[int, Timer] = {}
+
+    def __len__(self) -> int:
+        return len(self._by_seq)
+
+    def __contains__(self, seq: int) -> bool:
+        return seq in self._by_seq
+
+    def start(self, timer: Timer) -> None:
+        """Let an event be due."""
+        self._by_seq[timer.seq] = timer
+
+    def stop(self, handle: asyncio.TimerHandle) -> None:
+        """Stop the timer of a handle that was cancelled."""
+        for seq, timer in self._by_seq.items():
+            if timer.handle is handle:
+                del self._by_seq[seq]
+                return
+
+    def take(self, seq: int) -> Timer | None:
+        """Stop the timer of a command."""
+        return self._by_seq.pop(seq, None)
+
+    @property
+    def first(self) -> Timer | None:
+        """The one that is due first; of several, the one that was started first."""
+        return min(self._by_seq.values(), key=_by_due, default=None)
+
+
+def _by_due(timer: Timer) -> tuple[int, int]:
+    return timer.due_ms, timer.seq

@@ -1,0 +1,177 @@
+"""The seam for front ends: what a program says is all that the core knows of how something runs."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import pytest
+
+from statefun.durable import _proto
+from statefun.durable.declaration import Declaration
+from statefun.durable.exceptions import TerminalError
+from statefun.durable.outcomes import failed, succeeded
+from statefun.durable.place import Place
+from statefun.durable.program import Program
+from statefun.durable.service import Service
+from tests.tools.durable.stage import ANSWERS, Stage
+
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Callable
+
+    from statefun.durable.execution import Execution
+    from statefun.durable.run import Run
+
+
+@dataclass
+class Ledger:
+    """What a run of the program has in memory."""
+
+    total: int = 0
+    conditions: list[tuple[Callable[[], bool], asyncio.Future[None]]] = field(default_factory=list)
+
+
+class LookedAtError(Exception):
+    """A command was given by who may only look."""
+
+
+def refuse(command: str) -> NoReturn:
+    raise LookedAtError(command)
+
+
+class Adding(Program):
+    """Adds what signals and updates bring until the sum is what the argument wants."""
+
+    waits_for_messages = True
+
+    def __init__(self) -> None:
+        self.ledgers: dict[int, Ledger] = {}
+
+    async def start(self, execution: Execution, run: Run) -> bytes:
+        ledger = self.ledgers[id(run)] = Ledger()
+        goal = json.loads(execution.invoke.argument)
+        is_new = run.mark("patch more")
+        reached = run.loop.create_future()
+        ledger.conditions.append((lambda: ledger.total >= goal, reached))
+        await reached
+        return json.dumps([ledger.total, is_new]).encode()
+
+    def signal(self, execution: Execution, run: Run, record: _proto.Record) -> None:
+        del execution
+        self.ledgers[id(run)].total += int(record.outcome.value)
+
+    def update(self, execution: Execution, run: Run, record: _proto.Record) -> None:
+        ledger = self.ledgers[id(run)]
+        ledger.total += int(record.update.argument)
+        _, is_carried_out = run.step(f"complete update {record.update.id}")
+        if is_carried_out:
+            total = succeeded(json.dumps(ledger.total).encode())
+            execution.here.outbox.answer([record.update.reply], total)
+
+    def settle(self, execution: Execution, run: Run) -> bool:
+        del execution
+        ledger = self.ledgers.get(id(run), Ledger())
+        true = [each for each in ledger.conditions if each[0]()]
+        for each in true:
+            ledger.conditions.remove(each)
+            each[1].set_result(None)
+        return bool(true)
+
+    def cancel(self, execution: Execution, run: Run) -> None:
+        del execution
+        assert run.main is not None
+        run.main.cancel()
+
+    def query(self, execution: Execution, run: Run, query: _proto.Query) -> _proto.Outcome:
+        del execution
+        try:
+            with run.looked_at(refuse):
+                if query.name == "bad":
+                    run.step("a command")
+        except LookedAtError as error:
+            return succeeded(json.dumps(str(error)).encode())
+        return succeeded(json.dumps(self.ledgers[id(run)].total).encode())
+
+    def validate(
+        self, execution: Execution, run: Run, update: _proto.Update
+    ) -> _proto.Outcome | None:
+        del execution, run
+        if int(update.argument) > 0:
+            return None
+        return failed(TerminalError("only more", 422))
+
+
+CARRIER = Service("Adding")
+
+
+@CARRIER.handler()
+async def add(ctx: Any, goal: int) -> Any:
+    raise AssertionError("the program runs instead")
+
+
+@pytest.fixture(params=[False, True], ids=["warm", "cold"])
+def stage(request: pytest.FixtureRequest) -> Stage:
+    declaration = Declaration(
+        "service", "Adding", Place("test", 1), description=None, metadata=None, options={}
+    )
+    declaration.handlers = dict(CARRIER.handlers)
+    declaration.program = Adding()
+    return Stage([declaration], is_cold=request.param)
+
+
+def tell(stage: Stage, name: str, **content: Any) -> None:
+    invocation = stage.ids[name]
+    stage.send(("durable/Adding", invocation), _proto.Envelope(version=1, **content))
+
+
+def route(name: str) -> _proto.Route:
+    return _proto.Route(typename=ANSWERS, id=name, is_egress=True)
+
+
+def test_a_program_decides_by_signals_updates_and_conditions(stage: Stage) -> None:
+    """Signals and updates are events of the journal; a condition is seen after each of them."""
+    name = stage.invoke(add, 5)
+    of = stage.ids[name]
+    tell(stage, name, signal=_proto.Signal(execution=of, name="add", outcome=succeeded(b"2")))
+    update = _proto.Update(execution=of, id="u", name="add", argument=b"1", reply=route("u"))
+    tell(stage, name, update=update)
+    assert stage.answers(name) == []
+    assert stage.answer("u") == 3
+    tell(stage, name, signal=_proto.Signal(execution=of, name="add", outcome=succeeded(b"2")))
+    assert stage.answer(name) == [5, True]
+
+
+def test_a_query_leaves_no_trace_and_may_not_command(stage: Stage) -> None:
+    """A query is answered from the live run, or after a replay; its commands are refused."""
+    name = stage.invoke(add, 5)
+    of = stage.ids[name]
+    tell(stage, name, signal=_proto.Signal(execution=of, name="add", outcome=succeeded(b"2")))
+    for query in ("total", "bad", "total"):
+        asked = _proto.Query(execution=of, name=query, reply=route(query))
+        tell(stage, name, query=asked)
+    assert stage.answers("total") == [2, 2]
+    assert stage.answer("bad") == "a command"
+
+
+def test_an_update_that_is_refused_leaves_no_trace(stage: Stage) -> None:
+    """Who validates an update sees it before it is recorded."""
+    name = stage.invoke(add, 1)
+    of = stage.ids[name]
+    update = _proto.Update(execution=of, id="u", name="add", argument=b"-1", reply=route("u"))
+    tell(stage, name, update=update)
+    assert stage.answer("u").status_code == 422
+    tell(stage, name, signal=_proto.Signal(execution=of, name="add", outcome=succeeded(b"1")))
+    assert stage.answer(name) == [1, True]
+
+
+def test_who_asks_one_that_is_over_is_told_so(stage: Stage) -> None:
+    """Neither a query nor an update waits for an execution that is not there."""
+    name = stage.invoke(add, 0)
+    of = stage.ids[name]
+    assert stage.answer(name) == [0, True]
+    tell(stage, name, query=_proto.Query(execution=of, name="total", reply=route("q")))
+    update = _proto.Update(execution=of, id="u", name="add", argument=b"1", accepted=route("u"))
+    tell(stage, name, update=update)
+    assert [stage.answer(each).status_code for each in ("q", "u")] == [404, 404]
