@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from statefun.durable import _proto
 from statefun.durable.directory import Directory
 from statefun.durable.handler import handler_from_callable
+from statefun.durable.handling import HANDLERS
 from statefun.durable.host import Host, ProxyHost, Shell, TicketHost
 from statefun.durable.limits import Limits
 from statefun.durable.outcomes import as_message
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from datetime import timedelta
 
     from statefun.durable.declaration import Declaration
+    from statefun.durable.execution import FrontEnd
     from statefun.durable.handler import Handler
     from statefun.sdk.messages import Message
 
@@ -43,6 +45,7 @@ class Application(StatefulFunctions):
             for an egress that it does not know, so name them for an engine.
         dead_letters: The egress for messages that cannot be read; None only logs them.
         clock: The time in seconds since 1970.
+        front_end: Who knows how their invocations run.
 
     Attributes:
         directory: All of them, and where their invocations live.
@@ -62,13 +65,14 @@ class Application(StatefulFunctions):
         egresses: Collection[str] | None = None,
         dead_letters: str | None = None,
         clock: Callable[[], float] = time.time,
+        front_end: FrontEnd = HANDLERS,
     ) -> None:
         super().__init__()
         self.directory = Directory(declarations, namespace, limits or Limits(), targets, egresses)
         self.shell = shell = Shell(self.directory, clock, dead_letters)
         self._hosts: list[Host] = []
         for name, declaration in self.directory.declarations.items():
-            host = Host(shell, self.directory.typename(name), declaration)
+            host = Host(shell, self.directory.typename(name), declaration, front_end)
             host.bind(self)
             self._hosts.append(host)
             if declaration.service_tag.kind == "object":

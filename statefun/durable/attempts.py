@@ -17,6 +17,7 @@ from statefun.durable.outcomes import failed, shown
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from statefun.durable.execution import FrontEnd
     from statefun.durable.run import Run
     from statefun.durable.surroundings import Surroundings
 
@@ -32,13 +33,15 @@ class Attempts:
 
     Args:
         here: The address.
+        front_end: Who knows how they run.
 
     Attributes:
         has_told_effects: Whether the result of an effect was told in this turn.
     """
 
-    def __init__(self, here: Surroundings) -> None:
+    def __init__(self, here: Surroundings[Execution], front_end: FrontEnd) -> None:
         self._here = here
+        self._front_end = front_end
         self.has_told_effects = False
 
     def begin(self, waiting: _proto.Waiting) -> None:
@@ -50,7 +53,7 @@ class Attempts:
             waiters=waiting.waiters,
             retention_ms=here.directory.retention_ms(here.service, invoke),
         )
-        execution = Execution(header, here.declaration)
+        execution = Execution(header, here.declaration, self._front_end)
         execution.join(here)
         here.executions.append(execution)
         self.tell(execution, _proto.Record(kind=_proto.START, invoke=invoke))
@@ -98,7 +101,7 @@ class Attempts:
             header.failure = str(run.mismatch)
             self.suspend(execution, _proto.BLOCKED, self._here.now_ms + _BLOCKED_PAUSE_MS)
             return False
-        verdict = execution.judge()
+        verdict = run.verdict()
         if isinstance(verdict, BaseException):
             self._fail(execution, verdict)
             return False

@@ -13,7 +13,6 @@ from statefun.durable.handler import (
     handler_from_callable,
     make_handler,
 )
-from statefun.durable.handling import HANDLERS
 from statefun.durable.options import Options, Schedule, checked_options
 from statefun.durable.schedule import check_schedule
 from statefun.durable.state import StateModel
@@ -24,7 +23,6 @@ if TYPE_CHECKING:
 
     from statefun.durable.handler import HandlerKind, ServiceKind
     from statefun.durable.place import Place
-    from statefun.durable.program import Program
 
 F = TypeVar("F", bound="Callable[..., Any]")
 
@@ -39,11 +37,8 @@ class Declaration:
         options: What its handlers do not say otherwise.
         handlers: Name → handler, in the order of their declaration.
         model: The state that `ctx.state` is; None if it was not declared.
-        program: How its handlers run.
         place: Where it was declared.
     """
-
-    program: Program = HANDLERS
 
     def __init__(
         self,

@@ -8,50 +8,23 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from statefun.durable import _proto
 from statefun.durable.exceptions import TerminalError, terminal_cause
 from statefun.durable.outcomes import failed, shown, succeeded
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from statefun.durable.attempts import Attempts
     from statefun.durable.execution import Execution
-    from statefun.durable.retries import Retries
+    from statefun.durable.pending import Effect
     from statefun.durable.surroundings import Surroundings
 
-__all__ = ["Effect", "Effects", "Ready"]
+__all__ = ["Effects", "Ready"]
 
 logger = logging.getLogger("statefun.durable")
 
 _PERFORMED = 1 << 62
-
-
-@dataclass(slots=True)
-class Effect:
-    """An effect that a handler has asked for and that has no outcome yet.
-
-    Attributes:
-        seq: Its command.
-        name: Its name.
-        action: What is called.
-        encode: What it returns → bytes.
-        retries: When it is tried again; None takes the handler's policy.
-        attempts: How many attempts have failed.
-        first_ms: When the first one began; 0 before.
-        due_ms: When the next attempt may begin.
-    """
-
-    seq: int
-    name: str
-    action: Callable[[], Any]
-    encode: Callable[[Any], bytes]
-    retries: Retries | None = None
-    attempts: int = 0
-    first_ms: int = 0
-    due_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +43,7 @@ class Effects:
         attempts: What becomes of an execution whose effect has failed for good.
     """
 
-    def __init__(self, here: Surroundings, attempts: Attempts) -> None:
+    def __init__(self, here: Surroundings[Execution], attempts: Attempts) -> None:
         self._here = here
         self._attempts = attempts
 

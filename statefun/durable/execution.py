@@ -6,7 +6,7 @@ undoes nothing: what it commanded and wrote stays, and the next attempt begins w
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Protocol
 
 from statefun.durable import _proto
 from statefun.durable.directory import gone
@@ -15,13 +15,24 @@ from statefun.durable.journal import Journal
 from statefun.durable.run import Run
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine
-
     from statefun.durable.declaration import Declaration
     from statefun.durable.kept import Kept
+    from statefun.durable.options import Options
+    from statefun.durable.retries import Retries
+    from statefun.durable.run import Actor
     from statefun.durable.surroundings import Surroundings
 
-__all__ = ["Execution"]
+__all__ = ["Execution", "FrontEnd"]
+
+
+class FrontEnd(Protocol):
+    """Who knows how executions run: the core knows commands, events and outcomes only."""
+
+    def program(self, execution: Execution, run: Run) -> Actor:
+        """What a run does; made anew for each replay."""
+
+    def retries(self, options: Options) -> Retries:
+        """When a failed attempt is followed by another."""
 
 
 class Execution:
@@ -30,11 +41,11 @@ class Execution:
     Args:
         header: What is kept of it beside its journal.
         declaration: Its service, object or workflow.
+        front_end: Who knows how it runs.
         kept: What its address keeps, with its journal; None for one that begins.
 
     Attributes:
         handler: Its handler.
-        program: How it runs.
         journal: Its journal.
         retries: When a failed attempt is followed by another.
         here: The address in the turn that handles it now.
@@ -43,7 +54,11 @@ class Execution:
     """
 
     def __init__(
-        self, header: _proto.Execution, declaration: Declaration, kept: Kept | None = None
+        self,
+        header: _proto.Execution,
+        declaration: Declaration,
+        front_end: FrontEnd,
+        kept: Kept | None = None,
     ) -> None:
         self.header = header
         self.declaration = declaration
@@ -51,16 +66,16 @@ class Execution:
         if handler is None:
             handler = gone(declaration, header.handler, is_shared=bool(header.journal))
         self.handler = handler
-        self.program = declaration.program
+        self._front_end = front_end
         self.is_shared = handler.kind == "shared"
         self.is_relaxed = handler.options.effects == "relaxed"
-        self.retries = self.program.retries(handler.options)
+        self.retries = front_end.retries(handler.options)
         self.journal = (
             Journal() if kept is None else kept.journal_of(header, is_shared=self.is_shared)
         )
         self.run: Run | None = None
         self.is_over = False
-        self.here: Surroundings
+        self.here: Surroundings[Execution]
         self.invoke = _proto.Invoke()
         self._view: dict[str, bytes] = {}
         self._before = {
@@ -72,7 +87,7 @@ class Execution:
         """The id of the invocation."""
         return self.header.id
 
-    def join(self, here: Surroundings) -> None:
+    def join(self, here: Surroundings[Execution]) -> None:
         """Take part in a turn."""
         self.here = here
         if self.run is not None:
@@ -188,77 +203,26 @@ class Execution:
         if self.declaration.service_tag.kind != "service":
             self._view = self.here.kept.entries
 
-    # --- what its program says ---
-
-    def start(self) -> Coroutine[Any, Any, bytes]:
-        """The coroutine that a START begins."""
-        return self.program.start(self, self._live)
-
-    def told(self, record: _proto.Record) -> None:
-        """Take in a SIGNAL, an UPDATE or a CANCEL."""
-        match record.kind:
-            case _proto.SIGNAL:
-                self.program.signal(self, self._live, record)
-            case _proto.UPDATE:
-                self.program.update(self, self._live, record)
-            case _:
-                self.program.cancel(self, self._live)
-
-    def settle(self) -> bool:
-        """See what has become true since nothing runs any more; whether something runs again."""
-        return self.program.settle(self, self._live)
-
-    def judge(self) -> _proto.Outcome | BaseException | None:
-        """Its outcome, if it is over; the error that ended this attempt; None if it goes on."""
-        run = self._live
-        if run.main is None:
-            return None
-        if run.waits_in_vain and not self.program.waits_for_messages:
-            return RuntimeError(
-                f"{run.what} awaits something that no durable step will ever complete: await "
-                "futures of its context, or what other tasks of the handler complete"
-            )
-        return self.program.judge(self, run, run.main)
-
-    def has_failed(self) -> bool:
-        """Whether the attempt has ended, and not as an outcome."""
-        run = self._live
-        return run.main is not None and isinstance(
-            self.program.judge(self, run, run.main), BaseException
-        )
-
-    def went_live(self) -> None:
-        """A replay is over, and writes are kept from now on."""
-        self._see_entries()
-
-    def query(self, query: _proto.Query) -> _proto.Outcome:
-        """Answer a question."""
-        return self.program.query(self, self._live, query)
-
-    def validate(self, update: _proto.Update) -> _proto.Outcome | None:
-        """The answer to an update that is refused; None to record it."""
-        return self.program.validate(self, self._live, update)
+    # --- for programs ---
 
     def glimpse(self) -> Execution:
         """Another one of the same state, to look at: its next commands are not carried out."""
-        glimpsed = Execution(self.header, self.declaration, self.here.kept)
+        glimpsed = Execution(self.header, self.declaration, self._front_end, self.here.kept)
         glimpsed.join(self.here)
         glimpsed._replay(may_extend=False)
         return glimpsed
 
     def cancel_child(self, child: str) -> None:
         """Cancel an invocation that it waits for."""
-        _, is_new = self._live.plain_step("cancel call")
+        if self.run is None:
+            raise SdkInternalException  # it is being put away
+        _, is_new = self.run.plain_step("cancel call")
         if is_new:
             self.here.outbox.send_home(child, _proto.Envelope(cancel=child))
 
     def _new_run(self) -> Run:
         here = self.here
         what = f"{here.service}/{here.key}" if here.key else here.service
-        return Run(self.id, f"{what}.{self.handler.name} ({self.id})", self)
-
-    @property
-    def _live(self) -> Run:
-        if self.run is None:
-            raise SdkInternalException  # it is being put away
-        return self.run
+        run = Run(self.id, f"{what}.{self.handler.name} ({self.id})", self._see_entries)
+        run.actor = self._front_end.program(self, run)
+        return run

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from statefun.durable.current import CURRENT
 from statefun.durable.exceptions import TerminalError
-from statefun.durable.outcomes import failed
 from statefun.durable.program import Program
+from statefun.durable.retries import retries_of
 from statefun.durable.server_context import make_context
 from statefun.errors import SerializationError
 
@@ -17,18 +17,21 @@ if TYPE_CHECKING:
     from statefun.durable import _proto
     from statefun.durable.execution import Execution
     from statefun.durable.handler import Handler
+    from statefun.durable.options import Options
+    from statefun.durable.retries import Retries
     from statefun.durable.run import Run
 
-__all__ = ["HANDLERS"]
+__all__ = ["HANDLERS", "Handling"]
 
 
-class _Handling(Program):
-    """The program of services, virtual objects and workflows with contexts."""
+class Handling(Program):
+    """A run of a handler of a service, a virtual object or a workflow."""
 
-    async def start(self, execution: Execution, run: Run) -> bytes:
+    async def start(self) -> bytes:
         """Run the handler."""
+        execution = self.execution
         handler = execution.handler
-        context = make_context(execution, run)
+        context = make_context(execution, self.run)
         CURRENT.set(context)
         async with AsyncExitStack() as stack:
             for manager in handler.options.context_managers:
@@ -41,32 +44,43 @@ class _Handling(Program):
         execution.here.limits.check_value("a result", data)
         return data
 
-    def cancel(self, execution: Execution, run: Run) -> None:
+    def cancel(self) -> None:
         """Cancel the calls that are awaited, else fail what is awaited, else whatever is."""
+        run = self.run
         with run.loop.entered():
             awaited = run.awaited()
             for child in tuple(run.children.values()):
-                execution.cancel_child(child)
+                self.execution.cancel_child(child)
             if any(seq in run.children for seq in awaited):
                 return  # their failures will say it
             for seq in awaited:
                 run.fail(seq, TerminalError("cancelled", 409))
             if not awaited and run.main is not None:
-                run.is_cancelled = True
+                self._is_cancelled = True
                 run.main.cancel()
 
-    def judge(
-        self, execution: Execution, run: Run, task: asyncio.Task[bytes]
-    ) -> _proto.Outcome | BaseException | None:
+    _is_cancelled = False
+
+    def judge(self, task: asyncio.Task[bytes]) -> _proto.Outcome | BaseException | None:
         """Tell a handler that was cancelled from one that cancelled itself."""
-        if task.done() and task.cancelled():
-            if run.is_cancelled:
-                return failed(TerminalError("cancelled", 409))
+        if task.done() and task.cancelled() and not self._is_cancelled:
             return asyncio.CancelledError("the handler cancelled itself")
-        return super().judge(execution, run, task)
+        return super().judge(task)
 
 
-HANDLERS = _Handling()
+class _Handlers:
+    """The front end of handlers with contexts; see `FrontEnd`."""
+
+    def program(self, execution: Execution, run: Run) -> Handling:
+        """The handler of an execution."""
+        return Handling(execution, run)
+
+    def retries(self, options: Options) -> Retries:
+        """The policy of the handler."""
+        return retries_of(options)
+
+
+HANDLERS = _Handlers()
 
 
 def _argument(handler: Handler[Any, Any], data: bytes) -> Any:

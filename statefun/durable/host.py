@@ -34,7 +34,9 @@ if TYPE_CHECKING:
 
     from statefun.durable.declaration import Declaration
     from statefun.durable.directory import Directory
-    from statefun.durable.effects import Effect, Ready
+    from statefun.durable.effects import Ready
+    from statefun.durable.execution import FrontEnd
+    from statefun.durable.pending import Effect
     from statefun.durable.turn import Reply
     from statefun.sdk.context import BatchContext
     from statefun.sdk.functions import StatefulFunctions
@@ -194,15 +196,19 @@ class Host(EnvelopeHost):
         shell: What all hosts share.
         typename: The typename.
         declaration: The service, object or workflow.
+        front_end: Who knows how its invocations run.
 
     Attributes:
         cache: Its suspended handlers.
     """
 
-    def __init__(self, shell: Shell, typename: str, declaration: Declaration) -> None:
+    def __init__(
+        self, shell: Shell, typename: str, declaration: Declaration, front_end: FrontEnd
+    ) -> None:
         super().__init__(shell, typename, VALUES[declaration.service_tag.kind])
         self.cache = Cache(shell.directory.limits.cached_addresses)
         self._declaration = declaration
+        self._front_end = front_end
 
     async def turn(
         self, target_id: str, values: Mapping[str, bytes | None], envelopes: list[_proto.Envelope]
@@ -211,6 +217,7 @@ class Host(EnvelopeHost):
         turn = Turn(
             self.shell.directory,
             self._declaration,
+            self._front_end,
             self.typename,
             target_id,
             values,

@@ -15,6 +15,7 @@ from statefun.durable.outcomes import failed
 
 if TYPE_CHECKING:
     from statefun.durable.attempts import Attempts
+    from statefun.durable.run import Actor
     from statefun.durable.surroundings import Surroundings
 
 __all__ = ["Inbox"]
@@ -34,7 +35,7 @@ class Inbox:
         attempts: Its executions.
     """
 
-    def __init__(self, here: Surroundings, attempts: Attempts) -> None:
+    def __init__(self, here: Surroundings[Execution], attempts: Attempts) -> None:
         self._here = here
         self._attempts = attempts
 
@@ -112,25 +113,25 @@ class Inbox:
             known.pending.append(record)
 
     def _query(self, query: _proto.Query) -> None:
-        seen = self._looked_at(query.execution)
-        if seen is None:
+        actor = self._asked(query.execution)
+        if actor is None:
             self._refuse(query.reply, TerminalError("not found", 404))
         else:
-            self._here.outbox.answer([query.reply], seen.query(query))
+            self._here.outbox.answer([query.reply], actor.query(query))
 
     def _update(self, update: _proto.Update) -> None:
         known = self._here.known(update.execution)
-        seen = self._looked_at(update.execution)
+        actor = self._asked(update.execution)
         routes = [update.accepted] if update.HasField("accepted") else [update.reply]
-        if seen is None or not isinstance(known, Execution):
+        if actor is None or not isinstance(known, Execution):
             self._here.outbox.answer(routes, failed(TerminalError("not found", 404)))
-        elif (refusal := seen.validate(update)) is not None:
+        elif (refusal := actor.validate(update)) is not None:
             self._here.outbox.answer(routes, refusal)
         else:
             self._here.tell(known, _proto.Record(kind=_proto.UPDATE, update=update))
 
-    def _looked_at(self, invocation: str) -> Execution | None:
-        """An execution that can be asked; one that cannot run now is shown as it was."""
+    def _asked(self, invocation: str) -> Actor | None:
+        """Who answers for an execution; one that cannot run now is shown as it was."""
         known = self._here.known(invocation)
         if not isinstance(known, Execution):
             return None
@@ -138,7 +139,8 @@ class Inbox:
             self._attempts.awake(known)
         if known.is_over:
             return None
-        return known if known.run is not None else known.glimpse()
+        run = known.run or known.glimpse().run
+        return None if run is None else run.actor
 
     # --- operators ---
 

@@ -10,9 +10,7 @@ from statefun.durable.exceptions import TerminalError
 from statefun.durable.journal import SEGMENTS, Journal
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-
-    from statefun.durable.execution import Execution
+    from collections.abc import Mapping
 
 __all__ = ["VALUES", "Kept"]
 
@@ -89,21 +87,28 @@ class Kept:
             self.entries_changed = self.promises_changed = True
 
     def changes(
-        self, executions: Iterable[Execution], now_ms: int, stamp: int
+        self, headers: list[_proto.Execution], journal: Journal | None, now_ms: int, stamp: int
     ) -> dict[str, bytes | None]:
-        """Name → what is to be kept, None to delete it; only what differs from what is."""
-        running = list(executions)
-        active = next((each for each in running if not each.is_shared), None)
+        """What is to be kept and differs from what is.
+
+        Args:
+            headers: Those of the executions that go on.
+            journal: That of the one that has the key for itself; None if there is none.
+            now_ms: The time.
+            stamp: What a live coroutine must have to stand for this state.
+
+        Returns:
+            Name → bytes, None to delete what is there.
+        """
         host = self.host
-        headers = [execution.header for execution in running]
         del host.executions[:]
         host.executions.extend(headers)
         values: dict[str, bytes | None] = {"host": None}
-        if running or host.HasField("alarm") or host.HasField("receipt"):
+        if headers or host.HasField("alarm") or host.HasField("receipt"):
             host.format, host.time_ms = _FORMAT, now_ms
-            host.stamp = stamp if running else 0
+            host.stamp = stamp if headers else 0
             values["host"] = host.SerializeToString()
-        segments = active.journal.segments() if active is not None else {}
+        segments = {} if journal is None else journal.segments()
         values |= {name: segments.get(name) or None for name in SEGMENTS}
         values["queue"] = _proto.Queue(waiting=self.queue).SerializeToString() or None
         if self.entries_changed:

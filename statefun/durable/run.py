@@ -17,27 +17,34 @@ from statefun.durable import _proto
 from statefun.durable.exceptions import SdkInternalException
 from statefun.durable.futures import StepFuture
 from statefun.durable.loop import DeterministicLoop
+from statefun.durable.pending import Timer, Timers
 from statefun.durable.places import place_of_call, place_of_task
 from statefun.durable.script import Difference, Script
 from statefun.durable.signals import Mailboxes
-from statefun.durable.timers import Timer, Timers
 from statefun.errors import NonDeterminismError
 
 if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable, Coroutine, Iterator
 
-    from statefun.durable.effects import Effect
     from statefun.durable.futures import Decode
+    from statefun.durable.pending import Effect
 
 __all__ = ["Actor", "Run"]
 
 
 class Actor(Protocol):
-    """Whose run it is: what happens at an event that answers no command."""
+    """What an execution does: what happens at an event that answers no command.
+
+    Attributes:
+        waits_for_messages: Whether it may wait for messages that it has not asked for. Otherwise
+            an execution that waits and has no unfinished step has failed.
+    """
+
+    waits_for_messages: bool
 
     def start(self) -> Coroutine[Any, Any, bytes]:
-        """The coroutine that a START begins."""
+        """The coroutine that a START begins; what it returns is the result."""
 
     def told(self, record: _proto.Record) -> None:
         """Take in a SIGNAL, an UPDATE or a CANCEL."""
@@ -45,11 +52,21 @@ class Actor(Protocol):
     def settle(self) -> bool:
         """See what has become true since nothing runs any more; whether something runs again."""
 
-    def has_failed(self) -> bool:
-        """Whether the attempt has ended, and not as an outcome."""
+    def judge(self, task: asyncio.Task[bytes]) -> _proto.Outcome | BaseException | None:
+        """Judge what was done, after each event.
 
-    def went_live(self) -> None:
-        """A replay is over, and commands are carried out from now on."""
+        Args:
+            task: The task that START began.
+
+        Returns:
+            Its outcome, if it is over; the error that ended this attempt; None if it goes on.
+        """
+
+    def query(self, query: _proto.Query) -> _proto.Outcome:
+        """Answer a question."""
+
+    def validate(self, update: _proto.Update) -> _proto.Outcome | None:
+        """Look at an update before it is recorded; the answer if it is not, None to record it."""
 
 
 class Run:
@@ -58,9 +75,10 @@ class Run:
     Args:
         execution_id: The id of its invocation.
         what: Whose it is, for sentences: `Order/o-17`.
-        actor: What it does.
+        on_live: Called when a replay has told everything and the handler goes on.
 
     Attributes:
+        actor: What it does; set before anything is told.
         is_replaying: Whether it repeats what it has done before.
         mismatch: How it differs from its journal; nothing of it counts then.
         effects: Effects without an outcome, by command.
@@ -68,15 +86,15 @@ class Run:
         promises: The commands that await a promise, by its name.
         mailboxes: Its signals.
         record: The record that is being told.
-        is_cancelled: Whether it was cancelled while nothing durable was awaited.
         before_step: Called before each command.
         main: The task of the handler.
     """
 
-    def __init__(self, execution_id: str, what: str, actor: Actor) -> None:
+    def __init__(self, execution_id: str, what: str, on_live: Callable[[], None]) -> None:
         self.execution_id = execution_id
         self.what = what
-        self._actor = actor
+        self._on_live = on_live
+        self.actor: Actor
         self._random: Random | None = None
         self.loop = DeterministicLoop(  # type: ignore[abstract]  # it refuses the others
             crc32(execution_id.encode()) << 24,
@@ -91,7 +109,6 @@ class Run:
         self.promises: dict[str, list[int]] = {}
         self.mailboxes = Mailboxes()
         self.record = _proto.Record()
-        self.is_cancelled = False
         self.before_step: Callable[[], None] = _nothing
         self.main: asyncio.Task[bytes] | None = None
         self._futures: dict[int, StepFuture[Any]] = {}
@@ -210,13 +227,24 @@ class Run:
         self.effects.pop(seq, None)
         self.mailboxes.give_up(seq)
 
+    def verdict(self) -> _proto.Outcome | BaseException | None:
+        """Its outcome, if it is over; the error that ended this attempt; None if it goes on."""
+        if self.main is None:
+            return None
+        if self._waits_in_vain and not self.actor.waits_for_messages:
+            return RuntimeError(
+                f"{self.what} awaits something that no durable step will ever complete: await "
+                "futures of its context, or what other tasks of the handler complete"
+            )
+        return self.actor.judge(self.main)
+
     @property
     def unfinished(self) -> int:
         """How many steps wait for an event."""
         return len(self._futures) + len(self._timers)
 
     @property
-    def waits_in_vain(self) -> bool:
+    def _waits_in_vain(self) -> bool:
         """Whether it waits and no event will ever let it go on."""
         return self.main is not None and not self.main.done() and not self.unfinished
 
@@ -238,18 +266,18 @@ class Run:
         match record.kind:
             case _proto.START:
                 context = contextvars.Context()
-                coroutine = self._actor.start()
+                coroutine = self.actor.start()
                 self.main = self.loop.create_task(coroutine, name=self.what, context=context)
             case _proto.TIMER:
                 self._fire(record.seq)
             case _proto.SIGNAL | _proto.CANCEL | _proto.UPDATE:
-                self._actor.told(record)
+                self.actor.told(record)
             case _:
                 self.children.pop(record.seq, None)
                 self.effects.pop(record.seq, None)
                 self.complete(record.seq, record.outcome)
         self.loop.drain()
-        while self._actor.settle():
+        while self.actor.settle():
             self.loop.drain()
 
     def _fire(self, seq: int) -> None:
@@ -297,7 +325,7 @@ class Run:
                 self._differ(Difference(_named(record), None), place_of_task(self.loop.waiting()))
                 break
             self.tell(record)
-            if self.mismatch or self._actor.has_failed():
+            if self.mismatch or isinstance(self.verdict(), BaseException):
                 break
             if self._script.next is not None:
                 left_out = Difference(self._script.next, None)
@@ -308,11 +336,11 @@ class Run:
         """Carry out commands from now on."""
         self.is_replaying = False
         self._script.open([], is_open=False)
-        self._actor.went_live()
+        self._on_live()
 
     def _differ(self, difference: Difference, place: str) -> None:
         self.mismatch = NonDeterminismError(
-            self.what, self._told, difference.recorded, difference.now, place
+            self.what, self._told, difference.recorded, difference.given, place
         )
         self.loop.is_stopped = True
 

@@ -21,11 +21,11 @@ class Difference:
 
     Attributes:
         recorded: The one in the journal; None if there is none.
-        now: The one that is given; None if there is none.
+        given: The one that is given; None if there is none.
     """
 
     recorded: str | None
-    now: str | None
+    given: str | None
 
 
 class Script:

@@ -27,12 +27,12 @@ from statefun.durable.context import (
     WorkflowContext,
     WorkflowSharedContext,
 )
-from statefun.durable.effects import Effect
 from statefun.durable.exceptions import TerminalError
 from statefun.durable.futures import CallFuture, SleepFuture
 from statefun.durable.handler import handler_from_callable
 from statefun.durable.identity import Awakeable, InvocationId, chain_link, derived
 from statefun.durable.outcomes import failed, succeeded
+from statefun.durable.pending import Effect
 from statefun.durable.retries import retries_of_effect
 from statefun.durable.serde import DEFAULT_SERDE, serde_of
 from statefun.sdk.builders import message_builder

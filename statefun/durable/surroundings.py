@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 from statefun.durable import _proto
 from statefun.durable.kept import Kept
@@ -15,20 +15,35 @@ if TYPE_CHECKING:
 
     from statefun.durable.declaration import Declaration
     from statefun.durable.directory import Directory
-    from statefun.durable.execution import Execution
+    from statefun.durable.run import Run
 
 __all__ = ["Event", "Surroundings"]
 
 
+class _Execution(Protocol):
+    """What an address knows of the executions there."""
+
+    header: _proto.Execution
+    is_shared: bool
+    run: Run | None
+
+    @property
+    def id(self) -> str:
+        """The id of the invocation."""
+
+
+E = TypeVar("E", bound=_Execution)
+
+
 @dataclass(slots=True)
-class Event:
+class Event(Generic[E]):
     """An event for an execution that is still to be told."""
 
-    execution: Execution
+    execution: E
     record: _proto.Record
 
 
-class Surroundings:
+class Surroundings(Generic[E]):
     """An address in a turn: what it keeps and sends, who runs there, and what they are to be told.
 
     Args:
@@ -71,15 +86,15 @@ class Surroundings:
         self.kept = Kept(values)
         self.outbox = Outbox(directory, typename, target_id)
         self.now_ms = max(now_ms, self.kept.host.time_ms)
-        self.executions: list[Execution] = []
-        self.events: deque[Event] = deque()
+        self.executions: list[E] = []
+        self.events: deque[Event[E]] = deque()
 
     @property
-    def active(self) -> Execution | None:
+    def active(self) -> E | None:
         """The execution that has the key for itself."""
         return next((each for each in self.executions if not each.is_shared), None)
 
-    def known(self, invocation: str) -> Execution | _proto.Waiting | _proto.Receipt | None:
+    def known(self, invocation: str) -> E | _proto.Waiting | _proto.Receipt | None:
         """Where an invocation is at this address."""
         for execution in self.executions:
             if execution.id == invocation:
@@ -90,15 +105,15 @@ class Surroundings:
         receipt = self.kept.receipt
         return receipt if receipt is not None and receipt.id == invocation else None
 
-    def tell(self, execution: Execution, record: _proto.Record) -> None:
+    def tell(self, execution: E, record: _proto.Record) -> None:
         """Let an execution be told an event, once its handler waits."""
         self.events.append(Event(execution, record))
 
-    def tell_first(self, execution: Execution, records: Iterable[_proto.Record]) -> None:
+    def tell_first(self, execution: E, records: Iterable[_proto.Record]) -> None:
         """Let an execution be told events before all others, in their order."""
         self.events.extendleft(Event(execution, each) for each in reversed(list(records)))
 
-    def answer(self, execution: Execution, seq: int, outcome: _proto.Outcome) -> None:
+    def answer(self, execution: E, seq: int, outcome: _proto.Outcome) -> None:
         """Complete a command of an execution here, once its handler waits."""
         self.tell(execution, _proto.Record(kind=_proto.PROMISE, seq=seq, outcome=outcome))
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from statefun.durable.declaration import Declaration
     from statefun.durable.directory import Directory
+    from statefun.durable.execution import FrontEnd
     from statefun.durable.outbox import Outbox
 
 __all__ = ["Cached", "Reply", "Turn"]
@@ -69,6 +70,7 @@ class Turn:
     Args:
         directory: All services.
         declaration: The one whose address it is.
+        front_end: Who knows how its executions run.
         typename: The typename of the address.
         target_id: Its id.
         values: Name → what is kept, None if there is nothing.
@@ -84,6 +86,7 @@ class Turn:
         self,
         directory: Directory,
         declaration: Declaration,
+        front_end: FrontEnd,
         typename: str,
         target_id: str,
         values: Mapping[str, bytes | None],
@@ -91,9 +94,12 @@ class Turn:
         nonce: int,
         cached: Cached | None = None,
     ) -> None:
-        self._here = Surroundings(directory, declaration, typename, target_id, values, now_ms)
+        self._here: Surroundings[Execution] = Surroundings(
+            directory, declaration, typename, target_id, values, now_ms
+        )
+        self._front_end = front_end
         self._nonce = nonce
-        self._attempts = Attempts(self._here)
+        self._attempts = Attempts(self._here, front_end)
         self._inbox = Inbox(self._here, self._attempts)
         self.effects = Effects(self._here, self._attempts)
         self._begun = 0
@@ -108,8 +114,10 @@ class Turn:
             return cached.executions
         if cached is not None:
             cached.close()
-        declaration = self._here.declaration
-        return [Execution(header, declaration, kept) for header in tuple(kept.host.executions)]
+        return [
+            Execution(header, self._here.declaration, self._front_end, kept)
+            for header in tuple(kept.host.executions)
+        ]
 
     def receive(self, envelope: _proto.Envelope) -> None:
         """Take a message and do everything that follows from it."""
@@ -184,7 +192,9 @@ class Turn:
         if self._must_go_on:
             here.outbox.send(here.typename, here.target_id, _proto.Envelope(wake=True))
         cached = Cached(self._nonce, here.executions) if here.executions else None
-        values = here.kept.changes(here.executions, here.now_ms, self._nonce)
+        headers = [execution.header for execution in here.executions]
+        journal = None if here.active is None else here.active.journal
+        values = here.kept.changes(headers, journal, here.now_ms, self._nonce)
         return Reply(values, here.outbox, cached)
 
     def _account(self, execution: Execution) -> None:

@@ -92,7 +92,7 @@ def _(original: Any) -> Any:
 def _(original: Any) -> Any:
     def init(self: Any, *args: Any) -> None:
         *head, nonce, cached = args
-        host = _proto.Host.FromString(head[4]["host"] or b"")
+        host = _proto.Host.FromString(head[5]["host"] or b"")
         del nonce
         original(self, *head, host.stamp + 1, cached)
 

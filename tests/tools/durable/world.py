@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from statefun.durable import _proto
 from statefun.durable.cache import Cache
 from statefun.durable.directory import Directory
+from statefun.durable.handling import HANDLERS
 from statefun.durable.kept import VALUES
 from statefun.durable.limits import Limits
 from statefun.durable.tickets import TicketTurn
@@ -160,7 +161,15 @@ class World:
         declaration = self.directory.declarations[name]
         given = {value: values.get(value) for value in VALUES[declaration.service_tag.kind]}
         return Turn(
-            self.directory, declaration, typename, target_id, given, now_ms, self._nonce, cached
+            self.directory,
+            declaration,
+            HANDLERS,
+            typename,
+            target_id,
+            given,
+            now_ms,
+            self._nonce,
+            cached,
         )
 
     def commit(self, address: Address, count: int, reply: Reply) -> None:

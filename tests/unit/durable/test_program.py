@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import pytest
 
 from statefun.durable import _proto
-from statefun.durable.declaration import Declaration
 from statefun.durable.exceptions import TerminalError
 from statefun.durable.outcomes import failed, succeeded
-from statefun.durable.place import Place
 from statefun.durable.program import Program
+from statefun.durable.retries import Retries
 from statefun.durable.service import Service
 from tests.tools.durable.stage import ANSWERS, Stage
 
@@ -22,15 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from statefun.durable.execution import Execution
+    from statefun.durable.options import Options
     from statefun.durable.run import Run
-
-
-@dataclass
-class Ledger:
-    """What a run of the program has in memory."""
-
-    total: int = 0
-    conditions: list[tuple[Callable[[], bool], asyncio.Future[None]]] = field(default_factory=list)
 
 
 class LookedAtError(Exception):
@@ -46,61 +37,62 @@ class Adding(Program):
 
     waits_for_messages = True
 
-    def __init__(self) -> None:
-        self.ledgers: dict[int, Ledger] = {}
+    def __init__(self, execution: Execution, run: Run) -> None:
+        super().__init__(execution, run)
+        self.total = 0
+        self.condition: tuple[Callable[[], bool], asyncio.Future[None]] | None = None
 
-    async def start(self, execution: Execution, run: Run) -> bytes:
-        ledger = self.ledgers[id(run)] = Ledger()
-        goal = json.loads(execution.invoke.argument)
-        is_new = run.mark("patch more")
-        reached = run.loop.create_future()
-        ledger.conditions.append((lambda: ledger.total >= goal, reached))
+    async def start(self) -> bytes:
+        goal = json.loads(self.execution.invoke.argument)
+        is_new = self.run.mark("patch more")
+        reached = self.run.loop.create_future()
+        self.condition = (lambda: self.total >= goal, reached)
         await reached
-        return json.dumps([ledger.total, is_new]).encode()
+        return json.dumps([self.total, is_new]).encode()
 
-    def signal(self, execution: Execution, run: Run, record: _proto.Record) -> None:
-        del execution
-        self.ledgers[id(run)].total += int(record.outcome.value)
+    def settle(self) -> bool:
+        if self.condition is None or not self.condition[0]():
+            return False
+        self.condition[1].set_result(None)
+        self.condition = None
+        return True
 
-    def update(self, execution: Execution, run: Run, record: _proto.Record) -> None:
-        ledger = self.ledgers[id(run)]
-        ledger.total += int(record.update.argument)
-        _, is_carried_out = run.step(f"complete update {record.update.id}")
+    def signal(self, record: _proto.Record) -> None:
+        self.total += int(record.outcome.value)
+
+    def update(self, record: _proto.Record) -> None:
+        self.total += int(record.update.argument)
+        _, is_carried_out = self.run.step(f"complete update {record.update.id}")
         if is_carried_out:
-            total = succeeded(json.dumps(ledger.total).encode())
-            execution.here.outbox.answer([record.update.reply], total)
+            total = succeeded(json.dumps(self.total).encode())
+            self.execution.here.outbox.answer([record.update.reply], total)
 
-    def settle(self, execution: Execution, run: Run) -> bool:
-        del execution
-        ledger = self.ledgers.get(id(run), Ledger())
-        true = [each for each in ledger.conditions if each[0]()]
-        for each in true:
-            ledger.conditions.remove(each)
-            each[1].set_result(None)
-        return bool(true)
+    def cancel(self) -> None:
+        assert self.run.main is not None
+        self.run.main.cancel()
 
-    def cancel(self, execution: Execution, run: Run) -> None:
-        del execution
-        assert run.main is not None
-        run.main.cancel()
-
-    def query(self, execution: Execution, run: Run, query: _proto.Query) -> _proto.Outcome:
-        del execution
+    def query(self, query: _proto.Query) -> _proto.Outcome:
         try:
-            with run.looked_at(refuse):
+            with self.run.looked_at(refuse):
                 if query.name == "bad":
-                    run.step("a command")
+                    self.run.step("a command")
         except LookedAtError as error:
             return succeeded(json.dumps(str(error)).encode())
-        return succeeded(json.dumps(self.ledgers[id(run)].total).encode())
+        return succeeded(json.dumps(self.total).encode())
 
-    def validate(
-        self, execution: Execution, run: Run, update: _proto.Update
-    ) -> _proto.Outcome | None:
-        del execution, run
-        if int(update.argument) > 0:
-            return None
-        return failed(TerminalError("only more", 422))
+    def validate(self, update: _proto.Update) -> _proto.Outcome | None:
+        return None if int(update.argument) > 0 else failed(TerminalError("only more", 422))
+
+
+class Adders:
+    """The front end."""
+
+    def program(self, execution: Execution, run: Run) -> Adding:
+        return Adding(execution, run)
+
+    def retries(self, options: Options) -> Retries:
+        del options
+        return Retries(max_attempts=None)
 
 
 CARRIER = Service("Adding")
@@ -113,12 +105,7 @@ async def add(ctx: Any, goal: int) -> Any:
 
 @pytest.fixture(params=[False, True], ids=["warm", "cold"])
 def stage(request: pytest.FixtureRequest) -> Stage:
-    declaration = Declaration(
-        "service", "Adding", Place("test", 1), description=None, metadata=None, options={}
-    )
-    declaration.handlers = dict(CARRIER.handlers)
-    declaration.program = Adding()
-    return Stage([declaration], is_cold=request.param)
+    return Stage([CARRIER], is_cold=request.param, front_end=Adders())
 
 
 def tell(stage: Stage, name: str, **content: Any) -> None:

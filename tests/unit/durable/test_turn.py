@@ -19,6 +19,7 @@ from statefun.durable import (
 )
 from statefun.durable.directory import Directory
 from statefun.durable.handler import handler_from_callable
+from statefun.durable.handling import HANDLERS
 from statefun.durable.kept import VALUES
 from statefun.durable.limits import Limits
 from statefun.durable.turn import Cached, Reply, Turn
@@ -105,6 +106,7 @@ class Desk:
         turn = Turn(
             self.directory,
             self.declaration,
+            HANDLERS,
             *self.home,
             self.values,
             self.now_ms,

@@ -1,14 +1,42 @@
-"""Timers of a run: commands that an event completes once their time has come."""
+"""What a run waits for that is not another invocation: effects, and timers."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import asyncio
+    from collections.abc import Callable
 
-__all__ = ["Timer", "Timers"]
+    from statefun.durable.retries import Retries
+
+__all__ = ["Effect", "Timer", "Timers"]
+
+
+@dataclass(slots=True)
+class Effect:
+    """An effect that a handler has asked for and that has no outcome yet.
+
+    Attributes:
+        seq: Its command.
+        name: Its name.
+        action: What is called.
+        encode: What it returns → bytes.
+        retries: When it is tried again; None takes the handler's policy.
+        attempts: How many attempts have failed.
+        first_ms: When the first one began; 0 before.
+        due_ms: When the next attempt may begin.
+    """
+
+    seq: int
+    name: str
+    action: Callable[[], Any]
+    encode: Callable[[Any], bytes]
+    retries: Retries | None = None
+    attempts: int = 0
+    first_ms: int = 0
+    due_ms: int = 0
 
 
 @dataclass(slots=True)
@@ -27,7 +55,7 @@ class Timer:
 
 
 class Timers:
-    """The timers that have neither fired nor been stopped."""
+    """The timers of commands that have neither fired nor been stopped."""
 
     __slots__ = ("_by_seq",)
 
