@@ -151,7 +151,7 @@ NEED_AN_EXTRA = {
     *("http.connection", "http.reader"),
     *(f"modulefiles.{name}" for name in ("yaml", "components", "fields", "transports", "kinds")),
     *(f"modulefiles.{name}" for name in ("kafka", "kinesis", "validation", "module")),
-    "cli.assembly",
+    *("cli.assembly", "cli.connectors"),
 }
 
 MOST_LINES_OF_A_FUNCTION = 50  # of 95 in a hundred

@@ -37,7 +37,6 @@ NO_NAMES = {
         "statefun.sdk",
         "statefun.sdk.wire._proto",
         "statefun.durable._proto",
-        "statefun.connectors",
         "statefun.__main__",
     ),
     *("statefun.modulefiles", "statefun.runtime.engine", "statefun.runtime.stores"),

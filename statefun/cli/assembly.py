@@ -7,7 +7,9 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from statefun.connectors.http import HttpEgress, HttpIngress
+from statefun.cli.connectors import connectors, kinds_of
+from statefun.connectors import Surroundings
+from statefun.connectors.http import HttpIngress
 from statefun.durable.catalogue import Catalogue
 from statefun.durable.discovery import Discovery
 from statefun.durable.endpoint import App
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
     from statefun.http import Access
     from statefun.modulefiles.dialects import Dialect
     from statefun.modulefiles.kinds import EndpointSpec
+    from statefun.ports import Egress, Ingress
     from statefun.runtime.engine.policy import Outcome
 
 __all__ = ["DEFAULT_INGRESS_PORT", "DEFAULT_INVOCATION_PORT", "Assembly", "assemble"]
@@ -45,8 +48,8 @@ class Assembly:
     """A runtime, and what people reach it by."""
 
     runtime: Runtime
-    ingresses: tuple[HttpIngress, ...]
-    egresses: tuple[HttpEgress, ...]
+    ingresses: tuple[Ingress, ...]
+    egresses: tuple[Egress, ...]
     invocations: InvocationIngress | None = None
 
 
@@ -87,14 +90,15 @@ def assemble(
     Raises:
         ConfigurationError: If a file or a target is wrong, or they do not go together.
     """
-    module = load_modules(files, strict=strict, dialect=dialect)
+    known = connectors()
+    module = load_modules(files, strict=strict, dialect=dialect, connectors=kinds_of(known))
     functions = [_functions(target) for target in targets]
     _check(module, files, functions)
-    ports = [spec.port for spec in module.ingresses] if files else [DEFAULT_INGRESS_PORT]
-    ingresses = tuple(HttpIngress(port, host, access=access) for port in ports)
-    egresses = tuple(
-        HttpEgress(spec.port, spec.topics, host, spec.id, access=access) for spec in module.egresses
-    )
+    around = Surroundings(host, access, dialect)
+    ingresses: list[Any] = [known[kind].make(spec, around) for kind, spec in module.ingresses]
+    if not files:
+        ingresses.append(HttpIngress(DEFAULT_INGRESS_PORT, host, access=access))
+    egresses: list[Any] = [known[kind].make(spec, around) for kind, spec in module.egresses]
     invocations = _invocations(functions, module, invocation_port, host, access)
     runtime = Runtime(
         functions,
@@ -106,7 +110,7 @@ def assemble(
         failure=_failures(functions, module, on_failure or {}),
         drain=drain,
     )
-    return Assembly(runtime, ingresses, egresses, invocations)
+    return Assembly(runtime, tuple(ingresses), tuple(egresses), invocations)
 
 
 def _invocations(

@@ -25,17 +25,27 @@ def add(commands: Any, *parents: ArgumentParser) -> None:
 
 def run(arguments: Namespace) -> int:
     """Print every problem on stderr; 1 if there is an error among them."""
-    from statefun.modulefiles.module import read_modules  # noqa: PLC0415 - needs an extra
+    from statefun.cli.connectors import connectors, kinds_of  # noqa: PLC0415 - needs an extra
+    from statefun.modulefiles.module import read_modules  # noqa: PLC0415 - likewise
 
-    reading = read_modules(arguments.files, strict=arguments.strict, dialect=arguments.dialect)
+    reading = read_modules(
+        arguments.files,
+        strict=arguments.strict,
+        dialect=arguments.dialect,
+        connectors=kinds_of(connectors()),
+    )
     lines = [(problem, str(problem)) for problem in reading.errors]
     lines += [(problem, f"{problem} (warning)") for problem in reading.warnings]
     for _, line in sorted(lines):
         sys.stderr.write(f"{line}\n")
     if reading.errors:
         return 1
-    nouns = ("endpoint", "ingress", "egress")
-    parts = map(_count, reading.module.counts, nouns)
+    module = reading.module
+    parts = (
+        _count(len(module.endpoints), "endpoint"),
+        _count(len(module.ingresses), "ingress"),
+        _count(len(module.egresses), "egress"),
+    )
     print_line(f"{', '.join(arguments.files)}: {', '.join(parts)}")
     return 0
 

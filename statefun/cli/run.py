@@ -272,8 +272,8 @@ async def _cancel_the_rest() -> None:
 
 def _ready(assembly: Assembly, arguments: Namespace, admin: AdminServer | None, scheme: str) -> str:
     host = f"[{arguments.host}]" if ":" in arguments.host else arguments.host
-    servers = [("ingress", each.port) for each in assembly.ingresses]
-    servers += [("egress", each.port) for each in assembly.egresses]
+    servers = [("ingress", each.port) for each in assembly.ingresses if hasattr(each, "port")]
+    servers += [("egress", each.port) for each in assembly.egresses if hasattr(each, "port")]
     if assembly.invocations is not None:
         servers.append(("invocations", assembly.invocations.port))
     if admin is not None:

@@ -339,7 +339,8 @@ def test_the_older_form_runs_here(folder: Path) -> None:
     reading = read(folder, text, "embedded")
 
     assert problems(reading) == ([], [])
-    assert reading.module.ingresses == (IngressSpec(port=8090, id="c/d"),)
+    [(_, spec)] = reading.module.ingresses
+    assert spec == IngressSpec(port=8090, id="c/d")
     assert [each.functions for each in reading.module.endpoints] == ["a/b"]
 
 

@@ -109,10 +109,10 @@ def test_the_components_of_all_files_make_one_module(folder: Path) -> None:
             HttpOptions(call_ms=20_000, connect_ms=10_000, read_ms=10_000),
         ),
     ]
-    assert reading.module.ingresses == (
+    assert tuple(spec for _, spec in reading.module.ingresses) == (
         IngressSpec(port=8090, id="io.statefun.playground/ingress"),
     )
-    assert reading.module.egresses == (
+    assert tuple(spec for _, spec in reading.module.egresses) == (
         EgressSpec(port=8091, topics=("greetings", "other"), id="com.example/out"),
     )
 
