@@ -185,7 +185,8 @@ class Runtime:
         store = self._store = self._open_store()
         exits.callback(store.close)
         exits.push_async_callback(self._directory.close)
-        recovered = store.recover()
+        bound = self._rules.dead_letters
+        recovered = store.recover(with_letter_times=not bound.keeps_all)
         store.mark_running()
         engine = self._engine = Engine(
             self._directory,

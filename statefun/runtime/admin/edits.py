@@ -218,7 +218,7 @@ def apply(edit: Edit, engine: Engine, found: Found, now_ms: int) -> Changed:  # 
 
 def apply_to_store(edit: Edit, store: Store, now_ms: int) -> Changed:
     """Make an edit in the store of a runtime that is not running; see `apply`."""
-    engine = Engine(_Anything(), {}, recovered=store.recover())
+    engine = Engine(_Anything(), {}, recovered=store.recover(with_letter_times=False))
     changed = apply(edit, engine, find(edit, store), now_ms)
     Driver(engine, store).commit()
     return changed

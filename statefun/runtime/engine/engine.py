@@ -111,7 +111,7 @@ class Engine:
         )
         self.backlog = Backlog(self.residency, changes)
         self.dead_letters = DeadLetters(
-            rules.dead_letters, recovered.dead_letters, changes, counters
+            rules.dead_letters, recovered.dead_letters, recovered.letter_times, changes, counters
         )
         self._replies = Replies(changes, self.dead_letters, counters)
         self.intake = Intake(

@@ -27,6 +27,7 @@ from statefun.runtime.engine.records import (
     StoredEntry,
     Timer,
     Trial,
+    ValueCount,
 )
 from statefun.runtime.stores.datafile import (
     FILE_NAME,
@@ -52,9 +53,20 @@ __all__ = ["FILE_NAME", "DiskDurability", "SqliteReader", "SqliteStore"]
 
 _LARGEST_INTEGER = (1 << 63) - 1  # of SQLite
 _TOPICS_SINCE = 3  # the schema version
+_COUNTS_SINCE = 6
 _VALUES_OF_MANY = (
     "SELECT id, name, value_typename, data, touched_ms, ttl_ms FROM state"
     " WHERE typename = ? AND id IN"
+)
+_WRITE_VALUE = (
+    "INSERT INTO state VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET"
+    " value_typename = excluded.value_typename, data = excluded.data,"
+    " touched_ms = excluded.touched_ms, ttl_ms = excluded.ttl_ms"
+)
+_WRITE_LETTER = (
+    "INSERT INTO dead_letter VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET"
+    " error = excluded.error, attempts = excluded.attempts,"
+    " first_failed_ms = excluded.first_failed_ms, last_failed_ms = excluded.last_failed_ms"
 )
 _MOST_IDS = 500  # in one statement; SQLite takes 999 parameters everywhere
 
@@ -114,11 +126,22 @@ class SqliteReader:
                     found[Address(typename, address_id)][name] = StoredEntry(*rest)
         return dict(found)
 
-    def addresses(self, typename: str) -> Iterator[Address]:
-        """The addresses of a function that have a value, ordered by id."""
-        rows = self._rows(
-            "SELECT DISTINCT id FROM state WHERE typename = ? ORDER BY id", (typename,)
-        )
+    def value_counts(self) -> list[ValueCount]:
+        """How many addresses have which values of which type, ordered."""
+        if self._version >= _COUNTS_SINCE:
+            rows = self._rows("SELECT * FROM value_count WHERE count > 0 ORDER BY 1, 2, 3")
+        else:
+            rows = self._rows(
+                "SELECT typename, name, value_typename, count(*) FROM state GROUP BY 1, 2, 3"
+                " ORDER BY 1, 2, 3"
+            )
+        return [ValueCount(*row) for row in rows]
+
+    def addresses(self, typename: str, after: str | None = None) -> Iterator[Address]:
+        """The addresses of a function that have a value, ordered by id; those behind an id."""
+        condition, parameters = ("", ()) if after is None else (" AND id > ?", (after,))
+        statement = f"SELECT DISTINCT id FROM state WHERE typename = ?{condition} ORDER BY id"  # noqa: S608 - ours
+        rows = self._rows(statement, (typename, *parameters))
         return (Address(typename, row[0]) for row in rows)
 
     def typenames(self) -> Iterator[str]:
@@ -150,19 +173,19 @@ class SqliteReader:
 
     def paused(self) -> Iterator[PausedAddress]:
         """The addresses that are held, ordered."""
-        for typename, address_id, *rest in self._rows_since(
-            2,
-            "SELECT typename, id, error, attempts, first_failed_ms, last_failed_ms FROM parked"
-            " ORDER BY typename, id",
-        ):
+        cause = "cause" if self._version >= _COUNTS_SINCE else "'failure'"
+        columns = f"typename, id, error, attempts, first_failed_ms, last_failed_ms, {cause}"
+        statement = f"SELECT {columns} FROM parked ORDER BY typename, id"  # noqa: S608 - ours
+        for typename, address_id, *rest in self._rows_since(2, statement):
             yield PausedAddress(Address(typename, address_id), *rest)
 
     def messages(self, address: Address) -> Iterator[PendingMessage]:
         """The messages waiting for an address, in the order of their numbers."""
         return self._messages("WHERE target_typename = ? AND target_id = ?", address)
 
-    def recover(self) -> Recovered:
+    def recover(self, *, with_letter_times: bool = True) -> Recovered:
         """Everything besides values."""
+        times = "SELECT id, last_failed_ms FROM dead_letter ORDER BY last_failed_ms, id"
         return Recovered(
             self._next_seq(),
             tuple(self._messages()),
@@ -171,11 +194,8 @@ class SqliteReader:
                 OutboxRecord(*row)
                 for row in self._rows("SELECT id, typename, argument FROM outbox ORDER BY id")
             ),
-            dict(
-                self._rows_since(
-                    2, "SELECT id, last_failed_ms FROM dead_letter ORDER BY last_failed_ms, id"
-                )
-            ),
+            self._count_letters(),
+            dict(self._rows_since(2, times) if with_letter_times else ()),
             tuple(self.paused()),
             {
                 (Address(typename, address_id), key): Receipt(*rest)
@@ -228,6 +248,13 @@ class SqliteReader:
         ):
             caller = _caller(caller_typename, caller_id)
             yield DeadLetter(letter_id, Address(typename, target_id), caller, *rest)
+
+    def _count_letters(self) -> int:
+        if self._version >= _COUNTS_SINCE:
+            rows = self._rows("SELECT value FROM meta WHERE key = 'dead_letters'")
+        else:
+            rows = self._rows_since(2, "SELECT count(*) FROM dead_letter")
+        return sum(row[0] for row in rows)
 
     def _next_seq(self) -> int:
         (next_seq,) = next(self._rows("SELECT value FROM meta WHERE key = 'next_seq'"))
@@ -316,7 +343,7 @@ def _write(connection: sqlite3.Connection, delta: Delta) -> None:
     write = connection.executemany
     values = sorted(delta.values.items())  # neighbours in the tree, one after another
     write(
-        "INSERT OR REPLACE INTO state VALUES (?, ?, ?, ?, ?, ?, ?)",
+        _WRITE_VALUE,
         (
             (*address, name, entry.typename, entry.data, entry.touched_ms, entry.ttl_ms)
             for (address, name), entry in values
@@ -362,7 +389,7 @@ def _write_failures(connection: sqlite3.Connection, delta: Delta) -> None:
     """Dead letters, paused addresses, receipts, failed attempts and trials."""
     write = connection.executemany
     write(
-        "INSERT OR REPLACE INTO dead_letter VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        _WRITE_LETTER,
         (
             (
                 *(each.id, *each.target, *(each.caller or (None, None)), each.argument),
@@ -376,9 +403,12 @@ def _write_failures(connection: sqlite3.Connection, delta: Delta) -> None:
     gone = (letter_id for letter_id, each in delta.dead_letters.items() if each is None)
     write("DELETE FROM dead_letter WHERE id = ?", ((letter_id,) for letter_id in gone))
     write(
-        "INSERT OR REPLACE INTO parked VALUES (?, ?, ?, ?, ?, ?)",
+        "INSERT OR REPLACE INTO parked VALUES (?, ?, ?, ?, ?, ?, ?)",
         (
-            (*address, each.error, each.attempts, each.first_failed_ms, each.last_failed_ms)
+            (
+                *(*address, each.error, each.attempts),
+                *(each.first_failed_ms, each.last_failed_ms, each.cause),
+            )
             for address, each in delta.paused.items()
             if each is not None
         ),
