@@ -96,7 +96,7 @@ WORLD: dict[str, set[str]] = {
         *("durable.guards", "durable.run"),  # seeded by the invocation
         *("durable.context", "durable.loop"),  # for type checkers alone
     },
-    "uuid": {"durable.context", "durable.guards", "durable.server_context"},
+    "uuid": {"durable.context", "durable.guards", "durable.contexts.effects"},
     "secrets": {"reactive.subscribing", "reactive.backends.function"},
     "sqlite3": {
         *(f"runtime.stores.{name}" for name in ("sqlite", "datafile", "migrations")),
@@ -138,7 +138,7 @@ LIBRARIES: dict[str, set[str]] = {
     "msgspec": {"durable.serde"},
     "cronsim": {"durable.schedule"},
     "typing_extensions": {
-        "durable.context",
+        "durable.context_types",
         "durable.serde",
         "reactive.events",
     },  # for type checkers alone

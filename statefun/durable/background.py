@@ -11,7 +11,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from statefun.durable.context import RunOptions
+from statefun.durable.context_types import RunOptions
 from statefun.durable.object import VirtualObject
 from statefun.durable.options import Schedule
 from statefun.durable.schedule import next_start

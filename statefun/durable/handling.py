@@ -6,11 +6,11 @@ import asyncio
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any
 
+from statefun.durable.contexts import make_context
 from statefun.durable.current import CURRENT
 from statefun.durable.exceptions import TerminalError
 from statefun.durable.program import Program
 from statefun.durable.retries import retries_of
-from statefun.durable.server_context import make_context
 from statefun.errors import SerializationError
 
 if TYPE_CHECKING:

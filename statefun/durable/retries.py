@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 from statefun.durable.exceptions import RetryableError
 
 if TYPE_CHECKING:
-    from statefun.durable.context import RunOptions
+    from statefun.durable.context_types import RunOptions
     from statefun.durable.options import Options
 
 __all__ = ["Retries", "retries_of", "retries_of_effect"]
