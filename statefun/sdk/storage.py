@@ -178,7 +178,7 @@ class StorageSpec:
     __slots__ = ("_by_name", "_layout", "_make", "specs")
 
     def __init__(self, typename: str, specs: tuple[ValueSpec, ...]) -> None:
-        self.specs = specs
+        self.specs = list(specs)
         self._by_name = {spec.name: _Field(spec) for spec in specs}
         self._layout = StateLayout([field.on_wire for field in self._by_name.values()])
         self._make = _storage_class(typename, self._by_name)
