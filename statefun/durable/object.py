@@ -102,6 +102,7 @@ class VirtualObject(Declaration):
         invocation_context_managers: ContextManagers | None = None,
         *,
         rate_limit: RateLimit | None = None,
+        max_concurrency: int | None = None,
     ) -> Callable[[F], F]:
         """Declare a handler: an async function of a context and at most one argument.
 
@@ -131,6 +132,7 @@ class VirtualObject(Declaration):
             invocation_context_managers: What each attempt is run within, outermost
                 first.
             rate_limit: How often its invocations begin.
+            max_concurrency: How many of its invocations run at a time; the others wait.
 
         Raises:
             DefinitionError: If something is wrong with the declaration.
@@ -152,6 +154,7 @@ class VirtualObject(Declaration):
                 "invocation_retry_policy": invocation_retry_policy,
                 "invocation_context_managers": invocation_context_managers,
                 "rate_limit": rate_limit,
+                "max_concurrency": max_concurrency,
             },
         )
 

@@ -54,6 +54,7 @@ class Options:
         effects: `"strict"` commits a result before the next effect begins; `"relaxed"` may run
             several effects between commits, which is faster and repeats more after a crash.
         rate_limit: How often invocations of the handler begin.
+        max_concurrency: How many invocations of the handler run at a time; the others wait.
     """
 
     inactivity_timeout: timedelta | None = None
@@ -67,6 +68,7 @@ class Options:
     context_managers: tuple[Callable[[], AbstractAsyncContextManager[None]], ...] = ()
     effects: Literal["strict", "relaxed"] | None = None
     rate_limit: RateLimit | None = None
+    max_concurrency: int | None = None
 
     def over(self, outer: Options) -> Options:
         """The options of a handler, completed by those of its service.
@@ -127,6 +129,8 @@ def _faults(options: dict[str, Any], managers: tuple[Any, ...]) -> Iterator[str]
             yield f"{name} is True or False, got {value!r}"
         elif name == "effects" and value not in ("strict", "relaxed"):
             yield f"effects are 'strict' or 'relaxed', got {value!r}"
+        elif name == "max_concurrency":
+            yield from _count_faults(name, value)
     yield from _rate_faults(options.get("rate_limit"))
     yield from _policy_faults(options.get("invocation_retry_policy"))
     for manager in managers:

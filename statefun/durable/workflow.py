@@ -101,6 +101,7 @@ class Workflow(Declaration):
         invocation_context_managers: ContextManagers | None = None,
         *,
         rate_limit: RateLimit | None = None,
+        max_concurrency: int | None = None,
     ) -> Callable[[F], F]:
         """Declare the main handler, which runs once per key, with a `WorkflowContext`.
 
@@ -127,6 +128,7 @@ class Workflow(Declaration):
             invocation_context_managers: What each attempt is run within, outermost
                 first.
             rate_limit: How often its invocations begin.
+            max_concurrency: How many of its invocations run at a time; the others wait.
 
         Raises:
             DefinitionError: If something is wrong with the declaration.
@@ -155,6 +157,7 @@ class Workflow(Declaration):
                 "invocation_retry_policy": invocation_retry_policy,
                 "invocation_context_managers": invocation_context_managers,
                 "rate_limit": rate_limit,
+                "max_concurrency": max_concurrency,
             },
         )
 
@@ -176,6 +179,7 @@ class Workflow(Declaration):
         invocation_context_managers: ContextManagers | None = None,
         *,
         rate_limit: RateLimit | None = None,
+        max_concurrency: int | None = None,
     ) -> Callable[[F], F]:
         """Declare a handler that signals or asks a workflow, with a `WorkflowSharedContext`.
 
@@ -205,6 +209,7 @@ class Workflow(Declaration):
             invocation_context_managers: What each attempt is run within, outermost
                 first.
             rate_limit: How often its invocations begin.
+            max_concurrency: How many of its invocations run at a time; the others wait.
 
         Raises:
             DefinitionError: If something is wrong with the declaration.
@@ -225,6 +230,7 @@ class Workflow(Declaration):
                 "invocation_retry_policy": invocation_retry_policy,
                 "invocation_context_managers": invocation_context_managers,
                 "rate_limit": rate_limit,
+                "max_concurrency": max_concurrency,
             },
         )
 

@@ -260,6 +260,7 @@ def declare(**options: Any) -> None:
         (lambda: declare(rate_limit=RateLimit(2000, timedelta(1))), "take a shorter period"),
         (lambda: declare(rate_limit=RateLimit(1, timedelta(0))), "is a millisecond or more"),
         (lambda: declare(rate_limit=5), "rate_limit takes a RateLimit, got 5"),
+        (lambda: declare(max_concurrency=0), "max_concurrency is a whole number from 1 on"),
         (
             lambda: declare(invocation_retry_policy=InvocationRetryPolicy(max_attempts=0)),
             "max_attempts of the retry policy is a whole number from 1 on, got 0",
