@@ -26,9 +26,9 @@ if TYPE_CHECKING:
     from statefun.runtime.observe import Observer
     from statefun.runtime.transports.routing import FunctionRouter
 
-__all__ = ["Calls"]
+__all__ = ["CANCELLED_S", "Calls"]
 
-_CANCELLED_S: Final = 2.0
+CANCELLED_S: Final = 2.0
 """So long a call that was cancelled may clean up."""
 
 
@@ -100,7 +100,7 @@ class Calls:
         _, late = await asyncio.wait(self._tasks, timeout=within.total_seconds())
         self.cancel()
         if late:
-            _, stuck = await asyncio.wait(late, timeout=_CANCELLED_S)
+            _, stuck = await asyncio.wait(late, timeout=CANCELLED_S)
             for task in stuck:
                 self._observer.call_left_behind(task.get_name())
 

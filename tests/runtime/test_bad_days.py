@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from statefun.errors import (
-    ConfigurationError,
+    EditError,
     GivenUpError,
     MessageTooLargeError,
     RuntimeStoppedError,
@@ -272,7 +272,7 @@ async def test_what_an_edit_names_must_be_there() -> None:
             (edits.DeleteValues(A, ["count", "n"]), "t/a '1' has no value 'n'; values: 'count'"),
             (edits.SetValue(A, "count", string, b""), "value 'count' of t/a '1' is a .*/int'"),
         ):
-            with pytest.raises(ConfigurationError, match=sentence):
+            with pytest.raises(EditError, match=sentence):
                 await runtime.edit(edit)
 
         assert (await runtime.state("t/a", "1"))["count"].value == 1
@@ -416,8 +416,8 @@ class Full:
     """Makes the disk of a running runtime full, by SQLite's own limit."""
 
     def __init__(self, runtime: Runtime) -> None:
-        assert isinstance(runtime._store, SqliteStore)
-        self._connection = runtime._store._writer
+        assert isinstance(runtime._life.store, SqliteStore)
+        self._connection = runtime._life.store._writer
 
     def __enter__(self) -> None:
         (pages,) = self._connection.execute("PRAGMA page_count").fetchone()
@@ -566,7 +566,7 @@ async def test_messages_for_a_function_that_is_gone_can_be_replayed_when_it_is_b
     async with Runtime(other, data=tmp_path) as runtime:
         await runtime.idle()
         [letter] = await runtime.dead_letters()
-        with pytest.raises(ConfigurationError, match="cannot be replayed"):
+        with pytest.raises(EditError, match="cannot be replayed"):
             await runtime.edit(edits.Replay(None))
     program.open.set()
 
