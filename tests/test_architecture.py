@@ -74,7 +74,17 @@ PURE = ("runtime.engine",)
 
 # Inside the sdk, each module imports only from its left: a cycle cannot be written.
 SDK = [
-    *("address", "wire", "types", "primitives", "specs", "messages", "builders", "egress"),
+    *(
+        "address",
+        "wire",
+        "json_values",
+        "types",
+        "primitives",
+        "specs",
+        "messages",
+        "builders",
+        "egress",
+    ),
     *("storage", "effects", "context", "functions", "middleware", "executor", "failures"),
     "handler",
 ]
@@ -132,10 +142,10 @@ LIBRARIES: dict[str, set[str]] = {
     "pydantic": {
         *(f"modulefiles.{name}" for name in ("fields", "kinds", "validation", "transports")),
         *(f"modulefiles.{name}" for name in ("kafka", "kinesis")),
-        "durable.serde",
+        "sdk.json_values",
     },
-    "pydantic_core": {"modulefiles.validation", "durable.serde"},
-    "msgspec": {"durable.serde"},
+    "pydantic_core": {"modulefiles.validation", "sdk.json_values"},
+    "msgspec": {"sdk.json_values"},
     "cronsim": {"durable.schedule"},
     "typing_extensions": {
         "durable.context_types",
