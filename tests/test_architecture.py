@@ -99,7 +99,7 @@ WIRE = [
 WORLD: dict[str, set[str]] = {
     "time": {
         *("runtime.clock", "serve.workers", "reactive.backends.cached"),
-        *("durable.application", "durable.guards"),
+        *("durable.application", "durable.guards", "durable.watchdog"),
     },
     "random": {
         *("runtime.runtime", "reactive.subscribing"),

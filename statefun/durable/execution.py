@@ -226,4 +226,5 @@ class Execution:
         what = f"{here.service}/{here.key}" if here.key else here.service
         run = Run(self.id, f"{what}.{self.handler.name} ({self.id})", self._see_entries)
         run.actor = self._front_end.program(self, run)
+        run.loop.longest_drain = here.limits.time_of(self.handler.options).total_seconds()
         return run

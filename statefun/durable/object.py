@@ -30,7 +30,8 @@ class VirtualObject(Declaration):
         name: The name, which is part of URLs and of addresses.
         description: A sentence for people.
         metadata: More facts for tools.
-        inactivity_timeout: With `abort_timeout`, how long an attempt of an effect may take.
+        inactivity_timeout: With `abort_timeout`, how long a handler may compute without waiting,
+            and how long an attempt of an effect may take.
         abort_timeout: The rest of that time.
         journal_retention: How long a finished invocation is kept to be looked at.
         idempotency_retention: How long its result is kept under its idempotency key.
@@ -119,8 +120,8 @@ class VirtualObject(Declaration):
                 annotation.
             output_serde: How the result is written: the same.
             metadata: More facts for tools.
-            inactivity_timeout: How long a handler may compute before it is asked to
-                stop.
+            inactivity_timeout: With `abort_timeout`, how long it may compute without waiting, and
+                how long an attempt of an effect may take.
             abort_timeout: The rest of that time.
             journal_retention: How long a finished invocation is kept to be looked at.
             idempotency_retention: How long its result is kept under its idempotency

@@ -42,7 +42,8 @@ class Options:
     """How invocations are run and kept; None leaves the default of the engine.
 
     Attributes:
-        inactivity_timeout: With `abort_timeout`, how long one attempt of an effect may take.
+        inactivity_timeout: With `abort_timeout`, how long one attempt of an effect may take, and
+            how long a handler may compute without waiting. Longer ones are cut off and tried again.
         abort_timeout: The rest of that time.
         journal_retention: How long a finished invocation is kept to be looked at.
         idempotency_retention: How long its result is kept under its idempotency key.

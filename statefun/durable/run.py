@@ -221,6 +221,12 @@ class Run:
 
     def verdict(self) -> _proto.Outcome | BaseException | None:
         """Its outcome, if it is over; the error that ended this attempt; None if it goes on."""
+        if self.loop.is_cut_off:
+            return TimeoutError(
+                f"{self.what} has computed for {self.loop.longest_drain:g} s without waiting, "
+                "longer than its inactivity timeout and its abort timeout together: compute in an "
+                "effect (ctx.run_typed), or give it more time"
+            )
         if self.main is None:
             return None
         if self._waits_in_vain and not self.actor.waits_for_messages:

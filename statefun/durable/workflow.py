@@ -30,7 +30,8 @@ class Workflow(Declaration):
         name: The name, which is part of URLs and of addresses.
         description: A sentence for people.
         metadata: More facts for tools.
-        inactivity_timeout: With `abort_timeout`, how long an attempt of an effect may take.
+        inactivity_timeout: With `abort_timeout`, how long a handler may compute without waiting,
+            and how long an attempt of an effect may take.
         abort_timeout: The rest of that time.
         journal_retention: How long a finished invocation is kept to be looked at.
         idempotency_retention: How long its result is kept under its idempotency key.
@@ -116,8 +117,8 @@ class Workflow(Declaration):
                 annotation.
             output_serde: How the result is written: the same.
             metadata: More facts for tools.
-            inactivity_timeout: How long a handler may compute before it is asked to
-                stop.
+            inactivity_timeout: With `abort_timeout`, how long it may compute without waiting, and
+                how long an attempt of an effect may take.
             abort_timeout: The rest of that time.
             journal_retention: How long a finished invocation is kept to be looked at.
             workflow_retention: How long the finished workflow keeps its key.
@@ -196,8 +197,8 @@ class Workflow(Declaration):
                 annotation.
             output_serde: How the result is written: the same.
             metadata: More facts for tools.
-            inactivity_timeout: How long a handler may compute before it is asked to
-                stop.
+            inactivity_timeout: With `abort_timeout`, how long it may compute without waiting, and
+                how long an attempt of an effect may take.
             abort_timeout: The rest of that time.
             journal_retention: How long a finished invocation is kept to be looked at.
             idempotency_retention: How long its result is kept under its idempotency
