@@ -11,6 +11,7 @@ Source:
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated, Final, Literal, NamedTuple, Self, TypeAlias
 
 try:
@@ -45,6 +46,7 @@ from statefun.modulefiles.kinesis import KinesisEgressSpec, KinesisIngressSpec
 from statefun.modulefiles.transports import AsyncTransport, OkHttpTimeouts, Transport
 from statefun.runtime.engine.policy import FailurePolicy, Outcome
 from statefun.runtime.engine.retry import Backoff
+from statefun.sdk.specs import whole_millis
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -66,6 +68,7 @@ Role: TypeAlias = Literal["endpoint", "ingress", "egress", "pipeline"]
 """The part that a component is."""
 
 _BACKOFF: Final = Backoff()
+_BEYOND_MS: Final = 366 * 86_400_000  # more than any wait may be, and less than breaks a timedelta
 
 
 def _check_failure_mode(mode: str, info: ValidationInfo) -> str:
@@ -95,7 +98,7 @@ class RetrySpec(Spec):
     """How often and when a message is tried that the functions fail on."""
 
     attempts: Count = _BACKOFF.attempts
-    first: PositiveDuration = _BACKOFF.first_ms
+    first: PositiveDuration = whole_millis(_BACKOFF.first)
     longest: PositiveDuration = _BACKOFF.longest_ms
 
     @model_validator(mode="after")
@@ -105,7 +108,11 @@ class RetrySpec(Spec):
 
     def policy(self) -> Backoff:
         """As the runtime knows it."""
-        return Backoff(first_ms=self.first, longest_ms=self.longest, attempts=self.attempts)
+        return Backoff(
+            first=timedelta(milliseconds=self.first),
+            longest=timedelta(milliseconds=min(self.longest, _BEYOND_MS)),
+            attempts=self.attempts,
+        )
 
 
 class EndpointSpec(Spec, ABC):

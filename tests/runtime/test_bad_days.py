@@ -738,7 +738,9 @@ async def test_a_connection_that_was_closed_while_nobody_used_it_costs_no_attemp
 async def test_a_connection_that_is_closed_under_a_request_costs_one_attempt() -> None:
     """The request may have been worked on, so nobody but the retry policy sends it again."""
     peer = Peer(1, 1)
-    async with peer.called(FailurePolicy(retry=Backoff(first_ms=1))) as runtime:
+    async with peer.called(
+        FailurePolicy(retry=Backoff(first=timedelta(milliseconds=1)))
+    ) as runtime:
         for _ in range(2):
             await runtime.send(far())
             await runtime.idle()
@@ -750,7 +752,9 @@ async def test_a_connection_that_is_closed_under_a_request_costs_one_attempt() -
 async def test_an_endpoint_that_takes_requests_and_never_answers_ends_in_a_dead_letter() -> None:
     """A message that ends its endpoint looks like this, and so does a proxy before nothing."""
     peer = Peer()
-    async with peer.called(FailurePolicy(retry=Backoff(first_ms=1, attempts=3))) as runtime:
+    async with peer.called(
+        FailurePolicy(retry=Backoff(first=timedelta(milliseconds=1), attempts=3))
+    ) as runtime:
         await runtime.send(far())
         await runtime.idle()
         [letter] = await runtime.dead_letters()

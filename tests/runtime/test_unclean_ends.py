@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 DEADLY = """
 import asyncio, os, sys
+from datetime import timedelta
 from statefun import IntType, StatefulFunctions, ValueSpec, message_builder
 from statefun.runtime import Runtime
 from statefun.runtime.engine.policy import FailurePolicy
@@ -31,7 +32,7 @@ async def deadly(context, message):
     context.storage.done = (context.storage.done or 0) + 1
 
 async def main(data, *messages):
-    policy = FailurePolicy(retry=Backoff(first_ms=1, attempts=3, jitter=0))
+    policy = FailurePolicy(retry=Backoff(first=timedelta(milliseconds=1), attempts=3, jitter=0))
     async with Runtime(functions, data=data, failure=policy) as runtime:
         for number, each in enumerate(messages):
             target_id = "deadly" if number % 2 else str(number)

@@ -54,7 +54,12 @@ LONGEST_S = 120
 TICK = timedelta(milliseconds=10)
 CUT_OFF = timedelta(0)
 """How long a call goes on while its runtime stops."""
-GIVES_UP = FailurePolicy(retry=Backoff(first_ms=50, longest_ms=100, attempts=4), isolate_after=2)
+GIVES_UP = FailurePolicy(
+    retry=Backoff(
+        first=timedelta(milliseconds=50), longest=timedelta(milliseconds=100), attempts=4
+    ),
+    isolate_after=2,
+)
 
 
 class Stage(Protocol):

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from textwrap import dedent
 from typing import TYPE_CHECKING, Any
 
@@ -448,7 +448,12 @@ def test_an_endpoint_says_how_often_a_message_is_tried(folder: Path) -> None:
         for reading in readings
         for endpoint in reading.module.endpoints
     ] == [
-        FailurePolicy("pause", Backoff(first_ms=50, longest_ms=60_000, attempts=3)),
+        FailurePolicy(
+            "pause",
+            Backoff(
+                first=timedelta(milliseconds=50), longest=timedelta(milliseconds=60_000), attempts=3
+            ),
+        ),
         FailurePolicy("dead-letter", Backoff(attempts=30)),
     ]
 

@@ -312,8 +312,8 @@ MISTAKES = {
         f"{dedent(ENDPOINT)}  retry: {{longest: 400 d}}",
         [
             (
-                "1.yaml:5: 'retry': longest_ms of a Backoff must be from 1 to 31536000000, got "
-                "34560000000"
+                "1.yaml:5: 'retry': longest of a Backoff must be from a millisecond to a year, got "
+                "datetime.timedelta(days=366)"
             )
         ],
     ),
