@@ -319,9 +319,13 @@ class Engine:
             self.residency.evict()
         return released
 
-    def commit_failed(self) -> None:
-        """The delta could not be stored; nothing is released, the next commit contains it."""
-        self._changes.failed()
+    def commit_failed(self) -> tuple[object, ...]:
+        """The delta could not be stored; nothing is released, the next commit contains it.
+
+        Returns:
+            The tickets that were not released, for whoever does not want to wait for the next.
+        """
+        return self._changes.failed()
 
     @property
     def has_changes(self) -> bool:
