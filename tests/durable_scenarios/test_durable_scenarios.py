@@ -47,7 +47,7 @@ def outcome(
     place: str,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Outcome | BaseException:
-    """What a scenario comes to; with the first one of a place, all that are asked for are played."""
+    """What a scenario comes to; with the first of a place, all that are asked for are played."""
     if place not in RESULTS:
         params = [getattr(item, "callspec", None) for item in request.session.items]
         asked = [
@@ -106,8 +106,7 @@ def test_places_of_durable_scenarios_are_known() -> None:
 
 
 def test_a_scenario_is_left_out_only_where_it_shows_nothing() -> None:
-    """Those that count effects need places where nothing is repeated; others are played where
-    their steps can be taken."""
+    """Those that count effects need places where nothing is repeated."""
     for scenario in CATALOGUE:
         if scenario.is_exact:
             assert set(scenario.places) <= set(CALM)

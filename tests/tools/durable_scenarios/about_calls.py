@@ -63,7 +63,7 @@ def calls_side_by_side() -> DurableScenario:
     @service.handler()
     async def call(ctx: Context) -> list[int]:
         calls = [ctx.object_call(add, f"k{each}", each) for each in range(6)]
-        return await asyncio.gather(*calls)
+        return list(await asyncio.gather(*calls))
 
     return durable(
         "calls side by side",
@@ -171,11 +171,11 @@ def a_call_that_fails() -> DurableScenario:
         raise TerminalError("sold out", 410)
 
     @service.handler()
-    async def call(ctx: Context, catches: bool) -> str:  # noqa: FBT001 - an argument of a handler
+    async def call(ctx: Context, what: str) -> str:
         try:
             await ctx.service_call(buy, None)
         except TerminalError as error:
-            if not catches:
+            if what == "raise":
                 raise
             return f"{error.status_code} {error.message}"
         return "bought"
@@ -184,7 +184,7 @@ def a_call_that_fails() -> DurableScenario:
         "a call that fails",
         "the final failure of a call is raised where it is awaited, with its code",
         *(service, shop),
-        steps=(Invoke("caught", call, True), Invoke("passed on", call, False)),
+        steps=(Invoke("caught", call, "catch"), Invoke("passed on", call, "raise")),
         records={"caught": ('"410 sold out"',), "passed on": ("410 sold out",)},
         places=EVERYWHERE,
     )
@@ -336,7 +336,7 @@ def a_plain_function_is_called() -> DurableScenario:
 
     @service.handler()
     async def call(ctx: Context) -> int:
-        return await ctx.call_function("s/doubles", "d", 21, reply_type=IntType)  # type: ignore[attr-defined,no-any-return]
+        return await ctx.call_function("s/doubles", "d", 21, reply_type=IntType)
 
     def bind(app: App) -> None:
         @app.bind("s/doubles")
@@ -344,7 +344,7 @@ def a_plain_function_is_called() -> DurableScenario:
             caller = context.caller
             assert caller is not None
             answer = message_builder(
-                caller.typename, caller.id, int_value=2 * message.as_int()
+                caller.typename, caller.id, int_value=2 * (message.as_int() or 0)
             )
             context.send(answer)
 

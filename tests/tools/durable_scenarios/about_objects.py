@@ -18,6 +18,7 @@ from statefun.durable import (
 from statefun.durable.exceptions import RetryableError
 from tests.tools.durable_scenarios.everywhere import CALM, EVERYWHERE
 from tests.tools.durable_scenarios.scenario import (
+    INVOKED,
     Command,
     Complete,
     DurableScenario,
@@ -68,7 +69,7 @@ def one_at_a_time() -> DurableScenario:
 
     return durable(
         "one at a time",
-        "exclusive handlers of a key run one after another, in order of arrival, also while they wait",
+        "exclusive handlers of a key run in order of arrival, one after another, also if they wait",
         desk,
         steps=tuple(Invoke("served", serve, each, "k") for each in ("Ann", "Bob", "Cai")),
         records={
@@ -362,8 +363,6 @@ def a_pause_and_a_resume() -> DurableScenario:
 
     @service.handler()
     async def repair(ctx: Context) -> None:
-        from tests.tools.durable_scenarios.scenario import INVOKED  # noqa: PLC0415
-
         repaired.add(str(INVOKED["paused"]))
 
     return durable(
@@ -407,10 +406,7 @@ def a_cause_that_is_terminal() -> DurableScenario:
 
     @service.handler()
     async def work(ctx: Context) -> None:
-        try:
-            raise TerminalError("no such card", 404)
-        except TerminalError as error:
-            raise ValueError("wrapped") from error
+        raise ValueError("wrapped") from TerminalError("no such card", 404)
 
     return durable(
         "a final cause",

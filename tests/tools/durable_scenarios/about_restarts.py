@@ -95,7 +95,7 @@ def the_worker_is_away() -> DurableScenario:
 
     return durable(
         "the worker is away",
-        "what arrives while the worker is away waits, and nothing of what it had in memory is missed",
+        "what arrives while the worker is away waits; what it had in memory is not missed",
         service,
         steps=(
             Invoke("left alone", work),

@@ -3,10 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from datetime import timedelta
 from typing import Any
 
-from statefun.durable import Context, RunOptions, Service, TerminalError, as_completed, select
+from statefun.durable import (
+    Context,
+    ObjectContext,
+    RunOptions,
+    Service,
+    TerminalError,
+    VirtualObject,
+    as_completed,
+    select,
+)
 from tests.tools.durable_scenarios.everywhere import CALM, EVERYWHERE, KIT
 from tests.tools.durable_scenarios.scenario import (
     DurableScenario,
@@ -15,7 +25,7 @@ from tests.tools.durable_scenarios.scenario import (
     perform,
     performed,
 )
-from tests.tools.scenarios.scenario import NotBefore
+from tests.tools.scenarios.scenario import Difference, NotBefore
 
 MOMENT = timedelta(milliseconds=50)
 WHILE = timedelta(milliseconds=300)
@@ -41,6 +51,62 @@ def an_effect() -> DurableScenario:
     )
 
 
+def an_effect_whose_reply_is_lost() -> DurableScenario:
+    service = Service("LostEffect")
+
+    @service.handler()
+    async def work(ctx: Context) -> bool:
+        await perform(ctx, "effect")
+        return bool(await performed(ctx, "effect") > 1)
+
+    again = Difference(
+        "The reply that records the result is lost, so the effect is performed again.",
+        records={"lost effect": ("true",)},
+    )
+    return durable(
+        "an effect whose reply is lost",
+        "an effect is performed once where its result reaches the runtime",
+        service,
+        steps=(Invoke("lost effect", work),),
+        records={"lost effect": ("false",)},
+        places=(*CALM, "replies-lost", "engine-replies-lost"),
+        differs_on={"replies-lost": again, "engine-replies-lost": again},
+    )
+
+
+def one_result() -> DurableScenario:
+    service, keeper = Service("OneResult"), VirtualObject("KeepsTheResult")
+
+    @keeper.handler()
+    async def keep(ctx: ObjectContext, token: str) -> None:
+        ctx.set("token", token)
+
+    @keeper.handler()
+    async def kept(ctx: ObjectContext) -> str | None:
+        return await ctx.get("token", type_hint=str)
+
+    @service.handler()
+    async def work(ctx: Context) -> bool:
+        key = ctx.request().id
+        token = await ctx.run_typed("draw", _draw, RunOptions(type_hint=str))
+        ctx.object_send(keep, key, token)
+        await ctx.sleep(MOMENT)
+        return bool(token == await ctx.object_call(kept, key, None))
+
+    return durable(
+        "one result",
+        "however often an effect is performed, its handler and all that it tells see one result",
+        *(service, keeper),
+        steps=(Invoke("one result", work),),
+        records={"one result": ("true",)},
+        places=EVERYWHERE,
+    )
+
+
+def _draw() -> str:
+    return os.urandom(8).hex()
+
+
 def effects_in_turn() -> DurableScenario:
     service = Service("EffectsInTurn")
 
@@ -48,7 +114,9 @@ def effects_in_turn() -> DurableScenario:
     async def work(ctx: Context, start: int) -> list[int]:
         results = [start]
         for number in range(4):
-            results.append(await ctx.run_typed(f"step {number}", _double, RunOptions(), results[-1]))
+            results.append(
+                await ctx.run_typed(f"step {number}", _double, RunOptions(), results[-1])
+            )
         return results
 
     return durable(
@@ -92,7 +160,7 @@ def an_effect_that_fails() -> DurableScenario:
     service = Service("StumblingEffect")
 
     @service.handler()
-    async def work(ctx: Context) -> int:
+    async def work(ctx: Context) -> str:
         return await ctx.run_typed(
             "stumble",
             _stumble,
@@ -285,7 +353,7 @@ def completion_order() -> DurableScenario:
 
     @service.handler()
     async def race(ctx: Context) -> list[int]:
-        naps = {ctx.sleep(each * WHILE): each for each in (2, 0, 1)}
+        naps: dict[Any, int] = {ctx.sleep(each * WHILE): each for each in (2, 0, 1)}
         return [naps[each] async for each in as_completed(*naps)]
 
     return durable(
@@ -306,7 +374,7 @@ def chance() -> DurableScenario:
         drawn = [str(ctx.uuid()), ctx.random().random()]
         recorded = await ctx.run_typed("keep", _same, RunOptions(type_hint=list), drawn)
         await ctx.sleep(MOMENT)
-        return recorded == drawn and str(ctx.uuid()) != drawn[0]
+        return bool(recorded == drawn) and str(ctx.uuid()) != drawn[0]
 
     return durable(
         "chance",
@@ -330,7 +398,7 @@ def the_time() -> DurableScenario:
         seen = await ctx.time()
         recorded = await ctx.run_typed("keep", _same, RunOptions(type_hint=float), seen)
         await ctx.sleep(MOMENT)
-        return recorded == seen
+        return bool(recorded == seen)
 
     return durable(
         "the time",
@@ -388,7 +456,9 @@ def a_queue_between_tasks() -> DurableScenario:
 
         async def give() -> None:
             for number in range(4):
-                await queue.put(await ctx.run_typed(f"make {number}", _double, RunOptions(), number))
+                await queue.put(
+                    await ctx.run_typed(f"make {number}", _double, RunOptions(), number)
+                )
 
         async def take() -> None:
             for _ in range(4):
@@ -432,7 +502,14 @@ def many_steps() -> DurableScenario:
 SCENARIOS = tuple(
     make()
     for make in (
-        *(an_effect, effects_in_turn, effects_side_by_side, an_effect_that_fails),
+        *(
+            an_effect,
+            an_effect_whose_reply_is_lost,
+            one_result,
+            effects_in_turn,
+            effects_side_by_side,
+            an_effect_that_fails,
+        ),
         *(an_effect_that_fails_for_good, attempts_of_an_effect, a_sleep, sleeps_side_by_side),
         *(a_month, a_timeout, the_first_of_two, completion_order, chance, the_time),
         *(a_task_group, a_queue_between_tasks, many_steps),

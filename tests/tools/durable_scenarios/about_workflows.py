@@ -293,19 +293,17 @@ def a_saga() -> DurableScenario:
 
     @service.handler()
     async def buy(ctx: Context) -> list[int]:
-        left = []
+        left, no_money = [], TerminalError("no money", 402)
         try:
-            async with ctx.saga() as saga:  # type: ignore[attr-defined]
+            async with ctx.saga() as saga:
                 for item in ("tea", "jam"):
                     left.append(await ctx.object_call(take, item, 3))
                     saga.undo(ctx.object_call, take, item, -3)
                 await ctx.sleep(MOMENT)
-                raise TerminalError("no money", 402)
+                raise no_money
         except TerminalError as error:
             left.append(error.status_code)
-        left += await asyncio.gather(
-            *(ctx.object_call(take, item, 0) for item in ("tea", "jam"))
-        )
+        left += await asyncio.gather(*(ctx.object_call(take, item, 0) for item in ("tea", "jam")))
         return left
 
     return durable(

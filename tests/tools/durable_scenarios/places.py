@@ -1,7 +1,7 @@
 """Places where durable scenarios are played, beside those of all scenarios.
 
-Some make trouble by themselves: replies are lost, workers and runtimes start again, a TaskManager is
-killed. What a scenario expects holds there too.
+Some make trouble by themselves: replies are lost, workers and runtimes start again, a TaskManager
+is killed. What a scenario expects holds there too.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from statefun.runtime.values import Value
     from statefun.sdk.address import Address
     from statefun.sdk.functions import StatefulFunctions
-    from tests.tools.scenarios.places import House, MakeFunctions, Place, Stage
+    from tests.tools.scenarios.places import MakeFunctions, Place, Stage
     from tests.tools.scenarios.scenario import Arrival, Heard, Scenario
 
 NAP_S = 0.06
@@ -331,9 +331,7 @@ async def engine(
     kills: bool = False,
 ) -> AsyncIterator[Place]:
     """A session of the engine with one job for all scenarios that need none of their own."""
-    flink = Flink(
-        directory, mode=mode, slots=SLOTS, settings=SETTINGS, java_flags=SHORT_LIVED
-    )
+    flink = Flink(directory, mode=mode, slots=SLOTS, settings=SETTINGS, java_flags=SHORT_LIVED)
     together = tuple(each for each in scenarios if not is_alone(each))
     whole = DurableScenario(
         name="all of them",
@@ -344,9 +342,7 @@ async def engine(
     )
     folder = directory / "together"
     folder.mkdir()
-    stage = EngineStage(
-        flink, whole, folder, FunctionServer([losing_replies()] if loses else [])
-    )
+    stage = EngineStage(flink, whole, folder, FunctionServer([losing_replies()] if loses else []))
     killing: asyncio.Task[None] | None = None
     try:
         await asyncio.to_thread(flink.__enter__)

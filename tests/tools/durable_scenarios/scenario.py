@@ -144,9 +144,7 @@ class Signal(Arrival):
 
 def _sent(invocation: InvocationId, **content: Any) -> Message:
     address = address_of(invocation, NAMESPACE)
-    return as_message(
-        address.typename, address.id, _proto.Envelope(version=1, **content)
-    )
+    return as_message(address.typename, address.id, _proto.Envelope(version=1, **content))
 
 
 @dataclass(frozen=True)
@@ -222,7 +220,7 @@ def channels(scenario: Scenario) -> set[str]:
 def tell(ctx: Context, channel: str, text: object) -> None:
     """Tell a text in a channel, with what else the handler does."""
     record = egress_message_builder(TOLD, value=f"{channel}|{text}", value_type=StringType)
-    ctx.send_egress(record)  # type: ignore[attr-defined]
+    ctx.send_egress(record)
 
 
 def perform(ctx: Context, name: str) -> Any:

@@ -259,9 +259,7 @@ class EngineStage:
         async with self._session.put(url, data=value.value, headers=headers) as answer:
             answer.raise_for_status()
 
-    async def until(
-        self, what: str, is_so: Callable[[], bool], glance_s: float = GLANCE_S
-    ) -> None:
+    async def until(self, what: str, is_so: Callable[[], bool], glance_s: float = GLANCE_S) -> None:
         """Wait until something is so; what is told is read meanwhile."""
         deadline = time.monotonic() + PATIENCE_S
         while not is_so():

@@ -80,9 +80,7 @@ class FunctionServer:
             self._runner = None
 
 
-def by_name(
-    functions: StatefulFunctions, between: Iterable[Middleware] = ()
-) -> web.Application:
+def by_name(functions: StatefulFunctions, between: Iterable[Middleware] = ()) -> web.Application:
     """Each function at the path that ends with its name; at others nothing is known."""
     app, known = web.Application(middlewares=between), dict[str, StatefulFunctions]()
     for typename in functions.typenames:

@@ -47,7 +47,7 @@ RAW = "s/raw"
 
 
 class Arrival:
-    """Something that comes from outside, through an ingress; it is taken in before the next step."""
+    """Something that comes from outside, and is taken in before the next step begins."""
 
     def message(self) -> Message:
         raise NotImplementedError
