@@ -89,7 +89,11 @@ async def kit(
     yield KitStage((scenario.cold() if is_cold else scenario).functions())
 
 
-PATIENT = FailurePolicy(retry=Backoff(first_ms=20, longest_ms=50, attempts=100))
+PATIENT = FailurePolicy(
+    retry=Backoff(
+        first=timedelta(milliseconds=20), longest=timedelta(milliseconds=50), attempts=100
+    )
+)
 """Of a connection that breaks off again and again nobody makes a dead letter here."""
 
 
