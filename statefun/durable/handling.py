@@ -63,7 +63,9 @@ class Handling(Program):
 
     def judge(self, task: asyncio.Task[bytes]) -> _proto.Outcome | BaseException | None:
         """Tell a handler that was cancelled from one that cancelled itself."""
-        if task.done() and task.cancelled() and not self._is_cancelled:
+        if not task.done():
+            return None
+        if task.cancelled() and not self._is_cancelled:
             return asyncio.CancelledError("the handler cancelled itself")
         return super().judge(task)
 

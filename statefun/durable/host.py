@@ -267,10 +267,10 @@ async def _outcome(effect: Effect, limit: timedelta) -> bytes | BaseException:
     try:
         async with asyncio.timeout(seconds) as deadline:
             if inspect.iscoroutinefunction(effect.action):
-                result: Any = effect.action()
+                result: Any = effect.begin()
             else:
                 loop = asyncio.get_running_loop()
-                result = await loop.run_in_executor(_threads(), effect.action)
+                result = await loop.run_in_executor(_threads(), effect.begin)
             if inspect.isawaitable(result):
                 result = await result
         return effect.encode(result)

@@ -116,13 +116,19 @@ class DeterministicLoop(asyncio.AbstractEventLoop):
 
     def drain(self) -> None:
         """Run what is ready, and what becomes ready by that, until nothing is."""
-        ready = self._ready
         self.progress += 1
-        with self.entered():
-            while ready and not self.is_stopped:
-                handle = ready.popleft()
-                if not handle.cancelled():
-                    handle._run()  # noqa: SLF001 - as every loop does
+        if self._is_entered:
+            self._run_ready()
+        else:
+            with self.entered():
+                self._run_ready()
+
+    def _run_ready(self) -> None:
+        ready = self._ready
+        while ready and not self.is_stopped:
+            handle = ready.popleft()
+            if not handle.cancelled():
+                handle._run()  # noqa: SLF001 - as every loop does
 
     @contextmanager
     def entered(self) -> Iterator[None]:

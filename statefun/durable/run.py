@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Actor", "Run"]
 
+_ANSWERS = (_proto.EFFECT, _proto.DONE, _proto.PROMISE)
+"""Events that complete a command."""
+
 
 class Actor(Protocol):
     """What an execution does: what happens at an event that answers no command.
@@ -154,19 +157,15 @@ class Run:
             self._refuse(signature)
         if self.loop.is_closing or self.mismatch:
             raise SdkInternalException
-        if self.script.next is not None:
-            difference = self.script.take(signature)
-        elif self.is_replaying and not self.script.is_open:
-            difference = Difference(None, signature)
-        else:
-            difference = None
-            if self.is_replaying:
-                self.go_live()
+        if self.is_replaying and not self.script.take(signature):
+            if self.script.next is not None or not self.script.is_open:
+                self.differ(Difference(self.script.next, signature), place_of_call())
+                raise SdkInternalException
+            self.go_live()
+        if not self.is_replaying:
             self.record.commands.append(signature)
-        if difference is not None:
-            self.differ(difference, place_of_call())
-            raise SdkInternalException
-        seq, self._seq = self._seq, self._seq + 1
+        seq = self._seq
+        self._seq = seq + 1
         return seq, not self.is_replaying
 
     def mark(self, signature: str) -> bool:
@@ -229,7 +228,12 @@ class Run:
             )
         if self.main is None:
             return None
-        if self._waits_in_vain and not self.actor.waits_for_messages:
+        if (
+            not self._futures
+            and not len(self._timers)
+            and not self.main.done()
+            and not self.actor.waits_for_messages
+        ):
             return RuntimeError(
                 f"{self.what} awaits something that no durable step will ever complete: await "
                 "futures of its context, or what other tasks of the handler complete"
@@ -241,42 +245,43 @@ class Run:
         """How many steps wait for an event."""
         return len(self._futures) + len(self._timers)
 
-    @property
-    def _waits_in_vain(self) -> bool:
-        """Whether it waits and no event will ever let it go on."""
-        return self.main is not None and not self.main.done() and not self.unfinished
-
     # --- events ---
 
     def expects(self, record: _proto.Record) -> bool:
         """Whether an event is news: it answers a command that has no answer yet."""
-        if record.kind == _proto.TIMER:
-            return record.seq in self._timers
-        if record.kind in (_proto.DONE, _proto.EFFECT, _proto.PROMISE):
+        if record.kind in _ANSWERS:
             return record.seq in self._futures
-        return True
+        return record.kind != _proto.TIMER or record.seq in self._timers
 
     def tell(self, record: _proto.Record) -> None:
         """Tell an event, and run until everything waits; live commands are added to it."""
         self.record = record
         self._told += 1
         self.loop.now_ms = record.time_ms
-        match record.kind:
-            case _proto.START:
-                context = contextvars.Context()
-                coroutine = self.actor.start()
-                self.main = self.loop.create_task(coroutine, name=self.what, context=context)
-            case _proto.TIMER if (timer := self._timers.take(record.seq)) and timer.handle:
-                self.loop.fire(timer.handle)
-            case _proto.SIGNAL | _proto.CANCEL | _proto.UPDATE:
-                self.actor.told(record)
-            case _:
-                self.children.pop(record.seq, None)
-                self.effects.pop(record.seq, None)
-                self.complete(record.seq, record.outcome)
-        self.loop.drain()
-        while self.actor.settle():
-            self.loop.drain()
+        kind, seq = record.kind, record.seq
+        if kind in _ANSWERS:
+            self.children.pop(seq, None)
+            self.effects.pop(seq, None)
+            self.complete(seq, record.outcome)
+        elif kind == _proto.TIMER:
+            self._fire(seq)
+        elif kind == _proto.START:
+            context = contextvars.Context()
+            coroutine = self.actor.start()
+            self.main = self.loop.create_task(coroutine, name=self.what, context=context)
+        else:
+            self.actor.told(record)
+        drain, settle = self.loop.drain, self.actor.settle
+        drain()
+        while settle():
+            drain()
+
+    def _fire(self, seq: int) -> None:
+        timer = self._timers.take(seq)
+        if timer is not None and timer.handle is not None:
+            self.loop.fire(timer.handle)
+        else:
+            self.complete(seq, _proto.Outcome())
 
     def due_timer(self, now_ms: int) -> _proto.Record | None:
         """The event of the timer that is due first, if one is."""

@@ -223,7 +223,7 @@ def json_bytes(value: Any) -> bytes:
         except ValueError as error:
             raise unwritable(value, error) from error
     try:
-        return json.dumps(value, default=_plain, allow_nan=False).encode()
+        return _WRITER.encode(value).encode()
     except SerializationError:
         raise
     except (TypeError, ValueError, RecursionError) as error:
@@ -279,13 +279,19 @@ def json_value(buf: bytes) -> Any:
         SerializationError: If the bytes are not JSON; NaN and the infinities are not.
     """
     try:
-        return json.loads(buf, parse_constant=_refuse_constant)
+        if buf[:1] < b"\x80" and b"\0" not in buf[:4]:
+            return _READER.decode(buf.decode("utf-8", "surrogatepass"))
+        return json.loads(buf, parse_constant=_refuse_constant)  # another encoding, or a mark of it
     except (ValueError, RecursionError) as error:  # also bytes that are not UTF-8
         raise SerializationError(f"{len(buf)} bytes are not JSON: {error}") from error
 
 
 def _refuse_constant(word: str) -> Any:
     raise ValueError(f"JSON has no {word}")
+
+
+_READER = json.JSONDecoder(parse_constant=_refuse_constant)
+_WRITER = json.JSONEncoder(default=_plain, allow_nan=False)
 
 
 # --- sentences ------------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ import uuid
 from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 from statefun.durable.context_types import AttemptFinishedEvent, Request, RunOptions
 from statefun.durable.contexts.base import ONE_MILLISECOND, Steps, nothing, read_by
@@ -20,6 +21,7 @@ from statefun.durable.serde import DEFAULT_SERDE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from types import CodeType
 
     from statefun.durable.run import Run
 
@@ -100,12 +102,11 @@ class EffectSteps(Steps):
             raise TerminalError(f"the action of {name!r} is not callable, got {action!r}", 400)
         serde = read_by(options.serde, options.type_hint or _result_of(action))
         self._check_pending()
-        seq, _ = self._run.step(f"run {name}")
-        call = partial(action, *args, **kwargs)
-        encode = partial(self._encode, serde, f"the result of {name!r}")
+        run = self._run
+        seq, _ = run.step(f"run {name}")
         retries = retries_of_effect(options, self._execution.retries)
-        self._run.effects[seq] = Effect(seq, name, call, encode, retries)
-        return self._run.future(seq, serde.deserialize)
+        run.effects[seq] = Effect(seq, name, action, args, kwargs, serde, retries)
+        return run.future(seq, serde.deserialize)
 
     def sleep(self, delta: timedelta, name: str | None = None) -> Any:
         """Sleep."""
@@ -121,11 +122,29 @@ def _result_of(action: Any) -> Any:
     """The return annotation of an action; None if it has none that can be read."""
     while isinstance(action, partial):
         action = action.func
-    action = inspect.unwrap(action)
-    hint = getattr(action, "__annotations__", {}).get("return")
+    if hasattr(action, "__wrapped__"):
+        action = inspect.unwrap(action)
+    hint = getattr(action, "__annotations__", _NONE).get("return")
     if isinstance(hint, str):
-        try:
-            hint = typing.get_type_hints(action).get("return")
-        except (NameError, TypeError, AttributeError):
-            return None
+        hint = _evaluated(action)
     return None if hint is type(None) else hint
+
+
+_NONE: dict[str, Any] = {}
+
+
+_EVALUATED: WeakKeyDictionary[CodeType, Any] = WeakKeyDictionary()
+"""What the return annotations of functions are that were written as text, by their code."""
+
+
+def _evaluated(function: Any) -> Any:
+    code: CodeType | None = getattr(function, "__code__", None)
+    if code is not None and code in _EVALUATED:
+        return _EVALUATED[code]
+    try:
+        hint = typing.get_type_hints(function).get("return")
+    except (NameError, TypeError, AttributeError):
+        hint = None
+    if code is not None:
+        _EVALUATED[code] = hint
+    return hint

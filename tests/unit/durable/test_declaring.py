@@ -227,7 +227,7 @@ def opaque_annotation() -> Any:
         (keyword_only, "a handler takes the context and at most one argument"),
         (not_async, "run cannot be a handler of 'S', because it is not async: write 'async def"),
         (unknown_annotation, "the annotation 'Unknown' cannot be read (NameError"),
-        (opaque_annotation, "handler 'run' of 'S': no serde reads the type Opaque"),
+        (opaque_annotation, "handler 'run' of 'S': no JSON is read as the type Opaque"),
         (lambda: 7, "7 cannot be a handler of 'S': decorate an async function"),
     ],
 )
