@@ -14,8 +14,10 @@ from typing import TYPE_CHECKING
 
 from statefun.errors import ConfigurationError, RuntimeStoppedError
 from statefun.runtime.admin.control import ControlServer
+from statefun.runtime.admin.types import type_changes
 from statefun.runtime.dispatcher import Dispatcher
 from statefun.runtime.engine.engine import Engine
+from statefun.runtime.observe import Observers
 from statefun.runtime.options import PARTS_STOP
 from statefun.runtime.stores.sqlite import SqliteStore
 
@@ -127,16 +129,21 @@ class Lifecycle:
         store = self.store = self._open_store()
         exits.callback(store.close)
         exits.push_async_callback(self._router.close)
-        recovered = store.recover()
+        rules = options.rules(self._router)
+        recovered = store.recover(with_letter_times=not rules.dead_letters.keeps_all)
+        for change in type_changes(store.value_counts(), self._router.functions):
+            Observers(self._observers).type_changed(change)
         store.mark_running()
         engine = self._engine = Engine(
             self._router,
             _Checks(egresses),
             recovered=recovered,
-            rules=options.rules(self._router),
+            rules=rules,
             random=self._random,
             can_end_process=self._router.is_in_process if store.is_blocking else None,
+            can_change=lambda typename: not self._router.is_in_process(typename),
         )
+        engine.retry_held()
         dispatcher = self._dispatcher = Dispatcher(
             engine, store, self._router, self._clock, self._observers, recovered.positions
         )

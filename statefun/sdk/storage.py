@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from statefun.sdk.types import Type
     from statefun.sdk.wire import InvocationBatch
 
-__all__ = ["Missing", "Storage", "StorageSpec"]
+__all__ = ["Missing", "Storage", "StorageSpec", "read_as_declared"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +152,20 @@ class _Field:
         except Exception as error:
             reason = f"{type(error).__name__}: {error}"
             raise UnreadableValueError(what, declared, was, reason=reason) from error
+
+
+def read_as_declared(spec: ValueSpec, typename: str, data: bytes) -> bytes:
+    """The bytes of a stored value as the type that a spec declares.
+
+    Args:
+        spec: The declaration.
+        typename: The typename that it is stored as.
+        data: Its bytes.
+
+    Raises:
+        UnreadableValueError: If it cannot be read as that.
+    """
+    return _Field(spec).check(UncheckedValue(typename, data))
 
 
 def _same(data: bytes) -> bytes:
