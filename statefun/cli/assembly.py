@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass, replace
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from statefun.cli.connectors import connectors, kinds_of
+from statefun.cli.options import FunctionRules
 from statefun.connectors import Surroundings
 from statefun.connectors.http import HttpIngress
 from statefun.durable.catalogue import Catalogue
@@ -18,7 +18,7 @@ from statefun.errors import ConfigurationError
 from statefun.loading import load_functions
 from statefun.modulefiles.dialects import DEFAULT_DIALECT
 from statefun.modulefiles.module import Module, load_modules
-from statefun.runtime import Durability, FailurePolicy, Runtime
+from statefun.runtime import FailurePolicy, Limits, Runtime
 from statefun.runtime.clock import SystemClock
 from statefun.runtime.engine.policy import Rules
 from statefun.runtime.transports.http import HttpEndpoint
@@ -27,12 +27,13 @@ from statefun.sdk.functions import StatefulFunctions
 from statefun.serve.endpoint import SERVICES_PATH
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from statefun.http import Access
     from statefun.modulefiles.dialects import Dialect
     from statefun.modulefiles.kinds import EndpointSpec
     from statefun.ports import Egress, Ingress
+    from statefun.runtime import RuntimeOptions
     from statefun.runtime.engine.policy import Outcome
 
 __all__ = ["DEFAULT_INGRESS_PORT", "DEFAULT_INVOCATION_PORT", "Assembly", "assemble"]
@@ -58,12 +59,11 @@ def assemble(
     targets: Sequence[str],
     *,
     data: str,
-    durability: Durability = "full",
     host: str = "127.0.0.1",
     strict: bool = False,
     dialect: str = DEFAULT_DIALECT,
-    on_failure: Mapping[str, Outcome] | None = None,
-    drain: timedelta = timedelta(seconds=10),
+    options: RuntimeOptions | None = None,
+    rules: FunctionRules | None = None,
     access: Access | None = None,
     invocation_port: int | None = None,
 ) -> Assembly:
@@ -75,14 +75,13 @@ def assemble(
         files: Module files; together they are one module.
         targets: `MODULE:ATTR` of functions that run in this process.
         data: The data directory.
-        durability: See `Durability`.
         host: Where the ingresses and egresses listen.
         strict: Whether an unknown key in a file is an error.
         dialect: The engine that the files were written for.
-        on_failure: What becomes of messages that functions fail on, by `namespace/name` or
-            `namespace/*`, which go before what files say; and by `*`, for all others of this
-            process.
-        drain: How long calls that are under way may go on when the runtime stops.
+        options: How the runtime works, without `failure` and `limits`.
+        rules: What is said of functions, by `namespace/name` or `namespace/*`, which goes before
+            what files say. What becomes of messages that functions fail on is said by `*` for all
+            others of this process; limits are said by it for all others.
         access: Who may reach the ingresses and egresses; by default whoever is on this machine.
         invocation_port: Where invocations of durable handlers are taken in, those of endpoints
             too; None for 8080 if there are any in this process, else for nowhere.
@@ -99,16 +98,18 @@ def assemble(
     if not files:
         ingresses.append(HttpIngress(DEFAULT_INGRESS_PORT, host, access=access))
     egresses: list[Any] = [known[kind].make(spec, around) for kind, spec in module.egresses]
+    rules = rules or FunctionRules({}, {})
+    endpoints = [_endpoint(spec, module.dialect) for spec in module.endpoints]
     invocations = _invocations(functions, module, invocation_port, host, access)
     runtime = Runtime(
         functions,
         data=data,
-        durability=durability,
-        endpoints=[_endpoint(spec, module.dialect) for spec in module.endpoints],
+        endpoints=endpoints,
         ingresses=[*ingresses, *([invocations] if invocations else ())],
         egresses=[*egresses, *([invocations.replies] if invocations else ())],
-        failure=_failures(functions, module, on_failure or {}),
-        drain=drain,
+        options=options,
+        failure=_failures(functions, module, rules.on_failure),
+        limits=_limits(functions, endpoints, rules.limits),
     )
     return Assembly(runtime, tuple(ingresses), tuple(egresses), invocations)
 
@@ -162,21 +163,42 @@ def _failures(
     named = {pattern: policy for pattern, policy in given.items() if pattern != "*"}
     here = [name for each in functions for name in each.typenames]
     elsewhere = {spec.functions: spec.failure(module.dialect) for spec in module.endpoints}
-    for pattern in named:
-        named_here = TypenamePattern.parse(pattern)
-        if not any(named_here.overlaps(TypenamePattern.parse(n)) for n in (*here, *elsewhere)):
-            raise ConfigurationError(
-                f"--on-failure names {pattern!r}, and no function is: write one of "
-                f"{', '.join([*here, *elsewhere])}",
-                option="--on-failure",
-                given=pattern,
-            )
+    _check_named("--on-failure", named, [*here, *elsewhere])
     failures: dict[str, FailurePolicy] = {}
     for name in (*named, *elsewhere):
         if not named.keys().isdisjoint((name, f"{name.rpartition('/')[0]}/*")):
             on_exhausted = Rules(named).failure_of(name).on_exhausted
             failures[name] = replace(Rules(elsewhere).failure_of(name), on_exhausted=on_exhausted)
     return failures | {name: Rules(given).failure_of(name) for name in here}
+
+
+def _limits(
+    functions: Sequence[StatefulFunctions],
+    endpoints: Sequence[HttpEndpoint],
+    given: Mapping[str, Mapping[str, int]],
+) -> dict[str, Limits]:
+    """The limits by function: those of the endpoint or the default, with what is said of them."""
+    base = {each.functions: each.limits for each in endpoints}
+    base |= {name: Limits() for each in functions for name in each.typenames}
+    _check_named("--limit", given.keys() - {"*"}, list(base))
+    limits = {"*": Limits(**given.get("*", {}))}
+    for name in {*base, *given} - {"*"} if given else ():
+        layers = [given.get(each, {}) for each in TypenamePattern.candidates(name)]
+        changes = {key: value for each in reversed(layers) for key, value in each.items()}
+        limits[name] = replace(Rules(limits=base).limits_of(name), **changes)
+    return limits if given else {}
+
+
+def _check_named(option: str, patterns: Iterable[str], known: Sequence[str]) -> None:
+    """Refuse an option that is for functions which are not there."""
+    for pattern in patterns:
+        meant = TypenamePattern.parse(pattern)
+        if not any(meant.overlaps(TypenamePattern.parse(each)) for each in known):
+            raise ConfigurationError(
+                f"{option} names {pattern!r}, and no function is: write one of {', '.join(known)}",
+                option=option,
+                given=pattern,
+            )
 
 
 def _functions(target: str) -> StatefulFunctions:

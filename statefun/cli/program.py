@@ -28,6 +28,7 @@ from statefun.cli import (
     timers,
 )
 from statefun.cli.arguments import UsageError
+from statefun.cli.options import file_arguments
 from statefun.errors import StatefunError
 
 if TYPE_CHECKING:
@@ -77,11 +78,32 @@ def _parse(argv: Sequence[str] | None) -> Namespace:
     """The arguments. Files may stand before and behind options, which argparse alone forbids."""
     parser = _parser()
     arguments, rest = parser.parse_known_args(argv)
+    if getattr(arguments, "options", None):
+        arguments, rest = _with_file(parser, arguments, sys.argv[1:] if argv is None else argv)
     if rest and ("files" not in arguments or any(each.startswith("-") for each in rest)):
         parser.error(f"unrecognized arguments: {' '.join(rest)}")
     if rest:
         arguments.files += rest
     return arguments
+
+
+def _with_file(
+    parser: ArgumentParser, arguments: Namespace, argv: Sequence[str]
+) -> tuple[Namespace, list[str]]:
+    """The arguments behind those of the file that they name."""
+    command, path = arguments.command, arguments.options
+    try:
+        given = file_arguments(path)
+    except UsageError as error:
+        parser.exit(2, f"statefun {command}: {error}\n")
+    _, unknown = parser.parse_known_args([command, *given])
+    for each in unknown:
+        name = each.removeprefix("--").partition("=")[0]
+        parser.exit(
+            2, f"statefun {command}: {path!r} has the option {name!r}, which does not exist\n"
+        )
+    begin = argv.index(command) + 1
+    return parser.parse_known_args([*argv[:begin], *given, *argv[begin:]])
 
 
 def _run(arguments: Namespace) -> int:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from statefun.runtime.transports.routing import FunctionRouter
 
-__all__ = ["Durability", "RuntimeOptionValues", "RuntimeOptions"]
+__all__ = ["ADMIN_STOP_S", "PARTS_STOP", "Durability", "RuntimeOptionValues", "RuntimeOptions"]
 
 Durability: TypeAlias = Literal["full", "normal", "memory"]
 """What a message that was answered for survives. `full`: everything but the loss of the disk;
@@ -31,6 +31,9 @@ PARTS_STOP: Final = timedelta(seconds=5)
 
 COMMIT: Final = timedelta(seconds=2)
 """What the last commit takes, with some to spare: the only part of a stop without a bound."""
+
+ADMIN_STOP_S: Final = 2.0
+"""How long the admin server may take to stop, which runs beside a runtime, in seconds."""
 
 _NO_TIME: Final = timedelta(0)
 
