@@ -91,8 +91,8 @@ SDK = [
 
 # The same inside the room of bytes; the last is its door, the only part that others import.
 WIRE = [
-    *("tags", "text", "framing", "records", "_proto", "scalars", "python", "egress_records"),
-    "",
+    *("tags", "text", "framing", "records", "_proto", "scalars", "python", "native", "core"),
+    *("egress_records", ""),
 ]
 
 # The outside world → who may let it in; everybody else is given what they need.
@@ -117,6 +117,7 @@ WORLD: dict[str, set[str]] = {
 # What neither the sdk nor the pure part of the runtime knows, with the two exceptions.
 SHELL_ONLY = {"asyncio", "threading", "concurrent", "os", "socket", "sqlite3", "logging", "pathlib"}
 SHELL_ONLY_EXCEPT = {
+    "sdk.wire.core": {"os"},  # a variable of the environment chooses the core
     "sdk.handler": {"asyncio"},
     "sdk.failures": {"asyncio"},
     # Only if `bind` asked for a thread, or a caller that is not async for an event loop.
@@ -129,6 +130,7 @@ LIBRARIES: dict[str, set[str]] = {
         *("sdk.types", "durable.serde", "durable._proto"),
         *(f"sdk.wire.{name}" for name in ("_proto", "scalars", "python", "egress_records")),
     },
+    "statefun_core": {"sdk.wire.native"},
     "aiohttp": {
         "serve.aiohttp",
         "runtime.transports.http",
@@ -158,6 +160,7 @@ LIBRARIES: dict[str, set[str]] = {
 # Files that need their extra to be imported at all: they import it at the top, and are themselves
 # imported inside functions only. Everywhere else a library is imported inside a function.
 NEED_AN_EXTRA = {
+    "sdk.wire.native",
     *("http.connection", "http.reader"),
     *(f"modulefiles.{name}" for name in ("yaml", "components", "fields", "transports", "kinds")),
     *(f"modulefiles.{name}" for name in ("kafka", "kinesis", "validation", "module")),

@@ -91,7 +91,7 @@ class SimpleType(Type[T]):
                 )
         self._serializer = UserTypeSerializer(serialize_fn, deserialize_fn)
 
-    def serializer(self) -> TypeSerializer[T]:
+    def serializer(self) -> UserTypeSerializer[T]:
         """The serializer made of the two functions."""
         return self._serializer
 

@@ -489,6 +489,10 @@ class Carrier:
             raise TypeMismatchError("the message", scalar.typename, typed.typename)
         return scalar.decode(typed.value)
 
+    def is_of(self, typename: str) -> bool:
+        """Whether the value carries this typename."""
+        return self.received_bytes(typename) is not None or self.typed_value.typename == typename
+
     def received_bytes(self, typename: str) -> bytes | None:
         """The value's bytes as they came in.
 

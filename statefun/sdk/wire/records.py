@@ -113,16 +113,14 @@ class Invocation:
     argument: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class OutgoingMessage:
+class OutgoingMessage(NamedTuple):
     """A message to a function; `argument` is a serialized `TypedValue`."""
 
     target: Address
     argument: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class DelayedMessage:
+class DelayedMessage(NamedTuple):
     """A message to a function after `delay_ms` (as received, maybe negative).
 
     `token` is empty if the message cannot be cancelled.
@@ -134,15 +132,13 @@ class DelayedMessage:
     token: str
 
 
-@dataclass(frozen=True, slots=True)
-class Cancellation:
+class Cancellation(NamedTuple):
     """The cancellation of the delayed message with this token (as received, maybe empty)."""
 
     token: str
 
 
-@dataclass(frozen=True, slots=True)
-class SendAfter:
+class SendAfter(NamedTuple):
     """A message to be sent after `delay_ms`; without a token it cannot be cancelled."""
 
     delay_ms: int
@@ -153,16 +149,14 @@ class SendAfter:
 Delayed: TypeAlias = SendAfter | Cancellation
 
 
-@dataclass(frozen=True, slots=True)
-class EgressRecord:
+class EgressRecord(NamedTuple):
     """A message to the egress `typename`; `argument` is a serialized `TypedValue`."""
 
     typename: str
     argument: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Result:
+class Result(NamedTuple):
     """The effects that a batch asks for.
 
     Attributes:

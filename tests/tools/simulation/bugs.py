@@ -257,7 +257,7 @@ def _reordered(original: Any) -> Any:
     def decode_reply(body: bytes) -> Any:
         reply = original(body)
         if isinstance(reply, Result):
-            return replace(reply, messages=reply.messages[::-1])
+            return reply._replace(messages=reply.messages[::-1])
         return reply
 
     return decode_reply
