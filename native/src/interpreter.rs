@@ -8,7 +8,7 @@ use pyo3::types::{PyString, PyType};
 
 /// What a step of a coroutine led to.
 pub enum Sent<'py> {
-    Returned,
+    Returned(Bound<'py, PyAny>),
     Yielded(Bound<'py, PyAny>),
 }
 
@@ -43,7 +43,7 @@ pub fn send<'py>(
     let result = unsafe { Bound::from_owned_ptr_or_err(py, result) }?;
     Ok(match sent {
         ffi::PySendResult::PYGEN_NEXT => Sent::Yielded(result),
-        _ => Sent::Returned,
+        _ => Sent::Returned(result),
     })
 }
 

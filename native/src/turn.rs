@@ -320,17 +320,19 @@ impl Turn {
             };
             next += 1;
             let outcome = fun.call1((&context, &message))?;
-            let coroutine = if is_coroutine(&outcome) {
+            let coroutine = if plan.is_async && !is_coroutine(&outcome) {
+                hook(py, "awaiting")?.call1((outcome,))?
+            } else if is_coroutine(&outcome) {
                 outcome
-            } else if !plan.is_async && (outcome.is_none() || !is_awaitable(&outcome)?) {
+            } else if outcome.is_none() {
                 spare = let_go(message);
                 continue;
             } else {
-                hook(py, "awaiting")?.call1((outcome,))?
+                finishing(&plan, outcome)?
             };
-            match send(&coroutine, None)? {
-                Sent::Returned => spare = let_go(message),
-                Sent::Yielded(yielded) => {
+            match step(&plan, coroutine, None)? {
+                Step::Done => spare = let_go(message),
+                Step::Waiting(coroutine, yielded) => {
                     let mut turn = slf.borrow_mut();
                     turn.next = next;
                     turn.waiting = Some((coroutine.unbind(), message.unbind()));
@@ -359,21 +361,30 @@ impl Turn {
     /// What a step of the waiting coroutine leads to.
     fn after<'py>(
         slf: &Bound<'py, Self>,
-        waiting: (Py<PyAny>, Py<MessageCarrier>),
-        sent: Sent<'py>,
+        message: Py<MessageCarrier>,
+        step: Step<'py>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        match sent {
-            Sent::Yielded(yielded) => {
-                slf.borrow_mut().waiting = Some(waiting);
+        match step {
+            Step::Waiting(coroutine, yielded) => {
+                slf.borrow_mut().waiting = Some((coroutine.unbind(), message));
                 Ok(yielded)
             }
-            Sent::Returned => {
-                let (coroutine, message) = waiting;
-                drop(coroutine);
+            Step::Done => {
                 let_go(message.into_bound(slf.py()));
                 Turn::go_on(slf)
             }
         }
+    }
+
+    /// Let the waiting coroutine go on with a value.
+    fn resume<'py>(
+        slf: &Bound<'py, Self>,
+        value: Option<&Bound<'py, PyAny>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let plan = slf.borrow().plan.clone();
+        let (coroutine, message) = Turn::take_waiting(slf)?;
+        let step = step(&plan, coroutine.into_bound(slf.py()), value)?;
+        Turn::after(slf, message, step)
     }
 
     fn take_waiting(slf: &Bound<'_, Self>) -> PyResult<(Py<PyAny>, Py<MessageCarrier>)> {
@@ -459,8 +470,37 @@ fn refill(message: &Bound<'_, MessageCarrier>, context: &Context, held: Held) {
     drop((before, id_before, held_before));
 }
 
-fn is_awaitable(outcome: &Bound<'_, PyAny>) -> PyResult<bool> {
-    hook(outcome.py(), "isawaitable")?.call1((outcome,))?.is_truthy()
+/// What a step of a coroutine leads to.
+enum Step<'py> {
+    Done,
+    Waiting(Bound<'py, PyAny>, Bound<'py, PyAny>),
+}
+
+/// Let a coroutine go on; what it returns has to be finished, too.
+#[inline]
+fn step<'py>(
+    plan: &Plan,
+    coroutine: Bound<'py, PyAny>,
+    value: Option<&Bound<'py, PyAny>>,
+) -> PyResult<Step<'py>> {
+    match send(&coroutine, value)? {
+        Sent::Yielded(yielded) => Ok(Step::Waiting(coroutine, yielded)),
+        Sent::Returned(returned) if returned.is_none() => Ok(Step::Done),
+        Sent::Returned(returned) => after_return(plan, returned),
+    }
+}
+
+/// What the result of a function leads to.
+fn after_return<'py>(plan: &Plan, returned: Bound<'py, PyAny>) -> PyResult<Step<'py>> {
+    match returned.is_none() {
+        true => Ok(Step::Done),
+        false => step(plan, finishing(plan, returned)?, None),
+    }
+}
+
+/// The coroutine that finishes the result of a function.
+fn finishing<'py>(plan: &Plan, result: Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+    hook(result.py(), "finish")?.call1((&plan.typename, result))
 }
 
 #[pymethods]
@@ -501,18 +541,14 @@ impl Turn {
         if let Some(yielded) = slf.borrow_mut().yielded.take() {
             return Ok(yielded.into_bound(slf.py()));
         }
-        let waiting = Turn::take_waiting(slf)?;
-        let sent = send(waiting.0.bind(slf.py()), None)?;
-        Turn::after(slf, waiting, sent)
+        Turn::resume(slf, None)
     }
 
     fn send<'py>(slf: &Bound<'py, Self>, value: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
         if value.is_none() {
             return Turn::__next__(slf);
         }
-        let waiting = Turn::take_waiting(slf)?;
-        let sent = send(waiting.0.bind(slf.py()), Some(value))?;
-        Turn::after(slf, waiting, sent)
+        Turn::resume(slf, Some(value))
     }
 
     #[pyo3(signature = (*exception))]
@@ -523,16 +559,18 @@ impl Turn {
         let py = slf.py();
         let forgotten = slf.borrow_mut().yielded.take();
         drop(forgotten);
-        let waiting = Turn::take_waiting(slf)?;
-        let coroutine = waiting.0.bind(py);
-        let sent = match coroutine.call_method1(pyo3::intern!(py, "throw"), exception) {
-            Ok(yielded) => Sent::Yielded(yielded),
+        let plan = slf.borrow().plan.clone();
+        let (coroutine, message) = Turn::take_waiting(slf)?;
+        let coroutine = coroutine.into_bound(py);
+        let step = match coroutine.call_method1(pyo3::intern!(py, "throw"), exception) {
+            Ok(yielded) => Step::Waiting(coroutine, yielded),
             Err(error) if error.is_instance_of::<PyStopIteration>(py) => {
-                Sent::Returned
+                let returned = error.value(py).getattr(pyo3::intern!(py, "value"))?;
+                after_return(&plan, returned)?
             }
             Err(error) => return Err(error),
         };
-        Turn::after(slf, waiting, sent)
+        Turn::after(slf, message, step)
     }
 
     fn close(slf: &Bound<'_, Self>) -> PyResult<()> {

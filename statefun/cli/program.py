@@ -30,12 +30,15 @@ from statefun.cli import (
 from statefun.cli.arguments import UsageError
 from statefun.cli.options import file_arguments
 from statefun.errors import StatefunError
+from statefun.sdk.wire import CORE
 
 if TYPE_CHECKING:
     from argparse import Namespace
     from collections.abc import Sequence
 
 __all__ = ["main"]
+
+logger = logging.getLogger("statefun.cli")
 
 _COMMANDS = (serve, run, module, send, state, timers, dead_letters, paused, invocations, check)
 _INTERRUPTED = 130
@@ -60,6 +63,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         level=logging.DEBUG if arguments.debug else logging.WARNING,
         format="%(asctime)s %(levelname)s %(name)s: %(message)s",
     )
+    logger.info("%s", _version())
     code = _run(arguments)
     if argv is None:
         Thread(target=_leave, args=(code,), name="statefun-exit", daemon=True).start()
@@ -136,11 +140,15 @@ class _Parser(ArgumentParser):
         self.exit(2, f"{self.prog}: {message}; '{self.prog} --help' shows the usage\n")
 
 
+def _version() -> str:
+    return f"statefun {version('statefun')}, {CORE} core"
+
+
 def _parser() -> ArgumentParser:
     debug = ArgumentParser(add_help=False)
     debug.add_argument("--debug", action="store_true", default=SUPPRESS, help="show tracebacks")
     parser = _Parser(prog="statefun", description="Stateful functions for Python.")
-    parser.add_argument("--version", action="version", version=f"statefun {version('statefun')}")
+    parser.add_argument("--version", action="version", version=_version())
     parser.add_argument("--debug", action="store_true", help="show tracebacks")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for command in _COMMANDS:

@@ -202,6 +202,10 @@ class RequestReplyHandler:
             raise error
 
 
+async def _finish(typename: str, result: object) -> None:
+    await finish(typename, result)
+
+
 class _Runner(Protocol):
     """The native core: runs batches, but for those that need more than the usual."""
 
@@ -342,4 +346,4 @@ def _note(error: E, context: BatchContext) -> E:
 
 
 if accelerator is not None:
-    accelerator.install(blame=_blame)
+    accelerator.install(blame=_blame, finish=_finish)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from statefun.cli import main
+from statefun.sdk.wire import CORE
 from tests.cli.process import Outcome, statefun
 
 if TYPE_CHECKING:
@@ -201,9 +202,9 @@ def test_a_traceback_comes_with_debug_only(
 
 
 def test_the_version_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
-    """`--version` prints the name and the version."""
+    """`--version` prints the name, the version, and which core runs."""
     assert main(["--version"]) == 0
-    assert capsys.readouterr().out == f"statefun {version('statefun')}\n"
+    assert capsys.readouterr().out == f"statefun {version('statefun')}, {CORE} core\n"
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,6 @@ the reference, so that answers and errors are the reference's own.
 
 from __future__ import annotations
 
-from inspect import isawaitable
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import statefun_core as core  # type: ignore[import-not-found, import-untyped, unused-ignore]
@@ -158,7 +157,6 @@ core.install(
     refuse_effect=_refuse_effect,
     names_of=_names_of,
     awaiting=_awaiting,
-    isawaitable=isawaitable,
     write_reply=_write_reply,
 )
 core.install_classes(
