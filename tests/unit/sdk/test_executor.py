@@ -221,7 +221,7 @@ def test_blocking_functions_run_for_code_without_a_loop(
     assert most_inside == [1] * 80
 
 
-# --- executor by themselves --------------------------------------------------------------------------
+# --- the executor by itself -----------------------------------------------------------------------
 
 
 def test_work_of_one_key_keeps_its_order_and_others_go_on() -> None:
