@@ -16,6 +16,7 @@ from threading import Event, Thread
 from typing import TYPE_CHECKING, NoReturn
 
 from statefun.cli import (
+    backup,
     check,
     dead_letters,
     invocations,
@@ -25,6 +26,7 @@ from statefun.cli import (
     send,
     serve,
     state,
+    status,
     timers,
 )
 from statefun.cli.arguments import UsageError
@@ -40,7 +42,10 @@ __all__ = ["main"]
 
 logger = logging.getLogger("statefun.cli")
 
-_COMMANDS = (serve, run, module, send, state, timers, dead_letters, paused, invocations, check)
+_COMMANDS = (
+    *(serve, run, module, send, status, state, timers, dead_letters, paused, invocations),
+    *(check, backup),
+)
 _INTERRUPTED = 130
 _EXIT_S = 3.0
 
@@ -81,6 +86,9 @@ def _leave(code: int) -> None:
 def _parse(argv: Sequence[str] | None) -> Namespace:
     """The arguments. Files may stand before and behind options, which argparse alone forbids."""
     parser = _parser()
+    if not (sys.argv[1:] if argv is None else argv):
+        parser.print_help()
+        parser.exit()
     arguments, rest = parser.parse_known_args(argv)
     if getattr(arguments, "options", None):
         arguments, rest = _with_file(parser, arguments, sys.argv[1:] if argv is None else argv)

@@ -43,6 +43,7 @@ from statefun.runtime.stores.datafile import (
     status,
     store_error,
 )
+from statefun.runtime.stores.summary import BusyAddress, StoreSummary
 from statefun.sdk.address import Address
 
 if TYPE_CHECKING:
@@ -217,6 +218,27 @@ class SqliteReader:
             ),
         )
 
+    def summary(self, most: int = 5) -> StoreSummary:
+        """What waits, and what was given up; with the `most` busiest addresses."""
+        busiest = self._rows(
+            "SELECT target_typename, target_id, count(*) FROM message GROUP BY 1, 2"
+            " ORDER BY 3 DESC, 1, 2 LIMIT ?",
+            (most,),
+        )
+        addresses: dict[str, int] = {}
+        for each in self.value_counts():
+            addresses[each.typename] = max(each.count, addresses.get(each.typename, 0))
+        return StoreSummary(
+            messages=self._number("SELECT count(*) FROM message"),
+            busiest=tuple(BusyAddress(*row) for row in busiest),
+            timers=self._number("SELECT count(*) FROM timer"),
+            next_due_ms=next(self._rows("SELECT min(due_ms) FROM timer"))[0],
+            dead_letters=self._count_letters(),
+            paused=sum(1 for _ in self.paused()),
+            records=dict(self._rows("SELECT typename, count(*) FROM outbox GROUP BY 1 ORDER BY 1")),
+            addresses=addresses,
+        )
+
     def close(self) -> None:
         """Close the connection."""
         self._connection.close()
@@ -255,6 +277,9 @@ class SqliteReader:
         else:
             rows = self._rows_since(2, "SELECT count(*) FROM dead_letter")
         return sum(row[0] for row in rows)
+
+    def _number(self, statement: str) -> int:
+        return int(next(self._rows(statement))[0])
 
     def _next_seq(self) -> int:
         (next_seq,) = next(self._rows("SELECT value FROM meta WHERE key = 'next_seq'"))
