@@ -109,7 +109,7 @@ WORLD: dict[str, set[str]] = {
     "uuid": {"durable.context", "durable.guards", "durable.contexts.effects"},
     "secrets": {"reactive.subscribing", "reactive.backends.function"},
     "sqlite3": {
-        *(f"runtime.stores.{name}" for name in ("sqlite", "datafile", "migrations")),
+        *(f"runtime.stores.{name}" for name in ("sqlite", "datafile", "migrations", "backup")),
         "reactive.backends.sqlite",
     },
 }
