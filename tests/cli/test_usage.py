@@ -22,7 +22,6 @@ FORM = "is not of the form 'namespace/name': write for example 'com.example/gree
 @pytest.mark.parametrize(
     ("arguments", "line"),
     [
-        ([], "statefun: the following arguments are required: COMMAND"),
         (["serve"], "statefun serve: the following arguments are required: MODULE:ATTR"),
         (
             ["serve", "greeter"],
