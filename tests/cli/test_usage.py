@@ -42,7 +42,6 @@ FORM = "is not of the form 'namespace/name': write for example 'com.example/gree
             ),
         ),
         (["run", "--bogus"], "statefun: unrecognized arguments: --bogus"),
-        (["check"], "statefun check: the following arguments are required: FILE"),
         (
             ["send", "greeter", "1", "x"],
             f"statefun send: argument NS/TYPE: typename 'greeter' {FORM}",

@@ -6,21 +6,33 @@ value is read to find that out.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
+from statefun.errors import UnreadableValueError
+from statefun.runtime.engine.declarations import is_expired
 from statefun.sdk.primitives import WIDER
 from statefun.sdk.storage import read_as_declared
+from statefun.sdk.wire import StoredValue
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from statefun.runtime.engine.records import StoredEntry, ValueCount
+    from statefun.runtime.stores.base import Reader
+    from statefun.sdk.address import Address
     from statefun.sdk.functions import StatefulFunctions
     from statefun.sdk.specs import ValueSpec
 
-__all__ = ["TypeChange", "as_declared", "declared_specs", "type_changes"]
+__all__ = ["Migration", "TypeChange", "migrations", "type_changes"]
 
+_PAGE = 500
+"""So many addresses are migrated at a time, at most."""
+
+_PAGE_BYTES = 8 << 20
+
+Replacement: TypeAlias = "tuple[Address, str, StoredValue, StoredValue]"
 Way: TypeAlias = Literal["widened", "upgraded", "held"]
 
 
@@ -61,7 +73,82 @@ _SENTENCES: dict[Way, str] = {
 }
 
 
-def declared_specs(functions: Iterable[StatefulFunctions]) -> dict[str, dict[str, ValueSpec]]:
+@dataclass(frozen=True, slots=True)
+class Migration:
+    """The values of a page of addresses that are stored as another type than the declared one.
+
+    Attributes:
+        values: Those that can be read, for `ReplaceValues`: address, name, before, after.
+        unreadable: The addresses of others, and why each cannot be.
+    """
+
+    values: tuple[Replacement, ...]
+    unreadable: tuple[tuple[Address, UnreadableValueError], ...]
+
+
+def migrations(
+    reader: Reader,
+    functions: Sequence[StatefulFunctions],
+    now_ms: int,
+    typename: str | None = None,
+) -> Iterator[Migration]:
+    """All values that are stored as another type than these functions declare, page by page.
+
+    Values that have expired are left out, since nobody reads them any more.
+
+    Args:
+        reader: The store. It may change meanwhile.
+        functions: The functions.
+        now_ms: The time.
+        typename: Only those of this function; None for all.
+    """
+    specs = _declared_specs(functions)
+    changed = dict.fromkeys(
+        each.typename for each in type_changes(reader.value_counts(), functions)
+    )
+    for each in changed:
+        if typename in (None, each):
+            for page in _pages(reader, each):
+                yield from _migrations(reader.load_many(page), specs[each], now_ms)
+
+
+def _pages(reader: Reader, typename: str) -> Iterator[list[Address]]:
+    """The addresses of a function; nothing is kept open between two pages."""
+    page = list(islice(reader.addresses(typename), _PAGE))
+    while page:
+        yield page
+        page = list(islice(reader.addresses(typename, page[-1].id), _PAGE))
+
+
+def _migrations(
+    values_of: Mapping[Address, Mapping[str, StoredEntry]],
+    specs: Mapping[str, ValueSpec],
+    now_ms: int,
+) -> Iterator[Migration]:
+    """The migrations of a page, none of them much larger than `_PAGE_BYTES`."""
+    values: list[Replacement] = []
+    unreadable: list[tuple[Address, UnreadableValueError]] = []
+    size = 0
+    for address, entries in values_of.items():
+        for name, entry in entries.items():
+            spec = specs.get(name)
+            if spec is None or spec.type.typename == entry.typename or is_expired(entry, now_ms):
+                continue
+            try:
+                data = read_as_declared(spec, entry.typename, entry.data)
+            except UnreadableValueError as error:
+                error.address = address
+                unreadable.append((address, error))
+                continue
+            values.append((address, name, entry, StoredValue(spec.type.typename, data)))
+            size += len(entry.data) + len(data)
+        if size > _PAGE_BYTES:
+            yield Migration(tuple(values), tuple(unreadable))
+            values, unreadable, size = [], [], 0
+    yield Migration(tuple(values), tuple(unreadable))
+
+
+def _declared_specs(functions: Iterable[StatefulFunctions]) -> dict[str, dict[str, ValueSpec]]:
     """The values that functions declare, by the function's typename and the value's name."""
     return {
         typename: {spec.name: spec for spec in registry.for_typename(typename).storage_spec.specs}
@@ -79,28 +166,13 @@ def type_changes(
         counts: How many there are of which.
         functions: The functions; values of others are not looked at.
     """
-    specs = declared_specs(functions)
+    specs = _declared_specs(functions)
     for each in counts:
         spec = specs.get(each.typename, {}).get(each.name)
         if spec is not None and spec.type.typename != each.value_typename:
             stored, declared = each.value_typename, spec.type.typename
             way = _way(spec, stored)
             yield TypeChange(each.typename, each.name, stored, declared, each.count, way)
-
-
-def as_declared(
-    values: Mapping[str, StoredEntry], specs: Mapping[str, ValueSpec]
-) -> Iterator[tuple[str, StoredEntry]]:
-    """The values of one address that are stored as another type, as those that are declared.
-
-    Raises:
-        UnreadableValueError: If one of them cannot be read as that.
-    """
-    for name, entry in values.items():
-        spec = specs.get(name)
-        if spec is not None and spec.type.typename != entry.typename:
-            data = read_as_declared(spec, entry.typename, entry.data)
-            yield name, replace(entry, typename=spec.type.typename, data=data)
 
 
 def _way(spec: ValueSpec, stored: str) -> Way:
