@@ -143,7 +143,7 @@ LIBRARIES: dict[str, set[str]] = {
     "yaml": {"modulefiles.yaml"},
     "pydantic": {
         *(f"modulefiles.{name}" for name in ("fields", "kinds", "validation", "transports")),
-        *(f"modulefiles.{name}" for name in ("kafka", "kinesis")),
+        *(f"modulefiles.{name}" for name in ("kafka", "kinesis", "durable")),
         "sdk.json_values",
     },
     "pydantic_core": {"modulefiles.validation", "sdk.json_values"},
@@ -163,7 +163,7 @@ NEED_AN_EXTRA = {
     "sdk.wire.native",
     *("http.connection", "http.reader"),
     *(f"modulefiles.{name}" for name in ("yaml", "components", "fields", "transports", "kinds")),
-    *(f"modulefiles.{name}" for name in ("kafka", "kinesis", "validation", "module")),
+    *(f"modulefiles.{name}" for name in ("kafka", "kinesis", "durable", "validation", "module")),
     *("cli.assembly", "cli.connectors"),
 }
 

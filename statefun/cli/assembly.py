@@ -15,8 +15,10 @@ from statefun.durable.discovery import Discovery
 from statefun.durable.endpoint import App
 from statefun.durable.ingress import InvocationIngress
 from statefun.errors import ConfigurationError
+from statefun.http import AccessFiles
 from statefun.loading import load_functions
 from statefun.modulefiles.dialects import DEFAULT_DIALECT
+from statefun.modulefiles.durable import INVOCATIONS, InvocationIngressSpec
 from statefun.modulefiles.module import Module, load_modules
 from statefun.runtime import FailurePolicy, Limits, Runtime
 from statefun.runtime.clock import SystemClock
@@ -94,13 +96,15 @@ def assemble(
     functions = [_functions(target) for target in targets]
     _check(module, files, functions)
     around = Surroundings(host, access, dialect)
-    ingresses: list[Any] = [known[kind].make(spec, around) for kind, spec in module.ingresses]
+    ingresses: list[Any] = [
+        known[kind].make(spec, around) for kind, spec in module.ingresses if kind in known
+    ]
     if not files:
         ingresses.append(HttpIngress(DEFAULT_INGRESS_PORT, host, access=access))
     egresses: list[Any] = [known[kind].make(spec, around) for kind, spec in module.egresses]
     rules = rules or FunctionRules({}, {})
     endpoints = [_endpoint(spec, module.dialect) for spec in module.endpoints]
-    invocations = _invocations(functions, module, invocation_port, host, access)
+    invocations = _invocations(functions, module, invocation_port, around)
     runtime = Runtime(
         functions,
         data=data,
@@ -118,30 +122,57 @@ def _invocations(
     functions: Sequence[StatefulFunctions],
     module: Module,
     port: int | None,
-    host: str,
-    access: Access | None,
+    around: Surroundings,
 ) -> InvocationIngress | None:
     """The ingress of invocations, if there is anything to invoke or it was asked for."""
     apps = [each for each in functions if isinstance(each, App)]
     remote = [each.url_path_template for each in module.endpoints]
     urls = [f"{url}{SERVICES_PATH}" for url in remote if url.startswith("http") and "{" not in url]
-    if not apps and port is None:
+    spec = _invocation_spec(module)
+    if not apps and port is None and spec is None:
         return None
     if not apps and not urls:
         raise ConfigurationError(
-            "--ingress-port takes invocations of durable handlers in, and there are none: "
-            "pass --functions MODULE:ATTR with what app([...]) returns",
+            f"{'--ingress-port' if spec is None else INVOCATIONS} takes invocations of durable "
+            "handlers in, and there are none: pass --functions MODULE:ATTR with what app([...]) "
+            "returns",
             option="--ingress-port",
         )
+    spec = spec or InvocationIngressSpec(port=DEFAULT_INVOCATION_PORT)
     local = Catalogue(entry for each in apps for entry in each.catalogue.services.values())
     return InvocationIngress(
-        Discovery(local, urls),
-        DEFAULT_INVOCATION_PORT if port is None else port,
-        host,
+        Discovery(local, urls, public=spec.services),
+        spec.port if port is None else port,
+        spec.host or around.host,
         now_ms=SystemClock().now_ms,
         first_messages=[message for each in apps for message in each.first_messages()],
-        access=access,
+        access=_invocation_access(spec, around),
     )
+
+
+def _invocation_spec(module: Module) -> InvocationIngressSpec | None:
+    """What the files say about the ingress of invocations."""
+    specs = [spec for _, spec in module.ingresses if isinstance(spec, InvocationIngressSpec)]
+    if len(specs) > 1:
+        raise ConfigurationError(
+            f"there are {len(specs)} components of the kind {INVOCATIONS!r}, and one runtime has "
+            "one ingress of invocations: keep one of them",
+            option=INVOCATIONS,
+        )
+    return specs[0] if specs else None
+
+
+def _invocation_access(spec: InvocationIngressSpec, around: Surroundings) -> Access | None:
+    """Who may invoke: as the file says, or else as everywhere."""
+    if spec.tls is None and spec.token_file is None:
+        return around.access
+    tls = spec.tls
+    return AccessFiles(
+        None if tls is None else tls.certificate,
+        None if tls is None else tls.key,
+        None if tls is None else tls.client_ca,
+        spec.token_file,
+    ).open()
 
 
 def _endpoint(spec: EndpointSpec, dialect: Dialect) -> HttpEndpoint:

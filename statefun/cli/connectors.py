@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 from statefun.connectors.http import HttpEgress, HttpIngress
 from statefun.connectors.registry import Connector, Surroundings, installed_connectors
 from statefun.errors import ConfigurationError
+from statefun.modulefiles.durable import INVOCATIONS, InvocationIngressSpec
 from statefun.modulefiles.kinds import EgressSpec, IngressSpec, Kind
 
 if TYPE_CHECKING:
@@ -48,5 +49,9 @@ def connectors() -> Mapping[str, Connector]:
 
 
 def kinds_of(known: Mapping[str, Connector]) -> Mapping[str, Kind]:
-    """The kinds of connectors, for whoever reads module files."""
-    return {kind: Kind(each.role, each.spec) for kind, each in known.items()}
+    """The kinds that run here, for whoever reads module files.
+
+    The ingress of invocations is no connector: it is made of the apps, by `assembly`.
+    """
+    kinds = {kind: Kind(each.role, each.spec) for kind, each in known.items()}
+    return {**kinds, INVOCATIONS: Kind("ingress", InvocationIngressSpec)}

@@ -7,7 +7,7 @@ It is made from declarations in the same process, or read as JSON from an endpoi
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from statefun.errors import ConfigurationError, RequestRefusedError
@@ -62,6 +62,11 @@ class ServiceEntry:
     def has_key(self) -> bool:
         """Whether it is called with a key."""
         return self.kind != "service"
+
+    def private(self) -> ServiceEntry:
+        """The same service, which clients may not call."""
+        handlers = {name: replace(each, is_public=False) for name, each in self.handlers.items()}
+        return replace(self, handlers=handlers)
 
 
 class Catalogue:
