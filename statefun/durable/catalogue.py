@@ -31,6 +31,7 @@ class HandlerEntry:
         is_public: Whether clients may call it.
         accept: The media type of its argument; None if it takes none.
         content_type: The media type of its result; None if it does not say what it returns.
+        is_kept: Whether the outcome of each invocation is kept for a while.
     """
 
     name: str
@@ -38,6 +39,7 @@ class HandlerEntry:
     is_public: bool = True
     accept: str | None = "application/json"
     content_type: str | None = "application/json"
+    is_kept: bool = False
 
 
 @dataclass(frozen=True)
@@ -175,6 +177,7 @@ def _entry(handler: Handler[Any, Any]) -> HandlerEntry:
         is_public=not handler.options.ingress_private,
         accept=None if io.input_type.is_void else io.accept,
         content_type=io.content_type if says_what_it_returns else None,
+        is_kept=bool(handler.options.journal_retention),
     )
 
 
