@@ -22,7 +22,7 @@ from statefun.cli.arguments import (
 )
 from statefun.cli.options import add_options, function_rules, runtime_options
 from statefun.cli.serving import access_files, add_access, allow_connections
-from statefun.http.loops import new_event_loop
+from statefun.http.loops import collect_rarely, new_event_loop
 from statefun.runtime.options import ADMIN_STOP_S, RuntimeOptions
 
 if TYPE_CHECKING:
@@ -120,6 +120,7 @@ def run(arguments: Namespace) -> int:
         invocation_port=arguments.ingress_port,
     )
     allow_connections()
+    collect_rarely()
     # `asyncio.run` would wait for tasks and threads of functions, which may never end.
     loop, ended = new_event_loop(), Event()
     try:

@@ -133,7 +133,7 @@ def test_what_was_committed_is_there_after_reopening(kept: Kept) -> None:
 def test_many_addresses_are_loaded_as_one_by_one(kept: Kept) -> None:
     """Each address that is asked has its values, none if nothing is stored, however many."""
     addresses = [Address(f"t/{each % 3}", f"{each}\0ä") for each in range(1600)]
-    values = {(each, name): replace(ENTRY, touched_ms=7) for each in addresses for name in "nm"}
+    values = {(each, name): ENTRY._replace(touched_ms=7) for each in addresses for name in "nm"}
     kept.store.commit(Delta(9, values={**values, (A, "other"): ENTRY}))
 
     loaded = kept.store.load_many([*addresses, B, B])
@@ -306,7 +306,8 @@ VALUES = st.dictionaries(
         st.builds(Address, st.sampled_from(["t/a", "t/b"]), st.sampled_from("12")),
         st.sampled_from(["n", "m"]),
     ),
-    st.none() | st.builds(StoredEntry, st.sampled_from(["x/x", "x/y"]), st.just(b""), st.just(0)),
+    st.none()
+    | st.builds(StoredEntry, st.sampled_from(["x/x", "x/y"]), st.just(b""), st.just(0), st.just(0)),
 )
 
 
@@ -683,7 +684,7 @@ def test_the_durability_decides_when_the_disk_is_waited_for(
 
 def test_the_topics_of_messages_and_dead_letters_are_kept(kept: Kept) -> None:
     """Whatever their text; an empty one is none."""
-    waiting = replace(message(3), topic="Grüße\n\0🌍")
+    waiting = message(3)._replace(topic="Grüße\n\0🌍")
     lost = replace(letter(1), topic="orders")
     kept.store.commit(Delta(9, messages=(waiting, message(4)), dead_letters={1: lost}))
 

@@ -6,7 +6,7 @@ when it is answered. If it names something that is not there, nothing is changed
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias, assert_never
 
 from statefun.errors import (
@@ -339,7 +339,7 @@ def _replace_values(edit: ReplaceValues, engine: Engine, found: Found) -> list[A
     for address, name, before, after in edit.values:
         known = engine.residency.values_of(address, found.values_of[address]).get(name)
         if known is not None and (known.typename, known.data) == (before.typename, before.data):
-            entry = replace(known, typename=after.typename, data=after.data)
+            entry = known._replace(typename=after.typename, data=after.data)
             try:
                 engine.edits.set_value(address, name, entry)
             except UnreadableValueError as error:

@@ -7,7 +7,7 @@ function asks for it under another one, which a deploy behind an endpoint makes 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from statefun.runtime.engine.mailbox import Attempt, Mailbox
-    from statefun.sdk.wire import MissingValue, Reply, StoredValue
+    from statefun.sdk.wire import AnyValue, MissingValue, Reply
 
 __all__ = [
     "NONE_DECLARED",
@@ -102,9 +102,9 @@ class Declaration:
                 touched_ms = now_ms
             elif ttl_ms < was_ms:
                 touched_ms = min(now_ms, touched_ms + was_ms - ttl_ms)
-            entry = replace(entry, touched_ms=touched_ms, ttl_ms=ttl_ms)
+            entry = entry._replace(touched_ms=touched_ms, ttl_ms=ttl_ms)
         if self.expiration.mode is ExpireMode.AFTER_CALL:
-            return replace(entry, touched_ms=now_ms)
+            return entry._replace(touched_ms=now_ms)
         return entry
 
     def readable(self, entry: StoredEntry) -> StoredEntry | None:
@@ -115,9 +115,9 @@ class Declaration:
         widen = WIDER.get((typename, self.typename))
         if widen is None:
             return None
-        return replace(entry, typename=self.typename, data=widen(entry.data))
+        return entry._replace(typename=self.typename, data=widen(entry.data))
 
-    def write(self, value: StoredValue, now_ms: int) -> StoredEntry:
+    def write(self, value: AnyValue, now_ms: int) -> StoredEntry:
         """The value after a reply has set it."""
         return StoredEntry(self.typename, value.data, now_ms, self.ttl_ms)
 
@@ -184,7 +184,7 @@ class Declarations:
             for name, change in (changes or {}).items()
         )
 
-    def of(self, name: str, change: StoredValue | None) -> Declaration:
+    def of(self, name: str, change: AnyValue | None) -> Declaration:
         """The declaration that a change by a reply has to agree with.
 
         Raises:

@@ -6,7 +6,6 @@ under way has not seen it.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from statefun.errors import UnknownFunctionError, UnreadableValueError
@@ -120,7 +119,7 @@ class Edits:
             if readable is None:
                 what = f"value {name!r}"
                 raise UnreadableValueError(what, declaration.typename, entry.typename, address)
-            entry = replace(readable, ttl_ms=declaration.ttl_ms)
+            entry = readable._replace(ttl_ms=declaration.ttl_ms)
         mailbox = self._residency.open(address)
         self._residency.set_value(mailbox, name, entry)
         if mailbox.is_held:

@@ -8,8 +8,7 @@ wait and become the next batch, as many of them together as the limits allow.
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
 from statefun.runtime.engine.failures import FailureState
 from statefun.runtime.engine.policy import WAITING_BYTES
@@ -26,8 +25,7 @@ __all__ = ["Attempt", "Mailbox"]
 Freshness: TypeAlias = Literal["known", "ask", "fresh"]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Attempt:
+class Attempt(NamedTuple):
     """One attempt with a batch: a request to be made, answered by a reply or a failure.
 
     Attributes:

@@ -2,15 +2,14 @@
 
 Law: nothing here has behaviour. Every number called `seq` comes from the one counter of a runtime;
 it grows with time, is never given twice, and orders whatever carries it. Times are milliseconds
-since the epoch.
+since the epoch. What every message needs is a named tuple, which takes half the time of a frozen
+dataclass to make.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, TypeAlias
-
-from statefun.sdk.wire import Invocation, StoredValue
+from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -44,37 +43,42 @@ ReceiptKey: TypeAlias = "tuple[Address, str]"
 """What names a receipt: the address a message is for and its idempotency key."""
 
 
-@dataclass(frozen=True, slots=True)
-class StoredEntry(StoredValue):
+class StoredEntry(NamedTuple):
     """One value of one address, and since when it has not been touched.
 
     Attributes:
+        typename: The typename of its type.
+        data: Its bytes.
         touched_ms: From when its expiration counts: the last write, or the last read.
         ttl_ms: The expiration it was touched under, 0 for none; for whoever reads a store without
             knowing what the functions declare.
     """
 
+    typename: str
+    data: bytes
     touched_ms: int
     ttl_ms: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class PendingMessage(Invocation):
+class PendingMessage(NamedTuple):
     """A message waiting for a function, or being worked on by it.
 
     Attributes:
+        caller: The sender; None if it came from an ingress.
+        argument: A serialized `TypedValue`.
         target: Whom it is for.
         seq: Its number; messages to one address are delivered in this order.
         topic: The topic of the ingress that it came from, empty for none.
     """
 
+    caller: Address | None
+    argument: bytes
     target: Address
     seq: int
     topic: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Timer:
+class Timer(NamedTuple):
     """A delayed message waiting.
 
     Attributes:
@@ -94,8 +98,7 @@ class Timer:
     token: str
 
 
-@dataclass(frozen=True, slots=True)
-class OutboxRecord:
+class OutboxRecord(NamedTuple):
     """An egress message that no sink has reported as delivered.
 
     Attributes:

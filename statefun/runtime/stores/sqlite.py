@@ -44,6 +44,7 @@ from statefun.runtime.stores.datafile import (
     store_error,
 )
 from statefun.runtime.stores.summary import BusyAddress, StoreSummary
+from statefun.runtime.stores.writes import write_delta
 from statefun.sdk.address import Address
 
 if TYPE_CHECKING:
@@ -58,16 +59,6 @@ _COUNTS_SINCE = 6
 _VALUES_OF_MANY = (
     "SELECT id, name, value_typename, data, touched_ms, ttl_ms FROM state"
     " WHERE typename = ? AND id IN"
-)
-_WRITE_VALUE = (
-    "INSERT INTO state VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET"
-    " value_typename = excluded.value_typename, data = excluded.data,"
-    " touched_ms = excluded.touched_ms, ttl_ms = excluded.ttl_ms"
-)
-_WRITE_LETTER = (
-    "INSERT INTO dead_letter VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET"
-    " error = excluded.error, attempts = excluded.attempts,"
-    " first_failed_ms = excluded.first_failed_ms, last_failed_ms = excluded.last_failed_ms"
 )
 _MOST_IDS = 500  # in one statement; SQLite takes 999 parameters everywhere
 
@@ -350,7 +341,7 @@ class SqliteStore(SqliteReader):
         try:
             writer.execute("BEGIN IMMEDIATE")
             try:
-                _write(writer, delta)
+                write_delta(writer, delta)
                 writer.execute("COMMIT")
             except BaseException:
                 if writer.in_transaction:
@@ -362,117 +353,6 @@ class SqliteStore(SqliteReader):
     def close(self) -> None:
         """Close the file, and let another process have the directory."""
         self._opened.close()
-
-
-def _write(connection: sqlite3.Connection, delta: Delta) -> None:
-    write = connection.executemany
-    values = sorted(delta.values.items())  # neighbours in the tree, one after another
-    write(
-        _WRITE_VALUE,
-        (
-            (*address, name, entry.typename, entry.data, entry.touched_ms, entry.ttl_ms)
-            for (address, name), entry in values
-            if entry is not None
-        ),
-    )
-    write(
-        "DELETE FROM state WHERE typename = ? AND id = ? AND name = ?",
-        ((*address, name) for (address, name), entry in values if entry is None),
-    )
-    write(
-        "INSERT OR REPLACE INTO message VALUES (?, ?, ?, ?, ?, ?, ?)",
-        (
-            (each.seq, *each.target, *(each.caller or (None, None)), each.argument, each.topic)
-            for each in delta.messages
-        ),
-    )
-    write(
-        "INSERT OR REPLACE INTO timer VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-        (
-            (each.seq, each.due_ms, *each.sender, *each.target, each.argument, each.token)
-            for each in delta.timers
-        ),
-    )
-    write(
-        "INSERT OR REPLACE INTO outbox VALUES (?, ?, ?)",
-        ((record.id, record.typename, record.argument) for record in delta.egress),
-    )
-    _write_failures(connection, delta)
-    write("DELETE FROM message WHERE seq = ?", ((seq,) for seq in delta.consumed))
-    write("DELETE FROM timer WHERE seq = ?", ((seq,) for seq in delta.timers_gone))
-    write("DELETE FROM outbox WHERE id = ?", ((seq,) for seq in delta.egress_gone))
-    positions = sorted(delta.positions.items())
-    write(
-        "INSERT OR REPLACE INTO position VALUES (?, ?)",
-        (each for each in positions if each[1] is not None),
-    )
-    write("DELETE FROM position WHERE name = ?", ((name,) for name, at in positions if at is None))
-    connection.execute("UPDATE meta SET value = ? WHERE key = 'next_seq'", (delta.next_seq,))
-
-
-def _write_failures(connection: sqlite3.Connection, delta: Delta) -> None:
-    """Dead letters, paused addresses, receipts, failed attempts and trials."""
-    write = connection.executemany
-    write(
-        _WRITE_LETTER,
-        (
-            (
-                *(each.id, *each.target, *(each.caller or (None, None)), each.argument),
-                *(each.error, each.attempts, each.first_failed_ms, each.last_failed_ms),
-                each.topic,
-            )
-            for each in delta.dead_letters.values()
-            if each is not None
-        ),
-    )
-    gone = (letter_id for letter_id, each in delta.dead_letters.items() if each is None)
-    write("DELETE FROM dead_letter WHERE id = ?", ((letter_id,) for letter_id in gone))
-    write(
-        "INSERT OR REPLACE INTO parked VALUES (?, ?, ?, ?, ?, ?, ?)",
-        (
-            (
-                *(*address, each.error, each.attempts),
-                *(each.first_failed_ms, each.last_failed_ms, each.cause),
-            )
-            for address, each in delta.paused.items()
-            if each is not None
-        ),
-    )
-    write(
-        "DELETE FROM parked WHERE typename = ? AND id = ?",
-        (address for address, each in delta.paused.items() if each is None),
-    )
-    write(
-        "INSERT OR REPLACE INTO failure VALUES (?, ?, ?, ?, ?)",
-        (
-            (*address, json.dumps(each.parts), each.first_failed_ms, each.deaths)
-            for address, each in delta.failures.items()
-            if each is not None
-        ),
-    )
-    write(
-        "DELETE FROM failure WHERE typename = ? AND id = ?",
-        (address for address, each in delta.failures.items() if each is None),
-    )
-    if delta.trials is not None:
-        connection.execute("DELETE FROM trial")
-        rows = ((each.seq, *each.address) for each in delta.trials)
-        write("INSERT INTO trial VALUES (?, ?, ?)", rows)
-    if delta.is_running is not None:
-        connection.execute("UPDATE meta SET value = ? WHERE key = 'running'", (delta.is_running,))
-    receipts = sorted(delta.receipts.items(), key=lambda item: item[0])
-    write(
-        "INSERT OR REPLACE INTO receipt VALUES (?, ?, ?, ?, ?, ?)",
-        (
-            (*address, key, each.seq, each.digest, each.taken_ms)
-            for (address, key), each in receipts
-            if each is not None
-        ),
-    )
-    write(
-        "DELETE FROM receipt WHERE typename = ? AND id = ? AND key = ?",
-        ((*address, key) for (address, key), each in receipts if each is None),
-    )
 
 
 def _caller(typename: str | None, caller_id: str | None) -> Address | None:

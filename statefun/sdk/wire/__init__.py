@@ -38,6 +38,8 @@ from statefun.sdk.wire.python import (
     write_reply,
 )
 from statefun.sdk.wire.records import (
+    AnyInvocation,
+    AnyValue,
     Cancellation,
     Delayed,
     DelayedMessage,
@@ -81,6 +83,8 @@ __all__ = [
     "INT",
     "LONG",
     "STRING",
+    "AnyInvocation",
+    "AnyValue",
     "Cancellation",
     "Carrier",
     "Delayed",

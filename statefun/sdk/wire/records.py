@@ -1,4 +1,8 @@
-"""Records: the plain values that go through the door, in both directions."""
+"""Records: the plain values that go through the door, in both directions.
+
+Those that every message needs are named tuples, which take half the time of a frozen dataclass to
+make.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +16,8 @@ if TYPE_CHECKING:
     from statefun.sdk.address import Address
 
 __all__ = [
+    "AnyInvocation",
+    "AnyValue",
     "Cancellation",
     "Delayed",
     "DelayedMessage",
@@ -84,8 +90,31 @@ class Sendable(Protocol):
         """The serialized `TypedValue`."""
 
 
-@dataclass(frozen=True, slots=True)
-class StoredValue:
+class AnyValue(Protocol):
+    """A value as `encode_request` needs it, for example a `StoredValue`."""
+
+    @property
+    def typename(self) -> str:
+        """The typename of its type."""
+
+    @property
+    def data(self) -> bytes:
+        """Its bytes."""
+
+
+class AnyInvocation(Protocol):
+    """A message of a batch as `encode_request` needs it, for example an `Invocation`."""
+
+    @property
+    def caller(self) -> Address | None:
+        """The sender; None if the message came from an ingress."""
+
+    @property
+    def argument(self) -> bytes:
+        """The serialized `TypedValue`."""
+
+
+class StoredValue(NamedTuple):
     """A value of an address's state: its typename and its bytes."""
 
     typename: str
@@ -100,8 +129,7 @@ class UncheckedValue:
     data: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Invocation:
+class Invocation(NamedTuple):
     """One message of a batch.
 
     Attributes:
