@@ -109,7 +109,8 @@ WORLD: dict[str, set[str]] = {
     "uuid": {"durable.context", "durable.guards", "durable.contexts.effects"},
     "secrets": {"reactive.subscribing", "reactive.backends.function"},
     "sqlite3": {
-        *(f"runtime.stores.{name}" for name in ("sqlite", "datafile", "migrations", "backup")),
+        *(f"runtime.stores.{name}" for name in ("sqlite", "writes", "datafile")),
+        *(f"runtime.stores.{name}" for name in ("migrations", "backup")),
         "reactive.backends.sqlite",
     },
 }
