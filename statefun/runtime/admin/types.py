@@ -140,7 +140,8 @@ def _migrations(
                 error.address = address
                 unreadable.append((address, error))
                 continue
-            values.append((address, name, entry, StoredValue(spec.type.typename, data)))
+            before = StoredValue(entry.typename, entry.data)
+            values.append((address, name, before, StoredValue(spec.type.typename, data)))
             size += len(entry.data) + len(data)
         if size > _PAGE_BYTES:
             yield Migration(tuple(values), tuple(unreadable))
