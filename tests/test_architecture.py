@@ -45,11 +45,11 @@ ROOMS: dict[str, set[str]] = {
         *("serve.asgi", "serve.endpoint"),  # an app is an ASGI application
         "testing.durable",  # the harness, under its peer's name
     },
-    "workflows": {"errors", "sdk", "durable"},
+    "workflows": {"errors", "sdk", "ports", "durable", "testing.workflows"},
     "reactive": {"errors", "sdk"},
     "runtime": {"errors", "sdk", "http", "ports"},
     # tools
-    "testing": {"errors", "sdk", "ports", "durable", "runtime"},
+    "testing": {"errors", "sdk", "ports", "durable", "workflows", "runtime"},
     "console": {"http"},
     "cli": {
         *("errors", "sdk", "http", "loading", "ports", "serve", "connectors", "modulefiles"),
@@ -74,43 +74,37 @@ PURE = ("runtime.engine",)
 
 # Inside the sdk, each module imports only from its left: a cycle cannot be written.
 SDK = [
-    *(
-        "address",
-        "wire",
-        "json_values",
-        "types",
-        "primitives",
-        "specs",
-        "messages",
-        "builders",
-        "egress",
-    ),
+    *("address", "wire", "types", "primitives", "specs", "messages", "builders", "egress"),
     *("storage", "effects", "context", "functions", "middleware", "executor", "failures"),
     "handler",
 ]
 
 # The same inside the room of bytes; the last is its door, the only part that others import.
 WIRE = [
-    *("tags", "text", "framing", "records", "_proto", "scalars", "python", "native", "core"),
-    *("egress_records", ""),
+    *("tags", "text", "framing", "records", "_proto", "scalars", "python", "egress_records"),
+    "",
 ]
 
 # The outside world → who may let it in; everybody else is given what they need.
 WORLD: dict[str, set[str]] = {
     "time": {
         *("runtime.clock", "serve.workers", "reactive.backends.cached"),
-        *("durable.application", "durable.guards", "durable.watchdog"),
+        *("durable.application", "durable.guards"),
     },
     "random": {
         *("runtime.runtime", "reactive.subscribing"),
         *("durable.guards", "durable.run"),  # seeded by the invocation
         *("durable.context", "durable.loop"),  # for type checkers alone
+        "workflows.workflow",  # a source that is seeded by the run
     },
-    "uuid": {"durable.context", "durable.guards", "durable.contexts.effects"},
+    "uuid": {
+        *("durable.context", "durable.guards", "durable.server_context"),
+        *("workflows.instance", "workflows.client", "workflows.json_types", "workflows.converter"),
+        "workflows.workflow",  # for type checkers alone
+    },
     "secrets": {"reactive.subscribing", "reactive.backends.function"},
     "sqlite3": {
-        *(f"runtime.stores.{name}" for name in ("sqlite", "writes", "datafile")),
-        *(f"runtime.stores.{name}" for name in ("migrations", "backup")),
+        *(f"runtime.stores.{name}" for name in ("sqlite", "datafile", "migrations")),
         "reactive.backends.sqlite",
     },
 }
@@ -118,7 +112,6 @@ WORLD: dict[str, set[str]] = {
 # What neither the sdk nor the pure part of the runtime knows, with the two exceptions.
 SHELL_ONLY = {"asyncio", "threading", "concurrent", "os", "socket", "sqlite3", "logging", "pathlib"}
 SHELL_ONLY_EXCEPT = {
-    "sdk.wire.core": {"os"},  # a variable of the environment chooses the core
     "sdk.handler": {"asyncio"},
     "sdk.failures": {"asyncio"},
     # Only if `bind` asked for a thread, or a caller that is not async for an event loop.
@@ -129,9 +122,9 @@ SHELL_ONLY_EXCEPT = {
 LIBRARIES: dict[str, set[str]] = {
     "google": {
         *("sdk.types", "durable.serde", "durable._proto"),
+        *("workflows._proto", "workflows.converter"),
         *(f"sdk.wire.{name}" for name in ("_proto", "scalars", "python", "egress_records")),
     },
-    "statefun_core": {"sdk.wire.native"},
     "aiohttp": {
         "serve.aiohttp",
         "runtime.transports.http",
@@ -144,14 +137,14 @@ LIBRARIES: dict[str, set[str]] = {
     "yaml": {"modulefiles.yaml"},
     "pydantic": {
         *(f"modulefiles.{name}" for name in ("fields", "kinds", "validation", "transports")),
-        *(f"modulefiles.{name}" for name in ("kafka", "kinesis", "durable")),
-        "sdk.json_values",
+        *(f"modulefiles.{name}" for name in ("kafka", "kinesis")),
+        "durable.serde",
     },
-    "pydantic_core": {"modulefiles.validation", "sdk.json_values"},
-    "msgspec": {"sdk.json_values"},
+    "pydantic_core": {"modulefiles.validation", "durable.serde"},
+    "msgspec": {"durable.serde"},
     "cronsim": {"durable.schedule"},
     "typing_extensions": {
-        "durable.context_types",
+        "durable.context",
         "durable.serde",
         "reactive.events",
     },  # for type checkers alone
@@ -161,11 +154,10 @@ LIBRARIES: dict[str, set[str]] = {
 # Files that need their extra to be imported at all: they import it at the top, and are themselves
 # imported inside functions only. Everywhere else a library is imported inside a function.
 NEED_AN_EXTRA = {
-    "sdk.wire.native",
     *("http.connection", "http.reader"),
     *(f"modulefiles.{name}" for name in ("yaml", "components", "fields", "transports", "kinds")),
-    *(f"modulefiles.{name}" for name in ("kafka", "kinesis", "durable", "validation", "module")),
-    *("cli.assembly", "cli.connectors"),
+    *(f"modulefiles.{name}" for name in ("kafka", "kinesis", "validation", "module")),
+    "cli.assembly",
 }
 
 MOST_LINES_OF_A_FUNCTION = 50  # of 95 in a hundred

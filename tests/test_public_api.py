@@ -29,6 +29,9 @@ FACES = [
     *("statefun.connectors", "statefun.ports", "statefun.loading", "statefun.connectors.http"),
     *("statefun.cli", "statefun.http", "statefun.durable"),
     *(f"statefun.durable.{name}" for name in ("serde", "exceptions", "context_managers")),
+    *("statefun.workflows", "statefun.workflows.workflow", "statefun.workflows.activity"),
+    *(f"statefun.workflows.{name}" for name in ("client", "worker", "testing", "common")),
+    *(f"statefun.workflows.{name}" for name in ("converter", "exceptions", "service")),
 ]
 
 # Files that only hold a place, refuse to be imported, or are run.
@@ -37,6 +40,8 @@ NO_NAMES = {
         "statefun.sdk",
         "statefun.sdk.wire._proto",
         "statefun.durable._proto",
+        "statefun.workflows._proto",
+        "statefun.connectors",
         "statefun.__main__",
     ),
     *("statefun.modulefiles", "statefun.runtime.engine", "statefun.runtime.stores"),
@@ -60,8 +65,7 @@ def module(request: pytest.FixtureRequest) -> ModuleType:
     try:
         return importlib.import_module(request.param)
     except ModuleNotFoundError as error:
-        room = (error.name or "statefun").partition(".")[0]
-        if room == "statefun" and "pip install" not in str(error):
+        if (error.name or "statefun").startswith("statefun") and "pip install" not in str(error):
             raise
         pytest.skip(str(error))
 

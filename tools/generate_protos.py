@@ -20,6 +20,7 @@ TARGETS = {
         *("kafka-egress.proto", "kinesis-egress.proto", "request-reply.proto", "types.proto"),
     ),
     ROOT / "statefun" / "durable" / "_proto": ("durable.proto",),
+    ROOT / "statefun" / "workflows" / "_proto": ("workflows.proto",),
 }
 
 

@@ -1,5 +1,1 @@
-"""Connectors: implementations of the ports in `statefun.ports`, a room each."""
-
-from statefun.connectors.registry import Connector, Surroundings
-
-__all__ = ["Connector", "Surroundings"]
+"""Connectors: implementations of the ports in `statefun.ports`, a module each."""

@@ -196,25 +196,14 @@ class InvocationIngress:
             )
 
     async def _call(self, asked: Invocation) -> Response:
-        target = target_of(
-            asked.service,
-            asked.handler,
-            asked.key,
-            asked.idempotency_key,
-            is_ticket=asked.handler.is_kept,
-        )
+        target = target_of(asked.service, asked.handler, asked.key, asked.idempotency_key)
         name, outcome = self.replies.expect()
         try:
             await self._put(target.address, invoke(asked, target.invocation_id, name))
             told = await outcome
         finally:
             outcome.cancel()
-        return outcome_response(
-            told,
-            str(target.invocation_id),
-            asked.handler,
-            has_idempotency_key=asked.idempotency_key is not None,
-        )
+        return outcome_response(told, str(target.invocation_id), asked.handler)
 
     async def _send(self, asked: Invocation) -> Response:
         target = target_of(
@@ -245,10 +234,7 @@ class InvocationIngress:
         if told.answer is Answer.UNKNOWN:
             sentence = "not found" if asked.waits else "invocation not found"
             return refused(RequestRefusedError(404, sentence))
-        name = None if isinstance(asked.invocation, str) else asked.invocation.idempotency_key
-        return outcome_response(
-            told, str(target.invocation_id), handler, has_idempotency_key=name is not None
-        )
+        return outcome_response(told, str(target.invocation_id), handler)
 
     async def _complete(self, asked: Completion) -> Response:
         try:

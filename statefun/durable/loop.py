@@ -19,7 +19,7 @@ from random import Random
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from statefun.durable.exceptions import SdkInternalException
-from statefun.durable.guards import guarded
+from statefun.durable.guards import guarded, unguarded
 from statefun.errors import NotDeterministicError
 
 if TYPE_CHECKING:
@@ -72,9 +72,6 @@ class DeterministicLoop(asyncio.AbstractEventLoop):
     Attributes:
         now_ms: The time, set by the owner.
         is_stopped: Ends a drain at once, and all later ones.
-        is_cut_off: Whether its code has computed too long and was interrupted.
-        longest_drain: How many seconds its code may compute without waiting.
-        progress: Counts drains, for who watches that.
     """
 
     def __init__(
@@ -96,9 +93,6 @@ class DeterministicLoop(asyncio.AbstractEventLoop):
         self.now_ms = 0
         self.is_stopped = False
         self.is_closing = False
-        self.is_cut_off = False
-        self.longest_drain = float("inf")
-        self.progress = 0
 
     def next_hash(self) -> int:
         """The hash of the next future or task."""
@@ -116,19 +110,12 @@ class DeterministicLoop(asyncio.AbstractEventLoop):
 
     def drain(self) -> None:
         """Run what is ready, and what becomes ready by that, until nothing is."""
-        self.progress += 1
-        if self._is_entered:
-            self._run_ready()
-        else:
-            with self.entered():
-                self._run_ready()
-
-    def _run_ready(self) -> None:
         ready = self._ready
-        while ready and not self.is_stopped:
-            handle = ready.popleft()
-            if not handle.cancelled():
-                handle._run()  # noqa: SLF001 - as every loop does
+        with self.entered():
+            while ready and not self.is_stopped:
+                handle = ready.popleft()
+                if not handle.cancelled():
+                    handle._run()  # noqa: SLF001 - as every loop does
 
     @contextmanager
     def entered(self) -> Iterator[None]:
@@ -153,6 +140,12 @@ class DeterministicLoop(asyncio.AbstractEventLoop):
             events._set_running_loop(outer)  # noqa: SLF001
             if outer is not None and task is not None:
                 tasks._enter_task(outer, task)  # noqa: SLF001
+
+    @contextmanager
+    def unguarded(self) -> Iterator[None]:
+        """While in the block, let the guards pass everything."""
+        with unguarded(self):
+            yield
 
     def close(self) -> None:
         """Close every coroutine, the newest first; their `finally` blocks run now and here."""
@@ -234,11 +227,15 @@ class DeterministicLoop(asyncio.AbstractEventLoop):
     ) -> LoopTask[T]:
         """Start a task."""
         task = LoopTask(coro, self, name, context)
+        self.adopt(task)
+        return task
+
+    def adopt(self, task: LoopTask[Any]) -> None:
+        """Take a task for its own that was made for this loop."""
         task._log_destroy_pending = False  # type: ignore[attr-defined]  # noqa: SLF001 - a replay would bring it back
         if len(self._tasks) > 64 and len(self._tasks) > 2 * len(waiting := self.waiting()):
             self._tasks = waiting
         self._tasks.append(task)
-        return task
 
     def is_running(self) -> bool:
         """Whether it is being driven."""

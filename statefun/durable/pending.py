@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from statefun.durable.retries import Retries
-    from statefun.durable.serde import Serde
 
 __all__ = ["Effect", "Timer", "Timers"]
 
@@ -23,9 +22,7 @@ class Effect:
         seq: Its command.
         name: Its name.
         action: What is called.
-        args: What it is called with.
-        kwargs: What it is called with by name.
-        serde: How its result is written.
+        encode: What it returns → bytes.
         retries: When it is tried again; None takes the handler's policy.
         attempts: How many attempts have failed.
         first_ms: When the first one began; 0 before.
@@ -34,22 +31,12 @@ class Effect:
 
     seq: int
     name: str
-    action: Callable[..., Any]
-    args: tuple[Any, ...]
-    kwargs: Mapping[str, Any]
-    serde: Serde[Any]
+    action: Callable[[], Any]
+    encode: Callable[[Any], bytes]
     retries: Retries | None = None
     attempts: int = 0
     first_ms: int = 0
     due_ms: int = 0
-
-    def begin(self) -> Any:
-        """Call it."""
-        return self.action(*self.args, **self.kwargs)
-
-    def encode(self, result: Any) -> bytes:
-        """The bytes of what it has returned."""
-        return self.serde.serialize(result)
 
 
 @dataclass(slots=True)

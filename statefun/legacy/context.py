@@ -1,11 +1,5 @@
-"""Old name of `statefun.sdk.context`, and of what the old module imported."""
+"""Old name of `statefun.sdk.context`."""
 
-import abc
-import typing
-from datetime import timedelta
-
-from statefun.sdk.address import SdkAddress
 from statefun.sdk.context import Context
-from statefun.sdk.messages import EgressMessage, Message
 
-__all__ = ["Context", "EgressMessage", "Message", "SdkAddress", "abc", "timedelta", "typing"]
+__all__ = ["Context"]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import typing
 from typing import Any
 
 from statefun.errors import SerializationError, TypeMismatchError
@@ -15,13 +13,11 @@ __all__ = [
     "Type",
     "TypedValue",
     "from_typed_value",
-    "json",
     "make_json_type",
     "make_protobuf_type",
     "simple_type",
     "to_typed_value",
     "to_typed_value_deduce",
-    "typing",
 ]
 
 

@@ -8,13 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from datetime import timedelta
 from typing import Final, Literal, TypeAlias, TypeVar
 
 from statefun.errors import ConfigurationError
 from statefun.runtime.engine.retry import Backoff, RetryPolicy
 from statefun.sdk.address import TypenamePattern
-from statefun.sdk.specs import whole_millis
 
 __all__ = [
     "OUTCOMES",
@@ -116,33 +114,28 @@ class Retention:
 
     Attributes:
         max_count: How many; None for any number.
-        max_age: How long each; None for ever.
+        max_age_ms: How long each, in milliseconds; None for ever.
 
     Raises:
-        ConfigurationError: If nothing would be kept.
+        ConfigurationError: If one of them is less than 1.
     """
 
     max_count: int | None = None
-    max_age: timedelta | None = None
+    max_age_ms: int | None = None
 
     def __post_init__(self) -> None:
-        is_none = self.max_count is not None and self.max_count < 1
-        if is_none or (self.max_age_ms is not None and self.max_age_ms < 1):
+        bounds = (self.max_count, self.max_age_ms)
+        if any(bound is not None and bound < 1 for bound in bounds):
             raise ConfigurationError(
-                f"{self} keeps nothing: let max_count be 1 or more, max_age a millisecond or more",
+                f"{self} keeps nothing: let max_count and max_age_ms be 1 or more, or None",
                 option="max_count",
                 given=repr(self),
             )
 
     @property
-    def max_age_ms(self) -> int | None:
-        """How long each is kept, in milliseconds; None for ever."""
-        return None if self.max_age is None else whole_millis(self.max_age)
-
-    @property
     def keeps_all(self) -> bool:
         """Whether nothing is ever forgotten."""
-        return self.max_count is None and self.max_age is None
+        return self.max_count is None and self.max_age_ms is None
 
     def is_over(self, count: int) -> bool:
         """Whether so many are too many."""
@@ -150,8 +143,7 @@ class Retention:
 
     def is_old(self, since_ms: int, now_ms: int) -> bool:
         """Whether a thing from that time is too old now."""
-        max_age_ms = self.max_age_ms
-        return max_age_ms is not None and since_ms + max_age_ms <= now_ms
+        return self.max_age_ms is not None and since_ms + self.max_age_ms <= now_ms
 
 
 def choose(typename: str, given: T | Mapping[str, T] | None) -> T | None:
@@ -222,7 +214,7 @@ class Rules:
     failure: FailurePolicy | Mapping[str, FailurePolicy] | None = None
     limits: Limits | Mapping[str, Limits] | None = None
     dead_letters: Retention = Retention()
-    receipts: Retention = Retention(100_000, timedelta(days=1))
+    receipts: Retention = Retention(100_000, 24 * 3_600_000)
     max_waiting_bytes: int = 1 << 30
     endpoint_failure: Mapping[str, FailurePolicy] = field(default_factory=dict)
     endpoint_limits: Mapping[str, Limits] = field(default_factory=dict)

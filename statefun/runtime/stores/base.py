@@ -19,7 +19,6 @@ if TYPE_CHECKING:
         Recovered,
         StoredEntry,
         Timer,
-        ValueCount,
     )
     from statefun.sdk.address import Address
 
@@ -43,17 +42,8 @@ class Reader(Protocol):
         """
         ...
 
-    def value_counts(self) -> list[ValueCount]:
-        """How many addresses have which values of which type, ordered; no value is read for it."""
-        ...
-
-    def addresses(self, typename: str, after: str | None = None) -> Iterator[Address]:
-        """The addresses of a function that have a value, ordered by id.
-
-        Args:
-            typename: The function's.
-            after: Only those whose id comes after this one; None for all.
-        """
+    def addresses(self, typename: str) -> Iterator[Address]:
+        """The addresses of a function that have a value, ordered by id."""
         ...
 
     def typenames(self) -> Iterator[str]:
@@ -80,12 +70,8 @@ class Reader(Protocol):
         """The messages waiting for an address or being worked on, in the order of their numbers."""
         ...
 
-    def recover(self, *, with_letter_times: bool = True) -> Recovered:
-        """Everything besides values; called once, before the first commit.
-
-        Args:
-            with_letter_times: Whether `letter_times` is needed, which names every dead letter.
-        """
+    def recover(self) -> Recovered:
+        """Everything besides values; called once, before the first commit."""
         ...
 
     def close(self) -> None:

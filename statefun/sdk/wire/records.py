@@ -1,8 +1,4 @@
-"""Records: the plain values that go through the door, in both directions.
-
-Those that every message needs are named tuples, which take half the time of a frozen dataclass to
-make.
-"""
+"""Records: the plain values that go through the door, in both directions."""
 
 from __future__ import annotations
 
@@ -16,8 +12,6 @@ if TYPE_CHECKING:
     from statefun.sdk.address import Address
 
 __all__ = [
-    "AnyInvocation",
-    "AnyValue",
     "Cancellation",
     "Delayed",
     "DelayedMessage",
@@ -90,31 +84,8 @@ class Sendable(Protocol):
         """The serialized `TypedValue`."""
 
 
-class AnyValue(Protocol):
-    """A value as `encode_request` needs it, for example a `StoredValue`."""
-
-    @property
-    def typename(self) -> str:
-        """The typename of its type."""
-
-    @property
-    def data(self) -> bytes:
-        """Its bytes."""
-
-
-class AnyInvocation(Protocol):
-    """A message of a batch as `encode_request` needs it, for example an `Invocation`."""
-
-    @property
-    def caller(self) -> Address | None:
-        """The sender; None if the message came from an ingress."""
-
-    @property
-    def argument(self) -> bytes:
-        """The serialized `TypedValue`."""
-
-
-class StoredValue(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class StoredValue:
     """A value of an address's state: its typename and its bytes."""
 
     typename: str
@@ -129,7 +100,8 @@ class UncheckedValue:
     data: bytes
 
 
-class Invocation(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Invocation:
     """One message of a batch.
 
     Attributes:
@@ -141,14 +113,16 @@ class Invocation(NamedTuple):
     argument: bytes
 
 
-class OutgoingMessage(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class OutgoingMessage:
     """A message to a function; `argument` is a serialized `TypedValue`."""
 
     target: Address
     argument: bytes
 
 
-class DelayedMessage(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class DelayedMessage:
     """A message to a function after `delay_ms` (as received, maybe negative).
 
     `token` is empty if the message cannot be cancelled.
@@ -160,13 +134,15 @@ class DelayedMessage(NamedTuple):
     token: str
 
 
-class Cancellation(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Cancellation:
     """The cancellation of the delayed message with this token (as received, maybe empty)."""
 
     token: str
 
 
-class SendAfter(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class SendAfter:
     """A message to be sent after `delay_ms`; without a token it cannot be cancelled."""
 
     delay_ms: int
@@ -177,14 +153,16 @@ class SendAfter(NamedTuple):
 Delayed: TypeAlias = SendAfter | Cancellation
 
 
-class EgressRecord(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class EgressRecord:
     """A message to the egress `typename`; `argument` is a serialized `TypedValue`."""
 
     typename: str
     argument: bytes
 
 
-class Result(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Result:
     """The effects that a batch asks for.
 
     Attributes:

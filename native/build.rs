@@ -1,3 +1,0 @@
-fn main() {
-    pyo3_build_config::use_pyo3_cfgs();
-}

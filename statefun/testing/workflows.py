@@ -1,0 +1,207 @@
+"""The service of workflows in this process, for tests: a runtime in memory, and its clock."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from statefun.runtime.clock import SystemClock
+from statefun.runtime.runtime import Runtime
+from statefun.runtime.transports.attached import AttachedFunctions, LocalAttachment
+from statefun.workflows.addresses import queue_of
+from statefun.workflows.connection import LocalConnection
+from statefun.workflows.hosts import ServiceFunctions
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from statefun.runtime.clock import Alarm
+    from statefun.sdk.functions import StatefulFunctions
+
+__all__ = ["LocalService", "SkippingClock"]
+
+_RETENTION = timedelta(hours=24)
+_QUIET_S = 0.001
+
+
+class _Alarm:
+    """A call that has been arranged with a clock that leaps."""
+
+    def __init__(self, clock: SkippingClock, due_ms: int, callback: Callable[[], object]) -> None:
+        self.due_ms = due_ms
+        self._clock = clock
+        self._callback = callback
+        self._handle = self._arrange()
+
+    def _arrange(self) -> asyncio.TimerHandle:
+        seconds = max(0.0, (self.due_ms - self._clock.now_ms()) / 1000)
+        return asyncio.get_running_loop().call_later(min(seconds, 30.0), self.ring)
+
+    def ring(self) -> None:
+        """Make the call now."""
+        self.cancel()
+        self._callback()
+
+    def cancel(self) -> None:
+        """Let it not happen."""
+        self._handle.cancel()
+        self._clock.alarms.discard(self)
+
+
+class SkippingClock:
+    """The time of this machine, which leaps to what is due next when it is told to; see `Clock`.
+
+    Attributes:
+        alarms: The calls that have been arranged.
+    """
+
+    def __init__(self) -> None:
+        self._system = SystemClock()
+        self._ahead_ms = 0
+        self.alarms: set[_Alarm] = set()
+
+    def now_ms(self) -> int:
+        """Milliseconds since the epoch, as far as this clock knows."""
+        return self._system.now_ms() + self._ahead_ms
+
+    def uptime_ms(self) -> int:
+        """Milliseconds that have passed, with those that were skipped."""
+        return self._system.uptime_ms() + self._ahead_ms
+
+    def call_at(self, due_ms: int, callback: Callable[[], object]) -> Alarm:
+        """Call `callback` when the time has come, or was skipped."""
+        alarm = _Alarm(self, due_ms, callback)
+        self.alarms.add(alarm)
+        return alarm
+
+    def skip(self, to_ms: int) -> None:
+        """Leap to a time, and make the calls that become due; never goes back."""
+        self._ahead_ms += max(0, to_ms - self.now_ms())
+        for alarm in [each for each in self.alarms if each.due_ms <= self.now_ms()]:
+            alarm.ring()
+
+    @property
+    def next_ms(self) -> int | None:
+        """When something is due next; None if nothing is."""
+        return min((each.due_ms for each in self.alarms), default=None)
+
+
+class LocalService:
+    """A runtime in memory with the functions of the service; workers attach to it.
+
+    Args:
+        namespace: The namespace.
+        skips_time: Whether time is skipped while somebody waits for a workflow and nothing runs.
+
+    Attributes:
+        connection: The way to it.
+        skips_time: Whether it skips time.
+    """
+
+    def __init__(self, namespace: str, *, skips_time: bool) -> None:
+        self.skips_time = skips_time
+        self._clock = SkippingClock()
+        self._attached = AttachedFunctions(lambda name: queue_of(name) is not None)
+        self._local: dict[StatefulFunctions, LocalAttachment] = {}
+        self.connection = LocalConnection(self, self._clock.now_ms, self._waiting)
+        functions = ServiceFunctions(namespace, _RETENTION, lambda: self._clock.now_ms() / 1000)
+        self._runtime = Runtime(
+            functions,
+            data=None,
+            clock=self._clock,
+            endpoints=[self._attached],
+            ingresses=[self.connection],
+            egresses=[self.connection.replies],
+        )
+        self._waiters = 0
+        self._locks = 0
+        self._has_waiter = asyncio.Event()
+        self._skipping: asyncio.Task[None] | None = None
+
+    # --- what workers attach to; see `Attachments` ---
+
+    def attach(self, functions: StatefulFunctions) -> None:
+        """See `Attachments`.
+
+        Raises:
+            RuntimeError: If it is attached already.
+        """
+        attachment = self._local[functions] = LocalAttachment(functions)
+        self._attached.attach(attachment)
+
+    async def detach(self, functions: StatefulFunctions) -> None:
+        """See `Attachments`."""
+        await self._attached.detach(self._local.pop(functions))
+
+    def close(self) -> None:
+        """See `Attachments`."""
+        self._attached.refuse()
+
+    # --- life ---
+
+    async def start(self) -> None:
+        """Begin."""
+        await self._runtime.start()
+        if self.skips_time:
+            self._skipping = asyncio.create_task(self._skip(), name="statefun-skipping")
+
+    async def stop(self) -> None:
+        """End."""
+        if self._skipping is not None:
+            self._skipping.cancel()
+            await asyncio.gather(self._skipping, return_exceptions=True)
+        await self._runtime.stop()
+
+    # --- time ---
+
+    def now_ms(self) -> int:
+        """The time, in milliseconds since 1970."""
+        return self._clock.now_ms()
+
+    @contextmanager
+    def _waiting(self) -> Iterator[None]:
+        """While in the block, somebody waits for a workflow."""
+        self._waiters += 1
+        self._has_waiter.set()
+        try:
+            yield
+        finally:
+            self._waiters -= 1
+            if not self._waiters:
+                self._has_waiter.clear()
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """While in the block, no time is skipped."""
+        self._locks += 1
+        try:
+            yield
+        finally:
+            self._locks -= 1
+
+    async def sleep(self, seconds: float) -> None:
+        """Let time pass: at once where it is skipped, as far as nothing runs."""
+        if not self.skips_time:
+            await asyncio.sleep(seconds)
+            return
+        reached = asyncio.Event()
+        self._clock.call_at(self.now_ms() + int(seconds * 1000), reached.set)
+        with self._waiting():
+            await reached.wait()
+
+    async def _skip(self) -> None:
+        """Leap to what is due next, whenever somebody waits and nothing runs."""
+        while True:
+            await self._has_waiter.wait()
+            await asyncio.sleep(_QUIET_S)
+            next_ms = self._clock.next_ms
+            if self._waiters and not self._locks and self._is_quiet and next_ms is not None:
+                self._clock.skip(next_ms)
+
+    @property
+    def _is_quiet(self) -> bool:
+        """Whether nothing runs: what waits for a worker does not."""
+        metrics, waiting = self._runtime.metrics(), self._attached.waiting
+        return metrics.calls_in_flight <= waiting and metrics.busy_addresses <= waiting

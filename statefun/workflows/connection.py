@@ -1,0 +1,223 @@
+"""Connections: how clients and workers reach the service."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from contextlib import nullcontext
+from typing import TYPE_CHECKING, Protocol
+
+from statefun.durable import _proto as durable
+from statefun.durable.outcomes import ENVELOPE_TYPE
+from statefun.durable.replies import Answer, Replies
+from statefun.errors import (
+    AddressBusyError,
+    InvalidMessageError,
+    MessageTooLargeError,
+    RuntimeStoppedError,
+    StatefunError,
+    StoreError,
+    UnknownFunctionError,
+)
+from statefun.ports import IngressMessage
+from statefun.sdk.address import Address
+from statefun.sdk.wire import encode_typed_value
+from statefun.workflows.addresses import REPLIES
+from statefun.workflows.service import RPCError, RPCStatusCode
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from contextlib import AbstractContextManager
+    from datetime import timedelta
+
+    from statefun.ports import Intake
+    from statefun.sdk.functions import StatefulFunctions
+
+__all__ = ["Connection", "LocalConnection", "RefusedError"]
+
+
+class RefusedError(RPCError):
+    """The service refused a request, with more facts."""
+
+    def __init__(self, message: str, status: RPCStatusCode, facts: dict[str, str]) -> None:
+        super().__init__(message, status)
+        self.facts = facts
+
+
+class Connection(Protocol):
+    """A way to the service."""
+
+    async def ask(
+        self,
+        typename: str,
+        target_id: str,
+        envelope: Callable[[durable.Route], durable.Envelope],
+        within: timedelta | None,
+    ) -> bytes:
+        """Send a message and wait for the answer.
+
+        Args:
+            typename: The typename of the address it is for.
+            target_id: The id of that.
+            envelope: Makes the message, given where the answer is to be sent.
+            within: How long to wait; None for any time.
+
+        Raises:
+            RPCError: If it is refused, or there is no answer in time.
+        """
+        ...
+
+    async def attach(self, functions: StatefulFunctions) -> None:
+        """Let the functions of a worker be called."""
+        ...
+
+    async def detach(self, functions: StatefulFunctions) -> None:
+        """Let them be called no more; returns when no call is under way."""
+        ...
+
+    def now_ms(self) -> int:
+        """The time of the service, in milliseconds since 1970."""
+        ...
+
+    def waiting(self) -> AbstractContextManager[None]:
+        """While in the block, somebody waits for a workflow: a test's clock may skip time."""
+        ...
+
+
+class _Replies(Replies):
+    """The egress that takes answers to clients."""
+
+    @property
+    def typename(self) -> str:
+        """See `Egress`."""
+        return REPLIES
+
+
+class Attachments(Protocol):
+    """What workers attach to; see `statefun.runtime.transports.attached`."""
+
+    def attach(self, functions: StatefulFunctions) -> None:
+        """Call these from now on."""
+        ...
+
+    async def detach(self, functions: StatefulFunctions) -> None:
+        """Call these no more."""
+        ...
+
+    def close(self) -> None:
+        """Let what waits for a worker fail."""
+        ...
+
+
+_STATUS_OF = (
+    (UnknownFunctionError, RPCStatusCode.NOT_FOUND),
+    (MessageTooLargeError, RPCStatusCode.INVALID_ARGUMENT),
+    (InvalidMessageError, RPCStatusCode.INVALID_ARGUMENT),
+    (AddressBusyError, RPCStatusCode.RESOURCE_EXHAUSTED),
+    (RuntimeStoppedError, RPCStatusCode.UNAVAILABLE),
+    (StoreError, RPCStatusCode.UNAVAILABLE),
+)
+
+
+class LocalConnection:
+    """A way to the service in this process: an ingress of its runtime; see `statefun.ports`.
+
+    Args:
+        attachments: What workers attach to.
+        now_ms: The time.
+        waiting: See `Connection`.
+
+    Attributes:
+        replies: The egress of answers, for the same runtime.
+    """
+
+    def __init__(
+        self,
+        attachments: Attachments,
+        now_ms: Callable[[], int],
+        waiting: Callable[[], AbstractContextManager[None]] = nullcontext,
+    ) -> None:
+        self.replies = _Replies(f"{os.urandom(8).hex()}-")
+        self._attachments = attachments
+        self._now_ms = now_ms
+        self.waiting = waiting
+        self._intake: Intake | None = None
+
+    # --- the ingress ---
+
+    async def start(self, intake: Intake) -> None:
+        """See `Ingress`."""
+        self._intake = intake
+
+    def pause(self) -> None:
+        """Nothing: what is sent meanwhile is refused."""
+
+    def resume(self) -> None:
+        """Nothing."""
+
+    async def stop(self) -> None:
+        """See `Ingress`; whoever waits for an answer is told that there is none."""
+        self._intake = None
+        self._attachments.close()
+        await self.replies.stop()
+
+    # --- the connection ---
+
+    def now_ms(self) -> int:
+        """See `Connection`."""
+        return self._now_ms()
+
+    async def attach(self, functions: StatefulFunctions) -> None:
+        """See `Connection`."""
+        self._attachments.attach(functions)
+
+    async def detach(self, functions: StatefulFunctions) -> None:
+        """See `Connection`."""
+        await self._attachments.detach(functions)
+
+    async def ask(
+        self,
+        typename: str,
+        target_id: str,
+        envelope: Callable[[durable.Route], durable.Envelope],
+        within: timedelta | None,
+    ) -> bytes:
+        """See `Connection`."""
+        if self._intake is None:
+            raise RPCError("the service has stopped", RPCStatusCode.UNAVAILABLE)
+        name, answered = self.replies.expect()
+        route = durable.Route(typename=REPLIES, id=name, is_egress=True)
+        argument = encode_typed_value(ENVELOPE_TYPE.typename, envelope(route).SerializeToString())
+        try:
+            async with asyncio.timeout(None if within is None else within.total_seconds()):
+                await self._intake.deliver(
+                    (IngressMessage(Address(typename, target_id), argument),)
+                )
+                outcome = await answered
+        except TimeoutError:
+            raise RPCError("Timeout expired", RPCStatusCode.CANCELLED) from None
+        except StatefunError as error:
+            status = next(
+                (status for kind, status in _STATUS_OF if isinstance(error, kind)),
+                RPCStatusCode.INTERNAL,
+            )
+            raise RPCError(str(error), status) from error
+        except asyncio.CancelledError:
+            if answered.cancelled() and self._intake is None:
+                raise RPCError("the service has stopped", RPCStatusCode.UNAVAILABLE) from None
+            raise
+        finally:
+            answered.cancel()
+        if outcome.value is None:
+            raise RefusedError(
+                outcome.message, _status(outcome.code, outcome.answer), outcome.metadata or {}
+            )
+        return outcome.value
+
+
+def _status(code: int, answer: Answer) -> RPCStatusCode:
+    if answer is Answer.UNKNOWN:
+        return RPCStatusCode.NOT_FOUND
+    return (
+        RPCStatusCode(code) if code in RPCStatusCode._value2member_map_ else RPCStatusCode.UNKNOWN
+    )

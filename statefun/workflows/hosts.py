@@ -1,0 +1,196 @@
+"""Hosts: workflows, their runs and activities as stateful functions.
+
+They are the shells around the turns: here are the clock, chance, and the waiting for activities.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from statefun.durable.directory import Directory
+from statefun.durable.host import EnvelopeHost, Host, Shell, nonce
+from statefun.durable.limits import Limits
+from statefun.durable.outbox import Outbox
+from statefun.sdk.functions import StatefulFunctions
+from statefun.workflows import _proto, activity_turn, workflow_turn
+from statefun.workflows.activity_turn import ActivityTurn
+from statefun.workflows.addresses import (
+    activity_typename,
+    namespace_of_queue,
+    run_typename,
+    workflow_typename,
+)
+from statefun.workflows.program import Runs
+from statefun.workflows.workflow_turn import WorkflowTurn
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from datetime import timedelta
+
+    from statefun.durable import _proto as durable
+    from statefun.durable.declaration import Declaration
+    from statefun.durable.turn import Reply
+    from statefun.workflows.activities import ActivityRunner
+    from statefun.workflows.program import Workflows
+
+__all__ = ["QueueFunctions", "ServiceFunctions"]
+
+
+def _shell(
+    namespace: str,
+    clock: Callable[[], float],
+    limits: Limits | None = None,
+    declarations: Sequence[Declaration] = (),
+) -> Shell:
+    directory = Directory(declarations, namespace, limits or Limits(), None, None)
+    return Shell(directory, clock, None)
+
+
+class ServiceFunctions(StatefulFunctions):
+    """The functions of the service: all workflows of a namespace, without their code.
+
+    Args:
+        namespace: The namespace.
+        retention: How long runs are kept once they have ended.
+        clock: The time in seconds since 1970.
+    """
+
+    def __init__(self, namespace: str, retention: timedelta, clock: Callable[[], float]) -> None:
+        super().__init__()
+        typename = workflow_typename(namespace)
+        shell = _shell(typename.rpartition("/")[0], clock)
+        _WorkflowHost(shell, typename, namespace, retention).bind(self)
+
+
+class _WorkflowHost(EnvelopeHost):
+    """The function of workflows."""
+
+    def __init__(self, shell: Shell, typename: str, namespace: str, retention: timedelta) -> None:
+        super().__init__(shell, typename, (workflow_turn.VALUE,))
+        self._namespace = namespace
+        self._retention_ms = int(retention.total_seconds() * 1000)
+
+    async def turn(
+        self, target_id: str, values: Mapping[str, bytes | None], envelopes: list[durable.Envelope]
+    ) -> Reply:
+        """Run a turn; see `WorkflowTurn`."""
+        turn = WorkflowTurn(
+            Outbox(self.shell.directory, self.typename, target_id),
+            self._namespace,
+            target_id,
+            values[workflow_turn.VALUE],
+            self.shell.now_ms(),
+            f"{self.typename}:{nonce():016x}",
+            self._retention_ms,
+        )
+        for envelope in envelopes:
+            turn.receive(envelope)
+        return turn.end()
+
+
+class QueueFunctions(StatefulFunctions):
+    """The functions of a worker: the runs and the activities of a task queue.
+
+    Args:
+        namespace: The namespace.
+        task_queue: The task queue.
+        workflows: The workflows; None if it has none.
+        activities: The activities; None if it has none.
+        clock: The time in seconds since 1970.
+        identity: Names the worker.
+        cached_runs: How many runs stay in memory.
+        hold_s: How long a turn waits for an activity before it looks for other messages.
+    """
+
+    def __init__(
+        self,
+        namespace: str,
+        task_queue: str,
+        workflows: Workflows | None,
+        activities: ActivityRunner | None,
+        clock: Callable[[], float],
+        identity: str,
+        cached_runs: int,
+        hold_s: float,
+    ) -> None:
+        super().__init__()
+        limits = Limits(cached_addresses=cached_runs)
+        runs = Runs()
+        shell = _shell(namespace_of_queue(namespace, task_queue), clock, limits, [runs])
+        self._runs: _RunHost | None = None
+        if workflows is not None:
+            self._runs = _RunHost(shell, run_typename(namespace, task_queue), runs, workflows)
+            self._runs.bind(self)
+        if activities is not None:
+            typename = activity_typename(namespace, task_queue)
+            _ActivityHost(shell, typename, activities, identity, hold_s).bind(self)
+
+    def forget(self) -> None:
+        """Put all runs out of memory; their next turns begin with a replay."""
+        if self._runs is not None:
+            self._runs.cache.clear()
+
+
+class _RunHost(Host):
+    """The function of runs.
+
+    What came before a run began is told before its main method begins; and messages are told before
+    what else has come with them.
+    """
+
+    async def turn(
+        self, target_id: str, values: Mapping[str, bytes | None], envelopes: list[durable.Envelope]
+    ) -> Reply:
+        """Run a turn; see `Turn`."""
+        return await super().turn(target_id, values, _in_order(envelopes))
+
+
+def _in_order(envelopes: list[durable.Envelope]) -> list[durable.Envelope]:
+    """Envelopes with messages first, and those in a start that came with it."""
+    if len(envelopes) < 2:
+        return envelopes
+    first = [each for each in envelopes if each.WhichOneof("content") == "invoke"]
+    messages = [each for each in envelopes if each.WhichOneof("content") == "signal"]
+    others = [each for each in envelopes if each not in first and each not in messages]
+    if len(first) != 1:
+        return [*first, *messages, *others]
+    start = _proto.Start.FromString(first[0].invoke.argument)
+    start.messages.extend(_proto.Told.FromString(each.signal.outcome.value) for each in messages)
+    first[0].invoke.argument = start.SerializeToString()
+    return [*first, *others]
+
+
+class _ActivityHost(EnvelopeHost):
+    """The function of activities."""
+
+    def __init__(
+        self, shell: Shell, typename: str, runner: ActivityRunner, identity: str, hold_s: float
+    ) -> None:
+        super().__init__(shell, typename, (activity_turn.VALUE,))
+        self._runner = runner
+        self._identity = identity
+        self._hold_s = hold_s
+
+    async def turn(
+        self, target_id: str, values: Mapping[str, bytes | None], envelopes: list[durable.Envelope]
+    ) -> Reply:
+        """Run a turn, and the attempt that it names; see `ActivityTurn`."""
+        turn = ActivityTurn(
+            Outbox(self.shell.directory, self.typename, target_id),
+            target_id,
+            values[activity_turn.VALUE],
+            self.shell.now_ms(),
+            f"{self.typename}:{nonce():016x}",
+            self._identity,
+        )
+        for envelope in envelopes:
+            turn.receive(envelope)
+        attempt = turn.attempt()
+        if attempt is not None:
+            ending, heartbeat = await self._runner.run(attempt, self._hold_s)
+            turn.advance_to(self.shell.now_ms())
+            if ending is None:
+                turn.goes_on(heartbeat)
+            else:
+                turn.ended(ending, heartbeat)
+        return turn.end()

@@ -1,0 +1,117 @@
+"""A stage for scenarios: the service in this process, workers, and what observers see."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from statefun.workflows.exceptions import (
+    ActivityError,
+    ApplicationError,
+    ChildWorkflowError,
+    TimeoutError,  # noqa: A004 - the one of workflows
+)
+from statefun.workflows.testing import WorkflowEnvironment
+from statefun.workflows.worker import Worker
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable
+
+    from statefun.workflows.client import Client
+
+PLACES = ("one worker", "two workers", "cold cache")
+"""Where each scenario runs: the same is seen in all of them."""
+
+
+@dataclass
+class Stage:
+    """Where a scenario runs.
+
+    Attributes:
+        client: A client of the service.
+        env: The service.
+        queue: The task queue that workers serve.
+        workers: The workers.
+    """
+
+    client: Client
+    env: WorkflowEnvironment
+    queue: str = "scenarios"
+    workers: list[Worker] = field(default_factory=list)
+    _count: int = 0
+
+    def new_id(self) -> str:
+        """The id of a new workflow."""
+        self._count += 1
+        return f"workflow-{self._count}"
+
+    async def start(self, workflow: Any, *args: Any, **options: Any) -> Any:
+        """Start a workflow; its handle."""
+        given: dict[str, Any] = {"id": self.new_id(), "task_queue": self.queue, **options}
+        if len(args) == 1:
+            return await self.client.start_workflow(workflow, args[0], **given)
+        return await self.client.start_workflow(workflow, args=list(args), **given)
+
+    async def execute(self, workflow: Any, *args: Any, **options: Any) -> Any:
+        """Start a workflow and wait for its result."""
+        return await (await self.start(workflow, *args, **options)).result()
+
+    async def status(self, handle: Any) -> str:
+        """The status of a workflow, by its name."""
+        return str((await handle.describe()).status.name)
+
+    async def failure(self, workflow: Any, *args: Any, **options: Any) -> Any:
+        """How a workflow fails."""
+        return await failure_of(self.execute(workflow, *args, **options))
+
+
+async def failure_of(awaited: Awaitable[Any]) -> Any:
+    """What is raised, with its causes; `returned` if nothing is."""
+    try:
+        value = await awaited
+    except BaseException as error:  # noqa: BLE001 - it is what is seen
+        return told(error)
+    return ("returned", value)
+
+
+def told(error: BaseException | None) -> list[Any]:
+    """What an observer sees of an exception and its causes."""
+    chain: list[Any] = []
+    while error is not None:
+        seen: list[Any] = [type(error).__name__, str(getattr(error, "message", error))]
+        if isinstance(error, ApplicationError):
+            seen += [error.type, *error.details]
+        if isinstance(error, TimeoutError) and error.type is not None:
+            seen.append(error.type.name)
+        if isinstance(error, (ActivityError, ChildWorkflowError)) and error.retry_state:
+            seen.append(error.retry_state.name)
+        chain.append(tuple(seen))
+        error = error.__cause__
+    return chain
+
+
+@asynccontextmanager
+async def staged(
+    place: str, workflows: list[type[Any]], activities: list[Callable[..., Any]]
+) -> AsyncIterator[Stage]:
+    """The service with workers, in a place."""
+    async with AsyncExitStack() as stack:
+        env = await stack.enter_async_context(await WorkflowEnvironment.start_time_skipping())
+        stage = Stage(env.client, env)
+        pool = stack.enter_context(ThreadPoolExecutor(4))
+        for number in range(2 if place == "two workers" else 1):
+            worker = Worker(
+                env.client,
+                task_queue=stage.queue,
+                workflows=workflows,
+                activities=activities,
+                activity_executor=pool,
+                identity=f"worker-{number}",
+                max_cached_workflows=0 if place == "cold cache" else 100,
+                graceful_shutdown_timeout=timedelta(0),
+            )
+            stage.workers.append(await stack.enter_async_context(worker))
+        yield stage
