@@ -10,7 +10,7 @@ from statefun.durable.catalogue import Catalogue
 from statefun.durable.declaration import Declaration
 from statefun.errors import AlreadyRegisteredError, ConfigurationError, DefinitionError
 from statefun.serve.asgi import AsgiApp
-from statefun.serve.endpoint import Endpoint
+from statefun.serve.endpoint import FunctionEndpoint
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -64,7 +64,7 @@ class App(Application):
     def _asgi(self) -> AsgiApp:
         found: AsgiApp | None = self.__dict__.get("asgi")
         if found is None:
-            found = self.__dict__["asgi"] = AsgiApp(Endpoint(self, _PATH))
+            found = self.__dict__["asgi"] = AsgiApp(FunctionEndpoint(self, _PATH))
         return found
 
     @property

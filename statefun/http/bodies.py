@@ -10,7 +10,7 @@ from statefun.errors import RequestRefusedError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["Body", "BodyBudget", "Decoder", "body_decoder", "too_long"]
+__all__ = ["Body", "BodyBudget", "Decoder", "body_decoder", "decompressed", "too_long"]
 
 _SMALL_BYTES: Final = 64 << 10
 _PIECE_BYTES: Final = 64 << 10
@@ -125,6 +125,25 @@ def too_long(max_bytes: int) -> RequestRefusedError:
     return RequestRefusedError(
         413, f"the body has more than {max_bytes} bytes, which is the limit here"
     )
+
+
+def decompressed(body: bytes, coding: str, max_bytes: int) -> bytes:
+    """A whole body that somebody else has read, decompressed.
+
+    Args:
+        body: As it came.
+        coding: The value of the header field `Content-Encoding`; empty without one.
+        max_bytes: The longest body that is taken, decompressed.
+
+    Raises:
+        RequestRefusedError: If it is too long, or not encoded as it says.
+    """
+    decoder = body_decoder(coding.strip().lower())
+    if decoder is None:
+        return body
+    whole = Body(max_bytes, BodyBudget(max_bytes), decoder)
+    whole.add(body)
+    return whole.whole()
 
 
 def body_decoder(coding: str) -> Decoder | None:

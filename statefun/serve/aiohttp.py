@@ -4,14 +4,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from statefun.serve.endpoint import Endpoint
+from statefun.errors import RequestRefusedError
+from statefun.http.bodies import too_long
+from statefun.http.messages import text_response
+from statefun.serve.endpoint import FunctionEndpoint
 
 if TYPE_CHECKING:
     from aiohttp.web import Application, Request, Response
 
+    from statefun.http.messages import Response as Answer
     from statefun.loading import Functions
 
 __all__ = ["aiohttp_app"]
+
+_DECOMPRESSED = ("gzip", "deflate", "br", "zstd")
+"""The content encodings that aiohttp undoes by itself."""
 
 
 def aiohttp_app(functions: Functions, *, path: str | None = None) -> Application:
@@ -38,18 +45,45 @@ def aiohttp_app(functions: Functions, *, path: str | None = None) -> Application
         raise ModuleNotFoundError(
             "aiohttp_app needs aiohttp: pip install 'statefun[aiohttp]'", name=error.name
         ) from error
-    endpoint = Endpoint(functions, path)
+    endpoint = FunctionEndpoint(functions, path)
 
     async def respond(request: Request) -> Response:
-        # Read from the stream: request.read() has a limit, which a parent application sets.
-        body = await request.content.read()
-        answer = await endpoint.answer(request.method, _path(request), body)
+        coding = request.headers.get("Content-Encoding", "")
+        is_open = coding.strip().lower() in _DECOMPRESSED
+        try:
+            body = await _body(request, endpoint.max_decompressed_bytes if is_open else None)
+        except (RequestRefusedError, web.RequestPayloadError) as error:
+            request.content.feed_eof()  # else aiohttp reads on, and fails on the same body again
+            status = getattr(error, "http_status", 400)
+            refused = response_of(text_response(status, " ".join(str(error).split())))
+            refused.force_close()
+            return refused
+        left = "" if is_open else coding
+        return response_of(await endpoint.answer(request.method, _path(request), body, left))
+
+    def response_of(answer: Answer) -> Response:
         return web.Response(status=answer.status, headers=answer.fields, body=answer.body)
 
     app = web.Application(client_max_size=0)
     app.router.add_route("*", "", respond)
     app.router.add_route("*", "/{below:.*}", respond)
     return app
+
+
+async def _body(request: Request, max_bytes: int | None) -> bytes:
+    """The whole body, from the stream: `request.read()` has a limit, which a parent may set.
+
+    Args:
+        request: The request.
+        max_bytes: The longest body that is taken; None for any.
+    """
+    pieces, size = [], 0
+    async for piece in request.content.iter_any():
+        size += len(piece)
+        if max_bytes is not None and size > max_bytes:
+            raise too_long(max_bytes)
+        pieces.append(piece)
+    return b"".join(pieces)
 
 
 def _path(request: Request) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from statefun.serve.endpoint import Endpoint
+from statefun.serve.endpoint import FunctionEndpoint
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, MutableMapping
@@ -22,7 +22,7 @@ __all__ = ["AsgiApp", "asgi_app"]
 class AsgiApp:
     """An ASGI application: an object, not a function, so that Starlette takes it as a route."""
 
-    def __init__(self, endpoint: Endpoint) -> None:
+    def __init__(self, endpoint: FunctionEndpoint) -> None:
         self._endpoint = endpoint
 
     async def __call__(self, scope: Event, receive: Receive, send: Send) -> None:
@@ -55,15 +55,15 @@ def asgi_app(functions: Functions, *, path: str | None = None) -> AsgiApp:
         web.add_route("/statefun", app, methods=["POST"])
         ```
     """
-    return AsgiApp(Endpoint(functions, path))
+    return AsgiApp(FunctionEndpoint(functions, path))
 
 
-async def _answer(endpoint: Endpoint, scope: Event, receive: Receive, send: Send) -> None:
+async def _answer(endpoint: FunctionEndpoint, scope: Event, receive: Receive, send: Send) -> None:
     body = await _body(receive)
     if body is None:  # the client has gone: a batch that came in half must not run
         return
     method = scope["method"]
-    answer = await endpoint.answer(method, _path(scope), body)
+    answer = await endpoint.answer(method, _path(scope), body, _coding(scope))
     await send(
         {"type": "http.response.start", "status": answer.status, "headers": _headers(answer)}
     )
@@ -82,6 +82,13 @@ async def _body(receive: Receive) -> bytes | None:
             return b"".join(pieces)
         event = await receive()
     return None
+
+
+def _coding(scope: Event) -> str:
+    """The header field `Content-Encoding`."""
+    return ", ".join(
+        value.decode("latin-1") for name, value in scope["headers"] if name == b"content-encoding"
+    )
 
 
 def _path(scope: Event) -> str:

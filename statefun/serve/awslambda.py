@@ -7,7 +7,7 @@ import binascii
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from statefun.http.messages import text_response
-from statefun.serve.endpoint import Endpoint
+from statefun.serve.endpoint import FunctionEndpoint
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["lambda_handler"]
 
+_CODING = "content-encoding"
 _NOT_BINARY = text_response(
     400, "the body did not come in base64: let the gateway treat application/octet-stream as binary"
 )
@@ -43,7 +44,7 @@ def lambda_handler(functions: Functions, *, path: str | None = None) -> LambdaHa
         handler = lambda_handler(functions)  # the handler setting: greeter.handler
         ```
     """
-    endpoint = Endpoint(functions, path)
+    endpoint = FunctionEndpoint(functions, path)
 
     def handle(event: Any, context: Any) -> Any:  # noqa: ARG001 - the signature is Lambda's
         if isinstance(event, str):
@@ -54,7 +55,7 @@ def lambda_handler(functions: Functions, *, path: str | None = None) -> LambdaHa
         body = _body(event)
         if body is None:
             return _response(_NOT_BINARY)
-        answer = endpoint.answer_sync(method, path, body)
+        answer = endpoint.answer_sync(method, path, body, _coding(event))
         return _response(answer._replace(body=b"") if method == "HEAD" else answer)
 
     return handle
@@ -69,6 +70,12 @@ def _method_and_path(event: Mapping[str, Any]) -> tuple[str, str]:
     if path == stage or path.startswith(f"{stage}/"):
         path = path.removeprefix(stage) or "/"
     return http["method"], path
+
+
+def _coding(event: Mapping[str, Any]) -> str:
+    """The header field `Content-Encoding`; gateways write names in lower case, or as they came."""
+    headers: Mapping[str, str] = event.get("headers") or {}
+    return next((value for name, value in headers.items() if name.lower() == _CODING), "")
 
 
 def _body(event: Mapping[str, Any]) -> bytes | None:

@@ -14,11 +14,14 @@ from typing import TYPE_CHECKING, TypeAlias
 from statefun.errors import (
     ConfigurationError,
     InvocationError,
+    RequestRefusedError,
     StatefunError,
     UnknownFunctionError,
     UnreadableValueError,
 )
-from statefun.http.messages import Response, text_response
+from statefun.http.bodies import decompressed
+from statefun.http.limits import ServerLimits
+from statefun.http.messages import Response, refusal, text_response
 from statefun.sdk.address import Address, log_facts
 from statefun.sdk.failures import text_of
 from statefun.sdk.functions import StatefulFunctions
@@ -32,7 +35,7 @@ if TYPE_CHECKING:
 
     Body: TypeAlias = bytes | bytearray | memoryview
 
-__all__ = ["HEALTH_PATH", "SERVICES_PATH", "UNREADABLE", "Endpoint"]
+__all__ = ["HEALTH_PATH", "SERVICES_PATH", "UNREADABLE", "FunctionEndpoint"]
 
 HEALTH_PATH = "/health"
 SERVICES_PATH = "/services"
@@ -48,7 +51,7 @@ logger = logging.getLogger("statefun.serve")
 _HEALTHY = text_response(200, "ok")
 
 
-class Endpoint:
+class FunctionEndpoint:
     """Functions that can be called over HTTP.
 
     Args:
@@ -56,9 +59,14 @@ class Endpoint:
         path: The only path that is answered; None for any. Another path is answered with 404, but
             for `GET /health`, which is 200 as long as the process serves.
 
+    Attributes:
+        max_decompressed_bytes: A compressed body may stand for so many bytes, whatever carries it.
+
     Raises:
         ConfigurationError: If there is nothing to call, or the path does not begin with `/`.
     """
+
+    max_decompressed_bytes = ServerLimits().max_decompressed_bytes
 
     def __init__(self, functions: Functions, path: str | None = None) -> None:
         if path is not None and not path.startswith("/"):
@@ -80,26 +88,35 @@ class Endpoint:
         """Answer a request; a `Handler` for an `HttpServer`."""
         return self.answer(request.method, request.path, request.body)
 
-    async def answer(self, method: str, path: str, body: Body) -> Response:
+    async def answer(self, method: str, path: str, body: Body, coding: str = "") -> Response:
         """Answer a request.
 
         Args:
             method: In capitals.
             path: Percent-decoded, without the query.
-            body: The whole body.
+            body: The whole body, as it came.
+            coding: The header field `Content-Encoding`, if the body is still compressed.
         """
         if method == "POST" and (self.path is None or path == self.path):
             try:
+                if coding:
+                    body = decompressed(bytes(body), coding, self.max_decompressed_bytes)
                 return Response(200, await self.handler.invoke(body), _OCTETS)
+            except RequestRefusedError as error:
+                return refusal(error)
             except Exception as error:  # noqa: BLE001 - logged and answered
                 return _failure(error)
         return self._refusal(method, path)
 
-    def answer_sync(self, method: str, path: str, body: Body) -> Response:
+    def answer_sync(self, method: str, path: str, body: Body, coding: str = "") -> Response:
         """Like `answer`, from code that is not async; see `RequestReplyHandler.handle_sync`."""
         if method == "POST" and (self.path is None or path == self.path):
             try:
+                if coding:
+                    body = decompressed(bytes(body), coding, self.max_decompressed_bytes)
                 return Response(200, self.handler.invoke_sync(body), _OCTETS)
+            except RequestRefusedError as error:
+                return refusal(error)
             except Exception as error:  # noqa: BLE001 - logged and answered
                 return _failure(error)
         return self._refusal(method, path)

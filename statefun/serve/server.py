@@ -20,7 +20,7 @@ from statefun.serve.workers import Workers
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from statefun.serve.endpoint import Endpoint
+    from statefun.serve.endpoint import FunctionEndpoint
 
 __all__ = ["serve"]
 
@@ -96,7 +96,7 @@ def _listening_at(host: str, port: int, unix: str) -> Iterator[socket.socket]:
                 path.remove()
 
 
-def _ready(scheme: str, listener: socket.socket, endpoint: Endpoint) -> str:
+def _ready(scheme: str, listener: socket.socket, endpoint: FunctionEndpoint) -> str:
     if listener.family == socket.AF_UNIX:
         where = f"{scheme}+unix://{listener.getsockname()}"
     else:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 from statefun.http import AccessFiles, HttpServer, ServerLimits
 from statefun.http.loops import new_event_loop
 from statefun.loading import load_functions
-from statefun.serve.endpoint import Endpoint
+from statefun.serve.endpoint import FunctionEndpoint
 
 if TYPE_CHECKING:
     import socket
@@ -53,18 +53,18 @@ class Worker:
     grace_seconds: int
     access: AccessFiles
 
-    def load(self) -> Endpoint:
+    def load(self) -> FunctionEndpoint:
         """Import the target.
 
         Raises:
             ConfigurationError: If it cannot be served.
         """
-        return Endpoint(load_functions(self.target), self.path)
+        return FunctionEndpoint(load_functions(self.target), self.path)
 
     def run(
         self,
         listener: socket.socket,
-        endpoint: Endpoint | None = None,
+        endpoint: FunctionEndpoint | None = None,
         on_ready: Callable[[], None] | None = None,
     ) -> None:
         """Serve until SIGTERM or SIGINT; a second SIGINT ends what has begun, too.
@@ -82,7 +82,7 @@ class Worker:
     async def _serve(
         self,
         listener: socket.socket,
-        endpoint: Endpoint,
+        endpoint: FunctionEndpoint,
         stopping: _Stopping,
         on_ready: Callable[[], None] | None,
     ) -> None:

@@ -6,7 +6,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from statefun.http.messages import text_response
-from statefun.serve.endpoint import Endpoint
+from statefun.serve.endpoint import FunctionEndpoint
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -28,7 +28,7 @@ def wsgi_app(functions: Functions, *, path: str | None = None) -> WSGIApplicatio
         path: The only path that is answered (below where the application is mounted); None for
             any. `GET /health` is answered with 200 always.
     """
-    endpoint = Endpoint(functions, path)
+    endpoint = FunctionEndpoint(functions, path)
 
     def app(environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
         method = environ["REQUEST_METHOD"]
@@ -36,7 +36,8 @@ def wsgi_app(functions: Functions, *, path: str | None = None) -> WSGIApplicatio
         if body is None:
             answer = text_response(400, "the body is not complete")
         else:
-            answer = endpoint.answer_sync(method, _path(environ), body)
+            coding = environ.get("HTTP_CONTENT_ENCODING", "")
+            answer = endpoint.answer_sync(method, _path(environ), body, coding)
         fields = [*answer.fields, ("Content-Length", str(len(answer.body)))]
         start_response(f"{answer.status} {HTTPStatus(answer.status).phrase}", fields)
         return [] if method == "HEAD" else [answer.body]

@@ -6,7 +6,7 @@ import asyncio
 import base64
 import io
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 from urllib.parse import quote, unquote
 from wsgiref.util import setup_testing_defaults
 from wsgiref.validate import validator
@@ -18,7 +18,7 @@ from yarl import URL
 
 from statefun.http import HttpServer
 from statefun.serve import aiohttp_app, asgi_app, lambda_handler, wsgi_app
-from statefun.serve.endpoint import Endpoint
+from statefun.serve.endpoint import FunctionEndpoint
 from tests.serve.requests import Heard
 
 if TYPE_CHECKING:
@@ -29,9 +29,16 @@ if TYPE_CHECKING:
 
     from statefun.loading import Functions
 
-    Ask: TypeAlias = Callable[[str, str, bytes], Awaitable[Heard]]
-    Carrier: TypeAlias = Callable[[Functions, str | None], AbstractAsyncContextManager[Ask]]
+    Carrier: TypeAlias = "Callable[[Functions, str | None], AbstractAsyncContextManager[Ask]]"
     CarrierOfClient: TypeAlias = Callable[[AiohttpClient], Carrier]
+
+
+class Ask(Protocol):
+    """Asks an endpoint: method, path, body, and the content encoding of the body."""
+
+    def __call__(
+        self, method: str, path: str, body: bytes, coding: str = "", /
+    ) -> Awaitable[Heard]: ...
 
 
 def _heard(status: int, headers: Mapping[str, str], body: bytes) -> Heard:
@@ -61,12 +68,13 @@ def _asgi_at(root: str) -> Carrier:
     async def carry(functions: Functions, path: str | None) -> AsyncIterator[Ask]:
         app = asgi_app(functions, path=path)
 
-        async def ask(method: str, path: str, body: bytes) -> Heard:
+        async def ask(method: str, path: str, body: bytes, coding: str = "") -> Heard:
             scope = {
                 "type": "http",
                 "method": method,
                 "path": root + unquote(path),
                 "root_path": root,
+                "headers": [(b"content-encoding", coding.encode())] if coding else [],
             }
             half = len(body) // 2
             start, end = await ask_asgi(
@@ -111,7 +119,7 @@ def _aiohttp_mounted(aiohttp_client: AiohttpClient) -> Carrier:
 @asynccontextmanager
 async def serving(functions: Functions, path: str | None) -> AsyncIterator[tuple[str, int]]:
     """The server of `statefun serve`: host and port."""
-    server = HttpServer(Endpoint(functions, path).handle)
+    server = HttpServer(FunctionEndpoint(functions, path).handle)
     await server.start()
     try:
         yield server.host, server.port
@@ -128,9 +136,10 @@ async def _connection(functions: Functions, path: str | None) -> AsyncIterator[A
 def _asking(client: aiohttp.ClientSession | TestClient[Any, Any], base: str) -> Ask:
     session = client.session if isinstance(client, TestClient) else client
 
-    async def ask(method: str, path: str, body: bytes) -> Heard:
+    async def ask(method: str, path: str, body: bytes, coding: str = "") -> Heard:
         url = URL(base + path, encoded=True)
-        async with session.request(method, url, data=io.BytesIO(body)) as response:
+        headers = {"Content-Encoding": coding} if coding else {}
+        async with session.request(method, url, data=io.BytesIO(body), headers=headers) as response:
             return _heard(response.status, response.headers, await response.read())
 
     return ask
@@ -167,13 +176,14 @@ def ask_wsgi(app: Any, environ: dict[str, Any]) -> tuple[int, dict[str, str], by
 async def _wsgi(functions: Functions, path: str | None) -> AsyncIterator[Ask]:
     app = validator(wsgi_app(functions, path=path))
 
-    async def ask(method: str, path: str, body: bytes) -> Heard:
+    async def ask(method: str, path: str, body: bytes, coding: str = "") -> Heard:
         environ = environ_of(
             method,
             path,
             QUERY_STRING="",
             CONTENT_LENGTH=str(len(body)),
             **{"wsgi.input": io.BytesIO(body)},
+            **({"HTTP_CONTENT_ENCODING": coding} if coding else {}),
         )
         return _heard(*await asyncio.to_thread(ask_wsgi, app, environ))
 
@@ -211,8 +221,10 @@ def _lambda(event_of: Callable[[str, str, bytes], dict[str, Any]]) -> Carrier:
     async def carry(functions: Functions, path: str | None) -> AsyncIterator[Ask]:
         handle = lambda_handler(functions, path=path)
 
-        async def ask(method: str, path: str, body: bytes) -> Heard:
-            response = await asyncio.to_thread(handle, event_of(method, path, body), None)
+        async def ask(method: str, path: str, body: bytes, coding: str = "") -> Heard:
+            event = event_of(method, path, body)
+            event["headers"] = {"Content-Encoding": coding} if coding else {}
+            response = await asyncio.to_thread(handle, event, None)
             assert response["isBase64Encoded"] is True
             answered = base64.b64decode(response["body"], validate=True)
             return _heard(response["statusCode"], response["headers"], answered)

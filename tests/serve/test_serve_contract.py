@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import gzip
 import logging
+import zlib
 from typing import TYPE_CHECKING
 
 import pytest
 
 from statefun.errors import InvocationError
+from statefun.serve.endpoint import FunctionEndpoint
 from tests.serve.carriers import CARRIERS, ONE_SEGMENT
 from tests.serve.endpoint_functions import functions, handler
 from tests.serve.requests import GREETER_REQUEST, OCTETS, TEXT, Heard, request, sent
@@ -32,6 +35,45 @@ async def test_a_batch_is_answered_with_what_the_handler_replies(carrier: Carrie
         heard = await ask("POST", "/statefun", GREETER_REQUEST)
 
     assert heard == Heard(200, OCTETS, reply)
+
+
+@pytest.mark.parametrize("coding", ["gzip", "deflate"])
+async def test_a_compressed_body_is_answered_like_any_other(carrier: Carrier, coding: str) -> None:
+    """A proxy may compress what the engine sends."""
+    reply = await handler.handle_async(GREETER_REQUEST)
+    pack = gzip.compress if coding == "gzip" else zlib.compress
+
+    async with carrier(functions, None) as ask:
+        heard = await ask("POST", "/statefun", pack(GREETER_REQUEST), coding)
+
+    assert heard == Heard(200, OCTETS, reply)
+
+
+async def test_a_body_that_is_not_compressed_as_it_says_is_refused(carrier: Carrier) -> None:
+    """Neither half a body nor another encoding runs a function."""
+    packed = gzip.compress(GREETER_REQUEST)
+
+    async with carrier(functions, None) as ask:
+        for body, coding, status in (
+            (GREETER_REQUEST, "gzip", 400),
+            (packed[:-10], "gzip", 400),
+            (packed, "compress", 415),
+        ):
+            heard = await ask("POST", "/statefun", body, coding)
+            assert (heard.status, heard.content_type) == (status, TEXT), coding
+
+
+async def test_a_few_bytes_do_not_stand_for_more_than_the_limit(
+    carrier: Carrier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The answer names the limit; no more than that is decompressed."""
+    monkeypatch.setattr(FunctionEndpoint, "max_decompressed_bytes", 1 << 20)
+    packed = gzip.compress(bytes(64 << 20))
+
+    async with carrier(functions, None) as ask:
+        heard = await ask("POST", "/statefun", packed, "gzip")
+
+    assert heard.status == 413
 
 
 async def test_an_empty_reply_is_an_answer_like_any_other(carrier: Carrier) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from statefun.errors import ConfigurationError
 from statefun.loading import load_functions
-from statefun.serve.endpoint import Endpoint
+from statefun.serve.endpoint import FunctionEndpoint
 from statefun.serve.server import serve
 from tests.serve import endpoint_functions
 
@@ -124,13 +124,13 @@ def test_a_module_without_functions_says_how_to_get_some() -> None:
 def test_an_adapter_refuses_what_has_no_functions() -> None:
     """The mistake shows when the endpoint is made, not at the first request."""
     with pytest.raises(ConfigurationError, match=r"^a dict cannot be served: pass the "):
-        Endpoint({})  # type: ignore[arg-type]  # the point is to be refused
+        FunctionEndpoint({})  # type: ignore[arg-type]  # the point is to be refused
 
 
 def test_a_path_begins_with_a_slash() -> None:
     """The sentence shows it as it should be."""
     with pytest.raises(ConfigurationError) as caught:
-        Endpoint(endpoint_functions.functions, "statefun")
+        FunctionEndpoint(endpoint_functions.functions, "statefun")
 
     assert str(caught.value) == "the path 'statefun' does not begin with '/': write '/statefun'"
 
