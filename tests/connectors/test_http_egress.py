@@ -13,6 +13,8 @@ import aiohttp
 import pytest
 
 from statefun.connectors.http import PLAYGROUND_EGRESS, HttpEgress
+from statefun.connectors.http.records import Record
+from statefun.connectors.http.topics import Entry, Topic
 from statefun.errors import InvalidMessageError
 from statefun.ports import OutgoingRecord
 from statefun.sdk.egress import kafka_egress_message, kinesis_egress_message
@@ -332,3 +334,176 @@ def test_any_nonsense_is_an_invalid_message(argument: bytes) -> None:
 
     with pytest.raises(InvalidMessageError):
         egress.accept(argument)
+
+
+# --- records that a reader acknowledges -----------------------------------------------------------
+
+
+async def test_a_leased_record_is_delivered_once_it_is_acknowledged() -> None:
+    """Meanwhile nobody else gets it; the next one is for the next reader."""
+    records = [(3, playground("greetings", "first")), (4, playground("greetings", "second"))]
+    async with reading(*records) as reader:
+        first = await reader.get("/greetings?ack=explicit")
+        second = await reader.get("/greetings?ack=explicit")
+        nothing = await reader.get("/greetings")
+        before = list(reader.delivered)
+        acknowledged = await reader.get("/greetings/3", "DELETE")
+        again = await reader.get("/greetings/3", "DELETE")
+
+    text = "text/plain; charset=utf-8"
+    assert first == (200, {"Content-Type": text, "Record-Id": "3"}, b"first")
+    assert (second[1]["Record-Id"], nothing[0], before) == ("4", 404, [])
+    assert (acknowledged[0], acknowledged[2]) == (204, b"")
+    assert (again[0], again[2]) == (
+        404,
+        b"there is no record '3' in 'greetings': it was acknowledged before\n",
+    )
+    assert reader.delivered == [3]
+
+
+async def test_a_record_whose_lease_ends_comes_again() -> None:
+    """With the same id; whoever acknowledges it has it."""
+    async with reading((1, playground("greetings", "x"))) as reader:
+        first = await reader.get("/greetings?ack=explicit&lease=50ms")
+        again = await reader.get("/greetings?ack=explicit&lease=1m&wait=10s")
+        before = list(reader.delivered)
+        acknowledged = await reader.get("/greetings/1", "DELETE")
+
+    assert (first[1]["Record-Id"], again[1]["Record-Id"]) == ("1", "1")
+    assert (before, acknowledged[0], reader.delivered) == ([], 204, [1])
+
+
+async def test_records_come_again_in_their_place() -> None:
+    """Before those that came later, however they were taken."""
+    topic = Topic()
+    entries = [Entry(each, Record("greetings", b"", "text/plain")) for each in range(1, 6)]
+    for entry in entries:
+        topic.put(entry)
+    leased, taken = topic.take(2, 100), topic.take(2, 100)
+    topic.lease(leased, 60)
+
+    topic.put_back(taken)
+    topic.return_leased(leased)
+
+    assert topic.take(9, 100) == entries
+    topic.close()
+
+
+async def test_a_record_can_be_acknowledged_after_its_lease() -> None:
+    """As long as nobody else has it for good."""
+    topic, entry = Topic(), Entry(1, Record("greetings", b"", "text/plain"))
+    topic.put(entry)
+    topic.lease(topic.take(1, 1), 60)
+    topic.return_leased([entry])
+
+    assert (topic.acknowledge(1), topic.acknowledge(1), len(topic)) == (True, False, 0)
+
+
+async def test_many_records_come_at_once() -> None:
+    """As a JSON array, the oldest first; text as it is, bytes as base64."""
+    records = [
+        (1, playground("greetings", "héllo")),
+        (2, kafka("greetings", b"\x00\xff", key="k")),
+        (3, playground("greetings", "later")),
+    ]
+    async with reading(*records) as reader:
+        status, headers, body = await reader.get("/greetings?max=2")
+        left = await reader.get("/greetings?max=100&ack=explicit")
+        nothing = await reader.get("/greetings?max=100")
+        delivered = list(reader.delivered)
+        acknowledged = await reader.get("/greetings/3", "DELETE")
+
+    assert (status, headers) == (200, {"Content-Type": "application/json"})
+    assert json.loads(body) == [
+        {"id": "1", "value": "héllo"},
+        {"id": "2", "key": "k", "base64": "AP8="},
+    ]
+    assert json.loads(left[2]) == [{"id": "3", "value": "later"}]
+    assert (nothing[0], delivered, acknowledged[0]) == (404, [1, 2], 204)
+
+
+async def test_many_records_at_once_have_a_bound_in_bytes() -> None:
+    """One alone may be longer."""
+    long = "x" * (9 << 20)
+    records = [(each, playground("greetings", long)) for each in (1, 2, 3)]
+    async with reading(*records) as reader:
+        counts = [len(json.loads((await reader.get("/greetings?max=9"))[2])) for _ in range(3)]
+
+    assert counts == [1, 1, 1]
+
+
+async def test_a_reader_waits_for_a_record() -> None:
+    """It is answered when one comes, the reader that has waited longest first."""
+    async with reading() as reader:
+        first = asyncio.create_task(reader.get("/greetings?wait=10s"))
+        await asyncio.sleep(0.05)
+        second = asyncio.create_task(reader.get("/greetings?wait=10s&ack=explicit"))
+        await asyncio.sleep(0.05)
+        reader.egress.put(1, [OutgoingRecord(1, playground("greetings", "x"))])
+        reader.egress.put(2, [OutgoingRecord(2, playground("greetings", "y"))])
+        answers = await first, await second
+
+    assert [each[1]["Record-Id"] for each in answers] == ["1", "2"]
+    assert reader.delivered == [1]
+
+
+async def test_a_reader_waits_no_longer_than_it_said() -> None:
+    """Then there is nothing."""
+    async with reading() as reader:
+        status, _, _ = await reader.get("/greetings?wait=10ms")
+
+    assert status == 404
+
+
+async def test_a_reader_that_waits_does_not_hold_up_the_stop() -> None:
+    """It is told that there is nothing."""
+    async with reading() as reader:
+        waiting = asyncio.create_task(reader.get("/greetings?wait=1m"))
+        await asyncio.sleep(0.05)
+        await reader.egress.stop()
+        status, _, _ = await waiting
+
+    assert status == 404
+
+
+async def test_a_reader_that_hangs_up_while_it_waits_takes_nothing() -> None:
+    """The record is for the next one."""
+    async with reading() as reader:
+        gone = asyncio.create_task(reader.get("/greetings?wait=10s"))
+        await asyncio.sleep(0.05)
+        gone.cancel()
+        await asyncio.sleep(0.05)
+        waiting = asyncio.create_task(reader.get("/greetings?wait=10s"))
+        reader.egress.put(1, [OutgoingRecord(1, playground("greetings", "x"))])
+        answer = await waiting
+
+    assert (answer[1]["Record-Id"], reader.delivered) == ("1", [1])
+
+
+@pytest.mark.parametrize(
+    ("query", "reason"),
+    [
+        ("ack=later", "ack='later': write explicit, or nothing"),
+        ("lease=0s", "lease='0s' is not a time to lease: write for example lease=10s"),
+        ("wait=soon", "wait='soon' is not a time to wait: write for example wait=10s"),
+        ("wait=2h", "wait='2h' is not a time to wait"),
+        ("max=0", "max='0': write a number from 1 to 10000"),
+        ("max=many", "max='many': write a number from 1 to 10000"),
+    ],
+)
+async def test_a_query_that_makes_no_sense_is_answered_400(query: str, reason: str) -> None:
+    """With what to write instead; no record is taken."""
+    async with reading((1, playground("greetings", "x"))) as reader:
+        status, _, body = await reader.get(f"/greetings?{query}")
+        left = await reader.get("/greetings")
+
+    assert (status, body.decode()[: len(reason)], left[0]) == (400, reason, 200)
+
+
+@pytest.mark.parametrize("record_id", ["x", "", "-1", "9" * 30, "7"])
+async def test_only_a_record_that_is_there_can_be_acknowledged(record_id: str) -> None:
+    """Anything else is answered 404, and takes nothing."""
+    async with reading((1, playground("greetings", "x"))) as reader:
+        status, _, _ = await reader.get(f"/greetings/{record_id}", "DELETE")
+
+    assert (status, reader.delivered) == (404, [])

@@ -1,7 +1,7 @@
 """The HTTP egress: `GET /<topic>` takes the next record of a topic.
 
-Law: a record counts as delivered once its answer has been written; until then it can come again,
-with the same `Record-Id`.
+Law: a record counts as delivered once its answer has been written, or, with `?ack=explicit`, once
+the reader has acknowledged it. Until then it can come again, with the same `Record-Id`.
 
 Source:
     `io.statefun.playground.v1/egress` of the Flink StateFun playground.
@@ -12,20 +12,21 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections import deque
-from dataclasses import dataclass
+from base64 import b64encode
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote, unquote_to_bytes
 
+from statefun.connectors.http.queries import parse_choice, parse_duration, parse_number
+from statefun.connectors.http.records import TEXT, parse_record
+from statefun.connectors.http.topics import Entry, Topic
 from statefun.errors import InvalidMessageError, RemoteProtocolError, StatefunError
 from statefun.http import Access, HttpServer, Request, Response, ServerLimits, text_response
 from statefun.http.routes import method_not_allowed
-from statefun.sdk.egress import KAFKA_RECORD
-from statefun.sdk.wire import decode_kafka_record, decode_typed_value
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
+    from statefun.connectors.http.records import Record
     from statefun.ports import OutgoingRecord
 
 __all__ = ["PLAYGROUND_EGRESS", "HttpEgress"]
@@ -33,33 +34,24 @@ __all__ = ["PLAYGROUND_EGRESS", "HttpEgress"]
 logger = logging.getLogger("statefun.connectors")
 
 PLAYGROUND_EGRESS: Final = "io.statefun.playground/egress"
-PLAYGROUND_RECORD: Final = "io.statefun.playground/EgressRecord"
 
-_SMALL_BODY: Final = 64 << 10  # a GET has none; others are answered 405
-_OCTETS: Final = "application/octet-stream"
-_TEXT: Final = "text/plain; charset=utf-8"
+_SMALL_BODY: Final = 64 << 10  # requests have none; others are answered 405
 _VISIBLE_ASCII: Final = "".join(map(chr, range(0x21, 0x7F))).replace("%", "")
-
-
-@dataclass(frozen=True, slots=True)
-class _Record:
-    """What a reader is given.
-
-    Attributes:
-        key: The key of a Kafka record, empty if it has none.
-    """
-
-    topic: str
-    body: bytes
-    content_type: str
-    key: str = ""
+_LEASE_S: Final = 30.0
+_LONGEST_ID: Final = 20
+_MOST_RECORDS: Final = 10_000
+_MOST_BYTES: Final = 16 << 20
+"""Many records at once have so many bytes at most; one alone may have more."""
 
 
 class HttpEgress:
     """Hands egress records out: `GET /<topic>` takes the oldest one of a topic.
 
     A function sends either the playground's JSON record, or a Kafka record. A record is forgotten
-    once its answer has been written; until then it comes again, with the same `Record-Id`.
+    once its answer has been written; until then it comes again, with the same `Record-Id`. A query
+    says more: `ack=explicit` leases the record instead, for 30 s or as `lease` says, until
+    `DELETE /<topic>/<Record-Id>` acknowledges it; `wait=10s` waits for a record; `max=100` takes
+    up to so many, as a JSON array.
 
     Args:
         port: Which port; 0 for any free one.
@@ -83,7 +75,8 @@ class HttpEgress:
         self._typename = typename
         limits = ServerLimits(max_body_bytes=_SMALL_BODY, write_timeout_s=write_timeout_s)
         self._server = HttpServer(self._handle, host, port, access=access, limits=limits)
-        self._topics: dict[str, deque[tuple[int, _Record]]] = {topic: deque() for topic in topics}
+        self._topics = {topic: Topic() for topic in topics}
+        self._is_stopping = False
         self._delivered: Callable[[Sequence[int]], None] | None = None
 
     @property
@@ -123,7 +116,7 @@ class HttpEgress:
             except (InvalidMessageError, RemoteProtocolError) as error:
                 refused.append((record.id, error))
             else:
-                self._topics[parsed.topic].append((record.id, parsed))
+                self._topics[parsed.topic].put(Entry(record.id, parsed))
         if refused:
             logger.warning(
                 "egress %s keeps %d records that it cannot write, the first is %d: %s",
@@ -136,11 +129,14 @@ class HttpEgress:
         """Reading is for others to do."""
 
     async def stop(self) -> None:
-        """Listen no more; see `Egress`."""
+        """Listen no more; see `Egress`. Records that are leased come again."""
+        self._is_stopping = True
+        for topic in self._topics.values():
+            topic.close()
         await self._server.stop()
 
-    def _parse(self, argument: bytes) -> _Record:
-        record = _parse_record(argument)
+    def _parse(self, argument: bytes) -> Record:
+        record = parse_record(argument)
         if record.topic not in self._topics:
             raise InvalidMessageError(
                 f"the egress {self._typename} has no topic {record.topic!r}: it has "
@@ -150,81 +146,109 @@ class HttpEgress:
         return record
 
     async def _handle(self, request: Request) -> Response:
+        path = request.raw_path[1:]
+        topic, name = self._topic(path)
+        if request.method == "DELETE" and topic is None:
+            return self._acknowledge(*path.rpartition("/")[::2])
         if request.method != "GET":
             return method_not_allowed(request.method, "GET")
-        name = unquote_to_bytes(request.raw_path[1:]).decode(errors="replace")
-        topic = self._topics.get(name)
         if topic is None:
-            known = ", ".join(f"/{quote(each)}" for each in self._topics) or "none"
-            return text_response(404, f"there is no topic {name!r}; topics: {known}")
+            return self._no_topic(name)
+        query = request.query
+        most = parse_number(query, "max", _MOST_RECORDS)
+        is_explicit = parse_choice(query, "ack", ("explicit",)) is not None
+        lease = parse_duration(query, "lease")
+        patience = parse_duration(query, "wait")
         # A reader that hung up behind its request is seen only after one turn of the event loop.
         await asyncio.sleep(0)
+        if patience is not None:
+            await self._wait(request, topic, patience.total_seconds())
         if request.is_abandoned or not topic:
+            topic.wake()
             return text_response(404, f"there is no record in {name!r} now")
-        return self._hand_out(topic)
+        entries = topic.take(1 if most is None else most, _MOST_BYTES)
+        topic.wake()
+        if is_explicit:
+            lease_s = _LEASE_S if lease is None else lease.total_seconds()
+            return _answer(entries, self._leased(topic, entries, lease_s), is_many=most is not None)
+        return _answer(entries, self._taken(topic, entries), is_many=most is not None)
 
-    def _hand_out(self, topic: deque[tuple[int, _Record]]) -> Response:
-        """The oldest record of a topic, which is put back unless all of it leaves."""
-        taken = record_id, record = topic.popleft()
+    async def _wait(self, request: Request, topic: Topic, seconds: float) -> None:
+        """Wait for a record, as long as the reader does and the egress is open."""
+        loop = asyncio.get_running_loop()
+        ends_s = loop.time() + seconds
+        while not (topic or request.is_abandoned or self._is_stopping):
+            remaining_s = ends_s - loop.time()
+            if remaining_s <= 0:
+                return
+            await topic.wait(remaining_s)
+
+    def _taken(self, topic: Topic, entries: list[Entry]) -> Callable[[bool], None]:
+        """What becomes of records that are given for good, once it is known whether they left."""
 
         def sent(is_sent: bool) -> None:  # noqa: FBT001 - see `Response`
             if not is_sent:
-                _put_back(topic, taken)
+                topic.put_back(entries)
             elif self._delivered is not None:
-                self._delivered([record_id])
+                self._delivered([entry.id for entry in entries])
 
-        headers = [("Record-Id", str(record_id))]
-        if record.key:
-            headers.append(("Record-Key", quote(record.key, safe=_VISIBLE_ASCII)))
-        return Response(200, record.body, record.content_type, tuple(headers), sent=sent)
+        return sent
 
+    def _leased(self, topic: Topic, entries: list[Entry], seconds: float) -> Callable[[bool], None]:
+        """What becomes of records that are leased."""
+        topic.lease(entries, seconds)
 
-def _put_back(topic: deque[tuple[int, _Record]], taken: tuple[int, _Record]) -> None:
-    """Put a record where it was: others may have been taken and put back meanwhile."""
-    topic.insert(sum(record_id < taken[0] for record_id, _ in topic), taken)
+        def sent(is_sent: bool) -> None:  # noqa: FBT001 - see `Response`
+            if not is_sent:
+                topic.return_leased(entries)
 
+        return sent
 
-def _parse_record(argument: bytes) -> _Record:
-    typed = decode_typed_value(argument)
-    if typed.typename == PLAYGROUND_RECORD:
-        return _parse_playground_record(typed.data)
-    if typed.typename == KAFKA_RECORD:
-        record = decode_kafka_record(typed.data)
-        return _Record(record.topic, record.value, _OCTETS, record.key)
-    raise InvalidMessageError(
-        f"the HTTP egress cannot write a {typed.typename!r}: send a {PLAYGROUND_RECORD!r}, "
-        'which is JSON of the form {"topic": …, "payload": …}, or use kafka_egress_message'
-    )
+    def _acknowledge(self, path: str, record_id: str) -> Response:
+        """Forget a record that a reader has for good."""
+        topic, name = self._topic(path)
+        if topic is None:
+            return self._no_topic(name)
+        is_id = record_id.isascii() and record_id.isdecimal() and len(record_id) < _LONGEST_ID
+        if not is_id or not topic.acknowledge(int(record_id)):
+            return text_response(
+                404, f"there is no record {record_id!r} in {name!r}: it was acknowledged before"
+            )
+        if self._delivered is not None:
+            self._delivered([int(record_id)])
+        return Response(204)
 
+    def _topic(self, path: str) -> tuple[Topic | None, str]:
+        """The topic that a percent-encoded path names, None if there is none, and its name."""
+        name = unquote_to_bytes(path).decode(errors="replace")
+        return self._topics.get(name), name
 
-def _parse_playground_record(data: bytes) -> _Record:
-    """A record as JSON. Numbers and booleans become text, numbers as they are written."""
-    try:
-        fields = json.loads(data, parse_int=str, parse_float=str, parse_constant=_refuse_constant)
-    except (ValueError, RecursionError) as error:
-        raise InvalidMessageError(f"a {PLAYGROUND_RECORD} is no JSON: {error}") from error
-    if not isinstance(fields, dict) or fields.keys() != {"topic", "payload"}:
-        names = sorted(fields) if isinstance(fields, dict) else type(fields).__name__
-        raise InvalidMessageError(
-            f'a {PLAYGROUND_RECORD} is of the form {{"topic": …, "payload": …}}, got {names}'
-        )
-    return _Record(
-        _scalar(fields, "topic"), _scalar(fields, "payload").encode(errors="replace"), _TEXT
-    )
+    def _no_topic(self, name: str) -> Response:
+        known = ", ".join(f"/{quote(each)}" for each in self._topics) or "none"
+        return text_response(404, f"there is no topic {name!r}; topics: {known}")
 
 
-def _scalar(fields: dict[str, Any], name: str) -> str:
-    value = fields[name]
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if not isinstance(value, str):
-        kind = "null" if value is None else type(value).__name__
-        raise InvalidMessageError(
-            f"the {name} of a {PLAYGROUND_RECORD} must be text, a number or a boolean, got {kind}: "
-            "send other things as JSON text"
-        )
-    return value
+def _answer(entries: Sequence[Entry], sent: Callable[[bool], None], *, is_many: bool) -> Response:
+    """One record as it is, or many as a JSON array."""
+    if is_many:
+        body = json.dumps([_described(entry) for entry in entries], ensure_ascii=False).encode()
+        return Response(200, body, "application/json", sent=sent)
+    [entry] = entries
+    headers = [("Record-Id", str(entry.id))]
+    if entry.record.key:
+        headers.append(("Record-Key", quote(entry.record.key, safe=_VISIBLE_ASCII)))
+    record = entry.record
+    return Response(200, record.body, record.content_type, tuple(headers), sent=sent)
 
 
-def _refuse_constant(text: str) -> str:
-    raise InvalidMessageError(f"{text} is no JSON")
+def _described(entry: Entry) -> dict[str, Any]:
+    """A record as one of many: its value is text, or base64 where it is bytes."""
+    record = entry.record
+    described: dict[str, Any] = {"id": str(entry.id)}
+    if record.key:
+        described["key"] = record.key
+    if record.content_type == TEXT:
+        described["value"] = record.body.decode(errors="replace")
+    else:
+        described["base64"] = b64encode(record.body).decode()
+    return described

@@ -12,11 +12,11 @@ from __future__ import annotations
 
 import asyncio
 import re
-from datetime import timedelta
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
-from urllib.parse import parse_qs, unquote_to_bytes
+from urllib.parse import unquote_to_bytes
 
+from statefun.connectors.http.queries import parse_duration
 from statefun.errors import (
     InvalidTypenameError,
     RequestRefusedError,
@@ -29,6 +29,8 @@ from statefun.sdk.address import Address, parse_typename
 from statefun.sdk.wire import decode_typed_value, encode_typed_value
 
 if TYPE_CHECKING:
+    from datetime import timedelta
+
     from statefun.ports import Intake
 
 __all__ = ["HttpIngress"]
@@ -37,9 +39,6 @@ _VENDOR: Final = "application/vnd."
 _LONGEST_BODY: Final = 32 << 20
 _LONGEST_KEY: Final = 255
 _BROKEN_ESCAPE: Final = re.compile(r"%(?![0-9A-Fa-f]{2})")
-_WAIT: Final = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)(ms|s|m|)", re.ASCII)
-_UNITS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "": 1.0}
-_LONGEST_WAIT_S: Final = 3600
 _TAKEN: Final = Response(200)
 
 
@@ -120,7 +119,7 @@ class HttpIngress:
         message = IngressMessage(target, argument, key)
         try:
             if "?" in request.target:
-                within = _parse_wait(request.query)
+                within = parse_duration(request.query, "wait")
                 if within is not None:
                     return await self._reply(intake, message, within)
             await intake.deliver((message,))
@@ -150,21 +149,6 @@ class HttpIngress:
         finally:
             self._waiting.discard(waiting)
         return Response(200, reply.data, f"{_VENDOR}{reply.typename}")
-
-
-def _parse_wait(query: str) -> timedelta | None:
-    """How long a request waits for a reply; None if it does not."""
-    waits = parse_qs(query, keep_blank_values=True).get("wait")
-    if waits is None:
-        return None
-    match = _WAIT.fullmatch(waits[-1])
-    if match is None or not 0 < (seconds := float(match[1]) * _UNITS[match[2]]) <= _LONGEST_WAIT_S:
-        raise RequestRefusedError(
-            400,
-            f"wait={waits[-1]!r} is not a time to wait: write for example wait=10s, with one of "
-            f"the units ms, s, m, more than 0 and up to {_LONGEST_WAIT_S // 60}m",
-        )
-    return timedelta(seconds=seconds)
 
 
 def _parse_target(raw_path: str) -> Address:
