@@ -7,6 +7,8 @@ SEEDS ?= 1000
 KILLS ?= 40
 BEFORE ?= a782853
 CORES ?= 2
+CARGO := $(or $(shell command -v cargo),$(wildcard $(HOME)/.cargo/bin/cargo))
+export STATEFUN_CORE ?= $(CORE)
 TESTS := bin/python -m pytest -n $(CORES)
 PIP := bin/pip --quiet --disable-pip-version-check
 LOCKED := --require-hashes -r
@@ -16,13 +18,25 @@ COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gene
 SUPPORTED := -c 'import sys; v = sys.version_info; v < (3, 11) and sys.exit("statefun needs Python 3.11 \
 or newer, and $(PYTHON) is Python %d.%d: name a newer one, as in make PYTHON=python3.12" % v[:2])'
 
-.PHONY: greeter test simulate simulate-durable compare-reactive crashes engines matrix check bench protos format lock clean
+.PHONY: greeter test native wheels simulate simulate-durable compare-reactive crashes engines matrix check bench protos format lock clean
 
 greeter: $(VENV)/.all ## the greeter on the embedded runtime, killed in the middle
 	$(BIN)/python examples/greeter/demo.py
 
-test: $(VENV)/.test .venv-upstream/.done ## all tests
+test: $(VENV)/.test .venv-upstream/.done ## all tests; CORE=python or CORE=native says on which core
 	$(VENV)/$(TESTS)
+
+native: $(VENV)/.test $(VENV)/.maturin ## the native core, built into .venv; needs Rust
+	@test -n '$(CARGO)' || { echo 'the native core needs Rust, and there is no cargo: see https://rustup.rs'; exit 1; }
+	PATH="$(dir $(CARGO)):$$PATH" VIRTUAL_ENV=$(abspath $(VENV)) \
+		$(BIN)/maturin develop --release --locked --manifest-path native/Cargo.toml
+	STATEFUN_CORE=native $(BIN)/statefun --version
+
+wheels: $(VENV)/.maturin ## wheels of the package and of the native core, in dist/; the core for PYTHON; needs Rust
+	$(VENV)/$(PIP) install $(LOCKED) locks/test.txt
+	$(BIN)/pip --quiet wheel --no-deps --no-build-isolation --wheel-dir dist .
+	PATH="$(dir $(CARGO)):$$PATH" $(BIN)/maturin build --release --locked --strip --out dist \
+		--manifest-path native/Cargo.toml --interpreter $(BIN)/python
 
 simulate: $(VENV)/.test ## the runtime in simulated worlds: SEEDS=N of them, or SEED=n and what happens in it
 	$(BIN)/python -m tests.tools.simulation --first $(FIRST) $(if $(SEED),--seed $(SEED),--seeds $(SEEDS))
@@ -69,7 +83,7 @@ lock: $(VENV)/.uv ## write locks/ anew and keep the pins that still fit; UPGRADE
 	for extra in all test check engines protos; do \
 		$(COMPILE) pyproject.toml --extra $$extra --group build -o locks/$$extra.txt || exit; done
 	$(COMPILE) pyproject.toml --extra test --group build --resolution lowest-direct --upgrade -o locks/oldest.txt
-	for group in uv upstream reactive-peer restate dbos; do \
+	for group in uv native upstream reactive-peer restate dbos; do \
 		$(COMPILE) --group $$group -o locks/$$group.txt || exit; done
 
 clean:
@@ -80,6 +94,10 @@ $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.uv: locks/uv.txt | $(VENV)/bin/python
+	$(VENV)/$(PIP) install $(LOCKED) $<
+	@touch $@
+
+$(VENV)/.maturin: locks/native.txt | $(VENV)/bin/python
 	$(VENV)/$(PIP) install $(LOCKED) $<
 	@touch $@
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Awaitable, Callable, Sequence
     from datetime import timedelta
 
     from statefun.sdk.address import Address
@@ -66,13 +66,16 @@ class OutgoingRecord:
 class Intake(Protocol):
     """The way into a runtime; given to every ingress when it starts."""
 
-    async def deliver(
+    def deliver(
         self, messages: Sequence[IngressMessage], position: Position | None = None
-    ) -> None:
+    ) -> Awaitable[None]:
         """Hand over messages, all or none of them, and wait until they are durable.
 
         One record of a source may become several messages, to several targets. Cancelling the call
         does not take the messages back: they may or may not be kept.
+
+        It is awaited like a coroutine. A future, which some implementations return, has been
+        handed over before it is awaited, and what can be refused at once is.
 
         Args:
             messages: In order; they may be none, so that a position moves over skipped records.

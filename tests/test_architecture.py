@@ -74,22 +74,32 @@ PURE = ("runtime.engine",)
 
 # Inside the sdk, each module imports only from its left: a cycle cannot be written.
 SDK = [
-    *("address", "wire", "types", "primitives", "specs", "messages", "builders", "egress"),
+    *(
+        "address",
+        "wire",
+        "json_values",
+        "types",
+        "primitives",
+        "specs",
+        "messages",
+        "builders",
+        "egress",
+    ),
     *("storage", "effects", "context", "functions", "middleware", "executor", "failures"),
     "handler",
 ]
 
 # The same inside the room of bytes; the last is its door, the only part that others import.
 WIRE = [
-    *("tags", "text", "framing", "records", "_proto", "scalars", "python", "egress_records"),
-    "",
+    *("tags", "text", "framing", "records", "_proto", "scalars", "python", "native", "core"),
+    *("egress_records", ""),
 ]
 
 # The outside world → who may let it in; everybody else is given what they need.
 WORLD: dict[str, set[str]] = {
     "time": {
         *("runtime.clock", "serve.workers", "reactive.backends.cached"),
-        *("durable.application", "durable.guards"),
+        *("durable.application", "durable.guards", "durable.watchdog"),
     },
     "random": {
         *("runtime.runtime", "reactive.subscribing"),
@@ -98,13 +108,14 @@ WORLD: dict[str, set[str]] = {
         "workflows.workflow",  # a source that is seeded by the run
     },
     "uuid": {
-        *("durable.context", "durable.guards", "durable.server_context"),
+        *("durable.context", "durable.guards", "durable.contexts.effects"),
         *("workflows.instance", "workflows.client", "workflows.json_types", "workflows.converter"),
         "workflows.workflow",  # for type checkers alone
     },
     "secrets": {"reactive.subscribing", "reactive.backends.function"},
     "sqlite3": {
-        *(f"runtime.stores.{name}" for name in ("sqlite", "datafile", "migrations")),
+        *(f"runtime.stores.{name}" for name in ("sqlite", "writes", "datafile")),
+        *(f"runtime.stores.{name}" for name in ("migrations", "backup")),
         "reactive.backends.sqlite",
     },
 }
@@ -112,6 +123,7 @@ WORLD: dict[str, set[str]] = {
 # What neither the sdk nor the pure part of the runtime knows, with the two exceptions.
 SHELL_ONLY = {"asyncio", "threading", "concurrent", "os", "socket", "sqlite3", "logging", "pathlib"}
 SHELL_ONLY_EXCEPT = {
+    "sdk.wire.core": {"os"},  # a variable of the environment chooses the core
     "sdk.handler": {"asyncio"},
     "sdk.failures": {"asyncio"},
     # Only if `bind` asked for a thread, or a caller that is not async for an event loop.
@@ -125,6 +137,7 @@ LIBRARIES: dict[str, set[str]] = {
         *("workflows._proto", "workflows.converter"),
         *(f"sdk.wire.{name}" for name in ("_proto", "scalars", "python", "egress_records")),
     },
+    "statefun_core": {"sdk.wire.native"},
     "aiohttp": {
         "serve.aiohttp",
         "runtime.transports.http",
@@ -137,14 +150,14 @@ LIBRARIES: dict[str, set[str]] = {
     "yaml": {"modulefiles.yaml"},
     "pydantic": {
         *(f"modulefiles.{name}" for name in ("fields", "kinds", "validation", "transports")),
-        *(f"modulefiles.{name}" for name in ("kafka", "kinesis")),
-        "durable.serde",
+        *(f"modulefiles.{name}" for name in ("kafka", "kinesis", "durable")),
+        "sdk.json_values",
     },
-    "pydantic_core": {"modulefiles.validation", "durable.serde"},
-    "msgspec": {"durable.serde"},
+    "pydantic_core": {"modulefiles.validation", "sdk.json_values"},
+    "msgspec": {"sdk.json_values"},
     "cronsim": {"durable.schedule"},
     "typing_extensions": {
-        "durable.context",
+        "durable.context_types",
         "durable.serde",
         "reactive.events",
     },  # for type checkers alone
@@ -154,10 +167,11 @@ LIBRARIES: dict[str, set[str]] = {
 # Files that need their extra to be imported at all: they import it at the top, and are themselves
 # imported inside functions only. Everywhere else a library is imported inside a function.
 NEED_AN_EXTRA = {
+    "sdk.wire.native",
     *("http.connection", "http.reader"),
     *(f"modulefiles.{name}" for name in ("yaml", "components", "fields", "transports", "kinds")),
-    *(f"modulefiles.{name}" for name in ("kafka", "kinesis", "validation", "module")),
-    "cli.assembly",
+    *(f"modulefiles.{name}" for name in ("kafka", "kinesis", "durable", "validation", "module")),
+    *("cli.assembly", "cli.connectors"),
 }
 
 MOST_LINES_OF_A_FUNCTION = 50  # of 95 in a hundred

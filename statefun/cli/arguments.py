@@ -14,6 +14,7 @@ from statefun.errors import ConfigurationError, InvalidTypenameError, StatefunEr
 from statefun.http.listening import LAST_PORT
 from statefun.modulefiles.dialects import DEFAULT_DIALECT, DIALECTS
 from statefun.sdk.address import parse_typename
+from statefun.sdk.functions import StatefulFunctions
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
@@ -26,6 +27,7 @@ __all__ = [
     "add_address",
     "add_data",
     "add_dialect",
+    "add_functions",
     "parse_module_file",
     "parse_port",
     "parse_seconds",
@@ -35,6 +37,7 @@ __all__ = [
     "print_hint",
     "print_json",
     "print_line",
+    "registry_of",
 ]
 
 DEFAULT_DATA = ".statefun"
@@ -101,6 +104,28 @@ def parse_seconds(text: str) -> float:
             f"{text!r} is no time: write a number of seconds from 0 to {_LONGEST_S}"
         )
     return seconds
+
+
+def add_functions(parser: ArgumentParser, text: str) -> None:
+    """The option `--functions`, which may be given several times."""
+    parser.add_argument(
+        "--functions",
+        action="append",
+        default=[],
+        type=parse_target,
+        metavar="MODULE:ATTR",
+        help=f"{text}; may be given several times",
+    )
+
+
+def registry_of(target: str) -> StatefulFunctions:
+    """The functions that a `MODULE:ATTR` names.
+
+    Raises:
+        ConfigurationError: If there are none.
+    """
+    found = loading.load_functions(target)
+    return found if isinstance(found, StatefulFunctions) else found.functions
 
 
 def add_data(parser: ArgumentParser) -> None:

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass, replace
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from statefun.connectors.http import HttpEgress, HttpIngress
+from statefun.cli.connectors import connectors, kinds_of
+from statefun.cli.options import FunctionRules
+from statefun.connectors import Surroundings
+from statefun.connectors.http import HttpIngress
 from statefun.durable.catalogue import Catalogue
 from statefun.durable.discovery import Discovery
 from statefun.durable.endpoint import App
 from statefun.durable.ingress import InvocationIngress
 from statefun.errors import ConfigurationError
+from statefun.http import AccessFiles
 from statefun.loading import load_functions
 from statefun.modulefiles.dialects import DEFAULT_DIALECT
+from statefun.modulefiles.durable import INVOCATIONS, InvocationIngressSpec
 from statefun.modulefiles.module import Module, load_modules
-from statefun.runtime import Durability, FailurePolicy, Runtime
+from statefun.runtime import FailurePolicy, Limits, Runtime
 from statefun.runtime.clock import SystemClock
 from statefun.runtime.engine.policy import Rules
 from statefun.runtime.transports.http import HttpEndpoint
@@ -25,11 +29,13 @@ from statefun.sdk.functions import StatefulFunctions
 from statefun.serve.endpoint import SERVICES_PATH
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from statefun.http import Access
     from statefun.modulefiles.dialects import Dialect
     from statefun.modulefiles.kinds import EndpointSpec
+    from statefun.ports import Egress, Ingress
+    from statefun.runtime import RuntimeOptions
     from statefun.runtime.engine.policy import Outcome
 
 __all__ = ["DEFAULT_INGRESS_PORT", "DEFAULT_INVOCATION_PORT", "Assembly", "assemble"]
@@ -45,8 +51,8 @@ class Assembly:
     """A runtime, and what people reach it by."""
 
     runtime: Runtime
-    ingresses: tuple[HttpIngress, ...]
-    egresses: tuple[HttpEgress, ...]
+    ingresses: tuple[Ingress, ...]
+    egresses: tuple[Egress, ...]
     invocations: InvocationIngress | None = None
 
 
@@ -55,12 +61,11 @@ def assemble(
     targets: Sequence[str],
     *,
     data: str,
-    durability: Durability = "full",
     host: str = "127.0.0.1",
     strict: bool = False,
     dialect: str = DEFAULT_DIALECT,
-    on_failure: Mapping[str, Outcome] | None = None,
-    drain: timedelta = timedelta(seconds=10),
+    options: RuntimeOptions | None = None,
+    rules: FunctionRules | None = None,
     access: Access | None = None,
     invocation_port: int | None = None,
 ) -> Assembly:
@@ -72,14 +77,13 @@ def assemble(
         files: Module files; together they are one module.
         targets: `MODULE:ATTR` of functions that run in this process.
         data: The data directory.
-        durability: See `Durability`.
         host: Where the ingresses and egresses listen.
         strict: Whether an unknown key in a file is an error.
         dialect: The engine that the files were written for.
-        on_failure: What becomes of messages that functions fail on, by `namespace/name` or
-            `namespace/*`, which go before what files say; and by `*`, for all others of this
-            process.
-        drain: How long calls that are under way may go on when the runtime stops.
+        options: How the runtime works, without `failure` and `limits`.
+        rules: What is said of functions, by `namespace/name` or `namespace/*`, which goes before
+            what files say. What becomes of messages that functions fail on is said by `*` for all
+            others of this process; limits are said by it for all others.
         access: Who may reach the ingresses and egresses; by default whoever is on this machine.
         invocation_port: Where invocations of durable handlers are taken in, those of endpoints
             too; None for 8080 if there are any in this process, else for nowhere.
@@ -87,56 +91,88 @@ def assemble(
     Raises:
         ConfigurationError: If a file or a target is wrong, or they do not go together.
     """
-    module = load_modules(files, strict=strict, dialect=dialect)
+    known = connectors()
+    module = load_modules(files, strict=strict, dialect=dialect, connectors=kinds_of(known))
     functions = [_functions(target) for target in targets]
     _check(module, files, functions)
-    ports = [spec.port for spec in module.ingresses] if files else [DEFAULT_INGRESS_PORT]
-    ingresses = tuple(HttpIngress(port, host, access=access) for port in ports)
-    egresses = tuple(
-        HttpEgress(spec.port, spec.topics, host, spec.id, access=access) for spec in module.egresses
-    )
-    invocations = _invocations(functions, module, invocation_port, host, access)
+    around = Surroundings(host, access, dialect)
+    ingresses: list[Any] = [
+        known[kind].make(spec, around) for kind, spec in module.ingresses if kind in known
+    ]
+    if not files:
+        ingresses.append(HttpIngress(DEFAULT_INGRESS_PORT, host, access=access))
+    egresses: list[Any] = [known[kind].make(spec, around) for kind, spec in module.egresses]
+    rules = rules or FunctionRules({}, {})
+    endpoints = [_endpoint(spec, module.dialect) for spec in module.endpoints]
+    invocations = _invocations(functions, module, invocation_port, around)
     runtime = Runtime(
         functions,
         data=data,
-        durability=durability,
-        endpoints=[_endpoint(spec, module.dialect) for spec in module.endpoints],
+        endpoints=endpoints,
         ingresses=[*ingresses, *([invocations] if invocations else ())],
         egresses=[*egresses, *([invocations.replies] if invocations else ())],
-        failure=_failures(functions, module, on_failure or {}),
-        drain=drain,
+        options=options,
+        failure=_failures(functions, module, rules.on_failure),
+        limits=_limits(functions, endpoints, rules.limits),
     )
-    return Assembly(runtime, ingresses, egresses, invocations)
+    return Assembly(runtime, tuple(ingresses), tuple(egresses), invocations)
 
 
 def _invocations(
     functions: Sequence[StatefulFunctions],
     module: Module,
     port: int | None,
-    host: str,
-    access: Access | None,
+    around: Surroundings,
 ) -> InvocationIngress | None:
     """The ingress of invocations, if there is anything to invoke or it was asked for."""
     apps = [each for each in functions if isinstance(each, App)]
     remote = [each.url_path_template for each in module.endpoints]
     urls = [f"{url}{SERVICES_PATH}" for url in remote if url.startswith("http") and "{" not in url]
-    if not apps and port is None:
+    spec = _invocation_spec(module)
+    if not apps and port is None and spec is None:
         return None
     if not apps and not urls:
         raise ConfigurationError(
-            "--ingress-port takes invocations of durable handlers in, and there are none: "
-            "pass --functions MODULE:ATTR with what app([...]) returns",
+            f"{'--ingress-port' if spec is None else INVOCATIONS} takes invocations of durable "
+            "handlers in, and there are none: pass --functions MODULE:ATTR with what app([...]) "
+            "returns",
             option="--ingress-port",
         )
+    spec = spec or InvocationIngressSpec(port=DEFAULT_INVOCATION_PORT)
     local = Catalogue(entry for each in apps for entry in each.catalogue.services.values())
     return InvocationIngress(
-        Discovery(local, urls),
-        DEFAULT_INVOCATION_PORT if port is None else port,
-        host,
+        Discovery(local, urls, public=spec.services),
+        spec.port if port is None else port,
+        spec.host or around.host,
         now_ms=SystemClock().now_ms,
         first_messages=[message for each in apps for message in each.first_messages()],
-        access=access,
+        access=_invocation_access(spec, around),
     )
+
+
+def _invocation_spec(module: Module) -> InvocationIngressSpec | None:
+    """What the files say about the ingress of invocations."""
+    specs = [spec for _, spec in module.ingresses if isinstance(spec, InvocationIngressSpec)]
+    if len(specs) > 1:
+        raise ConfigurationError(
+            f"there are {len(specs)} components of the kind {INVOCATIONS!r}, and one runtime has "
+            "one ingress of invocations: keep one of them",
+            option=INVOCATIONS,
+        )
+    return specs[0] if specs else None
+
+
+def _invocation_access(spec: InvocationIngressSpec, around: Surroundings) -> Access | None:
+    """Who may invoke: as the file says, or else as everywhere."""
+    if spec.tls is None and spec.token_file is None:
+        return around.access
+    tls = spec.tls
+    return AccessFiles(
+        None if tls is None else tls.certificate,
+        None if tls is None else tls.key,
+        None if tls is None else tls.client_ca,
+        spec.token_file,
+    ).open()
 
 
 def _endpoint(spec: EndpointSpec, dialect: Dialect) -> HttpEndpoint:
@@ -158,21 +194,42 @@ def _failures(
     named = {pattern: policy for pattern, policy in given.items() if pattern != "*"}
     here = [name for each in functions for name in each.typenames]
     elsewhere = {spec.functions: spec.failure(module.dialect) for spec in module.endpoints}
-    for pattern in named:
-        named_here = TypenamePattern.parse(pattern)
-        if not any(named_here.overlaps(TypenamePattern.parse(n)) for n in (*here, *elsewhere)):
-            raise ConfigurationError(
-                f"--on-failure names {pattern!r}, and no function is: write one of "
-                f"{', '.join([*here, *elsewhere])}",
-                option="--on-failure",
-                given=pattern,
-            )
+    _check_named("--on-failure", named, [*here, *elsewhere])
     failures: dict[str, FailurePolicy] = {}
     for name in (*named, *elsewhere):
         if not named.keys().isdisjoint((name, f"{name.rpartition('/')[0]}/*")):
             on_exhausted = Rules(named).failure_of(name).on_exhausted
             failures[name] = replace(Rules(elsewhere).failure_of(name), on_exhausted=on_exhausted)
     return failures | {name: Rules(given).failure_of(name) for name in here}
+
+
+def _limits(
+    functions: Sequence[StatefulFunctions],
+    endpoints: Sequence[HttpEndpoint],
+    given: Mapping[str, Mapping[str, int]],
+) -> dict[str, Limits]:
+    """The limits by function: those of the endpoint or the default, with what is said of them."""
+    base = {each.functions: each.limits for each in endpoints}
+    base |= {name: Limits() for each in functions for name in each.typenames}
+    _check_named("--limit", given.keys() - {"*"}, list(base))
+    limits = {"*": Limits(**given.get("*", {}))}
+    for name in {*base, *given} - {"*"} if given else ():
+        layers = [given.get(each, {}) for each in TypenamePattern.candidates(name)]
+        changes = {key: value for each in reversed(layers) for key, value in each.items()}
+        limits[name] = replace(Rules(limits=base).limits_of(name), **changes)
+    return limits if given else {}
+
+
+def _check_named(option: str, patterns: Iterable[str], known: Sequence[str]) -> None:
+    """Refuse an option that is for functions which are not there."""
+    for pattern in patterns:
+        meant = TypenamePattern.parse(pattern)
+        if not any(meant.overlaps(TypenamePattern.parse(each)) for each in known):
+            raise ConfigurationError(
+                f"{option} names {pattern!r}, and no function is: write one of {', '.join(known)}",
+                option=option,
+                given=pattern,
+            )
 
 
 def _functions(target: str) -> StatefulFunctions:

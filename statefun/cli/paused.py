@@ -33,7 +33,10 @@ __all__ = ["add"]
 
 def add(commands: Any, *parents: ArgumentParser) -> None:
     """Add the command."""
-    text = "look at the addresses that are held because a message failed there, and release them"
+    text = (
+        "look at the addresses that are held because a message failed there, or because a value "
+        "cannot be read, and release them"
+    )
     actions = Actions(commands, "paused", text, parents)
     actions.add("list", run_list, "all of them, with the message that failed")
     text = "go on with an address, or with all; the message that failed is tried again"
@@ -51,9 +54,12 @@ def run_list(arguments: Namespace) -> int:
     else:
         for pause, messages in paused:
             failed = f" on {_show(messages[0])}" if messages else ""
+            why = f"{show_attempts(pause.attempts)}{failed}"
+            if pause.cause == "unreadable-value":
+                why = "held until the value can be read"
             print_line(
                 f"{pause.address}  {show_time(pause.last_failed_ms)}  {len(messages)} waiting, "
-                f"{show_attempts(pause.attempts)}{failed}: {show_error(pause.error)}"
+                f"{why}: {show_error(pause.error)}"
             )
     return 0
 
@@ -79,5 +85,6 @@ def _describe(pause: PausedAddress, messages: list[PendingMessage]) -> dict[str,
         "message": None if first is None else describe(Value.decode(first.argument)),
         **({"caller": None} if first is None else describe_source(first)),
         "waiting": len(messages),
+        "cause": pause.cause,
         **describe_failure(pause),
     }

@@ -16,6 +16,7 @@ from threading import Event, Thread
 from typing import TYPE_CHECKING, NoReturn
 
 from statefun.cli import (
+    backup,
     check,
     dead_letters,
     invocations,
@@ -25,10 +26,13 @@ from statefun.cli import (
     send,
     serve,
     state,
+    status,
     timers,
 )
 from statefun.cli.arguments import UsageError
+from statefun.cli.options import file_arguments
 from statefun.errors import StatefunError
+from statefun.sdk.wire import CORE
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -36,7 +40,12 @@ if TYPE_CHECKING:
 
 __all__ = ["main"]
 
-_COMMANDS = (serve, run, module, send, state, timers, dead_letters, paused, invocations, check)
+logger = logging.getLogger("statefun.cli")
+
+_COMMANDS = (
+    *(serve, run, module, send, status, state, timers, dead_letters, paused, invocations),
+    *(check, backup),
+)
 _INTERRUPTED = 130
 _EXIT_S = 3.0
 
@@ -59,6 +68,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         level=logging.DEBUG if arguments.debug else logging.WARNING,
         format="%(asctime)s %(levelname)s %(name)s: %(message)s",
     )
+    logger.info("%s", _version())
     code = _run(arguments)
     if argv is None:
         Thread(target=_leave, args=(code,), name="statefun-exit", daemon=True).start()
@@ -76,12 +86,36 @@ def _leave(code: int) -> None:
 def _parse(argv: Sequence[str] | None) -> Namespace:
     """The arguments. Files may stand before and behind options, which argparse alone forbids."""
     parser = _parser()
+    if not (sys.argv[1:] if argv is None else argv):
+        parser.print_help()
+        parser.exit()
     arguments, rest = parser.parse_known_args(argv)
+    if getattr(arguments, "options", None):
+        arguments, rest = _with_file(parser, arguments, sys.argv[1:] if argv is None else argv)
     if rest and ("files" not in arguments or any(each.startswith("-") for each in rest)):
         parser.error(f"unrecognized arguments: {' '.join(rest)}")
     if rest:
         arguments.files += rest
     return arguments
+
+
+def _with_file(
+    parser: ArgumentParser, arguments: Namespace, argv: Sequence[str]
+) -> tuple[Namespace, list[str]]:
+    """The arguments behind those of the file that they name."""
+    command, path = arguments.command, arguments.options
+    try:
+        given = file_arguments(path)
+    except UsageError as error:
+        parser.exit(2, f"statefun {command}: {error}\n")
+    _, unknown = parser.parse_known_args([command, *given])
+    for each in unknown:
+        name = each.removeprefix("--").partition("=")[0]
+        parser.exit(
+            2, f"statefun {command}: {path!r} has the option {name!r}, which does not exist\n"
+        )
+    begin = argv.index(command) + 1
+    return parser.parse_known_args([*argv[:begin], *given, *argv[begin:]])
 
 
 def _run(arguments: Namespace) -> int:
@@ -114,11 +148,15 @@ class _Parser(ArgumentParser):
         self.exit(2, f"{self.prog}: {message}; '{self.prog} --help' shows the usage\n")
 
 
+def _version() -> str:
+    return f"statefun {version('statefun')}, {CORE} core"
+
+
 def _parser() -> ArgumentParser:
     debug = ArgumentParser(add_help=False)
     debug.add_argument("--debug", action="store_true", default=SUPPRESS, help="show tracebacks")
     parser = _Parser(prog="statefun", description="Stateful functions for Python.")
-    parser.add_argument("--version", action="version", version=f"statefun {version('statefun')}")
+    parser.add_argument("--version", action="version", version=_version())
     parser.add_argument("--debug", action="store_true", help="show tracebacks")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for command in _COMMANDS:

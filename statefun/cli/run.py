@@ -6,9 +6,7 @@ import asyncio
 import os
 import signal
 import sys
-from argparse import ArgumentTypeError
 from contextlib import AsyncExitStack
-from datetime import timedelta
 from threading import Event, Thread
 from typing import TYPE_CHECKING, Any
 
@@ -20,12 +18,12 @@ from statefun.cli.arguments import (
     parse_port,
     parse_seconds,
     parse_target,
-    parse_type,
     print_line,
 )
+from statefun.cli.options import add_options, function_rules, runtime_options
 from statefun.cli.serving import access_files, add_access, allow_connections
-from statefun.http.loops import new_event_loop
-from statefun.runtime.engine.policy import OUTCOMES
+from statefun.http.loops import collect_rarely, new_event_loop
+from statefun.runtime.options import ADMIN_STOP_S, RuntimeOptions
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
@@ -34,16 +32,8 @@ if TYPE_CHECKING:
     from statefun.http import Access
     from statefun.runtime import Runtime
     from statefun.runtime.admin.metrics import AdminServer
-    from statefun.runtime.engine.policy import Outcome
 
 __all__ = ["add", "run"]
-
-_STOP_S = 15.0
-"""How much longer than the calls everything else may take to end after a signal, by default.
-
-Three seconds each for what is half-sent to ingresses, egresses, and the admin port; two for calls
-that are cancelled, one for tasks that are left, and some to spare.
-"""
 
 _CANCELLED_S = 1.0
 """How long what functions left running may clean up in the end."""
@@ -71,13 +61,6 @@ def add(commands: Any, *parents: ArgumentParser) -> None:
     )
     add_data(parser)
     parser.add_argument(
-        "--durability",
-        choices=("full", "normal", "memory"),
-        default="full",
-        help="what an answered message survives: everything but the loss of the disk; everything "
-        "but that and a power failure; nothing (default: %(default)s)",
-    )
-    parser.add_argument(
         "--host",
         default="127.0.0.1",
         help="where ingresses, egresses and the admin port listen (default: %(default)s)",
@@ -96,31 +79,14 @@ def add(commands: Any, *parents: ArgumentParser) -> None:
         "--functions names an app of them); 0 for any free port",
     )
     parser.add_argument(
-        "--on-failure",
-        action="append",
-        default=[],
-        type=_parse_failure,
-        metavar="[NS/TYPE=]POLICY",
-        help="what becomes of a message that a function fails on again and again: "
-        f"{', '.join(OUTCOMES)} (default: {OUTCOMES[0]}). Without NS/TYPE, or NS/*, it is for all "
-        "functions of --functions; with one it goes before that, and before the failureMode of an "
-        "endpoint. May be given several times",
-    )
-    parser.add_argument(
-        "--drain",
-        type=parse_seconds,
-        default=10.0,
-        metavar="SECONDS",
-        help="how long calls that are under way may go on after SIGTERM (default: %(default)g)",
-    )
-    parser.add_argument(
         "--stop-timeout",
         type=parse_seconds,
-        default=_STOP_S,
         metavar="SECONDS",
         help="how long, after --drain, the rest of the stop may take before the process ends "
-        "without it, with exit code 1 (default: %(default)g)",
+        "without it, with exit code 1 (default: the sum of its parts, "
+        f"{_rest_s(RuntimeOptions()):g} with the default of --flush)",
     )
+    add_options(parser)
     parser.add_argument(
         "--strict", action="store_true", help="take no unknown keys in module files"
     )
@@ -129,16 +95,9 @@ def add(commands: Any, *parents: ArgumentParser) -> None:
     parser.set_defaults(run=run)
 
 
-def _parse_failure(text: str) -> tuple[str, Outcome]:
-    """Which functions, and what becomes of their messages."""
-    pattern, _, outcome = text.rpartition("=")
-    for each in OUTCOMES:
-        if each == outcome:
-            return parse_type(pattern) if pattern else "*", each
-    raise ArgumentTypeError(
-        f"{text!r} is no policy: write one of {', '.join(OUTCOMES)}, for example 'pause' or "
-        "'com.example/greeter=pause'"
-    )
+def _rest_s(options: RuntimeOptions) -> float:
+    """How long a stop takes at most, without the calls: the runtime, the admin port, the tasks."""
+    return (options.stop_bound - options.drain).total_seconds() + ADMIN_STOP_S + _CANCELLED_S
 
 
 def run(arguments: Namespace) -> int:
@@ -152,16 +111,16 @@ def run(arguments: Namespace) -> int:
         arguments.files,
         arguments.functions,
         data=arguments.data,
-        durability=arguments.durability,
         host=arguments.host,
         strict=arguments.strict,
         dialect=arguments.dialect,
-        on_failure=dict(arguments.on_failure),
-        drain=timedelta(seconds=arguments.drain),
+        options=runtime_options(arguments),
+        rules=function_rules(arguments),
         access=access,
         invocation_port=arguments.ingress_port,
     )
     allow_connections()
+    collect_rarely()
     # `asyncio.run` would wait for tasks and threads of functions, which may never end.
     loop, ended = new_event_loop(), Event()
     try:
@@ -191,8 +150,11 @@ def _complete(loop: asyncio.AbstractEventLoop, running: asyncio.Task[None]) -> N
 
 
 async def _run(assembly: Assembly, arguments: Namespace, access: Access, ended: Event) -> None:
-    stop = _stop_signal(arguments.drain + arguments.stop_timeout, ended)
     runtime = assembly.runtime
+    rest_s = arguments.stop_timeout
+    if rest_s is None:
+        rest_s = _rest_s(runtime.options)
+    stop = _stop_signal(arguments.drain + rest_s, ended)
     async with AsyncExitStack() as stack:
         admin = _admin(runtime, arguments, access)
         if admin is not None:
@@ -272,8 +234,8 @@ async def _cancel_the_rest() -> None:
 
 def _ready(assembly: Assembly, arguments: Namespace, admin: AdminServer | None, scheme: str) -> str:
     host = f"[{arguments.host}]" if ":" in arguments.host else arguments.host
-    servers = [("ingress", each.port) for each in assembly.ingresses]
-    servers += [("egress", each.port) for each in assembly.egresses]
+    servers = [("ingress", each.port) for each in assembly.ingresses if hasattr(each, "port")]
+    servers += [("egress", each.port) for each in assembly.egresses if hasattr(each, "port")]
     if assembly.invocations is not None:
         servers.append(("invocations", assembly.invocations.port))
     if admin is not None:

@@ -9,17 +9,22 @@ from typing import TYPE_CHECKING, Any
 from statefun.cli.arguments import (
     Actions,
     CommandError,
+    UsageError,
     add_address,
+    add_functions,
     parse_text,
     parse_type,
     print_hint,
     print_json,
     print_line,
+    registry_of,
 )
 from statefun.cli.editing import make
-from statefun.cli.output import describe, show, show_name
+from statefun.cli.output import describe, describe_address, show, show_error, show_name
 from statefun.cli.send import encode_value
 from statefun.runtime.admin import edits
+from statefun.runtime.admin.control import make_edit
+from statefun.runtime.admin.types import migrations
 from statefun.runtime.clock import SystemClock
 from statefun.runtime.stores.sqlite import SqliteReader
 from statefun.runtime.values import visible_values
@@ -29,6 +34,8 @@ from statefun.sdk.primitives import StringType
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
     from collections.abc import Iterator
+
+    from statefun.errors import UnreadableValueError
 
 __all__ = ["add"]
 
@@ -45,7 +52,7 @@ def add(commands: Any, *parents: ArgumentParser) -> None:
     get_parser.add_argument(
         "name", nargs="?", type=parse_text, metavar="NAME", help="only this value"
     )
-    text = "set one value of an address; a value that is there keeps its type"
+    text = "set one value of an address"
     set_parser = actions.add("set", run_set, text)
     add_address(set_parser)
     set_parser.add_argument("name", type=_parse_name, metavar="NAME")
@@ -56,12 +63,17 @@ def add(commands: Any, *parents: ArgumentParser) -> None:
         "--type",
         type=parse_type,
         metavar="TYPENAME",
-        help="the type of VALUE (default: that of the value that is there, or a string)",
+        help="the type of VALUE, which may be another than that of the value that is there "
+        "(default: that one, or a string)",
     )
     text = "delete one value of an address, or all of them"
     delete_parser = actions.add("delete", run_delete, text)
     add_address(delete_parser)
     delete_parser.add_argument("name", nargs="?", type=parse_text, metavar="NAME")
+    text = "store values as the types that functions declare now, by their upgrades"
+    migrate_parser = actions.add("migrate", run_migrate, text)
+    migrate_parser.add_argument("typename", nargs="?", type=parse_type, metavar="NS/TYPE")
+    add_functions(migrate_parser, "the functions, as they declare their values now")
 
 
 def _parse_name(text: str) -> str:
@@ -104,6 +116,7 @@ def run_get(arguments: Namespace) -> int:
     address = Address(arguments.typename, arguments.id)
     with closing(SqliteReader(arguments.data)) as reader:
         values = visible_values(reader.load(address), SystemClock().now_ms())
+        pause = next((each for each in reader.paused() if each.address == address), None)
     if arguments.name is not None:
         if arguments.name not in values:
             known = ", ".join(sorted(values)) or "none"
@@ -116,6 +129,8 @@ def run_get(arguments: Namespace) -> int:
         _note_absence(f"{address} has no values", arguments.data)
     for name in sorted(values):
         print_line(f"{show_name(name)}: {show(values[name])}")
+    if pause is not None:
+        print_hint("state", f"{address} is paused: {show_error(pause.error)}")
     return 0
 
 
@@ -132,6 +147,32 @@ def run_set(arguments: Namespace) -> int:
     data = encode_value(arguments.value, typename)
     make(arguments, edits.SetValue(address, arguments.name, typename, data), "set")
     return 0
+
+
+def run_migrate(arguments: Namespace) -> int:
+    """Migrate the values of all addresses; 1 if some cannot be read."""
+    if not arguments.functions:
+        raise UsageError("name the functions that declare the values: --functions MODULE:ATTR")
+    functions = [registry_of(target) for target in arguments.functions]
+    now_ms, migrated = SystemClock().now_ms(), 0
+    unreadable: list[tuple[Address, UnreadableValueError]] = []
+    with closing(SqliteReader(arguments.data)) as reader:
+        for page in migrations(reader, functions, now_ms, arguments.typename):
+            unreadable += page.unreadable
+            if page.values:
+                edit = edits.ReplaceValues(page.values)
+                migrated += len(make_edit(arguments.data, edit, SystemClock().now_ms()))
+    if arguments.json:
+        reasons = [
+            {"address": describe_address(address), "error": str(error)}
+            for address, error in unreadable
+        ]
+        print_json({"migrated": migrated, "unreadable": reasons})
+    else:
+        print_line(f"migrated {migrated} values")
+        for _, error in unreadable:
+            print_hint("state", show_error(str(error)))
+    return 1 if unreadable else 0
 
 
 def _typename(directory: str, address: Address, name: str) -> str:

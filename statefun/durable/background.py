@@ -1,17 +1,15 @@
-"""What an app does by itself: it starts scheduled handlers, and spaces those with a rate limit.
+"""What an app does by itself: it starts scheduled handlers.
 
-Both are virtual objects of the app, which clients do not see. So a schedule and a limit survive
-what handlers survive, and need nothing that handlers do not need.
+A virtual object of the app does it, which clients do not see. So a schedule survives what handlers
+survive, and needs nothing that handlers do not need.
 """
 
 from __future__ import annotations
 
-from copy import copy
-from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from statefun.durable.context import RunOptions
+from statefun.durable.context_types import RunOptions
 from statefun.durable.object import VirtualObject
 from statefun.durable.options import Schedule
 from statefun.durable.schedule import next_start
@@ -21,9 +19,8 @@ if TYPE_CHECKING:
 
     from statefun.durable.context import ObjectContext
     from statefun.durable.declaration import Declaration
-    from statefun.durable.handler import Handler
 
-__all__ = ["Schedules", "with_rate_limits"]
+__all__ = ["Schedules"]
 
 _FLOAT: RunOptions[float] = RunOptions()
 
@@ -95,52 +92,3 @@ def _plans(declarations: Iterable[Declaration]) -> Iterator[tuple[str, tuple[Any
                 whom = (declaration.name, handler.name, each.key)
                 name = " ".join((*map(str, whom), each.cron, each.timezone))
                 yield name, (*whom, each.cron, each.timezone)
-
-
-# --- rate limits ----------------------------------------------------------------------------------
-
-
-def with_rate_limits(declarations: Iterable[Declaration]) -> list[Declaration]:
-    """The same services, with handlers that wait for their turn, and what gives out the turns."""
-    given = list(declarations)
-    if not any(each.options.rate_limit for one in given for each in one.handlers.values()):
-        return given
-    limits = VirtualObject("_limits", ingress_private=True)
-
-    @limits.handler()
-    async def take_turn(ctx: ObjectContext, limit: list[int]) -> int:
-        """How many milliseconds to wait, for at most `count` starts within any `per_ms`."""
-        count, per_ms = limit
-        now_ms = int(await ctx.time() * 1000)
-        starts: list[int] = await ctx.get("starts") or []
-        earliest = starts[-count] + per_ms if len(starts) >= count else now_ms
-        start = max(now_ms, earliest)
-        ctx.set("starts", [*starts[1 - count :], start] if count > 1 else [start])
-        return start - now_ms
-
-    return [*(_limited(each, take_turn) for each in given), limits]
-
-
-def _limited(declaration: Declaration, take_turn: Any) -> Declaration:
-    same = copy(declaration)
-    same.handlers = {
-        name: _spaced(handler, take_turn) if handler.options.rate_limit else handler
-        for name, handler in declaration.handlers.items()
-    }
-    return same
-
-
-def _spaced(handler: Handler[Any, Any], take_turn: Any) -> Handler[Any, Any]:
-    limit = handler.options.rate_limit
-    if limit is None:
-        return handler
-    wanted = [limit.count, limit.per // timedelta(milliseconds=1)]
-    name, function = f"{handler.service_tag.name} {handler.name}", handler.fn
-
-    async def invoke(ctx: Any, *arguments: Any) -> Any:
-        wait_ms = await ctx.object_call(take_turn, name, wanted)
-        if wait_ms:
-            await ctx.sleep(timedelta(milliseconds=wait_ms))
-        return await function(ctx, *arguments)
-
-    return replace(handler, fn=invoke)

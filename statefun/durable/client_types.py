@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import json
-from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple, cast, overload
+from typing import TYPE_CHECKING, Any, cast, overload
 from urllib.parse import quote
 
+from statefun.durable.client_results import JSON, Answer, ResultsClient, result_of
 from statefun.durable.exceptions import HttpError, TerminalError
 from statefun.durable.handler import handler_from_callable
-from statefun.durable.serde import DEFAULT_SERDE, serde_of
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
     from datetime import timedelta
 
-    from statefun.durable.context import HandlerType, I, O, T
+    from statefun.durable.context_types import HandlerType, I, O
     from statefun.durable.handler import Handler
-    from statefun.durable.serde import Serde, SerdeLike
+    from statefun.durable.serde import Serde
 
 __all__ = [
     "Answer",
@@ -28,8 +27,6 @@ __all__ = [
     "RestateClient",
     "RestateClientSendHandle",
 ]
-
-_NOT_READY = 470
 
 
 @dataclass(frozen=True)
@@ -48,39 +45,8 @@ class ClientSendHandle:
     is_new: bool = True
 
 
-class Answer(NamedTuple):
-    """What an ingress answered.
-
-    Attributes:
-        status: The HTTP status.
-        reason: Its reason phrase.
-        body: The body.
-    """
-
-    status: int
-    reason: str
-    body: bytes
-
-
-class Client(ABC):
-    """Calls and starts handlers from outside, and asks for results.
-
-    Every method raises `HttpError` for an answer of 400 or more: the ingress refused the request,
-    or the handler failed for good.
-    """
-
-    @abstractmethod
-    async def request(
-        self, method: str, path: str, body: bytes = b"", headers: Mapping[str, str] | None = None
-    ) -> Answer:
-        """Send one HTTP request to the ingress, and return its answer whatever it is.
-
-        Args:
-            method: In capitals.
-            path: The path with its escapes, and the query.
-            body: The body.
-            headers: Header fields, besides those of every request.
-        """
+class Client(ResultsClient):
+    """Calls and starts handlers from outside, and asks for results; see `ResultsClient`."""
 
     # --- calls ---
 
@@ -281,7 +247,7 @@ class Client(ABC):
         """
         _refuse_scopes(scope, limit_key)
         path = _path(service, key, handler)
-        answer = await self._post(path, arg, _JSON, idempotency_key, headers)
+        answer = await self._post(path, arg, JSON, idempotency_key, headers)
         return answer.body
 
     async def generic_send(
@@ -299,72 +265,7 @@ class Client(ABC):
         """Start a handler by its name; else as `generic_call` and `service_send`."""
         _refuse_scopes(scope, limit_key)
         path = _path(service, key, handler) + _send_suffix(send_delay)
-        return _handle(await self._post(path, arg, _JSON, idempotency_key, headers))
-
-    # --- results and completions ---
-
-    async def attach(
-        self,
-        invocation_id: str,
-        serde: SerdeLike[T] = DEFAULT_SERDE,
-        type_hint: type[T] | None = None,
-    ) -> T | None:
-        """Wait for the result of an invocation, running or retained.
-
-        Args:
-            invocation_id: The invocation.
-            serde: How the result is read.
-            type_hint: The type of the result.
-        """
-        answer = await self._get(f"/restate/invocation/{quote(invocation_id, safe='')}/attach")
-        return serde_of(serde, type_hint).deserialize(answer.body)
-
-    async def workflow_attach(self, tpe: HandlerType[I, O], key: str) -> O:
-        """Wait for the result of a workflow that was started.
-
-        Args:
-            tpe: Its main handler.
-            key: Its key.
-        """
-        handler = handler_from_callable(tpe)
-        name = quote(handler.service_tag.name, safe="")
-        answer = await self._get(f"/restate/workflow/{name}/{quote(key, safe='')}/attach")
-        return cast("O", _result(handler, answer))
-
-    async def is_done(self, invocation_id: str) -> bool:
-        """Whether an invocation has ended, well or not.
-
-        Args:
-            invocation_id: The invocation.
-        """
-        path = f"/restate/invocation/{quote(invocation_id, safe='')}/output"
-        answer = await self.request("GET", path)
-        if answer.status in (400, 404):
-            raise _error(answer)
-        return answer.status != _NOT_READY
-
-    async def resolve_awakeable(
-        self, awakeable_id: str, value: I, serde: SerdeLike[I] = DEFAULT_SERDE
-    ) -> None:
-        """Give the value that an awakeable waits for; only the first completion counts.
-
-        Args:
-            awakeable_id: The id of the awakeable.
-            value: The value.
-            serde: How it is written.
-        """
-        path = f"/restate/awakeables/{quote(awakeable_id, safe='')}/resolve"
-        await self._post(path, serde_of(serde).serialize(value), _JSON, None, None)
-
-    async def reject_awakeable(self, awakeable_id: str, reason: str) -> None:
-        """Let whoever waits for an awakeable fail with a `TerminalError`, code 500.
-
-        Args:
-            awakeable_id: The id of the awakeable.
-            reason: The message of the error.
-        """
-        path = f"/restate/awakeables/{quote(awakeable_id, safe='')}/reject"
-        await self._post(path, reason.encode(), "text/plain; charset=utf-8", None, None)
+        return _handle(await self._post(path, arg, JSON, idempotency_key, headers))
 
     # --- how ---
 
@@ -379,7 +280,7 @@ class Client(ABC):
         handler = handler_from_callable(tpe)
         path = _path_of(handler, key)
         answer = await self._post(path, *_argument(handler, arg), idempotency_key, headers)
-        return cast("O", _result(handler, answer))
+        return cast("O", result_of(handler, answer))
 
     async def _send(
         self,
@@ -394,29 +295,9 @@ class Client(ABC):
         path = _path_of(handler, key) + _send_suffix(delay)
         return _handle(await self._post(path, *_argument(handler, arg), idempotency_key, headers))
 
-    async def _post(
-        self,
-        path: str,
-        body: bytes,
-        content_type: str,
-        idempotency_key: str | None,
-        headers: Mapping[str, str] | None,
-    ) -> Answer:
-        fields = {"content-type": content_type} if body else {}
-        fields |= {name.lower(): value for name, value in (headers or {}).items()}
-        if idempotency_key is not None:
-            fields["idempotency-key"] = idempotency_key
-        return _checked(await self.request("POST", path, body, fields))
-
-    async def _get(self, path: str) -> Answer:
-        return _checked(await self.request("GET", path))
-
 
 RestateClient = Client
 RestateClientSendHandle = ClientSendHandle
-
-_JSON = "application/json"
-_ACCEPTED = 202
 
 
 def _path(service: str, key: str | None, handler: str) -> str:
@@ -445,10 +326,6 @@ def _argument(handler: Handler[Any, Any], arg: Any) -> tuple[bytes, str]:
     return (b"" if io.input_type.is_void else body), media_type
 
 
-def _result(handler: Handler[Any, Any], answer: Answer) -> Any:
-    return handler.handler_io.output_serde.deserialize(answer.body)
-
-
 def _send_suffix(delay: timedelta | None) -> str:
     if delay is None:
         return "/send"
@@ -460,16 +337,6 @@ def _handle(answer: Answer) -> ClientSendHandle:
     return ClientSendHandle(
         told["invocationId"], answer.status, is_new=told["status"] == "Accepted"
     )
-
-
-def _checked(answer: Answer) -> Answer:
-    if answer.status >= 400:
-        raise _error(answer)
-    return answer
-
-
-def _error(answer: Answer) -> HttpError:
-    return HttpError(answer.status, answer.reason, answer.body.decode(errors="replace"))
 
 
 def _refuse_scopes(scope: str | None, limit_key: str | None) -> None:

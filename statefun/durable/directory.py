@@ -11,7 +11,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from statefun.durable.exceptions import TerminalError
-from statefun.durable.identity import InvocationId, Place, derived
+from statefun.durable.routing import address_of, routed
 from statefun.errors import AlreadyRegisteredError
 from statefun.sdk.address import parse_typename
 
@@ -21,11 +21,11 @@ if TYPE_CHECKING:
     from statefun.durable import _proto
     from statefun.durable.declaration import Declaration
     from statefun.durable.handler import Handler
+    from statefun.durable.identity import InvocationId
     from statefun.durable.limits import Limits
+    from statefun.sdk.address import Address
 
 __all__ = ["Directory", "gone"]
-
-_PLACES = {"service": Place.SERVICE, "object": Place.OBJECT, "workflow": Place.WORKFLOW}
 
 
 class Directory:
@@ -124,16 +124,22 @@ class Directory:
             is_delayed: Whether it waits before it begins.
         """
         declaration = self.declarations[service]
-        place = _PLACES[declaration.service_tag.kind]
-        if declaration.handlers[name].kind == "workflow":
-            unique = derived(service, key)
-        elif idempotency_key is not None:
-            unique = derived(service, key, name, idempotency_key)
-        if place is Place.OBJECT and (is_delayed or idempotency_key is not None):
-            place = Place.TICKET
-        return InvocationId(place, service, key, unique)
+        handler = declaration.handlers[name]
+        is_kept = bool(handler.options.journal_retention)
+        kind = declaration.service_tag.kind
+        return routed(
+            self.namespace,
+            kind,
+            service,
+            name,
+            handler.kind,
+            None if kind == "service" else key,
+            unique,
+            idempotency_key=idempotency_key,
+            is_ticket=is_delayed or is_kept,
+        ).invocation_id
 
-    def home_of(self, invocation: InvocationId) -> tuple[str, str]:
+    def home_of(self, invocation: InvocationId) -> Address:
         """The address to which messages for an invocation go.
 
         Raises:
@@ -141,13 +147,7 @@ class Directory:
         """
         if invocation.service not in self.declarations:
             raise TerminalError(f"there is no service {invocation.service!r}", 404)
-        match invocation.place:
-            case Place.SERVICE:
-                return self.typename(invocation.service), str(invocation)
-            case Place.TICKET:
-                return self.ticket_typename(invocation.service), str(invocation)
-            case _:
-                return self.typename(invocation.service), invocation.key
+        return address_of(invocation, self.namespace)
 
     def retention_ms(self, service: str, invoke: _proto.Invoke) -> int:
         """How long the outcome of an invocation is kept."""

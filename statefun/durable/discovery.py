@@ -10,7 +10,7 @@ from statefun.durable.catalogue import Catalogue
 from statefun.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
 __all__ = ["Discovery"]
 
@@ -29,13 +29,29 @@ class Discovery:
     Args:
         local: The services of this process.
         urls: Where remote apps tell their services, as JSON.
+        public: The services that clients may invoke; None for all that do not say otherwise.
+
+    Raises:
+        ConfigurationError: If a service is to be public that is not there and cannot come.
 
     Attributes:
         catalogue: All of them, as far as they are known.
     """
 
-    def __init__(self, local: Catalogue, urls: Sequence[str] = ()) -> None:
-        self.catalogue = local
+    def __init__(
+        self, local: Catalogue, urls: Sequence[str] = (), *, public: Collection[str] | None = None
+    ) -> None:
+        self._public = public
+        unknown = [name for name in public or () if name not in local.services]
+        if unknown and not urls:
+            known = ", ".join(local.services) or "none"
+            raise ConfigurationError(
+                f"the service {unknown[0]!r} is to be public, and there is none of that name: "
+                f"known are {known}",
+                option="services",
+                given=unknown[0],
+            )
+        self.catalogue = self._opened(local)
         self._local = local
         self._urls = tuple(urls)
         self._told: dict[str, Catalogue] = {}
@@ -56,12 +72,21 @@ class Discovery:
             self._asked_s = loop.time()
             known = [self._local, *self._told.values()]
             try:
-                self.catalogue = Catalogue(
-                    each for catalogue in known for each in catalogue.services.values()
+                self.catalogue = self._opened(
+                    Catalogue(each for catalogue in known for each in catalogue.services.values())
                 )
             except ConfigurationError as error:
                 logger.error("the services stay as they were: %s", error)  # noqa: TRY400 - a sentence
             return True
+
+    def _opened(self, catalogue: Catalogue) -> Catalogue:
+        """The same services, of which only the public ones may be invoked by clients."""
+        if self._public is None:
+            return catalogue
+        return Catalogue(
+            each if each.name in self._public else each.private()
+            for each in catalogue.services.values()
+        )
 
     async def _ask(self, url: str) -> None:
         import aiohttp  # noqa: PLC0415 - of the extra `runtime`

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Literal
 
 from statefun.durable.application import Application
-from statefun.durable.background import Schedules, with_rate_limits
+from statefun.durable.background import Schedules
 from statefun.durable.catalogue import Catalogue
 from statefun.durable.declaration import Declaration
+from statefun.durable.throttles import with_limits
 from statefun.errors import AlreadyRegisteredError, ConfigurationError, DefinitionError
 from statefun.serve.asgi import AsgiApp
 from statefun.serve.endpoint import FunctionEndpoint
@@ -53,7 +54,7 @@ class App(Application):
         background = [each for each in (self._schedules.declaration,) if each is not None]
         given: dict[str, Any] = {} if clock is None else {"clock": clock}
         super().__init__(
-            [*with_rate_limits(self.services), *background], namespace, limits=limits, **given
+            [*with_limits(self.services), *background], namespace, limits=limits, **given
         )
 
     async def __call__(self, scope: Event, receive: Receive, send: Send) -> None:

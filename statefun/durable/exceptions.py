@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from datetime import timedelta
 
 __all__ = [
+    "CutOffException",
     "HttpError",
     "RetryableError",
     "SdkInternalBaseException",
@@ -126,6 +127,16 @@ class SdkInternalException(SdkInternalBaseException):
             "the attempt ends here for a reason that the engine has recorded: "
             "catch TerminalError, not every exception"
         )
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), ()
+
+
+class CutOffException(SdkInternalBaseException):
+    """The handler has computed too long without waiting; the attempt has failed."""
+
+    def __init__(self) -> None:
+        super().__init__("the attempt ends here, because it has computed too long")
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), ()

@@ -12,6 +12,7 @@ from statefun.durable import _proto
 from statefun.durable.directory import gone
 from statefun.durable.exceptions import SdkInternalException
 from statefun.durable.journal import Journal
+from statefun.durable.replay import Replay
 from statefun.durable.run import Run
 
 if TYPE_CHECKING:
@@ -116,7 +117,7 @@ class Execution:
                 self._view.pop(name, None)
             else:
                 self._view[name] = value
-        run.replay(records, may_extend=may_extend)
+        Replay(run, may_extend=may_extend).tell(records)
         for retry in self.header.retries:
             effect = run.effects.get(retry.seq)
             if effect is not None:
@@ -225,4 +226,5 @@ class Execution:
         what = f"{here.service}/{here.key}" if here.key else here.service
         run = Run(self.id, f"{what}.{self.handler.name} ({self.id})", self._see_entries)
         run.actor = self._front_end.program(self, run)
+        run.loop.longest_drain = here.limits.time_of(self.handler.options).total_seconds()
         return run

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
-from statefun.durable.context import DurableCallFuture, DurableFuture, DurableSleepFuture
+from statefun.durable.context_types import (
+    DurableCallFuture,
+    DurableFuture,
+    DurableSleepFuture,
+)
 from statefun.durable.exceptions import TerminalError
 from statefun.durable.outcomes import failure_of
 
@@ -13,7 +17,7 @@ if TYPE_CHECKING:
     from statefun.durable import _proto
     from statefun.durable.loop import DeterministicLoop
 
-__all__ = ["CallFuture", "Decode", "SleepFuture", "StepFuture"]
+__all__ = ["CallFuture", "Decode", "SleepFuture", "StepFuture", "done"]
 
 T = TypeVar("T")
 Decode: TypeAlias = Callable[[bytes], T]
@@ -81,3 +85,14 @@ class CallFuture(StepFuture[T], DurableCallFuture[T]):
         """Cancel that invocation."""
         if self.invocation is not None:
             self.cancel_call(self.invocation)
+
+
+def done(loop: DeterministicLoop, value: T) -> StepFuture[T]:
+    """A future that has its value already."""
+    future: StepFuture[T] = StepFuture(loop, _no_value)
+    future.set_result(value)
+    return future
+
+
+def _no_value(_: bytes) -> Any:
+    return None

@@ -10,39 +10,43 @@ databases are refused, by what the interpreter tells its audit hooks. The rest a
 from __future__ import annotations
 
 import asyncio
+import ctypes
 import random
 import sys
 import time
 import uuid
 from asyncio import events
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
-from threading import Lock
+from threading import Lock, get_ident
 from typing import TYPE_CHECKING, Any, Protocol
 
+from statefun.durable.exceptions import CutOffException
 from statefun.errors import NotDeterministicError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from random import Random
 
-__all__ = ["guarded", "unguarded"]
+__all__ = ["LOCK", "guarded", "guarded_threads", "unguarded"]
 
 
 class Guarded(Protocol):
     """The loop of a handler, with what stands in for the world."""
 
     now_ms: int
+    is_cut_off: bool
 
     @property
     def random(self) -> Random:
         """What random numbers are drawn from."""
 
 
-GUARDED: set[Any] = set()
-"""The loops of handlers that are being driven."""
+GUARDED: dict[Any, int] = {}
+"""The loops of handlers that are being driven, each with its thread."""
 
-_LOCK = Lock()
+LOCK = Lock()
+"""Held while that changes."""
 
 _REFUSED = {
     "socket.connect": "a socket",
@@ -137,31 +141,53 @@ _SUBSTITUTES: list[tuple[Any, str, Callable[..., Any], Callable[..., Any]]] = [
 ]
 
 
+def guarded_threads() -> dict[Any, int]:
+    """The loops that are being driven at this moment, each with its thread."""
+    return GUARDED.copy()
+
+
 @contextmanager
 def guarded(loop: Any) -> Iterator[None]:
-    """Guard what runs on a loop from now on, in this thread."""
+    """Guard what runs on a loop from now on, in this thread; it may be cut off meanwhile."""
     _audited()
-    with _LOCK:
-        GUARDED.add(loop)
+    with LOCK:
+        GUARDED[loop] = get_ident()
         for module, name, _, substitute in _SUBSTITUTES:
             setattr(module, name, substitute)
     try:
         yield
+    except CutOffException:
+        pass  # between two steps; the loop knows it
     finally:
-        with _LOCK:
-            GUARDED.remove(loop)
-            if not GUARDED:
-                for module, name, original, _ in _SUBSTITUTES:
-                    setattr(module, name, original)
+        while loop in GUARDED:
+            with suppress(CutOffException):  # late, when its code had just ended
+                _leave(loop)
+
+
+def _leave(loop: Any) -> None:
+    with LOCK:
+        if len(GUARDED) == 1:
+            for module, name, original, _ in _SUBSTITUTES:
+                setattr(module, name, original)
+        if loop.is_cut_off:
+            clear_interruption()
+        del GUARDED[loop]
+
+
+def clear_interruption() -> None:
+    """Take back an interruption of this thread that has not happened yet."""
+    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(get_ident()), None)
 
 
 @contextmanager
 def unguarded(loop: Any) -> Iterator[None]:
-    """Let everything pass on a loop that is guarded, for a while."""
-    was_guarded = loop in GUARDED
-    GUARDED.discard(loop)
+    """Let everything pass on a loop that is guarded, for a while; it is not cut off meanwhile."""
+    thread = GUARDED.pop(loop, None)
     try:
         yield
     finally:
-        if was_guarded:
-            GUARDED.add(loop)
+        if thread is not None:
+            with LOCK:
+                GUARDED[loop] = thread
+                for module, name, _, substitute in _SUBSTITUTES:
+                    setattr(module, name, substitute)  # the last other loop may have left

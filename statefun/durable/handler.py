@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeAlias, TypeVar, cast, get_args
 
-from statefun.durable.context import HandlerType, I, O
+from statefun.durable.context_types import HandlerType, I, O
 from statefun.durable.serde import DefaultSerde, Serde, serde_of
 from statefun.errors import AlreadyRegisteredError, DefinitionError, InvalidFunctionError
 

@@ -6,11 +6,11 @@ import asyncio
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any
 
+from statefun.durable.contexts import make_context
 from statefun.durable.current import CURRENT
 from statefun.durable.exceptions import TerminalError
 from statefun.durable.program import Program
 from statefun.durable.retries import retries_of
-from statefun.durable.server_context import make_context
 from statefun.errors import SerializationError
 
 if TYPE_CHECKING:
@@ -63,7 +63,9 @@ class Handling(Program):
 
     def judge(self, task: asyncio.Task[bytes]) -> _proto.Outcome | BaseException | None:
         """Tell a handler that was cancelled from one that cancelled itself."""
-        if task.done() and task.cancelled() and not self._is_cancelled:
+        if not task.done():
+            return None
+        if task.cancelled() and not self._is_cancelled:
             return asyncio.CancelledError("the handler cancelled itself")
         return super().judge(task)
 

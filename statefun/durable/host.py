@@ -23,6 +23,7 @@ from statefun.durable.kept import VALUES
 from statefun.durable.outcomes import ENVELOPE_TYPE, as_message, succeeded
 from statefun.durable.tickets import TicketTurn
 from statefun.durable.turn import Turn
+from statefun.durable.watchdog import start_watchdog
 from statefun.sdk.builders import egress_message_builder
 from statefun.sdk.messages import Message
 from statefun.sdk.specs import ValueSpec
@@ -206,6 +207,7 @@ class Host(EnvelopeHost):
         self, shell: Shell, typename: str, declaration: Declaration, front_end: FrontEnd
     ) -> None:
         super().__init__(shell, typename, VALUES[declaration.service_tag.kind])
+        start_watchdog()
         self.cache = Cache(shell.directory.limits.cached_addresses)
         self._declaration = declaration
         self._front_end = front_end
@@ -261,13 +263,14 @@ def _threads() -> ThreadPoolExecutor:
 async def _outcome(effect: Effect, limit: timedelta) -> bytes | BaseException:
     """What an effect returned, encoded, or what it raised."""
     task = asyncio.current_task()
+    seconds = limit.total_seconds()
     try:
-        async with asyncio.timeout(limit.total_seconds()):
+        async with asyncio.timeout(seconds) as deadline:
             if inspect.iscoroutinefunction(effect.action):
-                result: Any = effect.action()
+                result: Any = effect.begin()
             else:
                 loop = asyncio.get_running_loop()
-                result = await loop.run_in_executor(_threads(), effect.action)
+                result = await loop.run_in_executor(_threads(), effect.begin)
             if inspect.isawaitable(result):
                 result = await result
         return effect.encode(result)
@@ -276,6 +279,11 @@ async def _outcome(effect: Effect, limit: timedelta) -> bytes | BaseException:
             raise
         return error
     except Exception as error:  # noqa: BLE001 - it is one failed attempt
+        if isinstance(error, TimeoutError) and deadline.expired():
+            return TimeoutError(
+                f"the effect {effect.name!r} took longer than the {seconds:g} s that its handler "
+                "allows, its inactivity timeout and its abort timeout together: give it more time"
+            )
         return error
 
 

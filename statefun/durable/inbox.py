@@ -89,7 +89,7 @@ class Inbox:
         elif isinstance(known, _proto.Waiting):
             known.waiters.append(route)
         else:
-            self._here.outbox.answer([route], known.outcome)
+            self._here.outbox.answer([route], known.outcome, known.expires_ms)
 
     def _refuse(self, route: _proto.Route, error: TerminalError) -> None:
         self._here.outbox.answer([route], failed(error))

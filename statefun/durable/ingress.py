@@ -196,14 +196,25 @@ class InvocationIngress:
             )
 
     async def _call(self, asked: Invocation) -> Response:
-        target = target_of(asked.service, asked.handler, asked.key, asked.idempotency_key)
+        target = target_of(
+            asked.service,
+            asked.handler,
+            asked.key,
+            asked.idempotency_key,
+            is_ticket=asked.handler.is_kept,
+        )
         name, outcome = self.replies.expect()
         try:
             await self._put(target.address, invoke(asked, target.invocation_id, name))
             told = await outcome
         finally:
             outcome.cancel()
-        return outcome_response(told, str(target.invocation_id), asked.handler)
+        return outcome_response(
+            told,
+            str(target.invocation_id),
+            asked.handler,
+            has_idempotency_key=asked.idempotency_key is not None,
+        )
 
     async def _send(self, asked: Invocation) -> Response:
         target = target_of(
@@ -234,7 +245,10 @@ class InvocationIngress:
         if told.answer is Answer.UNKNOWN:
             sentence = "not found" if asked.waits else "invocation not found"
             return refused(RequestRefusedError(404, sentence))
-        return outcome_response(told, str(target.invocation_id), handler)
+        name = None if isinstance(asked.invocation, str) else asked.invocation.idempotency_key
+        return outcome_response(
+            told, str(target.invocation_id), handler, has_idempotency_key=name is not None
+        )
 
     async def _complete(self, asked: Completion) -> Response:
         try:

@@ -72,6 +72,9 @@ class DeterministicLoop(asyncio.AbstractEventLoop):
     Attributes:
         now_ms: The time, set by the owner.
         is_stopped: Ends a drain at once, and all later ones.
+        is_cut_off: Whether its code has computed too long and was interrupted.
+        longest_drain: How many seconds its code may compute without waiting.
+        progress: Counts drains, for who watches that.
     """
 
     def __init__(
@@ -93,6 +96,9 @@ class DeterministicLoop(asyncio.AbstractEventLoop):
         self.now_ms = 0
         self.is_stopped = False
         self.is_closing = False
+        self.is_cut_off = False
+        self.longest_drain = float("inf")
+        self.progress = 0
 
     def next_hash(self) -> int:
         """The hash of the next future or task."""
@@ -110,12 +116,19 @@ class DeterministicLoop(asyncio.AbstractEventLoop):
 
     def drain(self) -> None:
         """Run what is ready, and what becomes ready by that, until nothing is."""
+        self.progress += 1
+        if self._is_entered:
+            self._run_ready()
+        else:
+            with self.entered():
+                self._run_ready()
+
+    def _run_ready(self) -> None:
         ready = self._ready
-        with self.entered():
-            while ready and not self.is_stopped:
-                handle = ready.popleft()
-                if not handle.cancelled():
-                    handle._run()  # noqa: SLF001 - as every loop does
+        while ready and not self.is_stopped:
+            handle = ready.popleft()
+            if not handle.cancelled():
+                handle._run()  # noqa: SLF001 - as every loop does
 
     @contextmanager
     def entered(self) -> Iterator[None]:

@@ -42,7 +42,8 @@ class Options:
     """How invocations are run and kept; None leaves the default of the engine.
 
     Attributes:
-        inactivity_timeout: With `abort_timeout`, how long one attempt of an effect may take.
+        inactivity_timeout: With `abort_timeout`, how long one attempt of an effect may take, and
+            how long a handler may compute without waiting. Longer ones are cut off and tried again.
         abort_timeout: The rest of that time.
         journal_retention: How long a finished invocation is kept to be looked at.
         idempotency_retention: How long its result is kept under its idempotency key.
@@ -54,6 +55,7 @@ class Options:
         effects: `"strict"` commits a result before the next effect begins; `"relaxed"` may run
             several effects between commits, which is faster and repeats more after a crash.
         rate_limit: How often invocations of the handler begin.
+        max_concurrency: How many invocations of the handler run at a time; the others wait.
     """
 
     inactivity_timeout: timedelta | None = None
@@ -67,6 +69,7 @@ class Options:
     context_managers: tuple[Callable[[], AbstractAsyncContextManager[None]], ...] = ()
     effects: Literal["strict", "relaxed"] | None = None
     rate_limit: RateLimit | None = None
+    max_concurrency: int | None = None
 
     def over(self, outer: Options) -> Options:
         """The options of a handler, completed by those of its service.
@@ -127,6 +130,8 @@ def _faults(options: dict[str, Any], managers: tuple[Any, ...]) -> Iterator[str]
             yield f"{name} is True or False, got {value!r}"
         elif name == "effects" and value not in ("strict", "relaxed"):
             yield f"effects are 'strict' or 'relaxed', got {value!r}"
+        elif name == "max_concurrency":
+            yield from _count_faults(name, value)
     yield from _rate_faults(options.get("rate_limit"))
     yield from _policy_faults(options.get("invocation_retry_policy"))
     for manager in managers:

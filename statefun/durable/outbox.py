@@ -75,13 +75,21 @@ class Outbox:
         envelope.version = 1
         self.delayed.append((delay_ms, *self._home, envelope, token))
 
-    def answer(self, routes: Iterable[_proto.Route], outcome: _proto.Outcome) -> None:
-        """Send an outcome to everybody who waits for it."""
+    def answer(
+        self, routes: Iterable[_proto.Route], outcome: _proto.Outcome, expires_ms: int = 0
+    ) -> None:
+        """Send an outcome to everybody who waits for it.
+
+        Args:
+            routes: Who waits.
+            outcome: The outcome.
+            expires_ms: Until when it is kept, if it was kept before somebody asked; 0 if not.
+        """
         for route in routes:
             if route.is_egress:
-                self.egress.append(egress_answer(route, outcome))
+                self.egress.append(egress_answer(route, outcome, expires_ms))
             else:
-                self.send(route.typename, route.id, answer(route, outcome))
+                self.send(route.typename, route.id, answer(route, outcome, expires_ms))
 
     def arm(self, holder: Any, due_ms: int, now_ms: int, nonce: int) -> None:
         """See that the one alarm of the address is armed for a time.

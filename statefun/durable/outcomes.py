@@ -62,15 +62,25 @@ def shown(error: BaseException) -> str:
         return type(error).__name__
 
 
-def answer(route: _proto.Route, outcome: _proto.Outcome) -> _proto.Envelope:
-    """The message that carries an outcome to whoever waits for it."""
-    done = _proto.Done(execution=route.execution, seq=route.seq, outcome=outcome)
+def answer(route: _proto.Route, outcome: _proto.Outcome, expires_ms: int = 0) -> _proto.Envelope:
+    """The message that carries an outcome to whoever waits for it.
+
+    Args:
+        route: Who waits.
+        outcome: The outcome.
+        expires_ms: Until when it is kept, if it was kept before somebody asked; 0 if not.
+    """
+    done = _proto.Done(
+        execution=route.execution, seq=route.seq, outcome=outcome, expires_ms=expires_ms
+    )
     return _proto.Envelope(version=1, done=done)
 
 
-def egress_answer(route: _proto.Route, outcome: _proto.Outcome) -> EgressMessage:
+def egress_answer(
+    route: _proto.Route, outcome: _proto.Outcome, expires_ms: int = 0
+) -> EgressMessage:
     """The record that carries an outcome out; its execution is what the reader finds it by."""
-    done = _proto.Done(execution=route.id, seq=route.seq, outcome=outcome)
+    done = _proto.Done(execution=route.id, seq=route.seq, outcome=outcome, expires_ms=expires_ms)
     return egress_message_builder(
         route.typename, _proto.Envelope(version=1, done=done), ENVELOPE_TYPE
     )

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from statefun.durable.retries import Retries
+    from statefun.durable.serde import Serde
 
 __all__ = ["Effect", "Timer", "Timers"]
 
@@ -22,7 +23,9 @@ class Effect:
         seq: Its command.
         name: Its name.
         action: What is called.
-        encode: What it returns → bytes.
+        args: What it is called with.
+        kwargs: What it is called with by name.
+        serde: How its result is written.
         retries: When it is tried again; None takes the handler's policy.
         attempts: How many attempts have failed.
         first_ms: When the first one began; 0 before.
@@ -31,12 +34,22 @@ class Effect:
 
     seq: int
     name: str
-    action: Callable[[], Any]
-    encode: Callable[[Any], bytes]
+    action: Callable[..., Any]
+    args: tuple[Any, ...]
+    kwargs: Mapping[str, Any]
+    serde: Serde[Any]
     retries: Retries | None = None
     attempts: int = 0
     first_ms: int = 0
     due_ms: int = 0
+
+    def begin(self) -> Any:
+        """Call it."""
+        return self.action(*self.args, **self.kwargs)
+
+    def encode(self, result: Any) -> bytes:
+        """The bytes of what it has returned."""
+        return self.serde.serialize(result)
 
 
 @dataclass(slots=True)

@@ -44,6 +44,7 @@ class Outcome:
         message: The message of its failure.
         metadata: More facts of its failure.
         answer: Whether it has ended at all.
+        expires_ms: Until when it is kept, if it was kept before somebody asked; 0 if not.
     """
 
     value: bytes | None
@@ -51,6 +52,7 @@ class Outcome:
     message: str = ""
     metadata: dict[str, str] | None = None
     answer: Answer = Answer.ENDED
+    expires_ms: int = 0
 
 
 class Replies:
@@ -104,7 +106,7 @@ class Replies:
             done = _proto.Envelope.FromString(decode_typed_value(record.argument).data).done
             future = self._open.get(done.execution)
             if future is not None and not future.done():
-                future.set_result(_outcome(done.outcome))
+                future.set_result(_outcome(done))
         if self._delivered is not None:
             self._delivered([record.id for record in records])
 
@@ -117,15 +119,16 @@ class Replies:
             future.cancel()
 
 
-def _outcome(told: _proto.Outcome) -> Outcome:
+def _outcome(done: _proto.Done) -> Outcome:
+    told = done.outcome
     if told.WhichOneof("result") != "failure":
-        return Outcome(told.value)
+        return Outcome(told.value, expires_ms=done.expires_ms)
     failure = told.failure
     metadata = dict(failure.metadata)
     answer = _ANSWERS.get((failure.code, failure.message), Answer.ENDED)
     if answer is Answer.REPEATED:
         metadata.pop("invocation_id", None)  # the header of the answer tells it
-    return Outcome(None, failure.code, failure.message, metadata, answer)
+    return Outcome(None, failure.code, failure.message, metadata, answer, done.expires_ms)
 
 
 # What a host answers about an invocation that has no outcome yet.

@@ -20,15 +20,25 @@ __all__ = ["id_header", "json_response", "outcome_response", "refused", "timesta
 _JSON: Final = "application/json"
 
 
-def outcome_response(told: Outcome, invocation_id: str, handler: HandlerEntry | None) -> Response:
+def outcome_response(
+    told: Outcome,
+    invocation_id: str,
+    handler: HandlerEntry | None,
+    *,
+    has_idempotency_key: bool = False,
+) -> Response:
     """The answer that the outcome of an invocation is.
 
     Args:
         told: The outcome.
         invocation_id: The invocation.
         handler: Its handler, whose media type a result has; None takes JSON.
+        has_idempotency_key: Whether it is asked for by an idempotency key, so that the answer says
+            until when it is kept.
     """
     headers = [id_header(invocation_id)]
+    if has_idempotency_key and told.expires_ms:
+        headers.append(("idempotency-expires", timestamp(told.expires_ms)))
     if told.value is None:
         status = told.code if 400 <= told.code <= 599 else 500
         return _error(status, told.code, told.message, "invocation", headers, told.metadata)

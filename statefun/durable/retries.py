@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 from statefun.durable.exceptions import RetryableError
 
 if TYPE_CHECKING:
-    from statefun.durable.context import RunOptions
+    from statefun.durable.context_types import RunOptions
     from statefun.durable.options import Options
 
 __all__ = ["Retries", "retries_of", "retries_of_effect"]
@@ -72,11 +72,13 @@ def retries_of(options: Options) -> Retries:
 
 def retries_of_effect(options: RunOptions[object], handler: Retries) -> Retries | None:
     """The policy that an effect has for itself; None if it has that of its handler."""
-    given = (
-        *(options.max_attempts, options.max_duration, options.initial_retry_interval),
-        *(options.max_retry_interval, options.retry_interval_factor),
-    )
-    if all(each is None for each in given):
+    if (
+        options.max_attempts is None
+        and options.max_duration is None
+        and options.initial_retry_interval is None
+        and options.max_retry_interval is None
+        and options.retry_interval_factor is None
+    ):
         return None
     return Retries(
         options.initial_retry_interval or handler.initial,

@@ -1,8 +1,8 @@
 """The run: the live coroutine of an execution, its commands and what it waits for.
 
 Law: a run is a function of the records it is told. Told those of a journal it gives the same
-commands again, which are then compared with the recorded ones and not carried out; this is replay.
-After the last record it is live: its commands are carried out and noted in the record.
+commands again, which are only compared; see `replay`. After the last record it is live: its
+commands are carried out and noted in the record.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from statefun.durable.exceptions import SdkInternalException
 from statefun.durable.futures import StepFuture
 from statefun.durable.loop import DeterministicLoop
 from statefun.durable.pending import Timer, Timers
-from statefun.durable.places import place_of_call, place_of_task
+from statefun.durable.places import place_of_call
 from statefun.durable.script import Difference, Script
 from statefun.durable.signals import Mailboxes
 from statefun.errors import NonDeterminismError
@@ -31,6 +31,9 @@ if TYPE_CHECKING:
     from statefun.durable.pending import Effect
 
 __all__ = ["Actor", "Run"]
+
+_ANSWERS = (_proto.EFFECT, _proto.DONE, _proto.PROMISE)
+"""Events that complete a command."""
 
 
 class Actor(Protocol):
@@ -86,6 +89,7 @@ class Run:
         promises: The commands that await a promise, by its name.
         mailboxes: Its signals.
         record: The record that is being told.
+        script: The commands that a replay has to give.
         before_step: Called before each command.
         main: The task of the handler.
     """
@@ -96,11 +100,12 @@ class Run:
         self._on_live = on_live
         self.actor: Actor
         self._random: Random | None = None
+        self._timers = Timers()
         self.loop = DeterministicLoop(  # type: ignore[abstract]  # it refuses the others
             crc32(execution_id.encode()) << 24,
             execution_id.encode(),
             self._start_loop_timer,
-            self._stop_loop_timer,
+            self._timers.stop,
         )
         self.is_replaying = False
         self.mismatch: NonDeterminismError | None = None
@@ -112,8 +117,7 @@ class Run:
         self.before_step: Callable[[], None] = _nothing
         self.main: asyncio.Task[bytes] | None = None
         self._futures: dict[int, StepFuture[Any]] = {}
-        self._timers = Timers()
-        self._script = Script()
+        self.script = Script()
         self._seq = 0
         self._told = 0
         self._refuse: Callable[[str], NoReturn] | None = None
@@ -153,19 +157,15 @@ class Run:
             self._refuse(signature)
         if self.loop.is_closing or self.mismatch:
             raise SdkInternalException
-        if self._script.next is not None:
-            difference = self._script.take(signature)
-        elif self.is_replaying and not self._script.is_open:
-            difference = Difference(None, signature)
-        else:
-            difference = None
-            if self.is_replaying:
-                self._go_live()
+        if self.is_replaying and not self.script.take(signature):
+            if self.script.next is not None or not self.script.is_open:
+                self.differ(Difference(self.script.next, signature), place_of_call())
+                raise SdkInternalException
+            self.go_live()
+        if not self.is_replaying:
             self.record.commands.append(signature)
-        if difference is not None:
-            self._differ(difference, place_of_call())
-            raise SdkInternalException
-        seq, self._seq = self._seq, self._seq + 1
+        seq = self._seq
+        self._seq = seq + 1
         return seq, not self.is_replaying
 
     def mark(self, signature: str) -> bool:
@@ -173,8 +173,8 @@ class Run:
 
         While live it is given, and the answer is True.
         """
-        if self.is_replaying and self._script.next != signature:
-            may_be_new = self._script.next is None and self._script.is_open
+        if self.is_replaying and self.script.next != signature:
+            may_be_new = self.script.next is None and self.script.is_open
             if not may_be_new:
                 return False
         self.step(signature)
@@ -183,12 +183,6 @@ class Run:
     def future(self, seq: int, decode: Decode[Any], kind: type[Any] = StepFuture) -> Any:
         """The future of a command that an event will complete."""
         future = self._futures[seq] = kind(self.loop, decode)
-        return future
-
-    def done(self, value: Any) -> StepFuture[Any]:
-        """A future that has its value already."""
-        future: StepFuture[Any] = StepFuture(self.loop, _undecoded)
-        future.set_result(value)
         return future
 
     def start_timer(self, seq: int, due_ms: int) -> None:
@@ -204,9 +198,6 @@ class Run:
     def _start_loop_timer(self, due_ms: int, handle: asyncio.TimerHandle) -> None:
         seq, _ = self.step("timer")
         self._timers.start(Timer(due_ms, seq, handle))
-
-    def _stop_loop_timer(self, handle: asyncio.TimerHandle) -> None:
-        self._timers.stop(handle)
 
     # --- what it waits for ---
 
@@ -229,9 +220,20 @@ class Run:
 
     def verdict(self) -> _proto.Outcome | BaseException | None:
         """Its outcome, if it is over; the error that ended this attempt; None if it goes on."""
+        if self.loop.is_cut_off:
+            return TimeoutError(
+                f"{self.what} has computed for {self.loop.longest_drain:g} s without waiting, "
+                "longer than its inactivity timeout and its abort timeout together: compute in an "
+                "effect (ctx.run_typed), or give it more time"
+            )
         if self.main is None:
             return None
-        if self._waits_in_vain and not self.actor.waits_for_messages:
+        if (
+            not self._futures
+            and not len(self._timers)
+            and not self.main.done()
+            and not self.actor.waits_for_messages
+        ):
             return RuntimeError(
                 f"{self.what} awaits something that no durable step will ever complete: await "
                 "futures of its context, or what other tasks of the handler complete"
@@ -261,42 +263,36 @@ class Run:
         """How many steps wait for an event."""
         return len(self._futures) + len(self._timers)
 
-    @property
-    def _waits_in_vain(self) -> bool:
-        """Whether it waits and no event will ever let it go on."""
-        return self.main is not None and not self.main.done() and not self.unfinished
-
     # --- events ---
 
     def expects(self, record: _proto.Record) -> bool:
         """Whether an event is news: it answers a command that has no answer yet."""
-        if record.kind == _proto.TIMER:
-            return record.seq in self._timers
-        if record.kind in (_proto.DONE, _proto.EFFECT, _proto.PROMISE):
+        if record.kind in _ANSWERS:
             return record.seq in self._futures
-        return True
+        return record.kind != _proto.TIMER or record.seq in self._timers
 
     def tell(self, record: _proto.Record) -> None:
         """Tell an event, and run until everything waits; live commands are added to it."""
         self.record = record
         self._told += 1
         self.loop.now_ms = record.time_ms
-        match record.kind:
-            case _proto.START:
-                context = contextvars.Context()
-                coroutine = self.actor.start()
-                self.main = self.loop.create_task(coroutine, name=self.what, context=context)
-            case _proto.TIMER:
-                self._fire(record.seq)
-            case _proto.SIGNAL | _proto.CANCEL | _proto.UPDATE:
-                self.actor.told(record)
-            case _:
-                self.children.pop(record.seq, None)
-                self.effects.pop(record.seq, None)
-                self.complete(record.seq, record.outcome)
-        self.loop.drain()
-        while self.actor.settle():
-            self.loop.drain()
+        kind, seq = record.kind, record.seq
+        if kind in _ANSWERS:
+            self.children.pop(seq, None)
+            self.effects.pop(seq, None)
+            self.complete(seq, record.outcome)
+        elif kind == _proto.TIMER:
+            self._fire(seq)
+        elif kind == _proto.START:
+            context = contextvars.Context()
+            coroutine = self.actor.start()
+            self.main = self.loop.create_task(coroutine, name=self.what, context=context)
+        else:
+            self.actor.told(record)
+        drain, settle = self.loop.drain, self.actor.settle
+        drain()
+        while settle():
+            drain()
 
     def _fire(self, seq: int) -> None:
         timer = self._timers.take(seq)
@@ -319,44 +315,16 @@ class Run:
         dues += [max(effect.due_ms, 1) for effect in self.effects.values()]
         return min(dues, default=0)
 
-    # --- replay ---
+    # --- replay, which has its own file ---
 
-    def replay(self, records: list[_proto.Record], *, may_extend: bool) -> None:
-        """Tell all records of a journal, comparing the commands; afterwards it is live.
-
-        Args:
-            records: The records, oldest first.
-            may_extend: Whether more commands may follow those of the last record: the attempt that
-                gave them had failed there.
-        """
-        self.is_replaying = True
-        with self.loop.entered():
-            self._tell_all(records, may_extend=may_extend)
-        if self.is_replaying and not self.mismatch:
-            self._go_live()
-
-    def _tell_all(self, records: list[_proto.Record], *, may_extend: bool) -> None:
-        for position, record in enumerate(records):
-            is_last = position == len(records) - 1
-            self._script.open(record.commands, is_open=may_extend and is_last)
-            if not self.expects(record):
-                self._differ(Difference(_named(record), None), place_of_task(self.loop.waiting()))
-                break
-            self.tell(record)
-            if self.mismatch or isinstance(self.verdict(), BaseException):
-                break
-            if self._script.next is not None:
-                left_out = Difference(self._script.next, None)
-                self._differ(left_out, place_of_task(self.loop.waiting()))
-                break
-
-    def _go_live(self) -> None:
+    def go_live(self) -> None:
         """Carry out commands from now on."""
         self.is_replaying = False
-        self._script.open([], is_open=False)
+        self.script.open([], is_open=False)
         self._on_live()
 
-    def _differ(self, difference: Difference, place: str) -> None:
+    def differ(self, difference: Difference, place: str) -> None:
+        """Stop for good: this program is not the one that the journal is of."""
         self.mismatch = NonDeterminismError(
             self.what, self._told, difference.recorded, difference.given, place
         )
@@ -386,17 +354,3 @@ class Run:
 
 def _nothing() -> None:
     pass
-
-
-def _undecoded(_: bytes) -> Any:
-    return None
-
-
-_KINDS = (
-    *("the start", "an answer", "a timer", "an effect", "a signal", "a promise", "a cancel"),
-    "an update",
-)
-
-
-def _named(record: _proto.Record) -> str:
-    return f"{_KINDS[record.kind]} for step {record.seq}"

@@ -42,7 +42,7 @@ class Script:
 
     def open(self, commands: Sequence[str], *, is_open: bool) -> None:
         """Go on to the commands of the next event."""
-        self._commands = commands
+        self._commands = tuple(commands)
         self._position = 0
         self.is_open = is_open
 
@@ -51,10 +51,10 @@ class Script:
         """The command that comes next; None if there is none."""
         return self._commands[self._position] if self._position < len(self._commands) else None
 
-    def take(self, command: str) -> Difference | None:
-        """Take the next command, which there is; how it differs if it does."""
-        recorded = self._commands[self._position]
-        if recorded != command:
-            return Difference(recorded, command)
-        self._position += 1
-        return None
+    def take(self, command: str) -> bool:
+        """Take the next command if it is this one; whether it is."""
+        position = self._position
+        if position == len(self._commands) or self._commands[position] != command:
+            return False
+        self._position = position + 1
+        return True

@@ -29,7 +29,8 @@ class Service(Declaration):
         name: The name, which is part of URLs and of addresses.
         description: A sentence for people.
         metadata: More facts for tools.
-        inactivity_timeout: With `abort_timeout`, how long an attempt of an effect may take.
+        inactivity_timeout: With `abort_timeout`, how long a handler may compute without waiting,
+            and how long an attempt of an effect may take.
         abort_timeout: The rest of that time.
         journal_retention: How long a finished invocation is kept to be looked at.
         idempotency_retention: How long its result is kept under its idempotency key.
@@ -92,6 +93,7 @@ class Service(Declaration):
         invocation_context_managers: ContextManagers | None = None,
         *,
         rate_limit: RateLimit | None = None,
+        max_concurrency: int | None = None,
     ) -> Callable[[F], F]:
         """Declare a handler: an async function of a `Context` and at most one argument.
 
@@ -106,8 +108,8 @@ class Service(Declaration):
                 annotation.
             output_serde: How the result is written: the same.
             metadata: More facts for tools.
-            inactivity_timeout: How long a handler may compute before it is asked to
-                stop.
+            inactivity_timeout: With `abort_timeout`, how long it may compute without waiting, and
+                how long an attempt of an effect may take.
             abort_timeout: The rest of that time.
             journal_retention: How long a finished invocation is kept to be looked at.
             idempotency_retention: How long its result is kept under its idempotency
@@ -117,6 +119,7 @@ class Service(Declaration):
             invocation_context_managers: What each attempt is run within, outermost
                 first.
             rate_limit: How often its invocations begin.
+            max_concurrency: How many of its invocations run at a time; the others wait.
 
         Raises:
             DefinitionError: If something is wrong with the declaration.
@@ -136,6 +139,7 @@ class Service(Declaration):
                 "invocation_retry_policy": invocation_retry_policy,
                 "invocation_context_managers": invocation_context_managers,
                 "rate_limit": rate_limit,
+                "max_concurrency": max_concurrency,
             },
         )
 

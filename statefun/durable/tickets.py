@@ -85,7 +85,7 @@ class TicketTurn:
             if not invoke.delay_ms:
                 self._forward(self._ticket)
         if self._ticket.HasField("outcome"):
-            self._outbox.answer(reply, self._ticket.outcome)
+            self._outbox.answer(reply, self._ticket.outcome, self._ticket.due_ms)
         else:
             self._ticket.waiters.extend(reply)
 
@@ -103,7 +103,7 @@ class TicketTurn:
         if self._ticket is None:
             self._outbox.answer([attach.reply], failed(TerminalError("not found", 404)))
         elif self._ticket.HasField("outcome"):
-            self._outbox.answer([attach.reply], self._ticket.outcome)
+            self._outbox.answer([attach.reply], self._ticket.outcome, self._ticket.due_ms)
         elif attach.peek:
             error = TerminalError("the invocation exists but has not completed yet", 470)
             self._outbox.answer([attach.reply], failed(error))

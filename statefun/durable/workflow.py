@@ -30,7 +30,8 @@ class Workflow(Declaration):
         name: The name, which is part of URLs and of addresses.
         description: A sentence for people.
         metadata: More facts for tools.
-        inactivity_timeout: With `abort_timeout`, how long an attempt of an effect may take.
+        inactivity_timeout: With `abort_timeout`, how long a handler may compute without waiting,
+            and how long an attempt of an effect may take.
         abort_timeout: The rest of that time.
         journal_retention: How long a finished invocation is kept to be looked at.
         idempotency_retention: How long its result is kept under its idempotency key.
@@ -101,6 +102,7 @@ class Workflow(Declaration):
         invocation_context_managers: ContextManagers | None = None,
         *,
         rate_limit: RateLimit | None = None,
+        max_concurrency: int | None = None,
     ) -> Callable[[F], F]:
         """Declare the main handler, which runs once per key, with a `WorkflowContext`.
 
@@ -115,8 +117,8 @@ class Workflow(Declaration):
                 annotation.
             output_serde: How the result is written: the same.
             metadata: More facts for tools.
-            inactivity_timeout: How long a handler may compute before it is asked to
-                stop.
+            inactivity_timeout: With `abort_timeout`, how long it may compute without waiting, and
+                how long an attempt of an effect may take.
             abort_timeout: The rest of that time.
             journal_retention: How long a finished invocation is kept to be looked at.
             workflow_retention: How long the finished workflow keeps its key.
@@ -127,6 +129,7 @@ class Workflow(Declaration):
             invocation_context_managers: What each attempt is run within, outermost
                 first.
             rate_limit: How often its invocations begin.
+            max_concurrency: How many of its invocations run at a time; the others wait.
 
         Raises:
             DefinitionError: If something is wrong with the declaration.
@@ -155,6 +158,7 @@ class Workflow(Declaration):
                 "invocation_retry_policy": invocation_retry_policy,
                 "invocation_context_managers": invocation_context_managers,
                 "rate_limit": rate_limit,
+                "max_concurrency": max_concurrency,
             },
         )
 
@@ -176,6 +180,7 @@ class Workflow(Declaration):
         invocation_context_managers: ContextManagers | None = None,
         *,
         rate_limit: RateLimit | None = None,
+        max_concurrency: int | None = None,
     ) -> Callable[[F], F]:
         """Declare a handler that signals or asks a workflow, with a `WorkflowSharedContext`.
 
@@ -192,8 +197,8 @@ class Workflow(Declaration):
                 annotation.
             output_serde: How the result is written: the same.
             metadata: More facts for tools.
-            inactivity_timeout: How long a handler may compute before it is asked to
-                stop.
+            inactivity_timeout: With `abort_timeout`, how long it may compute without waiting, and
+                how long an attempt of an effect may take.
             abort_timeout: The rest of that time.
             journal_retention: How long a finished invocation is kept to be looked at.
             idempotency_retention: How long its result is kept under its idempotency
@@ -205,6 +210,7 @@ class Workflow(Declaration):
             invocation_context_managers: What each attempt is run within, outermost
                 first.
             rate_limit: How often its invocations begin.
+            max_concurrency: How many of its invocations run at a time; the others wait.
 
         Raises:
             DefinitionError: If something is wrong with the declaration.
@@ -225,6 +231,7 @@ class Workflow(Declaration):
                 "invocation_retry_policy": invocation_retry_policy,
                 "invocation_context_managers": invocation_context_managers,
                 "rate_limit": rate_limit,
+                "max_concurrency": max_concurrency,
             },
         )
 

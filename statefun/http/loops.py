@@ -1,10 +1,27 @@
-"""The event loop of a process that serves."""
+"""The event loop of a process that serves, and how often its garbage is looked for."""
 
 from __future__ import annotations
 
 import asyncio
+import gc
+from typing import Final
 
-__all__ = ["new_event_loop"]
+__all__ = ["collect_rarely", "new_event_loop"]
+
+_YOUNG_OBJECTS: Final = 50_000
+"""So many new objects there are before the youngest of them are looked at."""
+
+
+def collect_rarely() -> None:
+    """Let the garbage collector forget what there is now, and look at what is new less often.
+
+    For a process of ours, once everything is imported; a library does not change its user's
+    collector. Messages that wait and addresses in memory are no garbage, and looking at them again
+    and again took 7 % of the CPU time of a busy runtime.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(_YOUNG_OBJECTS, 20, 50)
 
 
 def new_event_loop() -> asyncio.AbstractEventLoop:

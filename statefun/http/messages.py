@@ -102,9 +102,8 @@ class Request:
     def header_values(self, name: str) -> list[str]:
         """The values of all header fields of a name, in their order; see `header`."""
         wanted = name.encode()
-        return [
-            value.decode(errors="surrogateescape") for each, value in self.fields if each == wanted
-        ]
+        values = [value for each, value in self.fields if each == wanted]
+        return [value.decode(errors="surrogateescape") for value in values]
 
     @property
     def is_abandoned(self) -> bool:

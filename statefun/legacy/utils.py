@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import typing
 from typing import Any
 
 from statefun.errors import SerializationError, TypeMismatchError
@@ -13,11 +15,13 @@ __all__ = [
     "Type",
     "TypedValue",
     "from_typed_value",
+    "json",
     "make_json_type",
     "make_protobuf_type",
     "simple_type",
     "to_typed_value",
     "to_typed_value_deduce",
+    "typing",
 ]
 
 

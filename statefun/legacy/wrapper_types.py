@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from statefun.legacy.types_pb2 import DESCRIPTOR
 from statefun.sdk.primitives import (
     BoolType,
     DoubleType,
@@ -24,6 +25,7 @@ from statefun.sdk.wire._proto import (
 )
 
 __all__ = [
+    "DESCRIPTOR",
     "PY_TYPE_TO_WRAPPER_TYPE",
     "WRAPPER_TYPE_TO_PY_TYPE",
     "BoolType",

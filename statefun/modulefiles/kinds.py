@@ -11,17 +11,23 @@ Source:
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Annotated, Final, Self, TypeAlias
+from datetime import timedelta
+from typing import TYPE_CHECKING, Annotated, Final, Literal, NamedTuple, Self, TypeAlias
 
-from pydantic import (
-    AfterValidator,
-    BeforeValidator,
-    Field,
-    StrictInt,
-    StrictStr,
-    ValidationInfo,
-    model_validator,
-)
+try:
+    from pydantic import (
+        AfterValidator,
+        BeforeValidator,
+        Field,
+        StrictInt,
+        StrictStr,
+        ValidationInfo,
+        model_validator,
+    )
+except ModuleNotFoundError as error:
+    raise ModuleNotFoundError(
+        "module files need pydantic: pip install 'statefun[runtime]'"
+    ) from error
 
 from statefun.errors import ConfigurationError
 from statefun.modulefiles.dialects import ParseContext
@@ -40,25 +46,29 @@ from statefun.modulefiles.kinesis import KinesisEgressSpec, KinesisIngressSpec
 from statefun.modulefiles.transports import AsyncTransport, OkHttpTimeouts, Transport
 from statefun.runtime.engine.policy import FailurePolicy, Outcome
 from statefun.runtime.engine.retry import Backoff
+from statefun.sdk.specs import whole_millis
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from statefun.modulefiles.dialects import Dialect
     from statefun.runtime.transports.options import HttpOptions
 
 __all__ = [
-    "EGRESS_KINDS",
-    "ENDPOINT_KINDS",
-    "INGRESS_KINDS",
     "KINDS",
-    "KINDS_HERE",
     "PLAYGROUND_KINDS",
     "EgressSpec",
     "EndpointSpec",
     "IngressSpec",
+    "Kind",
+    "Role",
 ]
 
+Role: TypeAlias = Literal["endpoint", "ingress", "egress", "pipeline"]
+"""The part that a component is."""
 
 _BACKOFF: Final = Backoff()
+_BEYOND_MS: Final = 366 * 86_400_000  # more than any wait may be, and less than breaks a timedelta
 
 
 def _check_failure_mode(mode: str, info: ValidationInfo) -> str:
@@ -88,7 +98,7 @@ class RetrySpec(Spec):
     """How often and when a message is tried that the functions fail on."""
 
     attempts: Count = _BACKOFF.attempts
-    first: PositiveDuration = _BACKOFF.first_ms
+    first: PositiveDuration = whole_millis(_BACKOFF.first)
     longest: PositiveDuration = _BACKOFF.longest_ms
 
     @model_validator(mode="after")
@@ -98,7 +108,11 @@ class RetrySpec(Spec):
 
     def policy(self) -> Backoff:
         """As the runtime knows it."""
-        return Backoff(first_ms=self.first, longest_ms=self.longest, attempts=self.attempts)
+        return Backoff(
+            first=timedelta(milliseconds=self.first),
+            longest=timedelta(milliseconds=min(self.longest, _BEYOND_MS)),
+            attempts=self.attempts,
+        )
 
 
 class EndpointSpec(Spec, ABC):
@@ -184,26 +198,31 @@ class PipelineSpec(Spec):
     )
 
 
-ENDPOINT_KINDS: Final[dict[str, type[EndpointSpec]]] = {
-    "io.statefun.endpoints.v1/http": EndpointV1,
-    "io.statefun.endpoints.v2/http": EndpointV2,
+class Kind(NamedTuple):
+    """A kind of component.
+
+    Attributes:
+        role: The part that it is.
+        spec: What a file may say.
+    """
+
+    role: Role
+    spec: type[Spec]
+
+
+KINDS: Final[Mapping[str, Kind]] = {
+    "io.statefun.endpoints.v1/http": Kind("endpoint", EndpointV1),
+    "io.statefun.endpoints.v2/http": Kind("endpoint", EndpointV2),
+    "io.statefun.playground.v1/ingress": Kind("ingress", IngressSpec),
+    "io.statefun.kafka.v1/ingress": Kind("ingress", KafkaIngressSpec),
+    "io.statefun.kinesis.v1/ingress": Kind("ingress", KinesisIngressSpec),
+    "io.statefun.playground.v1/egress": Kind("egress", EgressSpec),
+    "io.statefun.kafka.v1/egress": Kind("egress", KafkaEgressSpec),
+    "io.statefun.kinesis.v1/egress": Kind("egress", KinesisEgressSpec),
+    "io.statefun_tasks.v1/pipeline": Kind("pipeline", PipelineSpec),
 }
-INGRESS_KINDS: Final[dict[str, type[Spec]]] = {
-    "io.statefun.playground.v1/ingress": IngressSpec,
-    "io.statefun.kafka.v1/ingress": KafkaIngressSpec,
-    "io.statefun.kinesis.v1/ingress": KinesisIngressSpec,
+"""The kinds of all dialects. The embedded runtime runs those that it has a connector for."""
+
+PLAYGROUND_KINDS: Final[Mapping[str, Kind]] = {
+    name: kind for name, kind in KINDS.items() if ".playground." in name
 }
-EGRESS_KINDS: Final[dict[str, type[Spec]]] = {
-    "io.statefun.playground.v1/egress": EgressSpec,
-    "io.statefun.kafka.v1/egress": KafkaEgressSpec,
-    "io.statefun.kinesis.v1/egress": KinesisEgressSpec,
-}
-KINDS: Final[dict[str, type[Spec]]] = {
-    **ENDPOINT_KINDS,
-    **INGRESS_KINDS,
-    **EGRESS_KINDS,
-    "io.statefun_tasks.v1/pipeline": PipelineSpec,
-}
-PLAYGROUND_KINDS: Final = tuple(kind for kind in KINDS if ".playground." in kind)
-KINDS_HERE: Final = (*ENDPOINT_KINDS, *PLAYGROUND_KINDS)
-"""What the embedded runtime can run."""

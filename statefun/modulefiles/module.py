@@ -8,7 +8,7 @@ file, its line and what to write instead.
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, Final
 
@@ -20,30 +20,15 @@ from statefun.modulefiles.components import (
     read_older_form,
 )
 from statefun.modulefiles.dialects import DEFAULT_DIALECT, DIALECTS, Dialect, ParseContext
+from statefun.modulefiles.kinds import KINDS, PLAYGROUND_KINDS, EndpointSpec, Kind
+from statefun.modulefiles.validation import validate
 from statefun.modulefiles.yaml import Document, Problem, read_documents, unknown_key
 
-try:
-    from statefun.modulefiles.kinds import (
-        EGRESS_KINDS,
-        ENDPOINT_KINDS,
-        INGRESS_KINDS,
-        KINDS,
-        KINDS_HERE,
-        PLAYGROUND_KINDS,
-        EgressSpec,
-        EndpointSpec,
-        IngressSpec,
-    )
-    from statefun.modulefiles.validation import validate
-except ModuleNotFoundError as error:
-    raise ModuleNotFoundError(
-        "module files need pydantic: pip install 'statefun[runtime]'"
-    ) from error
-
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from statefun.modulefiles.fields import Spec
+    from statefun.modulefiles.kinds import Role
 
 __all__ = ["Module", "ModuleReport", "load_modules", "read_modules"]
 
@@ -59,10 +44,12 @@ class Module:
     Attributes:
         components: Every component that is right, in the order of the files: its kind and spec.
         dialect: How they are understood.
+        kinds: The kinds there are.
     """
 
     components: tuple[tuple[str, Spec], ...] = ()
     dialect: Dialect = DIALECTS[DEFAULT_DIALECT]
+    kinds: Mapping[str, Kind] = field(default_factory=lambda: KINDS)
 
     @property
     def endpoints(self) -> tuple[EndpointSpec, ...]:
@@ -70,23 +57,17 @@ class Module:
         return tuple(spec for _, spec in self.components if isinstance(spec, EndpointSpec))
 
     @property
-    def ingresses(self) -> tuple[IngressSpec, ...]:
-        """The ingresses that the embedded runtime has."""
-        return tuple(spec for _, spec in self.components if isinstance(spec, IngressSpec))
+    def ingresses(self) -> tuple[tuple[str, Spec], ...]:
+        """The ingresses, each with its kind."""
+        return self._of("ingress")
 
     @property
-    def egresses(self) -> tuple[EgressSpec, ...]:
-        """The egresses that the embedded runtime has."""
-        return tuple(spec for _, spec in self.components if isinstance(spec, EgressSpec))
+    def egresses(self) -> tuple[tuple[str, Spec], ...]:
+        """The egresses, each with its kind."""
+        return self._of("egress")
 
-    @property
-    def counts(self) -> tuple[int, int, int]:
-        """How many endpoints, ingresses and egresses there are, of any kind."""
-        endpoints, ingresses, egresses = (
-            sum(kind in kinds for kind, _ in self.components)
-            for kinds in (ENDPOINT_KINDS, INGRESS_KINDS, EGRESS_KINDS)
-        )
-        return endpoints, ingresses, egresses
+    def _of(self, role: Role) -> tuple[tuple[str, Spec], ...]:
+        return tuple(each for each in self.components if self.kinds[each[0]].role == role)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +86,11 @@ class ModuleReport:
 
 
 def load_modules(
-    paths: Iterable[str], *, strict: bool = False, dialect: str = DEFAULT_DIALECT
+    paths: Iterable[str],
+    *,
+    strict: bool = False,
+    dialect: str = DEFAULT_DIALECT,
+    connectors: Mapping[str, Kind] = PLAYGROUND_KINDS,
 ) -> Module:
     """Read module files for the embedded runtime, and log their warnings.
 
@@ -113,11 +98,14 @@ def load_modules(
         paths: The files; together they are one module.
         strict: Whether an unknown key is an error, not a warning.
         dialect: One of `DIALECTS`.
+        connectors: The kinds that the embedded runtime can run, besides endpoints.
 
     Raises:
         ConfigurationError: If anything is wrong; one line a problem.
     """
-    reading = read_modules(paths, strict=strict, dialect=dialect, runs_here=True)
+    reading = read_modules(
+        paths, strict=strict, dialect=dialect, runs_here=True, connectors=connectors
+    )
     for warning in reading.warnings:
         logger.warning("%s", warning)
     if reading.errors:
@@ -133,6 +121,7 @@ def read_modules(
     strict: bool = False,
     dialect: str = DEFAULT_DIALECT,
     runs_here: bool | None = None,
+    connectors: Mapping[str, Kind] = PLAYGROUND_KINDS,
 ) -> ModuleReport:
     """Read module files and find everything that is wrong in them.
 
@@ -142,19 +131,20 @@ def read_modules(
         dialect: One of `DIALECTS`.
         runs_here: Whether the embedded runtime is to run them; if not, they must be whole enough
             for a cluster. None to decide by the dialect.
+        connectors: The kinds that the embedded runtime can run, besides endpoints; they may be new.
     """
     chosen = DIALECTS[dialect]
     if runs_here is None:
         runs_here = chosen.is_embedded
     names = tuple(paths)
-    reader = _Reader(ParseContext(chosen, runs_here), strict=strict)
+    reader = _Reader(ParseContext(chosen, runs_here), connectors, strict=strict)
     for path in names:
         documents, problems = read_documents(path)
         reader.errors += problems
         if not documents and not problems:
             reader.warnings.append(Problem(path, 0, "is empty: no component stands in it"))
         reader.read(documents)
-    module = Module(tuple(reader.components), chosen)
+    module = Module(tuple(reader.components), chosen, reader.kinds)
     if not (runs_here or reader.errors):
         reader.errors += _missing(module, ", ".join(names))
     return ModuleReport(module, tuple(sorted(reader.errors)), tuple(sorted(reader.warnings)))
@@ -162,22 +152,24 @@ def read_modules(
 
 def _missing(module: Module, names: str) -> list[Problem]:
     """What a cluster refuses to start without."""
-    endpoints, ingresses, _ = module.counts
     needed = (
-        (ingresses, "ingress", "io.statefun.kafka.v1/ingress"),
-        (endpoints, "endpoint", "io.statefun.endpoints.v2/http"),
+        (module.ingresses, "ingress", "io.statefun.kafka.v1/ingress"),
+        (module.endpoints, "endpoint", "io.statefun.endpoints.v2/http"),
     )
     return [
         Problem(names, 0, f"has no {noun}: add a component, for example of the kind {example!r}")
-        for count, noun, example in needed
-        if not count
+        for found, noun, example in needed
+        if not found
     ]
 
 
 class _Reader:
     """Collects components and problems, file by file."""
 
-    def __init__(self, reading: ParseContext, *, strict: bool) -> None:
+    def __init__(
+        self, reading: ParseContext, connectors: Mapping[str, Kind], *, strict: bool
+    ) -> None:
+        self.kinds = {**KINDS, **connectors}
         self.components: list[tuple[str, Spec]] = []
         self.errors: list[Problem] = []
         self.warnings: list[Problem] = []
@@ -185,8 +177,10 @@ class _Reader:
         self._unknown_keys = self.errors if strict else self.warnings
         self._taken: dict[str, Problem] = {}
         self._kinds = tuple(
-            kind for kind in KINDS if kind in reading.dialect.kinds or _is_everywhere(kind)
+            kind for kind in self.kinds if kind in reading.dialect.kinds or _is_everywhere(kind)
         )
+        endpoints = (name for name, kind in KINDS.items() if kind.role == "endpoint")
+        self._kinds_here = (*endpoints, *connectors)
 
     def read(self, documents: list[Document]) -> None:
         """Read the documents of one file."""
@@ -228,11 +222,11 @@ class _Reader:
         if kind in PLAYGROUND_KINDS and not self._reading.runs_here:
             text = f"{kind!r} exists in the image of the playground only: other clusters refuse it"
             self.warnings.append(component.document.problem(component.kind_path, text))
-            fixed = KINDS[kind].model_fields["id"].default
+            fixed = self.kinds[kind].spec.model_fields["id"].default
             if component.id_path is None and component.spec.get("id", fixed) != fixed:
                 text = f"'id' has no effect on a cluster: the id is always {fixed!r} there"
                 self._unknown_keys.append(component.problem(("id",), f"{text}, use that one"))
-        result = validate(component, KINDS[kind], self._reading)
+        result = validate(component, self.kinds[kind].spec, self._reading)
         self.errors += result.errors
         self._unknown_keys += result.unknown_keys
         self.warnings += result.warnings
@@ -241,13 +235,13 @@ class _Reader:
 
     @property
     def _proposed_kinds(self) -> tuple[str, ...]:
-        return KINDS_HERE if self._reading.runs_here else self._kinds
+        return self._kinds_here if self._reading.runs_here else self._kinds
 
     def _refusal(self, written: str) -> str:
         """Why a kind cannot be used; empty if it can."""
         kind = written.rstrip("/")
         proposed = _list(self._proposed_kinds)
-        if kind not in KINDS:
+        if kind not in self.kinds:
             close = get_close_matches(kind, self._kinds, 1)
             hint = f"did you mean {close[0]!r}? " if close else ""
             return f"unknown kind {written!r}: {hint}known kinds: {proposed}"
@@ -255,8 +249,10 @@ class _Reader:
             return (
                 f"the dialect {self._reading.dialect.name} has no {kind!r}: use one of {proposed}"
             )
-        if self._reading.runs_here and kind not in KINDS_HERE:
-            like = tuple(each for each in KINDS_HERE if each.endswith(kind.rpartition("/")[2]))
+        if self._reading.runs_here and kind not in self._kinds_here:
+            like = tuple(
+                each for each in self._kinds_here if each.endswith(kind.rpartition("/")[2])
+            )
             instead = f"use {_list(like)}, or " if like else ""
             having = (name for name, each in DIALECTS.items() if kind in each.kinds)
             return (
@@ -268,12 +264,12 @@ class _Reader:
     def _is_first(self, component: Component, kind: str, spec: Any) -> bool:
         """Whether nothing read before takes the same functions, id or port."""
         claims: list[tuple[str, str]] = []
-        if kind in ENDPOINT_KINDS:
+        role = self.kinds[kind].role
+        if role == "endpoint":
             claims.append(("functions", f"functions {spec.functions!r} have an endpoint"))
-        elif kind in INGRESS_KINDS or kind in EGRESS_KINDS:
-            direction = "ingress" if kind in INGRESS_KINDS else "egress"
-            claims.append(("id", f"there is an {direction} {spec.id!r}"))
-        if kind in PLAYGROUND_KINDS and spec.port:
+        elif role in ("ingress", "egress") and hasattr(spec, "id"):
+            claims.append(("id", f"there is an {role} {spec.id!r}"))
+        if getattr(spec, "port", 0):
             claims.append(("port", f"port {spec.port} is in use"))
         is_first = True
         for key, claim in claims:

@@ -4,7 +4,8 @@ from statefun.runtime.admin.figures import Metrics
 from statefun.runtime.clock import Clock, ManualClock, SystemClock
 from statefun.runtime.engine.policy import FailurePolicy, Limits, Retention
 from statefun.runtime.engine.retry import Backoff, RetryPolicy
-from statefun.runtime.runtime import Durability, Runtime
+from statefun.runtime.options import Durability, RuntimeOptions
+from statefun.runtime.runtime import Runtime
 from statefun.runtime.streams import StreamEgress
 from statefun.runtime.values import EgressValue, Value
 
@@ -20,6 +21,7 @@ __all__ = [
     "Retention",
     "RetryPolicy",
     "Runtime",
+    "RuntimeOptions",
     "StreamEgress",
     "SystemClock",
     "Value",

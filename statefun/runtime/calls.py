@@ -8,16 +8,16 @@ out of reach is not called.
 from __future__ import annotations
 
 import asyncio
-import sys
 from typing import TYPE_CHECKING, Final
 
 from statefun.errors import TransportError
 from statefun.runtime.engine.failures import is_counted
+from statefun.runtime.shared_tasks import SharedTasks
 from statefun.runtime.transports.base import broken_off, cancelled
 from statefun.sdk.failures import is_closing
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Iterable
+    from collections.abc import Callable, Iterable
     from datetime import timedelta
 
     from statefun.runtime.clock import Clock
@@ -26,9 +26,9 @@ if TYPE_CHECKING:
     from statefun.runtime.observe import Observer
     from statefun.runtime.transports.routing import FunctionRouter
 
-__all__ = ["Calls"]
+__all__ = ["CANCELLED_S", "Calls"]
 
-_CANCELLED_S: Final = 2.0
+CANCELLED_S: Final = 2.0
 """So long a call that was cancelled may clean up."""
 
 
@@ -56,7 +56,7 @@ class Calls:
         self._clock = clock
         self._observer = observer
         self._wake = wake
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks = SharedTasks()
         self._outcomes: list[tuple[Attempt, bytes | Exception]] = []
         self._is_draining = False
 
@@ -71,12 +71,9 @@ class Calls:
         return bool(self._outcomes)
 
     def start(self, attempts: Iterable[Attempt]) -> None:
-        """Make attempts, each in a task of its own."""
+        """Make attempts, at the same time."""
         for attempt in attempts:
-            task = _start(self._call(attempt), f"the call of {attempt.address}")
-            if not task.done():
-                self._tasks.add(task)
-                task.add_done_callback(self._tasks.discard)
+            self._tasks.start(self._call(attempt), attempt.address)
 
     def apply(self, now_ms: int) -> None:
         """Give the engine the outcomes that have come."""
@@ -95,20 +92,20 @@ class Calls:
                 seconds later; they are made again after a restart.
         """
         self._is_draining = True
-        if not self._tasks:
+        tasks = self._tasks.close()
+        if not tasks:
             return
-        _, late = await asyncio.wait(self._tasks, timeout=within.total_seconds())
+        _, late = await asyncio.wait(tasks, timeout=within.total_seconds())
         self.cancel()
         if late:
-            _, stuck = await asyncio.wait(late, timeout=_CANCELLED_S)
+            _, stuck = await asyncio.wait(late, timeout=CANCELLED_S)
             for task in stuck:
                 self._observer.call_left_behind(task.get_name())
 
     def cancel(self) -> None:
         """Cancel every call; there are no outcomes of it."""
         self._is_draining = True
-        for task in self._tasks:
-            task.cancel()
+        self._tasks.cancel()
 
     async def _call(self, attempt: Attempt) -> None:
         """Make one attempt and note how it ended."""
@@ -167,11 +164,3 @@ class Calls:
 def _leave_loop(interrupt: KeyboardInterrupt) -> None:
     """Raise it out of the event loop; a task that raises it can take the dispatcher along."""
     raise interrupt
-
-
-def _start(call: Coroutine[object, object, None], name: str) -> asyncio.Task[None]:
-    """A task for one call; where Python can, it runs at once up to its first wait."""
-    if sys.version_info >= (3, 12):
-        loop = asyncio.get_running_loop()
-        return asyncio.Task(call, loop=loop, name=name, eager_start=True)
-    return asyncio.get_running_loop().create_task(call, name=name)

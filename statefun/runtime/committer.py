@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from statefun.errors import StoreDamagedError, StoreError
 
@@ -22,13 +22,31 @@ if TYPE_CHECKING:
     from statefun.runtime.observe import Observer
     from statefun.runtime.stores.base import Store
 
-__all__ = ["Committer"]
+__all__ = ["Committer", "Ticket"]
 
 _PAUSE_MS: Final = 1000
 """After a commit that failed, the next is tried so much later."""
 
 _LATE_MS: Final = 5000
 """A commit that takes longer is late."""
+
+
+class Ticket(NamedTuple):
+    """Somebody who waits until something is durable; the token by which the engine knows them.
+
+    Attributes:
+        durable: Done once it is.
+        advice: What a commit that fails tells them, before the reason; empty for those who wait
+            for the store however long it takes.
+    """
+
+    durable: asyncio.Future[None]
+    advice: str = ""
+
+    def tell(self, error: StoreError) -> None:
+        """Answer with the error of a commit; what was to be stored may be stored later."""
+        if self.advice and not self.durable.done():
+            self.durable.set_exception(StoreError(f"{self.advice}: {error}", path=error.path))
 
 
 class Committer:
@@ -72,7 +90,6 @@ class Committer:
         self._begun_s = 0.0  # when the delta that is being written began, by the event loop
         self._late_ms = 0  # when it is late, by the clock's uptime
         self._retry_ms = 0  # when to try again after a failure, likewise
-        self._waiters: dict[asyncio.Future[None], str] = {}  # who waits for no store → advice
 
     @property
     def is_behind(self) -> bool:
@@ -87,24 +104,6 @@ class Committer:
         if not self.is_failing or self._writing is not None:
             return None
         return self._retry_ms - self._clock.uptime_ms()
-
-    async def wait(self, ticket: asyncio.Future[None], advice: str) -> None:
-        """Wait for a ticket of the engine, or for the first commit that fails.
-
-        Args:
-            ticket: Done once what it stands for is durable.
-            advice: What the error says in the second case, before the reason.
-
-        Raises:
-            StoreError: If a commit fails; what was to be stored may be stored later.
-        """
-        self.watch(ticket, advice)
-        await ticket
-
-    def watch(self, ticket: asyncio.Future[None], advice: str) -> None:
-        """Let the first commit that fails end a ticket with an error; see `wait`."""
-        self._waiters[ticket] = advice
-        ticket.add_done_callback(self._waiters.pop)
 
     def begin(self) -> None:
         """Write what has changed, unless a delta is being written or the store has a pause."""
@@ -197,10 +196,9 @@ class Committer:
     def _pause(self, error: StoreError) -> None:
         """Answer those who do not wait for the store, and try again later."""
         self.failed_commits += 1
-        self._engine.commit_failed()
-        for ticket, advice in tuple(self._waiters.items()):
-            if not ticket.done():
-                ticket.set_exception(StoreError(f"{advice}: {error}", path=error.path))
+        for ticket in self._engine.commit_failed():
+            assert isinstance(ticket, Ticket)  # noqa: S101 - it was made by the intake
+            ticket.tell(error)
         self._retry_ms = self._clock.uptime_ms() + _PAUSE_MS
         if not self.is_failing:
             self.is_failing = True

@@ -7,9 +7,11 @@ pushes back, messages of ingresses are refused; those of this process wait.
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from statefun.errors import AddressBusyError, RuntimeStoppedError, StoreError
+from statefun.runtime.committer import Ticket
 from statefun.runtime.send_queue import SendQueue
 from statefun.runtime.waiting import PendingReply, ReplyWaiters
 
@@ -31,6 +33,10 @@ T = TypeVar("T")
 _NOT_STORED: Final = (
     "it could not be stored so far, and may be stored later; send it again with the same "
     "Idempotency-Key, or it may come twice"
+)
+_NOT_CHANGED: Final = (
+    "the change could not be stored so far, and may be stored later; see whether it was made "
+    "before you make it again"
 )
 
 
@@ -70,12 +76,14 @@ class RuntimeIntake:
 
     # --- ingresses --------------------------------------------------------------------------------
 
-    async def deliver(
+    def deliver(
         self, messages: Sequence[IngressMessage], position: Position | None = None
-    ) -> None:
-        """Take in messages of an ingress, all or none; returns when they are durable."""
+    ) -> asyncio.Future[None]:
+        """Take in messages of an ingress, all or none."""
         self._check_ingress()
-        ticket: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        durable: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        # With a position nobody waits outside, and a second delivery would not know of the first.
+        ticket = Ticket(durable, _NOT_STORED if position is None else "")
         now_ms = self._clock.now_ms()
         if position is None and len(messages) == 1:
             target, argument, key, topic = messages[0]
@@ -84,12 +92,10 @@ class RuntimeIntake:
             )
         else:
             self._engine.intake.deliver_all(messages, ticket, position=position, now_ms=now_ms)
+        if position is not None:
+            durable.add_done_callback(partial(self._note_position, position))
         self._wake()
-        if position is None:
-            await self._committer.wait(ticket, _NOT_STORED)
-        else:  # nobody waits outside, and a second delivery would not know of the first
-            await ticket
-            self._positions[position.name] = position.value
+        return durable
 
     async def call(self, message: IngressMessage, within: timedelta | None = None) -> bytes:
         """Take in a message of an ingress, and wait for the reply to it."""
@@ -97,13 +103,12 @@ class RuntimeIntake:
         target, argument, key, topic = message
         pending = PendingReply(target)
         self._engine.intake.deliver(
-            *(target, argument, pending.ticket),
+            *(target, argument, Ticket(pending.ticket, _NOT_STORED)),
             key=key,
             topic=topic,
             now_ms=self._clock.now_ms(),
             reply=pending,
         )
-        self._committer.watch(pending.ticket, _NOT_STORED)
         pending.ticket.add_done_callback(pending.fail_with)
         self._wake()
         return await self._replies.wait(pending, within)
@@ -117,10 +122,10 @@ class RuntimeIntake:
     async def send(self, target: Address, argument: bytes) -> None:
         """Take in a message of this process; waits for room and for the store, however long."""
         self.check_running()
-        ticket: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._send_queue.put(target, argument, ticket, self._clock.now_ms())
+        durable: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._send_queue.put(target, argument, Ticket(durable), self._clock.now_ms())
         self._wake()
-        await ticket
+        await durable
 
     async def send_and_wait(
         self, target: Address, argument: bytes, within: timedelta | None = None
@@ -139,7 +144,7 @@ class RuntimeIntake:
         self.check_running()
         pending = PendingReply(target)
         now_ms = self._clock.now_ms()
-        self._send_queue.put(target, argument, pending.ticket, now_ms, pending)
+        self._send_queue.put(target, argument, Ticket(pending.ticket), now_ms, pending)
         self._wake()
         return await self._replies.wait(pending, within)
 
@@ -151,15 +156,11 @@ class RuntimeIntake:
         """
         self.check_running()
         self._check_store("nothing was changed")
-        ticket: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        durable: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         outcome = change(self._engine)
-        self._engine.edits.notify(ticket)
+        self._engine.edits.notify(Ticket(durable, _NOT_CHANGED))
         self._wake()
-        await self._committer.wait(
-            ticket,
-            "the change could not be stored so far, and may be stored later; see whether it was "
-            "made before you make it again",
-        )
+        await durable
         return outcome
 
     def check_running(self) -> None:
@@ -183,9 +184,9 @@ class RuntimeIntake:
     def release(self, released: Released) -> None:
         """Answer everybody for whom a commit is durable."""
         for ticket in released.tickets:
-            assert isinstance(ticket, asyncio.Future)  # noqa: S101 - it was made here
-            if not ticket.done():
-                ticket.set_result(None)
+            assert isinstance(ticket, Ticket)  # noqa: S101 - it was made here
+            if not ticket.durable.done():
+                ticket.durable.set_result(None)
         if released.replies:
             self._replies.release(released.replies)
 
@@ -195,9 +196,13 @@ class RuntimeIntake:
         self._reason = reason
         self._replies.end(reason)
         for ticket in (*self._engine.abandon(), *self._send_queue.clear()):
-            assert isinstance(ticket, asyncio.Future)  # noqa: S101 - it was made here
-            if not ticket.done():
-                ticket.set_exception(not_durable(reason))
+            assert isinstance(ticket, Ticket)  # noqa: S101 - it was made here
+            if not ticket.durable.done():
+                ticket.durable.set_exception(not_durable(reason))
+
+    def _note_position(self, position: Position, durable: asyncio.Future[None]) -> None:
+        if not durable.cancelled() and durable.exception() is None:
+            self._positions[position.name] = position.value
 
     def _check_ingress(self) -> None:
         """Refuse messages of ingresses where they could not be kept, or would pile up."""

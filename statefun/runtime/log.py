@@ -16,6 +16,7 @@ from statefun.sdk.address import log_facts
 
 if TYPE_CHECKING:
     from statefun.errors import StoreError
+    from statefun.runtime.admin.types import TypeChange
     from statefun.runtime.engine.failures import FailedAttempt
     from statefun.sdk.address import Address
 
@@ -29,6 +30,7 @@ _NEXT_STEPS: Final = {
     "dead-letter": "its message is a dead letter now",
     "drop": "its message is dropped",
     "pause": "the address is paused until it is released",
+    "hold": "the address is held until the value can be read",
     "fail": "the runtime stops",
 }
 
@@ -110,6 +112,12 @@ class LogObserver(Observer):
         logger.warning(
             "%d dead letters were forgotten, because there were too many or they were too old",
             count,
+        )
+
+    def type_changed(self, change: TypeChange) -> None:
+        """Say which values, and what becomes of them."""
+        logger.log(
+            logging.WARNING if change.way == "held" else logging.INFO, "%s", escaped(str(change))
         )
 
     def records_wait(self, typename: str) -> None:

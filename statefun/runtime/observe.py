@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from statefun.errors import StoreError
+    from statefun.runtime.admin.types import TypeChange
     from statefun.runtime.engine.failures import FailedAttempt
     from statefun.sdk.address import Address
 
@@ -71,6 +72,13 @@ class Observer:
     def records_wait(self, typename: str) -> None:
         """Records wait for an egress that is not there."""
 
+    def type_changed(self, change: TypeChange) -> None:
+        """Values are stored as another type than a function of this process declares.
+
+        Args:
+            change: Which values, and what becomes of them; told once for each, at start.
+        """
+
 
 class Observers(Observer):
     """Several observers as one, each called in turn.
@@ -129,3 +137,8 @@ class Observers(Observer):
         """See `Observer`."""
         for each in self._observers:
             each.records_wait(typename)
+
+    def type_changed(self, change: TypeChange) -> None:
+        """See `Observer`."""
+        for each in self._observers:
+            each.type_changed(change)

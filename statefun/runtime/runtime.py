@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
-import logging
 import random as chance
-from contextlib import AsyncExitStack
 from datetime import timedelta
-from pathlib import Path
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING
 
 from statefun.errors import ConfigurationError, InvalidMessageError, RuntimeStoppedError
-from statefun.runtime.admin.control import ControlServer
 from statefun.runtime.admin.edits import apply, find
 from statefun.runtime.admin.figures import Metrics
 from statefun.runtime.clock import SystemClock
-from statefun.runtime.dispatcher import Dispatcher
-from statefun.runtime.engine.engine import Engine
-from statefun.runtime.engine.policy import FailurePolicy, Limits, Retention, Rules
+from statefun.runtime.lifecycle import Lifecycle
 from statefun.runtime.log import LogObserver
+from statefun.runtime.options import RuntimeOptions
 from statefun.runtime.recorder import Recorder
 from statefun.runtime.stores.memory import MemoryStore
 from statefun.runtime.stores.sqlite import SqliteStore
@@ -30,26 +24,22 @@ from statefun.sdk.functions import registries_of
 from statefun.sdk.messages import Message
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Sequence
+    from pathlib import Path
     from types import TracebackType
-    from typing import Self
+    from typing import Self, Unpack
 
     from statefun.ports import Egress, Ingress
     from statefun.runtime.admin.edits import Changed, Edit
     from statefun.runtime.clock import Clock
     from statefun.runtime.engine.records import DeadLetter
     from statefun.runtime.observe import Observer
+    from statefun.runtime.options import RuntimeOptionValues
     from statefun.runtime.stores.base import Store
     from statefun.runtime.transports.routing import Endpoint
     from statefun.sdk.functions import StatefulFunctions
 
-__all__ = ["Durability", "Runtime"]
-
-logger = logging.getLogger("statefun.runtime")
-
-Durability: TypeAlias = Literal["full", "normal", "memory"]
-"""What a message that was answered for survives. `full`: everything but the loss of the disk;
-`normal`: everything but a power failure, which may take the last commits; `memory`: nothing."""
+__all__ = ["Runtime"]
 
 
 class Runtime:
@@ -62,27 +52,20 @@ class Runtime:
         functions: Functions that run in this process; one registry, several, or None. They go
             before endpoints that name them too.
         data: The data directory, made if it does not exist; None to keep everything in memory.
-        durability: What a message that was answered for survives; see `Durability`.
         endpoints: Where other functions are.
         ingresses: What brings messages in, besides `send`.
         egresses: What takes records out; a typename stands for one that is read by `egress`.
         clock: What time it is.
-        failure: What becomes of messages that functions fail on; for all functions, or by
-            `namespace/name`, `namespace/*` and `*`. It goes before what endpoints say.
-        topic_failure: Topic of an ingress → the same for messages from it; goes before `failure`.
-        limits: How much an address may have, likewise.
-        max_waiting_bytes: From so many bytes of messages waiting for all addresses together on,
-            ingresses are refused: they are all in memory. Each counts with 1,000 besides its value,
-            and an address for a quarter of it at most.
-        dead_letters: How many dead letters are kept, and how long; None for all, for ever.
-        idempotency_keys: How many idempotency keys are remembered, and how long; None for 100,000
-            and a day. The message of a key that is forgotten stays; a repeat of it is a new one.
         random: Gives a number from 0 up to 1, for the policies.
-        drain: How long calls that are under way may go on when the runtime stops.
         observers: Who learns of what happens, besides the log.
+        options: How it works; by default as `RuntimeOptions` says.
+        **values: Single options, which go before those of `options`; see `RuntimeOptions`.
+
+    Attributes:
+        options: How it works.
 
     Raises:
-        ConfigurationError: If these things do not go together.
+        ConfigurationError: If these things do not go together, or an option makes no sense.
 
     Example:
         ```python
@@ -98,56 +81,33 @@ class Runtime:
         functions: StatefulFunctions | Iterable[StatefulFunctions] | None = None,
         *,
         data: str | Path | None = ".statefun",
-        durability: Durability = "full",
         endpoints: Sequence[Endpoint] = (),
         ingresses: Sequence[Ingress] = (),
         egresses: Sequence[Egress | str] = (),
         clock: Clock | None = None,
-        failure: FailurePolicy | Mapping[str, FailurePolicy] | None = None,
-        topic_failure: Mapping[str, FailurePolicy] | None = None,
-        limits: Limits | Mapping[str, Limits] | None = None,
-        max_waiting_bytes: int = 1 << 30,
-        dead_letters: Retention | None = None,
-        idempotency_keys: Retention | None = None,
         random: Callable[[], float] = chance.random,
-        drain: timedelta = timedelta(seconds=10),
         observers: Sequence[Observer] = (),
+        options: RuntimeOptions | None = None,
+        **values: Unpack[RuntimeOptionValues],
     ) -> None:
-        if durability not in ("full", "normal", "memory"):
-            raise ConfigurationError(
-                f"there is no durability {durability!r}: choose 'full', 'normal' or 'memory'",
-                option="durability",
-                given=repr(durability),
-            )
-        registries = registries_of(functions)
         self._data = data
-        self._durability = durability
-        self._directory = FunctionRouter(registries, endpoints)
-        self._ingresses = tuple(ingresses)
+        self.options = (options or RuntimeOptions()).replaced(**values)
         self._egresses: dict[str, Egress] = {}
         for egress in egresses:
             self._add_egress(StreamEgress(egress) if isinstance(egress, str) else egress)
         self._clock = clock or SystemClock()
-        kept = Rules()
-        self._rules = Rules(
-            failure,
-            limits,
-            dead_letters or kept.dead_letters,
-            idempotency_keys or kept.receipts,
-            max_waiting_bytes,
-            self._directory.failure_policies,
-            self._directory.limits,
-            topic_failure or {},
-        )
-        self._random = random
         self._recorder = Recorder()
-        self._observers = (LogObserver(), self._recorder, *observers)
-        self._drain = drain
-        self._store: Store | None = None
-        self._engine: Engine | None = None
-        self._dispatcher: Dispatcher | None = None
-        self._running: asyncio.Task[None] | None = None
-        self._exits = AsyncExitStack()
+        self._life = Lifecycle(
+            self.options,
+            data,
+            self._open_store,
+            FunctionRouter(registries_of(functions), endpoints),
+            tuple(ingresses),
+            self._egresses,
+            self._clock,
+            random,
+            (LogObserver(), self._recorder, *observers),
+        )
 
     # --- life -------------------------------------------------------------------------------------
 
@@ -171,74 +131,17 @@ class Runtime:
             StoreError: If the data directory cannot be used for another reason.
             ConfigurationError: If an ingress or an egress cannot start, or this was started before.
         """
-        if self._store is not None:
-            raise ConfigurationError("a runtime is started once: make a new one")
-        try:
-            await self._start()
-        except BaseException:
-            await self._exits.aclose()
-            raise
-
-    async def _start(self) -> None:
-        """Start everything, and arrange that it is stopped in the opposite order."""
-        exits = self._exits
-        store = self._store = self._open_store()
-        exits.callback(store.close)
-        exits.push_async_callback(self._directory.close)
-        recovered = store.recover()
-        store.mark_running()
-        engine = self._engine = Engine(
-            self._directory,
-            _Checks(self._egresses),
-            recovered=recovered,
-            rules=self._rules,
-            random=self._random,
-            can_end_process=self._directory.is_in_process if store.is_blocking else None,
-        )
-        dispatcher = Dispatcher(
-            engine, store, self._directory, self._clock, self._observers, recovered.positions
-        )
-        self._dispatcher = dispatcher
-        self._running = asyncio.create_task(dispatcher.run(), name="statefun-dispatcher")
-        exits.push_async_callback(self._finish)
-        await self._open_control()
-        exits.push_async_callback(_stop_together, self._egresses.values())
-        for egress in tuple(self._egresses.values()):
-            await egress.start(dispatcher.delivered)
-            dispatcher.add_egress(egress)
-        dispatcher.hand_over(recovered.egress)
-        exits.push_async_callback(self._flush)
-        exits.push_async_callback(dispatcher.drain, self._drain)
-        exits.push_async_callback(_stop_together, self._ingresses)
-        for ingress in self._ingresses:
-            await ingress.start(dispatcher.intake)
-            dispatcher.add_ingress(ingress)
-
-    async def _flush(self) -> None:
-        """Let the egresses write out what they have, as long as calls may take."""
-        flushing = [egress.flush() for egress in self._egresses.values()]
-        try:
-            async with asyncio.timeout(self._drain.total_seconds()):
-                await asyncio.gather(*flushing)
-        except TimeoutError:
-            logger.warning("not every record was written out in time; they come again")
-
-    async def _finish(self) -> None:
-        """Commit what is left and end the dispatcher; raises the error if it has ended by one."""
-        _, dispatcher, running = self._parts()
-        dispatcher.close()
-        await running
+        await self._life.start(self.edit)
 
     async def stop(self) -> None:
         """Take in no more messages, let what is under way end, commit, and release everything.
 
-        Takes as long as the ingresses need to answer, and then at most `drain` for calls. Calling
-        it again does nothing.
+        Takes `options.stop_bound` at most. Calling it again does nothing.
 
         Raises:
             Exception: The error by which the runtime ended, if it did not end by this.
         """
-        await self._exits.aclose()
+        await self._life.stop()
 
     async def watch(self) -> None:
         """Wait until the runtime ends.
@@ -246,8 +149,7 @@ class Runtime:
         Raises:
             Exception: The error by which it ended, unless it was by `stop`.
         """
-        _, _, running = self._parts()
-        await asyncio.shield(running)
+        await self._life.watch()
 
     # --- use --------------------------------------------------------------------------------------
 
@@ -263,8 +165,7 @@ class Runtime:
             RuntimeStoppedError: If the runtime is stopping or stopped.
         """
         address, argument = _target_and_argument(message)
-        _, dispatcher, _ = self._parts()
-        await dispatcher.intake.send(address, argument)
+        await self._life.dispatcher.intake.send(address, argument)
 
     async def call(
         self,
@@ -307,8 +208,8 @@ class Runtime:
                 option="timeout",
                 given=repr(timeout),
             )
-        _, dispatcher, _ = self._parts()
-        return Value.decode(await dispatcher.intake.send_and_wait(address, argument, timeout))
+        intake = self._life.dispatcher.intake
+        return Value.decode(await intake.send_and_wait(address, argument, timeout))
 
     async def idle(self) -> None:
         """Wait until no message waits or is being worked on, and everything is durable.
@@ -319,8 +220,7 @@ class Runtime:
         Raises:
             RuntimeStoppedError: If the runtime stops before.
         """
-        _, dispatcher, _ = self._parts()
-        await dispatcher.idle()
+        await self._life.dispatcher.idle()
 
     async def state(self, typename: str, target_id: str) -> dict[str, Value]:
         """The values of an address by name, without those that were deleted or have expired.
@@ -330,11 +230,11 @@ class Runtime:
         Raises:
             RuntimeStoppedError: If the runtime has stopped.
         """
-        engine, dispatcher, running = self._parts()
-        address = Address(typename, target_id)
-        if not running.done():
+        life, address = self._life, Address(typename, target_id)
+        engine, dispatcher = life.engine, life.dispatcher
+        if life.is_running:
             stored = await dispatcher.read(lambda reader: reader.load(address))
-            if not running.done():
+            if life.is_running:
                 return visible_values(
                     engine.residency.values_of(address, stored), self._clock.now_ms()
                 )
@@ -350,8 +250,8 @@ class Runtime:
         Raises:
             RuntimeStoppedError: If the runtime has stopped.
         """
-        _, dispatcher, running = self._parts()
-        if running.done():
+        dispatcher = self._life.dispatcher
+        if not self._life.is_running:
             raise RuntimeStoppedError(
                 "the runtime has stopped: ask for dead letters before, or read the data directory "
                 "with 'statefun dead-letters list'",
@@ -371,7 +271,7 @@ class Runtime:
             StoreError: If nothing can be stored at the moment.
             RuntimeStoppedError: If the runtime is stopping or stopped.
         """
-        _, dispatcher, _ = self._parts()
+        dispatcher = self._life.dispatcher
         dispatcher.intake.check_running()
         found = await dispatcher.read(lambda reader: find(edit, reader))
         return await dispatcher.intake.edit(
@@ -389,7 +289,7 @@ class Runtime:
         Raises:
             ConfigurationError: If the records of this egress go elsewhere.
         """
-        _, dispatcher, _ = self._parts()
+        dispatcher = self._life.dispatcher
         egress = self._egresses.get(typename)
         if egress is None:
             parse_typename(typename)
@@ -408,12 +308,11 @@ class Runtime:
     @property
     def is_healthy(self) -> bool:
         """Whether messages are taken in and what happens becomes durable."""
-        is_running = self._running is not None and not self._running.done()
-        return is_running and self._dispatcher is not None and self._dispatcher.is_healthy
+        return self._life.is_running and self._life.dispatcher.is_healthy
 
     def metrics(self) -> Metrics:
         """How the runtime is doing."""
-        engine, dispatcher, _ = self._parts()
+        engine, dispatcher = self._life.engine, self._life.dispatcher
         return Metrics(
             counters=engine.counters,
             commits=dispatcher.committer.commits,
@@ -428,27 +327,10 @@ class Runtime:
             functions=self._recorder.functions,
         )
 
-    # --- parts ------------------------------------------------------------------------------------
-
-    def _parts(self) -> tuple[Engine, Dispatcher, asyncio.Task[None]]:
-        if self._engine is None or self._dispatcher is None or self._running is None:
-            raise RuntimeStoppedError(
-                "the runtime has not been started: use it inside `async with Runtime(...)`",
-                state="new",
-            )
-        return self._engine, self._dispatcher, self._running
-
     def _open_store(self) -> Store:
-        if self._data is None or self._durability == "memory":
+        if self._data is None or self.options.durability == "memory":
             return MemoryStore()
-        return SqliteStore(self._data, self._durability)
-
-    async def _open_control(self) -> None:
-        """Take edits from other processes, if others can find what this one keeps."""
-        if self._data is not None and isinstance(self._store, SqliteStore):
-            control = ControlServer(Path(self._data), self.edit)
-            self._exits.push_async_callback(control.stop)
-            await control.start()
+        return SqliteStore(self._data, self.options.durability)
 
     def _add_egress(self, egress: Egress) -> None:
         if egress.typename in self._egresses:
@@ -467,28 +349,3 @@ def _target_and_argument(message: Message) -> tuple[Address, bytes]:
             f"{message!r} is not a message: make one with message_builder(...)"
         )
     return Address(message.target_typename, message.target_id), message.argument()
-
-
-async def _stop_together(parts: Iterable[Ingress | Egress]) -> None:
-    """Stop parts that do not wait for one another.
-
-    Raises:
-        BaseException: The first error there is; each is logged, for others may come after it.
-    """
-    outcomes = await asyncio.gather(*(part.stop() for part in parts), return_exceptions=True)
-    errors = [outcome for outcome in outcomes if isinstance(outcome, BaseException)]
-    for error in errors:
-        logger.error("a part could not be stopped in order: %s", error, exc_info=error)
-    if errors:
-        raise errors[0]
-
-
-class _Checks:
-    """The checks of the egresses that there are at the moment."""
-
-    def __init__(self, egresses: dict[str, Egress]) -> None:
-        self._egresses = egresses
-
-    def get(self, typename: str, /) -> Callable[[bytes], object] | None:
-        egress = self._egresses.get(typename)
-        return None if egress is None else egress.accept

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, NamedTuple
 from statefun.errors import AddressBusyError
 
 if TYPE_CHECKING:
-    import asyncio
     from collections.abc import Iterator
 
+    from statefun.runtime.committer import Ticket
     from statefun.runtime.engine.engine import Engine
     from statefun.sdk.address import Address
 
@@ -23,7 +23,7 @@ __all__ = ["SendQueue"]
 
 class _Entry(NamedTuple):
     argument: bytes
-    ticket: asyncio.Future[None]
+    ticket: Ticket
     reply: object | None
 
 
@@ -45,7 +45,7 @@ class SendQueue:
         self,
         target: Address,
         argument: bytes,
-        ticket: asyncio.Future[None],
+        ticket: Ticket,
         now_ms: int,
         reply: object | None = None,
     ) -> None:
@@ -73,7 +73,7 @@ class SendQueue:
         for target, queue in list(self._queues.items()):
             while queue and self._engine.intake.has_room(target):
                 argument, ticket, reply = queue.popleft()
-                if not ticket.done():
+                if not ticket.durable.done():
                     self._engine.intake.deliver(
                         target, argument, ticket, now_ms=now_ms, reply=reply
                     )
@@ -82,7 +82,7 @@ class SendQueue:
                 del self._queues[target]
         return has_news
 
-    def clear(self) -> Iterator[asyncio.Future[None]]:
+    def clear(self) -> Iterator[Ticket]:
         """The tickets of all messages that wait, which wait no more."""
         queues, self._queues = self._queues, {}
         return (entry.ticket for queue in queues.values() for entry in queue)

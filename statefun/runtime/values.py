@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 from statefun.errors import RemoteProtocolError
 from statefun.runtime.engine.declarations import is_expired
 from statefun.sdk.primitives import BUILT_IN
-from statefun.sdk.wire import StoredValue, decode_kafka_record, decode_typed_value
+from statefun.sdk.wire import decode_kafka_record, decode_typed_value
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,8 +23,16 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class Value(StoredValue):
-    """A value outside of any function."""
+class Value:
+    """A value outside of any function.
+
+    Attributes:
+        typename: The typename of its type.
+        data: Its bytes.
+    """
+
+    typename: str
+    data: bytes
 
     @classmethod
     def decode(cls, argument: bytes) -> Self:

@@ -19,6 +19,7 @@ from statefun.sdk.primitives import (
 )
 from statefun.sdk.types import Type
 from statefun.sdk.wire import (
+    accelerated,
     encode_typed_value,
     outgoing_egress_message,
     outgoing_message,
@@ -95,6 +96,7 @@ def message_builder(
 ) -> Message: ...
 
 
+@accelerated
 def message_builder(
     target_typename: str,
     target_id: str,
@@ -131,6 +133,7 @@ def message_builder(
     return outgoing_message(Message, target_typename, target_id, encoded)
 
 
+@accelerated
 def egress_message_builder(
     target_typename: str, value: T, value_type: Type[T], *, headers: Headers | None = None
 ) -> EgressMessage:

@@ -11,7 +11,7 @@ from statefun.errors import InvalidMessageError, TurnEndedError
 from statefun.sdk.effects import Effects
 from statefun.sdk.messages import EgressMessage, Message
 from statefun.sdk.specs import whole_millis
-from statefun.sdk.wire import Cancellation, SendAfter, utf8
+from statefun.sdk.wire import Cancellation, SendAfter, accelerator, utf8
 
 if TYPE_CHECKING:
     from statefun.sdk.address import SdkAddress
@@ -202,3 +202,13 @@ def _check_message(message: object, method: str) -> None:
 
 def _check_token(token: str) -> str:
     return utf8(token, "a cancellation token").decode()
+
+
+if accelerator is not None:
+    Context.register(accelerator.Context)
+    accelerator.install(
+        send=BatchContext.send,
+        send_after=BatchContext.send_after,
+        cancel_delayed_message=BatchContext.cancel_delayed_message,
+        send_egress=BatchContext.send_egress,
+    )

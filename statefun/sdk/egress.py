@@ -10,6 +10,7 @@ from statefun.sdk.address import parse_typename
 from statefun.sdk.messages import EgressMessage
 from statefun.sdk.primitives import serialize
 from statefun.sdk.wire import (
+    accelerated,
     encode_kafka_record,
     encode_kinesis_record,
     encode_typed_value,
@@ -32,6 +33,7 @@ KAFKA_RECORD = "type.googleapis.com/io.statefun.sdk.egress.KafkaProducerRecord"
 KINESIS_RECORD = "type.googleapis.com/io.statefun.sdk.egress.KinesisEgressRecord"
 
 
+@accelerated
 def kafka_egress_message(
     typename: str,
     topic: str,
@@ -72,6 +74,7 @@ def kafka_egress_message(
     )
 
 
+@accelerated
 def kinesis_egress_message(
     typename: str,
     stream: str,

@@ -112,8 +112,16 @@ class _KeptLoop:
 
 
 def _close(runner: asyncio.Runner) -> None:
-    if not runner.get_loop().is_running():  # that of a daemon thread may run when the process ends
+    loop = runner.get_loop()
+    if loop.is_running():  # that of a daemon thread may run when the process ends
+        return
+    try:
         runner.close()
+    except RuntimeError:
+        # When the process ends, Python 3.12 starts no thread any more, and the runner would start
+        # one to wait for those of `asyncio.to_thread`. They have ended by then.
+        if not loop.is_closed():
+            raise
 
 
 _kept = _Kept()

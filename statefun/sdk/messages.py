@@ -30,6 +30,7 @@ __all__ = [
 T = TypeVar("T")
 
 
+@wire.adopted
 class Message(wire.MessageCarrier):
     """A message to a function. Made by `message_builder`; a function gets one as its argument.
 
@@ -104,10 +105,7 @@ class Message(wire.MessageCarrier):
 
     def is_type(self, tpe: Type[Any]) -> bool:
         """Whether the value carries the typename of `tpe`."""
-        return (
-            self.received_bytes(tpe.typename) is not None
-            or self.typed_value.typename == tpe.typename
-        )
+        return self.is_of(tpe.typename)
 
     def as_type(self, tpe: Type[T]) -> T | None:
         """The value, None if the message has none.
@@ -133,6 +131,7 @@ class Message(wire.MessageCarrier):
         return f"<Message to {target}: {self.value_typename()}, {size}>"
 
 
+@wire.adopted
 class EgressMessage(wire.EgressCarrier):
     """A message to an egress. Made by `egress_message_builder`, `kafka_egress_message`, ….
 

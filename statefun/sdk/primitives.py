@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from statefun.sdk import wire
-from statefun.sdk.types import Type, TypeSerializer
+from statefun.sdk.types import SimpleType, Type, TypeSerializer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -110,3 +110,7 @@ def serialize(value_type: Type[T], value: T) -> bytes:
     if type(value_type) is PrimitiveType:
         return value_type.dump(value)
     return wire.as_bytes(value_type.serializer().serialize(value), value_type.typename)
+
+
+if wire.accelerator is not None:
+    wire.accelerator.install_types(primitive=PrimitiveType, simple=SimpleType)

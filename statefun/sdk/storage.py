@@ -18,16 +18,18 @@ from statefun.errors import (
     UnreadableValueError,
 )
 from statefun.sdk.primitives import WIDER, PrimitiveType, serialize
-from statefun.sdk.wire import StateField, StateLayout, UncheckedValue
+from statefun.sdk.types import SimpleType
+from statefun.sdk.wire import StateField, StateLayout, UncheckedValue, accelerator
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from statefun.sdk.address import SdkAddress
     from statefun.sdk.specs import Upgrade, ValueSpec
     from statefun.sdk.types import Type
     from statefun.sdk.wire import InvocationBatch
 
-__all__ = ["Missing", "Storage", "StorageSpec"]
+__all__ = ["Missing", "Storage", "StorageSpec", "read_as_declared"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +136,10 @@ class _Field:
 
         return read
 
+    def check_parts(self, typename: str, data: bytes) -> bytes:
+        """See `check`."""
+        return self.check(UncheckedValue(typename, data))
+
     def check(self, stored: UncheckedValue) -> bytes:
         """The bytes of a value as the declared type, whatever type it is stored as.
 
@@ -152,6 +158,20 @@ class _Field:
         except Exception as error:
             reason = f"{type(error).__name__}: {error}"
             raise UnreadableValueError(what, declared, was, reason=reason) from error
+
+
+def read_as_declared(spec: ValueSpec, typename: str, data: bytes) -> bytes:
+    """The bytes of a stored value as the type that a spec declares.
+
+    Args:
+        spec: The declaration.
+        typename: The typename that it is stored as.
+        data: Its bytes.
+
+    Raises:
+        UnreadableValueError: If it cannot be read as that.
+    """
+    return _Field(spec).check(UncheckedValue(typename, data))
 
 
 def _same(data: bytes) -> bytes:
@@ -173,15 +193,19 @@ class StorageSpec:
 
     Attributes:
         specs: In the order of declaration.
+        native: The same for the native core; None in pure Python.
     """
 
-    __slots__ = ("_by_name", "_layout", "_make", "specs")
+    __slots__ = ("_by_name", "_layout", "_make", "native", "specs")
 
     def __init__(self, typename: str, specs: tuple[ValueSpec, ...]) -> None:
-        self.specs = specs
+        self.specs = list(specs)
         self._by_name = {spec.name: _Field(spec) for spec in specs}
         self._layout = StateLayout([field.on_wire for field in self._by_name.values()])
         self._make = _storage_class(typename, self._by_name)
+        self.native = (
+            None if accelerator is None else _native_layout(typename, specs, self._by_name)
+        )
 
     def resolve(self, state: list[bytes]) -> Storage | Missing:
         """The storage of one batch, or the values that the request lacks.
@@ -222,19 +246,14 @@ def _storage_class(typename: str, by_name: Mapping[str, _Field]) -> type[Storage
     def unknown(_: Storage, name: str) -> NoReturn:
         raise UnknownValueError(name, typename, registered)
 
-    def refuse(batch: Any) -> NoReturn:
-        raise TurnEndedError("a write to the storage", batch.address)
-
     def write(storage: Storage, name: str, value: object) -> None:
         field = by_name[name] if name in by_name else unknown(storage, name)
         if value is None:
-            raise InvalidMessageError(
-                f"None cannot be stored as {name!r}: to delete the value write del storage.{name}"
-            )
+            _refuse_none(name)
         held = field.keep(value)
         changed = storage._CHANGED  # noqa: SLF001
         if type(changed) is not dict:
-            refuse(changed)
+            _refuse_change(changed.address)
         changed[name] = True
         storage._CELLS[name] = held  # noqa: SLF001
 
@@ -243,7 +262,7 @@ def _storage_class(typename: str, by_name: Mapping[str, _Field]) -> type[Storage
             unknown(storage, name)
         changed = storage._CHANGED  # noqa: SLF001
         if type(changed) is not dict:
-            refuse(changed)
+            _refuse_change(changed.address)
         changed[name] = True
         storage._CELLS[name] = None  # noqa: SLF001
 
@@ -253,6 +272,50 @@ def _storage_class(typename: str, by_name: Mapping[str, _Field]) -> type[Storage
         "__getattr__": unknown,
         "__setattr__": write,
         "__delattr__": delete,
-        "__doc__": f"The values of one {typename}: {', '.join(registered) or 'none'}.",
+        "__doc__": _description(typename, registered),
     }
     return type("Storage", (Storage,), members)
+
+
+def _description(typename: str, registered: tuple[str, ...]) -> str:
+    return f"The values of one {typename}: {', '.join(registered) or 'none'}."
+
+
+def _refuse_none(name: str) -> NoReturn:
+    raise InvalidMessageError(
+        f"None cannot be stored as {name!r}: to delete the value write del storage.{name}"
+    )
+
+
+def _refuse_change(address: SdkAddress) -> NoReturn:
+    raise TurnEndedError("a write to the storage", address)
+
+
+def _native_layout(
+    typename: str, specs: tuple[ValueSpec, ...], by_name: Mapping[str, _Field]
+) -> Any:
+    """What the native core has to know of the values; errors are raised here."""
+    registered = tuple(by_name)
+
+    def unknown(_: Storage, name: str) -> NoReturn:
+        raise UnknownValueError(name, typename, registered)
+
+    fields = [_native_field(spec.type, by_name[spec.name]) for spec in specs]
+    description = _description(typename, registered)
+    return accelerator.Layout(fields, unknown, _refuse_none, _refuse_change, description)
+
+
+def _native_field(value_type: Type[Any], field: _Field) -> tuple[Any, ...]:
+    serialize_fn = None
+    if type(value_type) is SimpleType:
+        serialize_fn = value_type.serializer().serialize_fn
+    return (
+        field.name,
+        field.typename,
+        field.is_built_in,
+        field.keep,
+        field.to_bytes,
+        field.unpack,
+        field.check_parts,
+        serialize_fn,
+    )

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
 from google.protobuf.message import Message
 
-from statefun.errors import DefinitionError
+from statefun.errors import DefinitionError, SerializationError
+from statefun.sdk.json_values import is_instance, json_bytes, json_reader, name_of, shown
 from statefun.sdk.wire import as_bytes
 
 if TYPE_CHECKING:
@@ -90,7 +91,7 @@ class SimpleType(Type[T]):
                 )
         self._serializer = UserTypeSerializer(serialize_fn, deserialize_fn)
 
-    def serializer(self) -> TypeSerializer[T]:
+    def serializer(self) -> UserTypeSerializer[T]:
         """The serializer made of the two functions."""
         return self._serializer
 
@@ -133,13 +134,39 @@ def simple_type(
     return SimpleType(typename, serialize_fn, deserialize_fn)  # type: ignore[arg-type]
 
 
+@overload
+def make_json_type(typename: str) -> Type[Any]: ...
+@overload
+def make_json_type(typename: str, model: type[T]) -> Type[T]: ...
+
+
+def make_json_type(typename: str, model: Any = None) -> Type[Any]:
+    """Give a type of values that are stored as JSON in UTF-8.
+
+    Args:
+        typename: `namespace/name`.
+        model: The class of the values, by which they are built and checked when they are read: a
+            dataclass, a pydantic model, a msgspec struct, a `TypedDict`, an enum, a `datetime`, a
+            `UUID`, a `Decimal`, or a container of these such as `list[Item]`. It takes the extra
+            `serde`. Without it, values are whatever `json` reads and writes.
+
+    Raises:
+        DefinitionError: If nothing reads JSON as that class. Reading bytes that do not fit is a
+            `SerializationError` that names each field, and so is writing another class.
+    """
+    if model is None:
+        return SimpleType(typename, _json_bytes, json.loads)
+
+    def write(value: Any) -> bytes:
+        if not is_instance(value, model):
+            raise SerializationError(f"a {name_of(model)} is expected here, got {shown(value)}")
+        return json_bytes(value)
+
+    return SimpleType(typename, write, json_reader(model))
+
+
 def _json_bytes(value: Any) -> bytes:
     return json.dumps(value, ensure_ascii=False).encode()
-
-
-def make_json_type(typename: str) -> Type[Any]:
-    """A type for all values that `json` can write, stored as UTF-8 without escapes."""
-    return SimpleType(typename, _json_bytes, json.loads)
 
 
 def make_protobuf_type(cls: type[M], namespace: str | None = None) -> Type[M]:

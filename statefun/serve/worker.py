@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from statefun.http import AccessFiles, HttpServer, ServerLimits
-from statefun.http.loops import new_event_loop
+from statefun.http.loops import collect_rarely, new_event_loop
 from statefun.loading import load_functions
 from statefun.serve.endpoint import FunctionEndpoint
 
@@ -77,6 +77,7 @@ class Worker:
         stopping = _Stopping(self.grace_seconds + _ENDING_SECONDS)
         with stopping.on_signals(), asyncio.Runner(loop_factory=new_event_loop) as runner:
             served = endpoint or self.load()
+            collect_rarely()
             runner.run(self._serve(listener, served, stopping, on_ready))
 
     async def _serve(

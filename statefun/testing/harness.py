@@ -134,6 +134,7 @@ class Harness:
             recovered=self._store.recover(),
             rules=self._rules,
         )
+        self._engine.retry_held()
         self._driver = Driver(self._engine, self._store)
 
     def send(

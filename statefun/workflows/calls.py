@@ -7,13 +7,13 @@ for the event that answers it. So a call that is cancelled before that asks for 
 from __future__ import annotations
 
 import asyncio
-from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 from statefun.durable import _proto as durable
 from statefun.durable.exceptions import TerminalError
 from statefun.durable.loop import LoopTask
 from statefun.durable.pending import Effect
+from statefun.durable.serde import BytesSerde
 from statefun.workflows import _proto
 from statefun.workflows.addresses import activity_typename, command
 from statefun.workflows.arguments import UNSET, arguments_of
@@ -467,8 +467,14 @@ class _LocalActivity:
     async def _attempt(self, attempt: int) -> _proto.Ending:
         instance, given = self._instance, self._given
         seq, _ = instance.step(f"local activity {given.activity}", "start local activity")
-        action = partial(instance.program.run_local, self._task(), attempt)
-        instance.run.effects[seq] = Effect(seq, given.activity, action, _written)
+        instance.run.effects[seq] = Effect(
+            seq,
+            given.activity,
+            instance.program.run_local,
+            (self._task(), attempt),
+            {},
+            BytesSerde(),
+        )
         ending: _proto.Ending = await instance.run.future(seq, _read_ending)
         return ending
 
@@ -658,7 +664,3 @@ def _read_started(data: bytes) -> _proto.Started:
 
 def _nothing(_: bytes) -> None:
     return None
-
-
-def _written(data: Any) -> bytes:
-    return bytes(data)

@@ -35,7 +35,7 @@ class Outcome:
 
 def statefun(*arguments: str, cwd: Path) -> Outcome:
     """Run a command to its end: `run` in a process of its own, others faster in this one."""
-    if arguments[0] == "run":
+    if arguments[:1] == ("run",):
         command = [sys.executable, "-m", "statefun", *arguments]
         done = subprocess.run(
             command, cwd=cwd, capture_output=True, text=True, timeout=PATIENCE_S, check=False

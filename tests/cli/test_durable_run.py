@@ -167,6 +167,54 @@ def test_an_ingress_port_needs_durable_handlers(folder: Path) -> None:
     assert "pass --functions MODULE:ATTR with what app([...]) returns" in outcome.err
 
 
+# --- module files ---------------------------------------------------------------------------------
+
+PLAYGROUND = "kind: io.statefun.playground.v1/ingress\nspec: {port: 0}\n"
+INVOCATIONS = "---\nkind: io.statefun.durable.v1/ingress\nspec: {SPEC}\n"
+
+
+def run_file(folder: Path, *specs: str) -> tuple[str, ...]:
+    """The command for a module file with ingresses of invocations."""
+    components = "".join(INVOCATIONS.replace("SPEC", spec) for spec in specs)
+    (folder / "module.yaml").write_text(PLAYGROUND + components)
+    return "run", "module.yaml", "--functions", "shop:app"
+
+
+def test_a_module_file_says_who_may_invoke_what(folder: Path) -> None:
+    """A token opens the ingress; services that are not named are for handlers only."""
+    (folder / "tokens").write_text("open-sesame\n")
+    command = run_file(folder, "port: 0, tokenFile: tokens, services: [Counter]")
+
+    with Server(*command, cwd=folder) as server:
+        closed = ask(server, "/Counter/ada/add", "2")[0]
+        token = {"authorization": "Bearer open-sesame"}
+        opened = ask(server, "/Counter/ada/add", "2", **token)
+        private, told = ask(server, "/Waiter/wait", **token)
+
+    assert (closed, opened, private) == (401, (200, 2), 400)
+    assert "the invoked service is not public" in told["message"]
+
+
+@pytest.mark.parametrize(
+    ("specs", "text"),
+    [
+        (("port: 0", "port: 0"), "one runtime has one ingress of invocations"),
+        (("services: [Cuonter]",), "there is none of that name: known are Counter, Waiter"),
+        (("tls: {key: k.pem}",), "'tls.certificate' is missing"),
+        (("port: 0, tokenFile: none",), "the file of tokens none cannot be read"),
+        (("prot: 0",), "prot"),
+    ],
+)
+def test_a_module_file_that_cannot_be_meant_is_refused(
+    folder: Path, specs: tuple[str, ...], text: str
+) -> None:
+    """Before anything is opened, with what is wrong in it."""
+    outcome = statefun(*run_file(folder, *specs), "--strict", cwd=folder)
+
+    assert outcome.code == 1
+    assert text in outcome.err
+
+
 # --- remote apps ----------------------------------------------------------------------------------
 
 ENDPOINT = """\

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from statefun.cli import main
+from statefun.sdk.wire import CORE
 from tests.cli.process import Outcome, statefun
 
 if TYPE_CHECKING:
@@ -21,7 +22,6 @@ FORM = "is not of the form 'namespace/name': write for example 'com.example/gree
 @pytest.mark.parametrize(
     ("arguments", "line"),
     [
-        ([], "statefun: the following arguments are required: COMMAND"),
         (["serve"], "statefun serve: the following arguments are required: MODULE:ATTR"),
         (
             ["serve", "greeter"],
@@ -42,7 +42,6 @@ FORM = "is not of the form 'namespace/name': write for example 'com.example/gree
             ),
         ),
         (["run", "--bogus"], "statefun: unrecognized arguments: --bogus"),
-        (["check"], "statefun check: the following arguments are required: FILE"),
         (
             ["send", "greeter", "1", "x"],
             f"statefun send: argument NS/TYPE: typename 'greeter' {FORM}",
@@ -201,9 +200,9 @@ def test_a_traceback_comes_with_debug_only(
 
 
 def test_the_version_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
-    """`--version` prints the name and the version."""
+    """`--version` prints the name, the version, and which core runs."""
     assert main(["--version"]) == 0
-    assert capsys.readouterr().out == f"statefun {version('statefun')}\n"
+    assert capsys.readouterr().out == f"statefun {version('statefun')}, {CORE} core\n"
 
 
 @pytest.mark.parametrize(

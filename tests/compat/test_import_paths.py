@@ -48,37 +48,161 @@ WRAPPERS = [
 
 OLD_MODULES: dict[str, list[str]] = {
     "statefun": THE_22_NAMES,
-    "statefun.context": ["Context"],
+    "statefun.context": [
+        "Context",
+        "EgressMessage",
+        "Message",
+        "SdkAddress",
+        "abc",
+        "timedelta",
+        "typing",
+    ],
     "statefun.core": [
         "SdkAddress",
+        "SimpleType",
         "Type",
         "TypeSerializer",
+        "UserTypeSerializer",
         "ValueSpec",
+        "abc",
+        "dataclass",
+        "iskeyword",
+        "kwlist",
         "parse_typename",
         "simple_type",
+        "timedelta",
     ],
-    "statefun.egress_io": ["kafka_egress_message", "kinesis_egress_message"],
-    "statefun.kafka_egress_pb2": ["KafkaProducerRecord"],
-    "statefun.kinesis_egress_pb2": ["KinesisEgressRecord"],
-    "statefun.messages": ["EgressMessage", "Message", "egress_message_builder", "message_builder"],
-    "statefun.request_reply_pb2": ["Address", "FromFunction", "ToFunction", "TypedValue"],
-    "statefun.request_reply_v3": ["RequestReplyHandler"],
-    "statefun.statefun_builder": ["StatefulFunction", "StatefulFunctions"],
-    "statefun.storage": [],
-    "statefun.types_pb2": WRAPPERS,
-    "statefun.utils": [
+    "statefun.egress_io": [
+        "EgressMessage",
+        "KafkaProducerRecord",
+        "KinesisEgressRecord",
+        "Type",
+        "TypedValue",
+        "kafka_egress_message",
+        "kinesis_egress_message",
+        "struct",
+        "typing",
+    ],
+    "statefun.kafka_egress_pb2": ["DESCRIPTOR", "KafkaProducerRecord"],
+    "statefun.kinesis_egress_pb2": ["DESCRIPTOR", "KinesisEgressRecord"],
+    "statefun.messages": [
+        "EgressMessage",
+        "Message",
+        "PRIMITIVE_GETTERS",
+        "Type",
+        "TypedValue",
+        "egress_message_builder",
+        "message_builder",
+        "to_typed_value",
+        "typing",
+        "wrapper_types",
+    ],
+    "statefun.request_reply_pb2": [
+        "Address",
+        "DESCRIPTOR",
+        "FromFunction",
+        "ToFunction",
+        "TypedValue",
+    ],
+    "statefun.request_reply_v3": [
+        "Address",
+        "Cell",
+        "DelayedMessage",
+        "EgressMessage",
+        "FromFunction",
+        "Message",
+        "RequestReplyHandler",
+        "SdkAddress",
+        "StatefulFunction",
+        "StatefulFunctions",
+        "ToFunction",
+        "TypedValue",
+        "UserFacingContext",
+        "ValueSpec",
+        "asyncio",
+        "collect_delayed",
+        "collect_egress",
+        "collect_failure",
+        "collect_messages",
+        "collect_mutations",
+        "collect_success",
+        "dataclass",
+        "parse_typename",
+        "resolve",
+        "sdk_address_from_pb",
+        "timedelta",
+        "typing",
+    ],
+    "statefun.statefun_builder": [
+        "Context",
+        "Message",
+        "StatefulFunction",
+        "StatefulFunctions",
+        "StorageSpec",
+        "ValueSpec",
+        "inspect",
+        "make_address_storage_spec",
+        "typing",
+    ],
+    "statefun.storage": [
+        "Cell",
+        "Resolution",
+        "StorageSpec",
+        "ToFunction",
+        "Type",
+        "TypedValue",
+        "ValueSpec",
+        "dataclass",
         "from_typed_value",
+        "make_address_storage_spec",
+        "resolve",
+        "to_typed_value",
+        "typing",
+    ],
+    "statefun.types_pb2": [
+        "BooleanWrapper",
+        "DESCRIPTOR",
+        "DoubleWrapper",
+        "FloatWrapper",
+        "IntWrapper",
+        "LongWrapper",
+        "StringWrapper",
+    ],
+    "statefun.utils": [
+        "Type",
+        "TypedValue",
+        "from_typed_value",
+        "json",
         "make_json_type",
         "make_protobuf_type",
+        "simple_type",
         "to_typed_value",
+        "to_typed_value_deduce",
+        "typing",
     ],
     "statefun.wrapper_types": [
-        *PRIMITIVES,
+        "BoolType",
+        "BooleanWrapper",
+        "DESCRIPTOR",
+        "DoubleType",
+        "DoubleWrapper",
+        "FloatType",
+        "FloatWrapper",
+        "IntType",
+        "IntWrapper",
+        "LongType",
+        "LongWrapper",
         "PY_TYPE_TO_WRAPPER_TYPE",
         "ProtobufWrappingType",
+        "ProtobufWrappingTypeSerializer",
+        "StringType",
+        "StringWrapper",
+        "Type",
+        "TypeSerializer",
         "WRAPPER_TYPE_TO_PY_TYPE",
     ],
 }
+"""All that a star import of each module brought; without what only its own code could use."""
 OLD_NAMES = [(module, name) for module, names in OLD_MODULES.items() for name in names]
 SUBMODULES = [module for module in OLD_MODULES if module != "statefun"]
 
@@ -134,7 +258,8 @@ def test_an_old_name_is_found_where_it_was(module: str, name: str) -> None:
 
     exec(f"from {module} import {name}", namespace)
 
-    assert namespace[name] is getattr(statefun, name, namespace[name])
+    if name in THE_22_NAMES:
+        assert namespace[name] is getattr(statefun, name)
 
 
 @pytest.mark.parametrize("module", OLD_MODULES)
@@ -174,7 +299,7 @@ def test_a_star_import_brings_exactly_the_22_names() -> None:
     assert sorted(statefun.__all__) == THE_22_NAMES
 
 
-@pytest.mark.parametrize("module", ["types_pb2", "storage", "core", "utils", "messages"])
+@pytest.mark.parametrize("module", [module[9:] for module in SUBMODULES])
 def test_an_old_submodule_can_be_star_imported(module: str) -> None:
     """`from statefun.types_pb2 import *` and its like bring the names of the module."""
     namespace: dict[str, Any] = {}

@@ -7,12 +7,16 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, replace
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from statefun.errors import SchemaTooNewError, StoreDamagedError, StoreError, StoreLockedError
 from statefun.runtime.engine.records import (
@@ -25,6 +29,7 @@ from statefun.runtime.engine.records import (
     Recovered,
     StoredEntry,
     Timer,
+    ValueCount,
 )
 from statefun.runtime.stores.memory import MemoryStore
 from statefun.runtime.stores.migrations import MIGRATIONS
@@ -128,7 +133,7 @@ def test_what_was_committed_is_there_after_reopening(kept: Kept) -> None:
 def test_many_addresses_are_loaded_as_one_by_one(kept: Kept) -> None:
     """Each address that is asked has its values, none if nothing is stored, however many."""
     addresses = [Address(f"t/{each % 3}", f"{each}\0ä") for each in range(1600)]
-    values = {(each, name): replace(ENTRY, touched_ms=7) for each in addresses for name in "nm"}
+    values = {(each, name): ENTRY._replace(touched_ms=7) for each in addresses for name in "nm"}
     kept.store.commit(Delta(9, values={**values, (A, "other"): ENTRY}))
 
     loaded = kept.store.load_many([*addresses, B, B])
@@ -141,7 +146,10 @@ def test_many_addresses_are_loaded_as_one_by_one(kept: Kept) -> None:
 def test_what_failed_and_what_was_received_is_there_after_reopening(kept: Kept) -> None:
     """Dead letters, paused addresses and receipts, whatever their text."""
     letters = {2: letter(2, 5, A), 1: letter(1, 5), 3: letter(3, 4)}
-    paused = PausedAddress(B, "no", 8, 1, 2), PausedAddress(A, "", 1, -1, 10**15)
+    paused = (
+        PausedAddress(B, "no", 8, 1, 2, "unreadable-value"),
+        PausedAddress(A, "", 1, -1, 10**15),
+    )
     receipts = {(B, "ä\0"): Receipt(7, b"\x00\xff", 5), (A, "K"): Receipt(6, b"", 9)}
 
     kept.store.commit(
@@ -150,9 +158,14 @@ def test_what_failed_and_what_was_received_is_there_after_reopening(kept: Kept) 
     store = kept.reopened()
 
     assert store.recover() == Recovered(
-        9, dead_letters={3: 4, 1: 5, 2: 5}, paused=(paused[1], paused[0]), receipts=receipts
+        9,
+        dead_letters=3,
+        letter_times={3: 4, 1: 5, 2: 5},
+        paused=(paused[1], paused[0]),
+        receipts=receipts,
     )
-    assert list(store.recover().dead_letters) == [3, 1, 2]
+    assert list(store.recover().letter_times) == [3, 1, 2]
+    assert store.recover(with_letter_times=False).letter_times == {}
     assert list(store.recover().receipts) == [(A, "K"), (B, "ä\0")]
     assert list(store.dead_letters()) == [letters[1], letters[2], letters[3]]
     assert (store.dead_letter(2), store.dead_letter(4)) == (letters[2], None)
@@ -277,6 +290,57 @@ def test_addresses_with_values_are_listed_in_the_order_of_their_ids(kept: Kept) 
 
     expected = [Address("t/a", each) for each in ["", "B", "b", "ä"]]
     assert list(kept.store.addresses("t/a")) == expected
+
+
+def test_addresses_can_be_listed_from_an_id_on(kept: Kept) -> None:
+    """Those behind it, whether it has values or not."""
+    kept.store.commit(Delta(1, {(Address("t/a", each), "n"): ENTRY for each in "abd"}))
+
+    assert [each.id for each in kept.store.addresses("t/a", "b")] == ["d"]
+    assert [each.id for each in kept.store.addresses("t/a", "c")] == ["d"]
+    assert [each.id for each in kept.store.addresses("t/a", "")] == ["a", "b", "d"]
+
+
+VALUES = st.dictionaries(
+    st.tuples(
+        st.builds(Address, st.sampled_from(["t/a", "t/b"]), st.sampled_from("12")),
+        st.sampled_from(["n", "m"]),
+    ),
+    st.none()
+    | st.builds(StoredEntry, st.sampled_from(["x/x", "x/y"]), st.just(b""), st.just(0), st.just(0)),
+)
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(st.tuples(VALUES, st.booleans()), max_size=8))
+def test_values_are_counted_by_function_name_and_type(
+    deltas: list[tuple[dict[tuple[Address, str], StoredEntry | None], bool]],
+) -> None:
+    """The counts are right after every commit, also after one that is repeated."""
+    with TemporaryDirectory() as directory:
+        stores: list[Store] = [MemoryStore(), SqliteStore(directory, "normal")]
+        known: dict[tuple[Address, str], StoredEntry] = {}
+        for values, is_repeated in deltas:
+            known = {at: each for at, each in (known | values).items() if each is not None}
+            expected = Counter((at[0].typename, at[1], each.typename) for at, each in known.items())
+            for store in stores:
+                for _ in range(1 + is_repeated):
+                    store.commit(Delta(1, values))
+                assert store.value_counts() == sorted(
+                    ValueCount(*key, count) for key, count in expected.items()
+                )
+        for store in stores:
+            store.close()
+
+
+def test_dead_letters_are_counted(kept: Kept) -> None:
+    """Those that are there, also after a commit that is repeated."""
+    for _ in range(2):
+        kept.store.commit(Delta(9, dead_letters={1: letter(1), 2: letter(2), 3: letter(3)}))
+    for _ in range(2):
+        kept.store.commit(Delta(9, dead_letters={1: None, 2: letter(2, 10), 7: None}))
+
+    assert kept.reopened().recover().dead_letters == 2
 
 
 def test_timers_are_listed_as_they_will_fire(kept: Kept) -> None:
@@ -620,7 +684,7 @@ def test_the_durability_decides_when_the_disk_is_waited_for(
 
 def test_the_topics_of_messages_and_dead_letters_are_kept(kept: Kept) -> None:
     """Whatever their text; an empty one is none."""
-    waiting = replace(message(3), topic="Grüße\n\0🌍")
+    waiting = message(3)._replace(topic="Grüße\n\0🌍")
     lost = replace(letter(1), topic="orders")
     kept.store.commit(Delta(9, messages=(waiting, message(4)), dead_letters={1: lost}))
 

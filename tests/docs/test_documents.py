@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 import time
+from argparse import ArgumentParser
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import metadata
@@ -18,6 +19,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from markdown_it import MarkdownIt
 
+from statefun.cli.options import add_options, file_arguments, runtime_options
+from statefun.runtime import RuntimeOptions
 from tests.tools.lab.server import free_port
 
 if TYPE_CHECKING:
@@ -134,6 +137,18 @@ def run_yaml(block: Block, work: Path) -> None:
     assert done.returncode == 0, f"{block}: {done.stdout}{done.stderr}"
 
 
+def run_toml(block: Block, folder: Path) -> None:
+    """A file of options is one that `statefun run` takes."""
+    path = folder / "options.toml"
+    path.write_text(block.text)
+    parser = ArgumentParser()
+    add_options(parser)
+
+    arguments = parser.parse_args(file_arguments(str(path)))
+
+    assert runtime_options(arguments) != RuntimeOptions(), f"{block} changes nothing"
+
+
 @pytest.mark.timeout(180)
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_every_code_block_does_what_the_page_says(
@@ -155,6 +170,8 @@ def test_every_code_block_does_what_the_page_says(
                 run_shell(block)
             case "yaml":
                 run_yaml(block, tmp_path)
+            case "toml":
+                run_toml(block, tmp_path)
             case "text":
                 pass  # a picture
             case other:

@@ -1,4 +1,4 @@
-"""What an app does by itself: schedules and rate limits, on a clock that is moved by hand."""
+"""What an app does by itself: schedules and limits, on a clock that is moved by hand."""
 
 from __future__ import annotations
 
@@ -7,8 +7,18 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from statefun.durable import Context, ObjectContext, RateLimit, Service, VirtualObject
+from statefun.durable import (
+    Context,
+    ObjectContext,
+    RateLimit,
+    Service,
+    TerminalError,
+    VirtualObject,
+)
+from statefun.durable._proto import Envelope
 from statefun.durable.endpoint import App
+from statefun.durable.identity import InvocationId
+from statefun.durable.outcomes import as_message
 from statefun.runtime.clock import ManualClock
 from statefun.testing import Harness
 
@@ -121,3 +131,81 @@ def test_a_rate_limit_lets_so_many_begin_within_its_period(
     place.harness.advance(60 * SECOND)
 
     assert [round(each - A_FULL_HOUR_MS / 1000) for each in starts] == expected
+
+
+# --- how many run at a time -----------------------------------------------------------------------
+
+
+class Gate:
+    """A service whose handler runs until its invocation is let go, at most two at a time."""
+
+    def __init__(self, clock: ManualClock) -> None:
+        self.running: list[str] = []
+        self.most = 0
+        service = Service("S")
+
+        @service.handler(max_concurrency=2)
+        async def work(ctx: Context, name: str) -> str:
+            self.running.append(name)
+            self.most = max(self.most, len(self.running))
+            try:
+                await ctx.sleep(HOUR)
+                if name == "fails":
+                    raise TerminalError("no")
+            finally:
+                if name in self.running:
+                    self.running.remove(name)
+            return name
+
+        self.work = work
+        self.place = Place([service], clock)
+        self.ids: dict[str, str] = {}
+
+    def start(self, *names: str) -> None:
+        for name in names:
+            message = self.place.app.invoke(self.work, name)
+            self.ids[name] = Envelope.FromString(message.raw_value() or b"").invoke.id
+            self.place.harness.send(message)
+        self.place.harness.run()
+
+    def command(self, word: str, name: str) -> None:
+        envelope = Envelope(version=1)
+        setattr(envelope, word, self.ids[name])
+        home = self.place.app.directory.home_of(InvocationId.parse(self.ids[name]))
+        self.place.harness.send(as_message(*home, envelope))
+        self.place.harness.run()
+
+
+def test_so_many_invocations_run_at_a_time(clock: ManualClock) -> None:
+    """Those beyond the limit wait, and begin in their order when another is over."""
+    gate = Gate(clock)
+
+    gate.start("a", "b", "c", "d", "e")
+    first = list(gate.running)
+    gate.place.harness.advance(HOUR)
+    second = list(gate.running)
+    gate.place.harness.advance(HOUR)
+
+    assert (first, second, gate.running, gate.most) == (["a", "b"], ["c", "d"], ["e"], 2)
+
+
+@pytest.mark.parametrize("word", ["kill", "cancel"])
+def test_an_invocation_that_is_stopped_gives_its_place_away(clock: ManualClock, word: str) -> None:
+    """Who runs and who waits may both be stopped; neither keeps a place."""
+    gate = Gate(clock)
+
+    gate.start("a", "b", "c", "d")
+    gate.command(word, "c")
+    gate.command(word, "a")
+
+    assert sorted(gate.running) == ["b", "d"]
+
+
+def test_a_handler_that_fails_gives_its_place_away(clock: ManualClock) -> None:
+    """An invocation that is over in any way has no place."""
+    gate = Gate(clock)
+
+    gate.start("fails", "b", "c", "d")
+    gate.place.harness.advance(HOUR)
+
+    assert gate.running == ["c", "d"]

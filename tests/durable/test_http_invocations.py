@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import aiohttp
@@ -84,6 +84,11 @@ async def text(ctx: Context) -> bytes:
     return b"plain"
 
 
+@counter.handler(journal_retention=timedelta(hours=1))
+async def add_kept(ctx: ObjectContext, by: int) -> int:
+    return await add(ctx, by)
+
+
 @counter.handler()
 async def add(ctx: ObjectContext, by: int) -> int:
     total = (await ctx.get("total", int) or 0) + by
@@ -123,6 +128,7 @@ class Answer(NamedTuple):
     content_type: str | None
     invocation_id: str | None
     source: str | None
+    expires: str | None
 
     @property
     def told(self) -> Any:
@@ -159,6 +165,7 @@ class Ingress:
                 got.get("content-type"),
                 got.get("x-restate-id"),
                 got.get("x-restate-error-source"),
+                got.get("idempotency-expires"),
             )
 
     async def get(self, path: str) -> Answer:
@@ -323,6 +330,31 @@ async def test_calls_of_one_idempotency_key_share_an_invocation(ingress: Ingress
 
     assert (first.body, again.body, other.body) == (b"2", b"2", b"5")
     assert first.invocation_id == again.invocation_id != other.invocation_id
+
+
+async def test_a_stored_answer_says_until_when_it_is_kept(ingress: Ingress) -> None:
+    """A repeat with the same key says it, success or failure; the first answer does not."""
+    before = datetime.now(UTC)
+    asks = [("/Counter/ada/add", b"2"), ("/Greeter/fail", b"402")]
+    firsts = [await ingress.ask(*each, idempotency_key="k") for each in asks]
+    repeats = [await ingress.ask(*each, idempotency_key="k") for each in asks]
+    asked = await ingress.get("/restate/invocation/Counter/ada/add/k/output")
+
+    assert [each.expires for each in firsts] == [None, None]
+    for each in (*repeats, asked):
+        assert each.expires is not None
+        kept = datetime.fromisoformat(each.expires) - before
+        assert timedelta(hours=23) < kept < timedelta(hours=25)
+
+
+async def test_the_result_of_a_plain_call_is_kept_if_its_handler_says_so(ingress: Ingress) -> None:
+    """With `journal_retention`, attach and output know it by its id; without, they do not."""
+    kept = await ingress.ask("/Counter/ada/add_kept", b"2")
+    gone = await ingress.ask("/Counter/ada/add", b"2")
+    there = await ingress.get(f"/restate/invocation/{kept.invocation_id}/output")
+    missing = await ingress.get(f"/restate/invocation/{gone.invocation_id}/output")
+
+    assert (there.status, there.body, missing.status) == (200, b"2", 404)
 
 
 async def test_a_send_of_the_same_idempotency_key_was_accepted_before(ingress: Ingress) -> None:

@@ -1,12 +1,13 @@
 """The wire schema as the engines have it: the yardstick that nothing generates.
 
 One entry a message: field name → (number, type), a type in the words of a `.proto` file. The
-fields of `HEADER_FIELDS` are those that only some engines know; the others skip them.
+fields of `HEADER_FIELDS` are those that only some engines know, and those of `EXTENSIONS` only the
+embedded runtime; the others skip them.
 """
 
 from __future__ import annotations
 
-__all__ = ["ENUMS", "HEADER_FIELDS", "MESSAGES", "ONEOFS", "PACKAGES", "Fields"]
+__all__ = ["ENUMS", "EXTENSIONS", "HEADER_FIELDS", "MESSAGES", "ONEOFS", "PACKAGES", "Fields"]
 
 Fields = dict[str, tuple[int, str]]
 
@@ -132,6 +133,12 @@ ONEOFS: dict[str, dict[str, list[str]]] = {
     f"{REQREPLY}.ToFunction": {"request": ["invocation"]},
     f"{REQREPLY}.FromFunction": {
         "response": ["invocation_result", "incomplete_invocation_context"]
+    },
+}
+
+EXTENSIONS: dict[str, Fields] = {
+    f"{REQREPLY}.FromFunction.PersistedValueSpec": {
+        "upgraded_typenames": (1000, "repeated string"),
     },
 }
 

@@ -14,7 +14,8 @@ from google.protobuf import descriptor_pb2
 
 import statefun
 from statefun.sdk.wire import _proto
-from tests.protocol.engine_schema import ENUMS, HEADER_FIELDS, MESSAGES, ONEOFS, PACKAGES
+from tests.protocol.engine_schema import ENUMS, EXTENSIONS, HEADER_FIELDS, ONEOFS, PACKAGES
+from tests.protocol.engine_schema import MESSAGES as ENGINE_MESSAGES
 from tests.protocol.proto_text import Schema, parse
 
 if TYPE_CHECKING:
@@ -23,7 +24,8 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[2]
 SOURCES = ROOT / "protos"
 GENERATED = Path(statefun.__file__).parent / "sdk" / "wire" / "_proto"
-ENGINE = Schema(MESSAGES, ENUMS, ONEOFS)
+MESSAGES = {name: fields | EXTENSIONS.get(name, {}) for name, fields in ENGINE_MESSAGES.items()}
+SCHEMA = Schema(MESSAGES, ENUMS, ONEOFS)
 
 
 def descriptor_set() -> descriptor_pb2.FileDescriptorSet:
@@ -70,13 +72,13 @@ def stubbed(tree: Any, scope: str = "") -> Iterator[tuple[str, set[str]]]:
 
 
 def test_the_schemas_say_what_the_engines_say() -> None:
-    """Packages, names, numbers and types of `protos/` are the engines', header fields included."""
+    """Packages, names, numbers and types of `protos/` are the engines', besides our extensions."""
     texts = {name: (SOURCES / name).read_text(encoding="utf-8") for name in PACKAGES}
 
     packages, schema = parse(texts)
 
     assert packages == PACKAGES
-    assert schema == ENGINE
+    assert schema == SCHEMA
 
 
 def test_the_generated_schema_says_what_the_engines_say() -> None:
@@ -84,7 +86,7 @@ def test_the_generated_schema_says_what_the_engines_say() -> None:
     packages = {file.name: file.package for file in descriptor_set().file}
 
     assert packages == PACKAGES
-    assert described() == ENGINE
+    assert described() == SCHEMA
 
 
 def test_the_generated_stubs_name_every_field() -> None:
@@ -117,6 +119,13 @@ def test_headers_take_the_next_free_number(message: str, field: str) -> None:
     numbers = {name: number for name, (number, _) in MESSAGES[message].items()}
 
     assert numbers.pop(field) == max(numbers.values()) + 1
+
+
+def test_extensions_stay_clear_of_the_numbers_that_engines_may_come_to_use() -> None:
+    """An engine that does not know a field skips it."""
+    numbers = [number for fields in EXTENSIONS.values() for number, _ in fields.values()]
+
+    assert min(numbers) >= 1000
 
 
 @pytest.mark.skipif(

@@ -49,7 +49,7 @@ WORKERS = 3
 BAD_EVERY, JUNK_EVERY = 13, 41
 COUNT = [ValueSpec("count", IntType)]
 PERMITS = [ValueSpec("permits", IntType)]
-SOON = Backoff(first_ms=1, longest_ms=2, attempts=2)
+SOON = Backoff(first=timedelta(milliseconds=1), longest=timedelta(milliseconds=2), attempts=2)
 POLICIES = {
     "c/keeps": FailurePolicy("dead-letter", SOON, isolate_after=1),
     "c/holds": FailurePolicy("pause", SOON, isolate_after=1),

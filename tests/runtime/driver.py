@@ -113,13 +113,14 @@ def missing(
     typename: str = TEXT,
     mode: FromFunction.ExpirationSpec.ExpireMode = NEVER,
     millis: int = 0,
+    upgrades: Sequence[str] = (),
 ) -> bytes:
     """A reply that asks for values."""
     reply = FromFunction()
     reply.incomplete_invocation_context.SetInParent()
     for name in names:
         spec = reply.incomplete_invocation_context.missing_values.add(
-            state_name=name, type_typename=typename
+            state_name=name, type_typename=typename, upgraded_typenames=upgrades
         )
         spec.expiration_spec.mode = mode
         spec.expiration_spec.expire_after_millis = millis

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from statefun.errors import (
-    ConfigurationError,
+    EditError,
     GivenUpError,
     MessageTooLargeError,
     RuntimeStoppedError,
@@ -272,7 +272,7 @@ async def test_what_an_edit_names_must_be_there() -> None:
             (edits.DeleteValues(A, ["count", "n"]), "t/a '1' has no value 'n'; values: 'count'"),
             (edits.SetValue(A, "count", string, b""), "value 'count' of t/a '1' is a .*/int'"),
         ):
-            with pytest.raises(ConfigurationError, match=sentence):
+            with pytest.raises(EditError, match=sentence):
                 await runtime.edit(edit)
 
         assert (await runtime.state("t/a", "1"))["count"].value == 1
@@ -416,8 +416,8 @@ class Full:
     """Makes the disk of a running runtime full, by SQLite's own limit."""
 
     def __init__(self, runtime: Runtime) -> None:
-        assert isinstance(runtime._store, SqliteStore)
-        self._connection = runtime._store._writer
+        assert isinstance(runtime._life.store, SqliteStore)
+        self._connection = runtime._life.store._writer
 
     def __enter__(self) -> None:
         (pages,) = self._connection.execute("PRAGMA page_count").fetchone()
@@ -536,7 +536,8 @@ def test_a_file_is_made_whole_or_not_at_all(tmp_path: Path) -> None:
         store.commit(Delta(7))
 
     with closing(sqlite3.connect(tmp_path / FILE_NAME)) as connection:
-        assert connection.execute("SELECT value FROM meta").fetchall() == [(7,), (0,)]
+        numbers = dict(connection.execute("SELECT key, value FROM meta"))
+    assert numbers == {"next_seq": 7, "running": 0, "dead_letters": 0}
     assert not (tmp_path / "statefun.db.new").exists()
 
 
@@ -566,7 +567,7 @@ async def test_messages_for_a_function_that_is_gone_can_be_replayed_when_it_is_b
     async with Runtime(other, data=tmp_path) as runtime:
         await runtime.idle()
         [letter] = await runtime.dead_letters()
-        with pytest.raises(ConfigurationError, match="cannot be replayed"):
+        with pytest.raises(EditError, match="cannot be replayed"):
             await runtime.edit(edits.Replay(None))
     program.open.set()
 
@@ -738,7 +739,9 @@ async def test_a_connection_that_was_closed_while_nobody_used_it_costs_no_attemp
 async def test_a_connection_that_is_closed_under_a_request_costs_one_attempt() -> None:
     """The request may have been worked on, so nobody but the retry policy sends it again."""
     peer = Peer(1, 1)
-    async with peer.called(FailurePolicy(retry=Backoff(first_ms=1))) as runtime:
+    async with peer.called(
+        FailurePolicy(retry=Backoff(first=timedelta(milliseconds=1)))
+    ) as runtime:
         for _ in range(2):
             await runtime.send(far())
             await runtime.idle()
@@ -750,7 +753,9 @@ async def test_a_connection_that_is_closed_under_a_request_costs_one_attempt() -
 async def test_an_endpoint_that_takes_requests_and_never_answers_ends_in_a_dead_letter() -> None:
     """A message that ends its endpoint looks like this, and so does a proxy before nothing."""
     peer = Peer()
-    async with peer.called(FailurePolicy(retry=Backoff(first_ms=1, attempts=3))) as runtime:
+    async with peer.called(
+        FailurePolicy(retry=Backoff(first=timedelta(milliseconds=1), attempts=3))
+    ) as runtime:
         await runtime.send(far())
         await runtime.idle()
         [letter] = await runtime.dead_letters()

@@ -797,6 +797,7 @@ async def test_a_record_that_its_egress_does_not_accept_fails_the_turn() -> None
         await runtime.send(to("t/echo", value="poison"))
         await until(lambda: runtime.metrics().counters.failed_attempts)
         await runtime.send(to("t/echo", "2", "fine"))
+        await runtime.idle()
 
     assert len(egress.records) == 1
 

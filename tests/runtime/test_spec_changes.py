@@ -15,14 +15,21 @@ from tests.runtime.driver import AFTER_CALL, AFTER_WRITE, NEVER, A, Driver, Effe
         ((NEVER, 0), (AFTER_WRITE, 1000), ["x", "x", None]),
         ((AFTER_WRITE, 1000), (NEVER, 0), ["x", "x", "x"]),
         ((AFTER_WRITE, 1000), (AFTER_WRITE, 2000), ["x", "x", None]),
-        ((AFTER_WRITE, 5000), (AFTER_WRITE, 1000), ["x", None, None]),
+        ((AFTER_WRITE, 5000), (AFTER_WRITE, 1000), ["x", "x", None]),
+        ((AFTER_WRITE, 2000), (AFTER_WRITE, 1500), ["x", "x", None]),
+        ((AFTER_WRITE, 1000), (AFTER_WRITE, 900), ["x", None, None]),
+        ((AFTER_WRITE, 800), (NEVER, 0), [None, None, None]),
+        ((AFTER_WRITE, 800), (AFTER_WRITE, 5000), [None, None, None]),
         ((AFTER_WRITE, 1000), (AFTER_CALL, 1000), ["x", "x", "x"]),
     ],
 )
 def test_after_a_restart_the_expiration_is_the_one_declared_then(
     before: tuple[Any, int], after: tuple[Any, int], seen: list[str | None]
 ) -> None:
-    """The time since the last write counts; where there was none, that since the first request."""
+    """The time since the last write counts; where it is shorter now, that since the first request.
+
+    A deploy does not take away a value that is there, nor does it bring one back that is not.
+    """
     driver = Driver()
     driver.declare("n", mode=before[0], millis=before[1])
     driver.turn(A, Effects().set("n", "x"))

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 DEADLY = """
 import asyncio, os, sys
+from datetime import timedelta
 from statefun import IntType, StatefulFunctions, ValueSpec, message_builder
 from statefun.runtime import Runtime
 from statefun.runtime.engine.policy import FailurePolicy
@@ -31,7 +32,7 @@ async def deadly(context, message):
     context.storage.done = (context.storage.done or 0) + 1
 
 async def main(data, *messages):
-    policy = FailurePolicy(retry=Backoff(first_ms=1, attempts=3, jitter=0))
+    policy = FailurePolicy(retry=Backoff(first=timedelta(milliseconds=1), attempts=3, jitter=0))
     async with Runtime(functions, data=data, failure=policy) as runtime:
         for number, each in enumerate(messages):
             target_id = "deadly" if number % 2 else str(number)
@@ -71,5 +72,5 @@ async def test_a_message_that_ends_the_process_is_given_up_by_its_policy(tmp_pat
     assert exit_code == 0
     assert letters == [("deadly", 3)]
     assert done == {"0": 1, "2": 1, "deadly": 1}
-    assert recovered == Recovered(recovered.next_seq, dead_letters=recovered.dead_letters)
+    assert recovered == Recovered(recovered.next_seq, (), (), (), 1, recovered.letter_times)
     assert "the process ended while t/a 'deadly' worked on message" in log

@@ -40,12 +40,15 @@ def from_bytes(data: bytes) -> Order:
 
 ORDER = simple_type("t/order", to_bytes, from_bytes)
 JSON = make_json_type("t/json")
+ORDERS_AS_JSON = make_json_type("t/orders", list[Order])
 ADDRESS = make_protobuf_type(Address)
 
 
 def types_know_their_values() -> None:
     assert_type(ORDER, Type[Order])
     assert_type(JSON, Type[Any])
+    assert_type(make_json_type("t/order", Order), Type[Order])
+    assert_type(ORDERS_AS_JSON, Type[list[Order]])
     assert_type(ADDRESS, Type[Address])
     assert_type(simple_type(typename="t/n", serialize_fn=str, deserialize_fn=int), Type[int])
     assert_type(ORDER.serializer().serialize(Order()), bytes)

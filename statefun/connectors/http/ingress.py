@@ -22,13 +22,14 @@ from statefun.errors import (
     RequestRefusedError,
     StatefunError,
 )
-from statefun.http import Access, HttpServer, Request, Response, ServerLimits
+from statefun.http import Access, HttpServer, Later, Request, Response, ServerLimits
 from statefun.http.routes import method_not_allowed
 from statefun.ports import IngressMessage
 from statefun.sdk.address import Address, parse_typename
 from statefun.sdk.wire import decode_typed_value, encode_typed_value
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable
     from datetime import timedelta
 
     from statefun.ports import Intake
@@ -106,28 +107,26 @@ class HttpIngress:
             each.cancel()
         await self._server.stop()
 
-    async def _handle(self, request: Request) -> Response:
+    def _handle(self, request: Request) -> Response | Later | Awaitable[Response]:
         if request.method not in ("PUT", "POST"):
             return method_not_allowed(request.method, "PUT", "POST")
         target = _parse_target(request.raw_path)
         typename = _parse_content_type(request.header("content-type"))
-        key = _parse_key(request.header_values("idempotency-key"))
+        keys = request.header_values("idempotency-key")
+        key = _parse_key(keys) if keys else ""
         argument = encode_typed_value(typename, request.body)
         request.body = b""  # the argument is all that is kept while it is stored
         intake = self._intake
         assert intake is not None  # noqa: S101 - the server listens after `start` only
         message = IngressMessage(target, argument, key)
+        if "?" in request.target:
+            within = parse_duration(request.query, "wait")
+            if within is not None:
+                return self._reply(intake, message, within)
         try:
-            if "?" in request.target:
-                within = parse_duration(request.query, "wait")
-                if within is not None:
-                    return await self._reply(intake, message, within)
-            await intake.deliver((message,))
+            return Later(asyncio.ensure_future(intake.deliver((message,))), _taken)
         except StatefunError as error:
-            if error.http_status == 500:
-                raise
-            raise RequestRefusedError(error.http_status, str(error)) from error
-        return _TAKEN
+            raise _refused(error) from error
 
     async def _reply(self, intake: Intake, message: IngressMessage, within: timedelta) -> Response:
         """The reply of the function as an answer."""
@@ -149,6 +148,22 @@ class HttpIngress:
         finally:
             self._waiting.discard(waiting)
         return Response(200, reply.data, f"{_VENDOR}{reply.typename}")
+
+
+def _taken(durable: asyncio.Future[None]) -> Response:
+    """The answer to a message, once it is known whether it is durable."""
+    try:
+        durable.result()
+    except StatefunError as error:
+        raise _refused(error) from error
+    return _TAKEN
+
+
+def _refused(error: StatefunError) -> StatefunError:
+    """The error that answers the client; one that is a mistake of the runtime stays as it is."""
+    if error.http_status == 500:
+        return error
+    return RequestRefusedError(error.http_status, str(error))
 
 
 def _parse_target(raw_path: str) -> Address:
@@ -193,9 +208,7 @@ def _parse_content_type(content_type: str | None) -> str:
 
 
 def _parse_key(values: list[str]) -> str:
-    """The idempotency key, empty if there is none."""
-    if not values:
-        return ""
+    """The idempotency key in the values of its header field."""
     key = values[0].strip()
     try:
         is_key = len(values) == 1 and 0 < len(key.encode()) <= _LONGEST_KEY

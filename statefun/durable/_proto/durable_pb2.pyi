@@ -108,14 +108,16 @@ class Invoke(_message.Message):
     def __init__(self, id: _Optional[str] = ..., handler: _Optional[str] = ..., argument: _Optional[bytes] = ..., reply: _Optional[_Union[Route, _Mapping]] = ..., headers: _Optional[_Mapping[str, str]] = ..., idempotency_key: _Optional[str] = ..., delay_ms: _Optional[int] = ..., chain: _Optional[_Iterable[int]] = ..., retention_ms: _Optional[int] = ...) -> None: ...
 
 class Done(_message.Message):
-    __slots__ = ("execution", "seq", "outcome")
+    __slots__ = ("execution", "seq", "outcome", "expires_ms")
     EXECUTION_FIELD_NUMBER: _ClassVar[int]
     SEQ_FIELD_NUMBER: _ClassVar[int]
     OUTCOME_FIELD_NUMBER: _ClassVar[int]
+    EXPIRES_MS_FIELD_NUMBER: _ClassVar[int]
     execution: str
     seq: int
     outcome: Outcome
-    def __init__(self, execution: _Optional[str] = ..., seq: _Optional[int] = ..., outcome: _Optional[_Union[Outcome, _Mapping]] = ...) -> None: ...
+    expires_ms: int
+    def __init__(self, execution: _Optional[str] = ..., seq: _Optional[int] = ..., outcome: _Optional[_Union[Outcome, _Mapping]] = ..., expires_ms: _Optional[int] = ...) -> None: ...
 
 class Signal(_message.Message):
     __slots__ = ("execution", "name", "outcome")

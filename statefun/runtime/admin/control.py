@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from statefun.runtime.admin.edits import Changed, Edit
 
-__all__ = ["SOCKET_NAME", "ControlServer", "make_edit"]
+__all__ = ["SOCKET_NAME", "ControlServer", "is_served", "make_edit"]
 
 logger = logging.getLogger("statefun.runtime")
 
@@ -144,6 +144,17 @@ def make_edit(directory: str | Path, edit: Edit, now_ms: int) -> Changed:
         raise error_json.decode(answer)
     changed = list(answer["changed"])
     return [Address(*each) if isinstance(each, list) else each for each in changed]
+
+
+def is_served(directory: str | Path) -> bool:
+    """Whether a runtime uses a data directory, and takes edits."""
+    try:
+        with socket.socket(socket.AF_UNIX) as connection, _path(Path(directory)) as path:
+            connection.settimeout(_PATIENCE_S)
+            connection.connect(path)
+    except OSError:
+        return False
+    return True
 
 
 def _parsed(line: bytes) -> object:

@@ -15,11 +15,13 @@ from statefun.runtime.admin.edits import (
     DeleteValues,
     Drop,
     Release,
+    ReplaceValues,
     Replay,
     Send,
     SetValue,
 )
 from statefun.sdk.address import Address
+from statefun.sdk.wire import StoredValue
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -47,6 +49,12 @@ def encode(edit: Edit) -> dict[str, Any]:  # noqa: PLR0911 - one for each
             return {"edit": "set-value", **where, **value}
         case DeleteValues(address, names):
             return {"edit": "delete-values", "address": list(address), "names": _listed(names)}
+        case ReplaceValues(values):
+            replaced = [
+                [*address, name, *(part for each in both for part in _typed(each))]
+                for address, name, *both in values
+            ]
+            return {"edit": "replace-values", "values": replaced}
         case Send(messages):
             sent = [[*address, b64encode(value).decode()] for address, value in messages]
             return {"edit": "send", "messages": sent}
@@ -115,6 +123,26 @@ def _message(given: object) -> tuple[Address, bytes]:
     return _address(parts[:2]), _bytes(parts[2])
 
 
+def _typed(value: StoredValue) -> tuple[str, str]:
+    return value.typename, b64encode(value.data).decode()
+
+
+def _replacement(given: object) -> tuple[Address, str, StoredValue, StoredValue]:
+    parts = _list(given)
+    if len(parts) != 7:
+        raise EditError(
+            f"{given!r} is not a replacement: write typename, id, name, and typename and value "
+            "before and after"
+        )
+    before, after = StoredValue(_text(parts[3]), _bytes(parts[4])), parts[5:]
+    return (
+        _address(parts[:2]),
+        _text(parts[2]),
+        before,
+        StoredValue(_text(after[0]), _bytes(after[1])),
+    )
+
+
 def _release(given: dict[str, Any]) -> Release:
     named = given["addresses"]
     return Release(None if named is None else tuple(map(_address, _list(named))))
@@ -137,6 +165,7 @@ _EDITS: dict[str, Callable[[dict[str, Any]], Edit]] = {
     "release": _release,
     "cancel-timers": lambda given: CancelTimers(_ids(given["ids"])),
     "set-value": _set_value,
+    "replace-values": lambda given: ReplaceValues(tuple(map(_replacement, _list(given["values"])))),
     "delete-values": _delete_values,
     "send": lambda given: Send(tuple(map(_message, _list(given["messages"])))),
 }

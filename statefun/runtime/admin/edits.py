@@ -9,7 +9,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias, assert_never
 
-from statefun.errors import EditError, EditTargetError, UnknownFunctionError
+from statefun.errors import (
+    EditError,
+    EditTargetError,
+    UnknownFunctionError,
+    UnreadableValueError,
+)
 from statefun.runtime.engine.declarations import canonical_typename
 from statefun.runtime.engine.driver import Driver
 from statefun.runtime.engine.engine import Engine
@@ -22,6 +27,7 @@ if TYPE_CHECKING:
     from statefun.runtime.engine.records import DeadLetter
     from statefun.runtime.stores.base import Reader, Store
     from statefun.sdk.address import Address
+    from statefun.sdk.wire import StoredValue
 
 __all__ = [
     "CancelTimers",
@@ -31,6 +37,7 @@ __all__ = [
     "Edit",
     "Found",
     "Release",
+    "ReplaceValues",
     "Replay",
     "Send",
     "SetValue",
@@ -86,7 +93,7 @@ class CancelTimers:
 
 @dataclass(frozen=True, slots=True)
 class SetValue:
-    """Set a value of an address; one that is there keeps its type.
+    """Set a value of an address, whatever its type was.
 
     Attributes:
         address: Whose value.
@@ -115,6 +122,18 @@ class DeleteValues:
 
 
 @dataclass(frozen=True, slots=True)
+class ReplaceValues:
+    """Replace values by what they become under the type that is declared now.
+
+    Attributes:
+        values: For each the address, its name, the value that it is, and the one that it becomes.
+            It is replaced only if it is still that, and it expires as before.
+    """
+
+    values: Sequence[tuple[Address, str, StoredValue, StoredValue]]
+
+
+@dataclass(frozen=True, slots=True)
 class Send:
     """Send messages, as an ingress does.
 
@@ -125,7 +144,9 @@ class Send:
     messages: Sequence[tuple[Address, bytes]]
 
 
-Edit: TypeAlias = "Replay | Drop | Release | CancelTimers | SetValue | DeleteValues | Send"
+Edit: TypeAlias = (
+    "Replay | Drop | Release | CancelTimers | SetValue | DeleteValues | ReplaceValues | Send"
+)
 """Something that can be changed by hand."""
 
 Changed: TypeAlias = "list[int] | list[str] | list[Address]"
@@ -141,12 +162,14 @@ class Found:
         paused: The addresses that are paused.
         timers: The ids of the delayed messages that wait.
         values: The stored values of its address, by name.
+        values_of: The same for each of several addresses.
     """
 
     letters: Sequence[DeadLetter] = ()
     paused: Sequence[Address] = ()
     timers: Sequence[int] = ()
     values: Mapping[str, StoredEntry] = field(default_factory=dict)
+    values_of: Mapping[Address, Mapping[str, StoredEntry]] = field(default_factory=dict)
 
 
 def find(edit: Edit, reader: Reader) -> Found:
@@ -170,6 +193,9 @@ def find(edit: Edit, reader: Reader) -> Found:
             for text in address:
                 _check_text(text)
             return Found(values=reader.load(address))
+        case ReplaceValues(values):
+            addresses = list(dict.fromkeys(address for address, *_ in values))
+            return Found(values_of=reader.load_many(addresses))
         case Send():
             return Found()
         case _:
@@ -206,19 +232,17 @@ def apply(edit: Edit, engine: Engine, found: Found, now_ms: int) -> Changed:  # 
             return _set_value(edit, engine, found, now_ms)
         case DeleteValues():
             return _delete_values(edit, engine, found)
+        case ReplaceValues():
+            return _replace_values(edit, engine, found)
         case Send(messages):
-            for address, argument in messages:
-                engine.intake.check(address, argument)
-            for address, argument in messages:
-                engine.intake.deliver(address, argument, now_ms=now_ms)
-            return [address for address, _ in messages]
+            return _send(messages, engine, now_ms)
         case _:
             assert_never(edit)
 
 
 def apply_to_store(edit: Edit, store: Store, now_ms: int) -> Changed:
     """Make an edit in the store of a runtime that is not running; see `apply`."""
-    engine = Engine(_Anything(), {}, recovered=store.recover())
+    engine = Engine(_Anything(), {}, recovered=store.recover(with_letter_times=False))
     changed = apply(edit, engine, find(edit, store), now_ms)
     Driver(engine, store).commit()
     return changed
@@ -298,14 +322,34 @@ def _set_value(edit: SetValue, engine: Engine, found: Found, now_ms: int) -> lis
     _check_text(edit.typename)
     address, name, typename = edit.address, edit.name, canonical_typename(edit.typename)
     known = engine.residency.values_of(address, found.values).get(name)
-    if known is not None and known.typename != typename:
-        raise EditError(
-            f"value {name!r} of {address} is a {known.typename!r}, and was to be set to a "
-            f"{typename!r}: set it to a value of its type, or delete it first"
-        )
     ttl_ms = 0 if known is None else known.ttl_ms
-    engine.edits.set_value(address, name, StoredEntry(typename, edit.data, now_ms, ttl_ms))
+    try:
+        engine.edits.set_value(address, name, StoredEntry(typename, edit.data, now_ms, ttl_ms))
+    except UnreadableValueError as error:
+        raise EditError(
+            f"value {name!r} of {address} is declared as {error.expected!r}, and was to be set to "
+            f"a {typename!r}: set it to one of the declared type (--type {error.expected})"
+        ) from error
     return [name]
+
+
+def _replace_values(edit: ReplaceValues, engine: Engine, found: Found) -> list[Address]:
+    """Replace what is as it was said; what has changed meanwhile is of the declared type anyway."""
+    replaced = []
+    for address, name, before, after in edit.values:
+        known = engine.residency.values_of(address, found.values_of[address]).get(name)
+        if known is not None and (known.typename, known.data) == (before.typename, before.data):
+            entry = known._replace(typename=after.typename, data=after.data)
+            try:
+                engine.edits.set_value(address, name, entry)
+            except UnreadableValueError as error:
+                raise EditError(
+                    f"value {name!r} of {address} is declared as {error.expected!r} by the runtime "
+                    f"that is running, and was to become a {after.typename!r}: deploy the function "
+                    "before its values are migrated"
+                ) from error
+            replaced.append(address)
+    return replaced
 
 
 def _delete_values(edit: DeleteValues, engine: Engine, found: Found) -> list[str]:
@@ -322,6 +366,14 @@ def _delete_values(edit: DeleteValues, engine: Engine, found: Found) -> list[str
     for name in names:
         engine.edits.set_value(edit.address, name, None)
     return names
+
+
+def _send(messages: Sequence[tuple[Address, bytes]], engine: Engine, now_ms: int) -> list[Address]:
+    for address, argument in messages:
+        engine.intake.check(address, argument)
+    for address, argument in messages:
+        engine.intake.deliver(address, argument, now_ms=now_ms)
+    return [address for address, _ in messages]
 
 
 def _check_text(text: str) -> None:

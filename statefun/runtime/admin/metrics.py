@@ -71,7 +71,7 @@ class AdminServer:
 
     async def stop(self) -> None:
         """Listen no more."""
-        await self._server.stop()
+        await self._server.stop(within_s=1.0)  # and a second for what is cancelled
 
     def _health(self, _: Request) -> Response:
         if self._is_healthy():

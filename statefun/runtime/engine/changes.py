@@ -259,9 +259,14 @@ class Changes:
         self.durable_seq = self._in_flight_seq
         return Released(tuple(done.tickets), tuple(done.egress.added.values()), tuple(done.replies))
 
-    def failed(self) -> None:
-        """The delta in flight was not stored, or nobody knows; the next one contains it."""
+    def failed(self) -> tuple[object, ...]:
+        """The delta in flight was not stored, or nobody knows; the next one contains it.
+
+        Returns:
+            Every ticket that was not released.
+        """
         self._now.prepend(self._taken_back())
+        return tuple(self._now.tickets)
 
     def abandon(self) -> tuple[object, ...]:
         """Every ticket that was not released, once; nothing is ever committed again."""

@@ -115,6 +115,10 @@ class Consequences:
                 failures.begin_anew()
                 self._backlog.note_failures(mailbox, failures)
 
+    def report(self, failed_attempt: FailedAttempt) -> None:
+        """Let `take_failed_attempts` tell of something else that was decided."""
+        self._failed_attempts.append(failed_attempt)
+
     def take_failed_attempts(self) -> list[FailedAttempt]:
         """Failed attempts since the last call."""
         failed_attempts, self._failed_attempts = self._failed_attempts, []
@@ -132,6 +136,7 @@ class Consequences:
             return False
         failures.begin_anew()
         mailbox.asked = 0
+        mailbox.freshness = "known"
         self.paused -= 1
         self._changes.pause(mailbox.address, None)
         if mailbox.taken is None:

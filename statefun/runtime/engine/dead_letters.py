@@ -1,7 +1,8 @@
 """Dead letters: the messages that were given up and can be replayed.
 
-Law: the store has the letters themselves; the engine remembers the id of each and when it failed,
-to know which ones the retention forgets. The one that failed first is forgotten first.
+Law: the store has the letters themselves, and the engine knows how many there are. Only if the
+retention forgets some, it remembers the id of each and when it failed; the one that failed first is
+forgotten first.
 """
 
 from __future__ import annotations
@@ -25,38 +26,49 @@ class DeadLetters:
 
     Args:
         retention: How many are kept, and how long.
-        recovered: Id → when it failed last, the earliest first.
+        count: How many the store has.
+        times: Id → when it failed last, the earliest first; used if the retention has a bound.
         changes: Told of each letter that is added or forgotten.
         counters: Told of those that the retention forgets.
     """
 
-    __slots__ = ("_changes", "_counters", "_failed_ms", "_retention")
+    __slots__ = ("_changes", "_count", "_counters", "_failed_ms", "_forgotten", "_retention")
 
     def __init__(
         self,
         retention: Retention,
-        recovered: Mapping[int, int],
+        count: int,
+        times: Mapping[int, int],
         changes: Changes,
         counters: Counters,
     ) -> None:
         self._retention = retention
-        self._failed_ms = OrderedDict(recovered)
+        self._count = count
+        self._failed_ms = OrderedDict(times)
+        self._forgotten: set[int] = set()
         self._changes = changes
         self._counters = counters
 
     def __len__(self) -> int:
-        return len(self._failed_ms)
+        return self._count
 
     def add(self, letter: DeadLetter) -> None:
         """Keep a message, and forget those that are too old or too many."""
-        self._failed_ms[letter.id] = letter.last_failed_ms
+        self._count += 1
         self._changes.dead_letter(letter.id, letter)
-        self.expire(letter.last_failed_ms)
+        if not self._retention.keeps_all:
+            self._failed_ms[letter.id] = letter.last_failed_ms
+            self.expire(letter.last_failed_ms)
 
     def forget(self, letter_id: int) -> bool:
-        """Forget a letter; returns whether there was one."""
-        if self._failed_ms.pop(letter_id, None) is None:
+        """Forget a letter that is in the store or was; returns whether it was there still."""
+        if self._retention.keeps_all:
+            if letter_id in self._forgotten:
+                return False
+            self._forgotten.add(letter_id)
+        elif self._failed_ms.pop(letter_id, None) is None:
             return False
+        self._count -= 1
         self._changes.dead_letter(letter_id, None)
         return True
 

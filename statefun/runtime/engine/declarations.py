@@ -1,26 +1,28 @@
 """Declared values and their expiration: what an engine knows of a function's state in this process.
 
 Law: an engine forgets all declarations when its process ends, and learns them again from the
-functions. A name that has been declared keeps its type and its expiration until then.
+functions. A name that has been declared keeps its expiration until then, and its type unless the
+function asks for it under another one, which a deploy behind an endpoint makes it do.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from statefun.errors import InvalidTypenameError, RemoteProtocolError
 from statefun.runtime.engine.records import StoredEntry
 from statefun.sdk.address import parse_engine_typename
+from statefun.sdk.primitives import WIDER
 from statefun.sdk.specs import RESERVED_NAMES
-from statefun.sdk.wire import Expiration, ExpireMode
+from statefun.sdk.wire import Expiration, ExpireMode, Result
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from statefun.runtime.engine.mailbox import Attempt, Mailbox
-    from statefun.sdk.wire import MissingValue, StoredValue
+    from statefun.sdk.wire import AnyValue, MissingValue, Reply
 
 __all__ = [
     "NONE_DECLARED",
@@ -68,10 +70,17 @@ def is_expired(entry: StoredEntry, now_ms: int) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Declaration:
-    """One declared value: its type and when it expires."""
+    """One declared value.
+
+    Attributes:
+        typename: Its type.
+        expiration: When it expires.
+        upgrades: The typenames of other types that the function reads by itself.
+    """
 
     typename: str
     expiration: Expiration
+    upgrades: tuple[str, ...] = ()
 
     @property
     def ttl_ms(self) -> int:
@@ -81,19 +90,34 @@ class Declaration:
     def read(self, entry: StoredEntry, now_ms: int) -> StoredEntry | None:
         """The value after a request was built with it; None if it has expired.
 
-        A value that was to stay for ever, and is to expire since a deploy, lives from now on.
+        It has expired if it did so as it was declared before; then nobody sees it any more. A
+        value that is to live shorter since a deploy lives from now on, and not longer than before.
         """
-        ttl_ms = self.ttl_ms
-        if entry.ttl_ms != ttl_ms:
-            touched_ms = entry.touched_ms if entry.ttl_ms else now_ms
-            entry = replace(entry, touched_ms=touched_ms, ttl_ms=ttl_ms)
         if is_expired(entry, now_ms):
             return None
+        ttl_ms, was_ms = self.ttl_ms, entry.ttl_ms
+        if was_ms != ttl_ms:
+            touched_ms = entry.touched_ms
+            if ttl_ms and not was_ms:
+                touched_ms = now_ms
+            elif ttl_ms < was_ms:
+                touched_ms = min(now_ms, touched_ms + was_ms - ttl_ms)
+            entry = entry._replace(touched_ms=touched_ms, ttl_ms=ttl_ms)
         if self.expiration.mode is ExpireMode.AFTER_CALL:
-            return replace(entry, touched_ms=now_ms)
+            return entry._replace(touched_ms=now_ms)
         return entry
 
-    def write(self, value: StoredValue, now_ms: int) -> StoredEntry:
+    def readable(self, entry: StoredEntry) -> StoredEntry | None:
+        """The value as the function can read it; None if it cannot."""
+        typename = entry.typename
+        if typename == self.typename or typename in self.upgrades:
+            return entry
+        widen = WIDER.get((typename, self.typename))
+        if widen is None:
+            return None
+        return entry._replace(typename=self.typename, data=widen(entry.data))
+
+    def write(self, value: AnyValue, now_ms: int) -> StoredEntry:
         """The value after a reply has set it."""
         return StoredEntry(self.typename, value.data, now_ms, self.ttl_ms)
 
@@ -116,29 +140,51 @@ class Declarations:
     def __iter__(self) -> Iterator[str]:
         return iter(self._declared)
 
-    def declare(self, missing: Iterable[MissingValue]) -> None:
+    def get(self, name: str) -> Declaration | None:
+        """The declaration of a value, None if there is none."""
+        return self._declared.get(name)
+
+    def declare(self, missing: Iterable[MissingValue]) -> bool:
         """Learn the values a function says it needs; all of them or none.
 
-        The expiration of a name that is known already is not looked at.
+        The expiration of a name that is known already is not looked at, unless its type is another.
+
+        Returns:
+            Whether anything was learned.
 
         Raises:
-            RemoteProtocolError: If one of them cannot be kept, or is known under another type.
+            RemoteProtocolError: If one of them cannot be kept, or is there twice under two types.
         """
         learned: dict[str, Declaration] = {}
         for value in missing:
             declaration = _declaration(value)
-            known = learned.get(value.name) or self._declared.get(value.name)
-            if known is None:
-                learned[value.name] = declaration
-            elif known.typename != declaration.typename:
+            twin = learned.setdefault(value.name, declaration)
+            if twin.typename != declaration.typename:
                 raise RemoteProtocolError(
-                    f"value {value.name!r} is declared as {declaration.typename!r} and was "
-                    f"declared as {known.typename!r} before: give the new type another name",
+                    f"value {value.name!r} is declared as {twin.typename!r} and, in the same "
+                    f"answer, as {declaration.typename!r}: give each type a name of its own",
                     value_name=value.name,
                 )
+        learned = {name: each for name, each in learned.items() if self._is_news(name, each)}
         self._declared |= learned
+        return bool(learned)
 
-    def of(self, name: str, change: StoredValue | None) -> Declaration:
+    def _is_news(self, name: str, declaration: Declaration) -> bool:
+        known = self._declared.get(name)
+        facts = (declaration.typename, declaration.upgrades)
+        return known is None or (known.typename, known.upgrades) != facts
+
+    def is_outdated_by(self, reply: Reply) -> bool:
+        """Whether a reply sets a value as another type than the one that is known."""
+        changes = reply.mutations if isinstance(reply, Result) else None
+        return any(
+            change is not None
+            and (known := self._declared.get(name)) is not None
+            and (change.typename or UNSET) != known.typename
+            for name, change in (changes or {}).items()
+        )
+
+    def of(self, name: str, change: AnyValue | None) -> Declaration:
         """The declaration that a change by a reply has to agree with.
 
         Raises:
@@ -200,7 +246,7 @@ class DeclaredFunctions:
         """
         typename = mailbox.address.typename
         declared = self._declared.get(typename) or Declarations()
-        declared.declare(missing)
+        is_news = declared.declare(missing)
         if declared:
             self._declared[typename] = declared
         mailbox.asked += 1
@@ -210,7 +256,7 @@ class DeclaredFunctions:
                 "ask for all of them at once, under names that do not change",
                 address=mailbox.address,
             )
-        if len(declared) == attempt.declared:
+        if len(declared) == attempt.declared and not is_news:
             names = ", ".join(repr(value.name) for value in missing) or "none"
             raise RemoteProtocolError(
                 f"{mailbox.address} answered that values are missing ({names}) though the request "
@@ -233,4 +279,5 @@ def _declaration(value: MissingValue) -> Declaration:
             "an expiration is at least 1 ms",
             value_name=value.name,
         )
-    return Declaration(canonical_typename(value.typename), expiration)
+    upgrades = tuple(map(canonical_typename, value.upgrades))
+    return Declaration(canonical_typename(value.typename), expiration, upgrades)

@@ -6,10 +6,9 @@ under way has not seen it.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from statefun.errors import UnknownFunctionError
+from statefun.errors import UnknownFunctionError, UnreadableValueError
 from statefun.runtime.engine.replies import CALLER
 
 if TYPE_CHECKING:
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
     from statefun.runtime.engine.consequences import Consequences
     from statefun.runtime.engine.dead_letters import DeadLetters
     from statefun.runtime.engine.declarations import DeclaredFunctions
+    from statefun.runtime.engine.holds import Holds
     from statefun.runtime.engine.records import DeadLetter, StoredEntry
     from statefun.runtime.engine.residency import Residency
     from statefun.runtime.engine.turns import Turns
@@ -39,6 +39,7 @@ class Edits:
         backlog: Where messages wait.
         dead_letters: The messages that were given up.
         consequences: Releases addresses that are paused.
+        holds: Releases addresses that are held because of a value.
         turns: Cancels delayed messages.
         changes: Told of each ticket.
     """
@@ -51,6 +52,7 @@ class Edits:
         backlog: Backlog,
         dead_letters: DeadLetters,
         consequences: Consequences,
+        holds: Holds,
         turns: Turns,
         changes: Changes,
     ) -> None:
@@ -60,6 +62,7 @@ class Edits:
         self._backlog = backlog
         self._dead_letters = dead_letters
         self._consequences = consequences
+        self._holds = holds
         self._turns = turns
         self._changes = changes
 
@@ -93,21 +96,34 @@ class Edits:
     def release(self, address: Address) -> bool:
         """Go on with an address that is paused; returns whether it was."""
         mailbox = self._residency.find(address)
-        return mailbox is not None and self._consequences.release(mailbox)
+        if mailbox is None:
+            return False
+        if mailbox.is_held:
+            self._holds.release(mailbox)
+            return True
+        return self._consequences.release(mailbox)
 
     def set_value(self, address: Address, name: str, entry: StoredEntry | None) -> None:
         """Set or (None) remove a value of an address.
 
         It expires as its function declares, or as it does itself before that is known. What the
-        reply of a call that is under way changes goes over it.
+        reply of a call that is under way changes goes over it. An address that is held because of
+        a value is tried again.
 
         Raises:
-            RemoteProtocolError: If the value is of another type than its function declares.
+            UnreadableValueError: If its function cannot read the value.
         """
-        declared = self._declared.of(address.typename)
-        if entry is not None and name in declared:
-            entry = replace(entry, ttl_ms=declared.of(name, entry).ttl_ms)
-        self._residency.set_value(self._residency.open(address), name, entry)
+        declaration = self._declared.of(address.typename).get(name)
+        if entry is not None and declaration is not None:
+            readable = declaration.readable(entry)
+            if readable is None:
+                what = f"value {name!r}"
+                raise UnreadableValueError(what, declaration.typename, entry.typename, address)
+            entry = readable._replace(ttl_ms=declaration.ttl_ms)
+        mailbox = self._residency.open(address)
+        self._residency.set_value(mailbox, name, entry)
+        if mailbox.is_held:
+            self._holds.release(mailbox)
 
     def cancel_timer(self, seq: int) -> bool:
         """Cancel a delayed message by its number; returns whether it waited."""

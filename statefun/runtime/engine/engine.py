@@ -23,6 +23,7 @@ from statefun.errors import (
     ProcessEndedError,
     RemoteProtocolError,
     UnknownEgressError,
+    UnreadableValueError,
 )
 from statefun.runtime.engine.backlog import Backlog
 from statefun.runtime.engine.changes import Changes
@@ -32,6 +33,7 @@ from statefun.runtime.engine.dead_letters import DeadLetters
 from statefun.runtime.engine.declarations import NONE_DECLARED, DeclaredFunctions
 from statefun.runtime.engine.edits import Edits
 from statefun.runtime.engine.failures import NO_RETRY, UNDECODABLE_ATTEMPTS, attempt_limit
+from statefun.runtime.engine.holds import Holds, is_about_a_value
 from statefun.runtime.engine.idempotency import Receipts
 from statefun.runtime.engine.intake import Intake
 from statefun.runtime.engine.mailbox import Attempt
@@ -44,7 +46,7 @@ from statefun.runtime.engine.timers import Timers
 from statefun.runtime.engine.trials import Trials
 from statefun.runtime.engine.turns import Turns
 from statefun.runtime.engine.validation import ReplyCheck
-from statefun.sdk.wire import Incomplete, decode_reply, encode_request
+from statefun.sdk.wire import Result, decode_reply, encode_request
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -55,6 +57,7 @@ if TYPE_CHECKING:
     from statefun.runtime.engine.records import Delta, Released, StoredEntry
     from statefun.runtime.engine.validation import EgressChecks, KnownFunctions
     from statefun.sdk.address import Address
+    from statefun.sdk.wire import Reply
 
 __all__ = ["Engine"]
 
@@ -76,6 +79,7 @@ class Engine:
         max_resident_bytes: The same for the bytes of their values.
         can_end_process: Whether a call of a function can end the process, by its typename; None if
             none can, or if the store does not survive the process.
+        can_change: Whether a function can be deployed anew while this engine runs, by its typename.
 
     Attributes:
         counters: How often things have happened.
@@ -97,6 +101,7 @@ class Engine:
         max_resident: int = 100_000,
         max_resident_bytes: int = 256 << 20,
         can_end_process: Callable[[str], bool] | None = None,
+        can_change: Callable[[str], bool] = lambda _: False,
     ) -> None:
         rules, recovered = rules or Rules(), recovered or Recovered()
         limits_of = lru_cache(_MANY_TYPENAMES)(rules.limits_of)
@@ -111,7 +116,7 @@ class Engine:
         )
         self.backlog = Backlog(self.residency, changes)
         self.dead_letters = DeadLetters(
-            rules.dead_letters, recovered.dead_letters, changes, counters
+            rules.dead_letters, recovered.dead_letters, recovered.letter_times, changes, counters
         )
         self._replies = Replies(changes, self.dead_letters, counters)
         self.intake = Intake(
@@ -135,6 +140,7 @@ class Engine:
             changes,
             counters,
         )
+        self._holds = Holds(self.backlog, changes, self._consequences.report, can_change)
         self._turns = Turns(
             self.residency, self.backlog, self._timers, self._replies, changes, counters
         )
@@ -145,6 +151,7 @@ class Engine:
             self.backlog,
             self.dead_letters,
             self._consequences,
+            self._holds,
             self._turns,
             changes,
         )
@@ -155,7 +162,8 @@ class Engine:
     def _recover(self, recovered: Recovered) -> None:
         self._changes.next_seq = self._changes.durable_seq = recovered.next_seq
         for paused in recovered.paused:
-            self._consequences.recovered(paused, self.residency.open(paused.address))
+            part = self._consequences if paused.cause == "failure" else self._holds
+            part.recovered(paused, self.residency.open(paused.address))
         for timer in recovered.timers:
             self._timers.add(timer)
         for message in recovered.messages:
@@ -178,29 +186,42 @@ class Engine:
         trials = self._trials
         if trials is not None and trials.is_active:
             trials.ended(mailbox)
+        declared = self._declared.of(mailbox.address.typename)
+        decoded = self._checked(mailbox, attempt, reply, declared, now_ms)
+        if isinstance(decoded, Result):
+            self._turns.apply(mailbox, decoded, declared, now_ms)
+            if mailbox.was_held:
+                self._holds.got_through(mailbox)
+        elif decoded is not None:
+            self.backlog.ready.append(mailbox)
+
+    def _checked(
+        self, mailbox: Mailbox, attempt: Attempt, reply: bytes, declared: Declarations, now_ms: int
+    ) -> Reply | None:
+        """A reply that can be applied, or that asks for values; None if the attempt has failed."""
         failed = self._consequences.failed
         try:
             decoded = decode_reply(reply)
         except RemoteProtocolError as error:
             failed(mailbox, error, now_ms, UNDECODABLE_ATTEMPTS)
-            return
-        declared = self._declared.of(mailbox.address.typename)
+            return None
         try:
-            if isinstance(decoded, Incomplete):
-                self.counters.incomplete_replies += 1
-                self._declared.declare(mailbox, attempt, decoded.missing)
-            else:
+            if isinstance(decoded, Result):
                 self._reply_check.check(mailbox.address, decoded, declared, mailbox.limits)
+            else:
+                self.counters.incomplete_replies += 1
+                mailbox.freshness = "fresh" if mailbox.freshness == "ask" else mailbox.freshness
+                self._declared.declare(mailbox, attempt, decoded.missing)
         except UnknownEgressError as error:  # it may begin to exist
             failed(mailbox, error, now_ms)
-            return
         except (RemoteProtocolError, InvalidMessageError) as error:
-            failed(mailbox, error, now_ms, NO_RETRY)
-            return
-        if isinstance(decoded, Incomplete):
-            self.backlog.ready.append(mailbox)
+            if mailbox.freshness == "known" and declared.is_outdated_by(decoded):
+                self._ask_anew(mailbox)
+            else:
+                failed(mailbox, error, now_ms, NO_RETRY)
         else:
-            self._turns.apply(mailbox, decoded, declared, now_ms)
+            return decoded
+        return None
 
     def failed(self, attempt: Attempt, error: Exception, now_ms: int) -> None:
         """An attempt gave no reply. Other addresses are not held up by it."""
@@ -208,7 +229,10 @@ class Engine:
         if mailbox is not None:
             if self._trials is not None:
                 self._trials.ended(mailbox)
-            self._consequences.failed(mailbox, error, now_ms, attempt_limit(error))
+            if is_about_a_value(error):
+                self._unreadable(mailbox, error, now_ms)
+            else:
+                self._consequences.failed(mailbox, error, now_ms, attempt_limit(error))
 
     def tick(self, now_ms: int) -> None:
         """Let due timers fire, and make batches ready whose retry is due."""
@@ -218,6 +242,11 @@ class Engine:
         self.dead_letters.expire(now_ms)
         self._turns.fire(now_ms)
         self.backlog.ready += self._retries.take_due(now_ms)
+        self._holds.tick(now_ms)
+
+    def retry_held(self) -> None:
+        """Try the addresses again that were held because of a value: the functions are others."""
+        self._holds.release_all()
 
     def retry_unreachable_now(self, is_meant: Callable[[str], bool]) -> None:
         """Make batches ready that wait because no connection could be made.
@@ -233,6 +262,7 @@ class Engine:
         A retry waits as long as it would have; timers wait for their time by the clock.
         """
         self._retries.clock_set(by_ms)
+        self._holds.clock_set(by_ms)
 
     def loaded(self, address: Address, values: Mapping[str, StoredEntry]) -> None:
         """Take in the stored values of an address that `take_loads` named."""
@@ -258,15 +288,17 @@ class Engine:
         while ready:
             mailbox = ready.popleft()
             declared = declared_by(mailbox.address.typename)
+            if mailbox.freshness == "ask":
+                declared = None
             if declared is not None and mailbox.values is None:
                 self._loads.append(mailbox.address)
                 continue
             try:
                 attempts.append(self._attempt(mailbox, declared or NONE_DECLARED, now_ms))
-            except RemoteProtocolError as error:
-                if self._trials is not None:
+            except UnreadableValueError as error:
+                if mailbox.freshness == "fresh" and self._trials is not None:
                     self._trials.ended(mailbox)
-                self._consequences.failed(mailbox, error, now_ms, NO_RETRY)
+                self._unreadable(mailbox, error, now_ms)
         return attempts
 
     def take_loads(self) -> list[Address]:
@@ -280,10 +312,10 @@ class Engine:
 
     def next_wake_ms(self) -> int | None:
         """When `tick` has something to do next, None if never."""
-        due_ms, retry_ms = self._timers.next_due_ms(), self._retries.next_due_ms()
-        if due_ms is None or retry_ms is None:
-            return retry_ms if due_ms is None else due_ms
-        return min(due_ms, retry_ms)
+        parts = (self._timers, self._retries, self._holds)
+        return min(
+            (due_ms for part in parts if (due_ms := part.next_due_ms()) is not None), default=None
+        )
 
     @property
     def is_idle(self) -> bool:
@@ -293,7 +325,7 @@ class Engine:
     @property
     def paused_addresses(self) -> int:
         """How many addresses are paused."""
-        return self._consequences.paused
+        return self._consequences.paused + len(self._holds)
 
     @property
     def waiting_timers(self) -> int:
@@ -319,9 +351,13 @@ class Engine:
             self.residency.evict()
         return released
 
-    def commit_failed(self) -> None:
-        """The delta could not be stored; nothing is released, the next commit contains it."""
-        self._changes.failed()
+    def commit_failed(self) -> tuple[object, ...]:
+        """The delta could not be stored; nothing is released, the next commit contains it.
+
+        Returns:
+            The tickets that were not released, for whoever does not want to wait for the next.
+        """
+        return self._changes.failed()
 
     @property
     def has_changes(self) -> bool:
@@ -351,6 +387,18 @@ class Engine:
             len(declared),
         )
         return attempt
+
+    def _unreadable(self, mailbox: Mailbox, error: Exception, now_ms: int) -> None:
+        """A value cannot be read as it is declared: ask the function anew, or hold the address."""
+        if mailbox.freshness == "known":
+            self._ask_anew(mailbox)
+        else:
+            self._holds.hold(mailbox, error, now_ms)
+
+    def _ask_anew(self, mailbox: Mailbox) -> None:
+        """Let the function say which values it declares: it may have been deployed meanwhile."""
+        mailbox.freshness = "ask"
+        self.backlog.ready.append(mailbox)
 
     def _convict(self, mailbox: Mailbox, now_ms: int) -> None:
         """Count the attempt that ended the last process."""

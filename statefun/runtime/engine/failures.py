@@ -50,7 +50,7 @@ FEWEST_DEATHS = 3
 """A message is given up for ending the process only if that happened so often: whoever kills a
 process from outside kills the message that is tried then, too."""
 
-Next: TypeAlias = "Literal['retry', 'isolate'] | Outcome"
+Next: TypeAlias = "Literal['retry', 'isolate', 'hold'] | Outcome"
 
 
 @dataclass(slots=True)
@@ -128,8 +128,8 @@ class Decision:
     """What becomes of a failed batch.
 
     Attributes:
-        next: `retry` the same, `isolate` by trying a part of it, or what becomes of its only
-            message.
+        next: `retry` the same, `isolate` by trying a part of it, `hold` it until a value can be
+            read, or what becomes of its only message.
         delay_ms: A retry comes after so long.
         is_counted: Whether the attempt was one of those the policy allows.
     """

@@ -8,8 +8,7 @@ wait and become the next batch, as many of them together as the limits allow.
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
 from statefun.runtime.engine.failures import FailureState
 from statefun.runtime.engine.policy import WAITING_BYTES
@@ -23,9 +22,10 @@ if TYPE_CHECKING:
 
 __all__ = ["Attempt", "Mailbox"]
 
+Freshness: TypeAlias = Literal["known", "ask", "fresh"]
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Attempt:
+
+class Attempt(NamedTuple):
     """One attempt with a batch: a request to be made, answered by a reply or a failure.
 
     Attributes:
@@ -56,6 +56,9 @@ class Mailbox:
         size: How many bytes they have.
         attempt: The attempt that is in flight, None if none is.
         asked: How often the function has asked for more values for the current batch.
+        freshness: Whether the next attempt goes by what is `known` of the function's values, has
+            the function `ask` for all of them anew, or goes by its `fresh` answer.
+        was_held: Whether it is tried again after it was held because of a value.
         failures: The failed attempts with the current batch and its parts, None for none.
         values: Name → value of what is stored for the address; None if it has not been loaded.
         edits: Name → value, None to delete it, of changes made before the values were loaded.
@@ -71,12 +74,14 @@ class Mailbox:
         "count",
         "edits",
         "failures",
+        "freshness",
         "limits",
         "share",
         "size",
         "taken",
         "values",
         "waiting",
+        "was_held",
         "weight",
     )
 
@@ -90,6 +95,8 @@ class Mailbox:
         self.size = 0
         self.attempt: Attempt | None = None
         self.asked = 0
+        self.freshness: Freshness = "known"
+        self.was_held = False
         self.failures: FailureState | None = None
         self.values: dict[str, StoredEntry] | None = None
         self.edits: dict[str, StoredEntry | None] | None = None
@@ -100,6 +107,12 @@ class Mailbox:
     def is_paused(self) -> bool:
         """Whether it is held until somebody releases it."""
         return self.failures is not None and self.failures.pause is not None
+
+    @property
+    def is_held(self) -> bool:
+        """Whether it waits because a value cannot be read."""
+        pause = None if self.failures is None else self.failures.pause
+        return pause is not None and pause.cause == "unreadable-value"
 
     @property
     def messages(self) -> list[PendingMessage]:
@@ -184,6 +197,7 @@ class Mailbox:
         finished = self.messages
         self.attempt = None
         self.asked = 0
+        self.freshness = "known"
         self.count -= len(finished)
         self.size -= sum([len(message.argument) for message in finished])
         self.weight = min(self.size + self.count * WAITING_BYTES, self.share)

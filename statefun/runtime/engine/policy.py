@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
+from datetime import timedelta
 from typing import Final, Literal, TypeAlias, TypeVar
 
 from statefun.errors import ConfigurationError
 from statefun.runtime.engine.retry import Backoff, RetryPolicy
 from statefun.sdk.address import TypenamePattern
+from statefun.sdk.specs import whole_millis
 
 __all__ = [
     "OUTCOMES",
@@ -114,28 +116,33 @@ class Retention:
 
     Attributes:
         max_count: How many; None for any number.
-        max_age_ms: How long each, in milliseconds; None for ever.
+        max_age: How long each; None for ever.
 
     Raises:
-        ConfigurationError: If one of them is less than 1.
+        ConfigurationError: If nothing would be kept.
     """
 
     max_count: int | None = None
-    max_age_ms: int | None = None
+    max_age: timedelta | None = None
 
     def __post_init__(self) -> None:
-        bounds = (self.max_count, self.max_age_ms)
-        if any(bound is not None and bound < 1 for bound in bounds):
+        is_none = self.max_count is not None and self.max_count < 1
+        if is_none or (self.max_age_ms is not None and self.max_age_ms < 1):
             raise ConfigurationError(
-                f"{self} keeps nothing: let max_count and max_age_ms be 1 or more, or None",
+                f"{self} keeps nothing: let max_count be 1 or more, max_age a millisecond or more",
                 option="max_count",
                 given=repr(self),
             )
 
     @property
+    def max_age_ms(self) -> int | None:
+        """How long each is kept, in milliseconds; None for ever."""
+        return None if self.max_age is None else whole_millis(self.max_age)
+
+    @property
     def keeps_all(self) -> bool:
         """Whether nothing is ever forgotten."""
-        return self.max_count is None and self.max_age_ms is None
+        return self.max_count is None and self.max_age is None
 
     def is_over(self, count: int) -> bool:
         """Whether so many are too many."""
@@ -143,7 +150,8 @@ class Retention:
 
     def is_old(self, since_ms: int, now_ms: int) -> bool:
         """Whether a thing from that time is too old now."""
-        return self.max_age_ms is not None and since_ms + self.max_age_ms <= now_ms
+        max_age_ms = self.max_age_ms
+        return max_age_ms is not None and since_ms + max_age_ms <= now_ms
 
 
 def choose(typename: str, given: T | Mapping[str, T] | None) -> T | None:
@@ -214,7 +222,7 @@ class Rules:
     failure: FailurePolicy | Mapping[str, FailurePolicy] | None = None
     limits: Limits | Mapping[str, Limits] | None = None
     dead_letters: Retention = Retention()
-    receipts: Retention = Retention(100_000, 24 * 3_600_000)
+    receipts: Retention = Retention(100_000, timedelta(days=1))
     max_waiting_bytes: int = 1 << 30
     endpoint_failure: Mapping[str, FailurePolicy] = field(default_factory=dict)
     endpoint_limits: Mapping[str, Limits] = field(default_factory=dict)

@@ -10,14 +10,14 @@ from __future__ import annotations
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from statefun.errors import RemoteProtocolError
+from statefun.errors import UnreadableValueError
 from statefun.runtime.engine.mailbox import Mailbox
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from statefun.runtime.engine.changes import Changes
-    from statefun.runtime.engine.declarations import Declarations
+    from statefun.runtime.engine.declarations import Declaration, Declarations
     from statefun.runtime.engine.policy import Limits
     from statefun.runtime.engine.records import StoredEntry
     from statefun.sdk.address import Address
@@ -135,27 +135,26 @@ class Residency:
         """All declared values of a loaded mailbox, for a request; reading counts as a use.
 
         Raises:
-            RemoteProtocolError: If a stored value has another type than the declared one.
+            UnreadableValueError: If the function cannot read one as it is stored; nothing counts.
         """
         values = mailbox.values
         state: dict[str, StoredEntry | None] = {}
         if values is None:
             return state
+        used: list[tuple[str, StoredEntry | None]] | None = None
         for name, declaration in declared.items():
             entry = values.get(name)
             if entry is not None:
-                if entry.typename != declaration.typename:
-                    raise RemoteProtocolError(
-                        f"value {name!r} of {mailbox.address} is stored as {entry.typename!r} and "
-                        f"now declared as {declaration.typename!r}: give the new type another name",
-                        address=mailbox.address,
-                        value_name=name,
-                    )
                 kept = declaration.read(entry, now_ms)
                 if kept is not entry:
-                    self.set_value(mailbox, name, kept)
+                    used = used or []
+                    used.append((name, kept))
                 entry = kept
+                if entry is not None and entry.typename != declaration.typename:
+                    entry = _readable(mailbox.address, name, declaration, entry)
             state[name] = entry
+        for name, kept in used or ():
+            self.set_value(mailbox, name, kept)
         return state
 
     # --- eviction ---------------------------------------------------------------------------------
@@ -177,6 +176,17 @@ class Residency:
             self.value_bytes -= _size(mailbox.values or {})
             if not self.is_over:
                 return
+
+
+def _readable(
+    address: Address, name: str, declaration: Declaration, entry: StoredEntry
+) -> StoredEntry:
+    """A value that is stored as another type than the declared one, as its function reads it."""
+    readable = declaration.readable(entry)
+    if readable is None:
+        what = f"value {name!r}"
+        raise UnreadableValueError(what, declaration.typename, entry.typename, address)
+    return readable
 
 
 def _size(values: Mapping[str, StoredEntry]) -> int:

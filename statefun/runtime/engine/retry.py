@@ -5,18 +5,22 @@ Law: a policy is an object with one decision; chance comes in as an argument.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
+from datetime import timedelta
 from math import inf
 from typing import TYPE_CHECKING, Protocol
 
 from statefun.errors import ConfigurationError
+from statefun.sdk.specs import whole_millis
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 __all__ = ["Backoff", "RetryPolicy"]
 
-_A_YEAR_MS = 365 * 24 * 60 * 60 * 1000
+_SHORTEST = timedelta(milliseconds=1)
+_LONGEST = timedelta(days=365)
 
 
 class RetryPolicy(Protocol):
@@ -42,9 +46,9 @@ class Backoff:
     """Waits longer after each attempt, up to a longest wait.
 
     Attributes:
-        first_ms: The wait after the first attempt.
+        first: The wait after the first attempt, at least a millisecond.
         factor: By how much the next wait is longer.
-        longest_ms: The longest wait, a year or less.
+        longest: The longest wait, at least a millisecond and at most a year.
         attempts: How many attempts there are before giving up.
         jitter: Up to which part of a wait chance takes away: 0 for none, 0.5 for a half.
 
@@ -52,18 +56,18 @@ class Backoff:
         ConfigurationError: If one of them makes no sense.
     """
 
-    first_ms: int = 100
+    first: timedelta = timedelta(milliseconds=100)
     factor: float = 2.0
-    longest_ms: int = 10_000
+    longest: timedelta = timedelta(seconds=10)
     attempts: int = 8
     jitter: float = 0.5
 
     def __post_init__(self) -> None:
         """Check that these make a policy."""
         for name, is_right, rule in (
-            ("first_ms", self.first_ms > 0, "more than 0"),
+            ("first", self.first >= _SHORTEST, "a millisecond or more"),
             ("factor", 1 <= self.factor < inf, "a number from 1 on"),
-            ("longest_ms", 0 < self.longest_ms <= _A_YEAR_MS, f"from 1 to {_A_YEAR_MS}"),
+            ("longest", _SHORTEST <= self.longest <= _LONGEST, "from a millisecond to a year"),
             ("attempts", self.attempts > 0, "more than 0"),
             ("jitter", 0 <= self.jitter <= 1, "from 0 to 1"),
         ):
@@ -74,12 +78,16 @@ class Backoff:
                     given=repr(getattr(self, name)),
                 )
 
+    @property
+    def longest_ms(self) -> int:
+        """The longest wait in milliseconds."""
+        return whole_millis(self.longest)
+
     def delay_ms(self, attempt: int, random: Callable[[], float]) -> int | None:
         """The wait, None once `attempts` have failed."""
         if attempt >= self.attempts:
             return None
-        try:
-            full = min(self.first_ms * self.factor ** (attempt - 1), self.longest_ms)
-        except OverflowError:  # far beyond any longest wait
-            full = self.longest_ms
+        full: float = self.longest_ms
+        with suppress(OverflowError):  # it is far beyond any longest wait
+            full = min(whole_millis(self.first) * self.factor ** (attempt - 1), full)
         return max(1, round(full * (1 - self.jitter * random())))

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         Recovered,
         StoredEntry,
         Timer,
+        ValueCount,
     )
     from statefun.sdk.address import Address
 
@@ -42,8 +43,17 @@ class Reader(Protocol):
         """
         ...
 
-    def addresses(self, typename: str) -> Iterator[Address]:
-        """The addresses of a function that have a value, ordered by id."""
+    def value_counts(self) -> list[ValueCount]:
+        """How many addresses have which values of which type, ordered; no value is read for it."""
+        ...
+
+    def addresses(self, typename: str, after: str | None = None) -> Iterator[Address]:
+        """The addresses of a function that have a value, ordered by id.
+
+        Args:
+            typename: The function's.
+            after: Only those whose id comes after this one; None for all.
+        """
         ...
 
     def typenames(self) -> Iterator[str]:
@@ -70,8 +80,12 @@ class Reader(Protocol):
         """The messages waiting for an address or being worked on, in the order of their numbers."""
         ...
 
-    def recover(self) -> Recovered:
-        """Everything besides values; called once, before the first commit."""
+    def recover(self, *, with_letter_times: bool = True) -> Recovered:
+        """Everything besides values; called once, before the first commit.
+
+        Args:
+            with_letter_times: Whether `letter_times` is needed, which names every dead letter.
+        """
         ...
 
     def close(self) -> None:

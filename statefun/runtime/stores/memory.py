@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, TypeVar
 
-from statefun.runtime.engine.records import Recovered
+from statefun.runtime.engine.records import Recovered, ValueCount
 from statefun.sdk.address import Address
 
 if TYPE_CHECKING:
@@ -95,10 +96,19 @@ class MemoryStore:
         """The values of several addresses."""
         return {address: self.load(address) for address in addresses}
 
-    def addresses(self, typename: str) -> Iterator[Address]:
-        """The addresses of a function that have a value, ordered by id."""
+    def value_counts(self) -> list[ValueCount]:
+        """How many addresses have which values of which type, ordered."""
+        counts = Counter(
+            (address.typename, name, entry.typename)
+            for address, values in self._values.items()
+            for name, entry in values.items()
+        )
+        return sorted(ValueCount(*key, count) for key, count in counts.items())
+
+    def addresses(self, typename: str, after: str | None = None) -> Iterator[Address]:
+        """The addresses of a function that have a value, ordered by id; those behind an id."""
         ids = sorted(address.id for address in self._values if address.typename == typename)
-        return (Address(typename, each) for each in ids)
+        return (Address(typename, each) for each in ids if after is None or each > after)
 
     def typenames(self) -> Iterator[str]:
         """The functions that have a value at some address, ordered."""
@@ -125,18 +135,18 @@ class MemoryStore:
         of_address = [each for each in self._messages.values() if each.target == address]
         return iter(sorted(of_address, key=lambda message: message.seq))
 
-    def recover(self) -> Recovered:
+    def recover(self, *, with_letter_times: bool = True) -> Recovered:
         """Everything besides values."""
+        letters = self._dead_letters.values() if with_letter_times else ()
         return Recovered(
             self._next_seq,
             tuple(self._messages[seq] for seq in sorted(self._messages)),
             tuple(self.timers()),
             tuple(self._egress[seq] for seq in sorted(self._egress)),
+            len(self._dead_letters),
             {
                 each.id: each.last_failed_ms
-                for each in sorted(
-                    self._dead_letters.values(), key=lambda each: (each.last_failed_ms, each.id)
-                )
+                for each in sorted(letters, key=lambda each: (each.last_failed_ms, each.id))
             },
             tuple(self.paused()),
             dict(sorted(self._receipts.items(), key=lambda item: item[1].seq)),

@@ -120,6 +120,44 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             id TEXT NOT NULL
         )""",
     ),
+    (
+        # cause: 'failure', or 'unreadable-value' if it goes on by itself once that can be read.
+        "ALTER TABLE parked ADD COLUMN cause TEXT NOT NULL DEFAULT 'failure'",
+        # How many addresses of a function have a value of that name and type; kept by triggers, so
+        # that it is right after every commit. They fire for rows that really come, go, or change
+        # their type: state and dead_letter are written by upserts, never by INSERT OR REPLACE.
+        """CREATE TABLE value_count (
+            typename TEXT NOT NULL,
+            name TEXT NOT NULL,
+            value_typename TEXT NOT NULL,
+            count INTEGER NOT NULL,
+            PRIMARY KEY (typename, name, value_typename)
+        ) WITHOUT ROWID""",
+        """INSERT INTO value_count
+            SELECT typename, name, value_typename, count(*) FROM state GROUP BY 1, 2, 3""",
+        """CREATE TRIGGER value_added AFTER INSERT ON state BEGIN
+            INSERT INTO value_count VALUES (new.typename, new.name, new.value_typename, 1)
+                ON CONFLICT DO UPDATE SET count = count + 1;
+        END""",
+        """CREATE TRIGGER value_removed AFTER DELETE ON state BEGIN
+            UPDATE value_count SET count = count - 1 WHERE typename = old.typename
+                AND name = old.name AND value_typename = old.value_typename;
+        END""",
+        """CREATE TRIGGER value_retyped AFTER UPDATE OF value_typename ON state
+            WHEN old.value_typename <> new.value_typename BEGIN
+            UPDATE value_count SET count = count - 1 WHERE typename = old.typename
+                AND name = old.name AND value_typename = old.value_typename;
+            INSERT INTO value_count VALUES (new.typename, new.name, new.value_typename, 1)
+                ON CONFLICT DO UPDATE SET count = count + 1;
+        END""",
+        "INSERT INTO meta SELECT 'dead_letters', count(*) FROM dead_letter",
+        """CREATE TRIGGER letter_added AFTER INSERT ON dead_letter BEGIN
+            UPDATE meta SET value = value + 1 WHERE key = 'dead_letters';
+        END""",
+        """CREATE TRIGGER letter_removed AFTER DELETE ON dead_letter BEGIN
+            UPDATE meta SET value = value - 1 WHERE key = 'dead_letters';
+        END""",
+    ),
 )
 
 

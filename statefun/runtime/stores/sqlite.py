@@ -27,6 +27,7 @@ from statefun.runtime.engine.records import (
     StoredEntry,
     Timer,
     Trial,
+    ValueCount,
 )
 from statefun.runtime.stores.datafile import (
     FILE_NAME,
@@ -42,6 +43,8 @@ from statefun.runtime.stores.datafile import (
     status,
     store_error,
 )
+from statefun.runtime.stores.summary import BusyAddress, StoreSummary
+from statefun.runtime.stores.writes import write_delta
 from statefun.sdk.address import Address
 
 if TYPE_CHECKING:
@@ -52,6 +55,7 @@ __all__ = ["FILE_NAME", "DiskDurability", "SqliteReader", "SqliteStore"]
 
 _LARGEST_INTEGER = (1 << 63) - 1  # of SQLite
 _TOPICS_SINCE = 3  # the schema version
+_COUNTS_SINCE = 6
 _VALUES_OF_MANY = (
     "SELECT id, name, value_typename, data, touched_ms, ttl_ms FROM state"
     " WHERE typename = ? AND id IN"
@@ -114,11 +118,22 @@ class SqliteReader:
                     found[Address(typename, address_id)][name] = StoredEntry(*rest)
         return dict(found)
 
-    def addresses(self, typename: str) -> Iterator[Address]:
-        """The addresses of a function that have a value, ordered by id."""
-        rows = self._rows(
-            "SELECT DISTINCT id FROM state WHERE typename = ? ORDER BY id", (typename,)
-        )
+    def value_counts(self) -> list[ValueCount]:
+        """How many addresses have which values of which type, ordered."""
+        if self._version >= _COUNTS_SINCE:
+            rows = self._rows("SELECT * FROM value_count WHERE count > 0 ORDER BY 1, 2, 3")
+        else:
+            rows = self._rows(
+                "SELECT typename, name, value_typename, count(*) FROM state GROUP BY 1, 2, 3"
+                " ORDER BY 1, 2, 3"
+            )
+        return [ValueCount(*row) for row in rows]
+
+    def addresses(self, typename: str, after: str | None = None) -> Iterator[Address]:
+        """The addresses of a function that have a value, ordered by id; those behind an id."""
+        condition, parameters = ("", ()) if after is None else (" AND id > ?", (after,))
+        statement = f"SELECT DISTINCT id FROM state WHERE typename = ?{condition} ORDER BY id"  # noqa: S608 - ours
+        rows = self._rows(statement, (typename, *parameters))
         return (Address(typename, row[0]) for row in rows)
 
     def typenames(self) -> Iterator[str]:
@@ -150,19 +165,19 @@ class SqliteReader:
 
     def paused(self) -> Iterator[PausedAddress]:
         """The addresses that are held, ordered."""
-        for typename, address_id, *rest in self._rows_since(
-            2,
-            "SELECT typename, id, error, attempts, first_failed_ms, last_failed_ms FROM parked"
-            " ORDER BY typename, id",
-        ):
+        cause = "cause" if self._version >= _COUNTS_SINCE else "'failure'"
+        columns = f"typename, id, error, attempts, first_failed_ms, last_failed_ms, {cause}"
+        statement = f"SELECT {columns} FROM parked ORDER BY typename, id"  # noqa: S608 - ours
+        for typename, address_id, *rest in self._rows_since(2, statement):
             yield PausedAddress(Address(typename, address_id), *rest)
 
     def messages(self, address: Address) -> Iterator[PendingMessage]:
         """The messages waiting for an address, in the order of their numbers."""
         return self._messages("WHERE target_typename = ? AND target_id = ?", address)
 
-    def recover(self) -> Recovered:
+    def recover(self, *, with_letter_times: bool = True) -> Recovered:
         """Everything besides values."""
+        times = "SELECT id, last_failed_ms FROM dead_letter ORDER BY last_failed_ms, id"
         return Recovered(
             self._next_seq(),
             tuple(self._messages()),
@@ -171,11 +186,8 @@ class SqliteReader:
                 OutboxRecord(*row)
                 for row in self._rows("SELECT id, typename, argument FROM outbox ORDER BY id")
             ),
-            dict(
-                self._rows_since(
-                    2, "SELECT id, last_failed_ms FROM dead_letter ORDER BY last_failed_ms, id"
-                )
-            ),
+            self._count_letters(),
+            dict(self._rows_since(2, times) if with_letter_times else ()),
             tuple(self.paused()),
             {
                 (Address(typename, address_id), key): Receipt(*rest)
@@ -195,6 +207,27 @@ class SqliteReader:
                 row[0]
                 for row in self._rows_since(5, "SELECT value FROM meta WHERE key = 'running'")
             ),
+        )
+
+    def summary(self, most: int = 5) -> StoreSummary:
+        """What waits, and what was given up; with the `most` busiest addresses."""
+        busiest = self._rows(
+            "SELECT target_typename, target_id, count(*) FROM message GROUP BY 1, 2"
+            " ORDER BY 3 DESC, 1, 2 LIMIT ?",
+            (most,),
+        )
+        addresses: dict[str, int] = {}
+        for each in self.value_counts():
+            addresses[each.typename] = max(each.count, addresses.get(each.typename, 0))
+        return StoreSummary(
+            messages=self._number("SELECT count(*) FROM message"),
+            busiest=tuple(BusyAddress(*row) for row in busiest),
+            timers=self._number("SELECT count(*) FROM timer"),
+            next_due_ms=next(self._rows("SELECT min(due_ms) FROM timer"))[0],
+            dead_letters=self._count_letters(),
+            paused=sum(1 for _ in self.paused()),
+            records=dict(self._rows("SELECT typename, count(*) FROM outbox GROUP BY 1 ORDER BY 1")),
+            addresses=addresses,
         )
 
     def close(self) -> None:
@@ -228,6 +261,16 @@ class SqliteReader:
         ):
             caller = _caller(caller_typename, caller_id)
             yield DeadLetter(letter_id, Address(typename, target_id), caller, *rest)
+
+    def _count_letters(self) -> int:
+        if self._version >= _COUNTS_SINCE:
+            rows = self._rows("SELECT value FROM meta WHERE key = 'dead_letters'")
+        else:
+            rows = self._rows_since(2, "SELECT count(*) FROM dead_letter")
+        return sum(row[0] for row in rows)
+
+    def _number(self, statement: str) -> int:
+        return int(next(self._rows(statement))[0])
 
     def _next_seq(self) -> int:
         (next_seq,) = next(self._rows("SELECT value FROM meta WHERE key = 'next_seq'"))
@@ -298,7 +341,7 @@ class SqliteStore(SqliteReader):
         try:
             writer.execute("BEGIN IMMEDIATE")
             try:
-                _write(writer, delta)
+                write_delta(writer, delta)
                 writer.execute("COMMIT")
             except BaseException:
                 if writer.in_transaction:
@@ -310,114 +353,6 @@ class SqliteStore(SqliteReader):
     def close(self) -> None:
         """Close the file, and let another process have the directory."""
         self._opened.close()
-
-
-def _write(connection: sqlite3.Connection, delta: Delta) -> None:
-    write = connection.executemany
-    values = sorted(delta.values.items())  # neighbours in the tree, one after another
-    write(
-        "INSERT OR REPLACE INTO state VALUES (?, ?, ?, ?, ?, ?, ?)",
-        (
-            (*address, name, entry.typename, entry.data, entry.touched_ms, entry.ttl_ms)
-            for (address, name), entry in values
-            if entry is not None
-        ),
-    )
-    write(
-        "DELETE FROM state WHERE typename = ? AND id = ? AND name = ?",
-        ((*address, name) for (address, name), entry in values if entry is None),
-    )
-    write(
-        "INSERT OR REPLACE INTO message VALUES (?, ?, ?, ?, ?, ?, ?)",
-        (
-            (each.seq, *each.target, *(each.caller or (None, None)), each.argument, each.topic)
-            for each in delta.messages
-        ),
-    )
-    write(
-        "INSERT OR REPLACE INTO timer VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-        (
-            (each.seq, each.due_ms, *each.sender, *each.target, each.argument, each.token)
-            for each in delta.timers
-        ),
-    )
-    write(
-        "INSERT OR REPLACE INTO outbox VALUES (?, ?, ?)",
-        ((record.id, record.typename, record.argument) for record in delta.egress),
-    )
-    _write_failures(connection, delta)
-    write("DELETE FROM message WHERE seq = ?", ((seq,) for seq in delta.consumed))
-    write("DELETE FROM timer WHERE seq = ?", ((seq,) for seq in delta.timers_gone))
-    write("DELETE FROM outbox WHERE id = ?", ((seq,) for seq in delta.egress_gone))
-    positions = sorted(delta.positions.items())
-    write(
-        "INSERT OR REPLACE INTO position VALUES (?, ?)",
-        (each for each in positions if each[1] is not None),
-    )
-    write("DELETE FROM position WHERE name = ?", ((name,) for name, at in positions if at is None))
-    connection.execute("UPDATE meta SET value = ? WHERE key = 'next_seq'", (delta.next_seq,))
-
-
-def _write_failures(connection: sqlite3.Connection, delta: Delta) -> None:
-    """Dead letters, paused addresses, receipts, failed attempts and trials."""
-    write = connection.executemany
-    write(
-        "INSERT OR REPLACE INTO dead_letter VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        (
-            (
-                *(each.id, *each.target, *(each.caller or (None, None)), each.argument),
-                *(each.error, each.attempts, each.first_failed_ms, each.last_failed_ms),
-                each.topic,
-            )
-            for each in delta.dead_letters.values()
-            if each is not None
-        ),
-    )
-    gone = (letter_id for letter_id, each in delta.dead_letters.items() if each is None)
-    write("DELETE FROM dead_letter WHERE id = ?", ((letter_id,) for letter_id in gone))
-    write(
-        "INSERT OR REPLACE INTO parked VALUES (?, ?, ?, ?, ?, ?)",
-        (
-            (*address, each.error, each.attempts, each.first_failed_ms, each.last_failed_ms)
-            for address, each in delta.paused.items()
-            if each is not None
-        ),
-    )
-    write(
-        "DELETE FROM parked WHERE typename = ? AND id = ?",
-        (address for address, each in delta.paused.items() if each is None),
-    )
-    write(
-        "INSERT OR REPLACE INTO failure VALUES (?, ?, ?, ?, ?)",
-        (
-            (*address, json.dumps(each.parts), each.first_failed_ms, each.deaths)
-            for address, each in delta.failures.items()
-            if each is not None
-        ),
-    )
-    write(
-        "DELETE FROM failure WHERE typename = ? AND id = ?",
-        (address for address, each in delta.failures.items() if each is None),
-    )
-    if delta.trials is not None:
-        connection.execute("DELETE FROM trial")
-        rows = ((each.seq, *each.address) for each in delta.trials)
-        write("INSERT INTO trial VALUES (?, ?, ?)", rows)
-    if delta.is_running is not None:
-        connection.execute("UPDATE meta SET value = ? WHERE key = 'running'", (delta.is_running,))
-    receipts = sorted(delta.receipts.items(), key=lambda item: item[0])
-    write(
-        "INSERT OR REPLACE INTO receipt VALUES (?, ?, ?, ?, ?, ?)",
-        (
-            (*address, key, each.seq, each.digest, each.taken_ms)
-            for (address, key), each in receipts
-            if each is not None
-        ),
-    )
-    write(
-        "DELETE FROM receipt WHERE typename = ? AND id = ? AND key = ?",
-        ((*address, key) for (address, key), each in receipts if each is None),
-    )
 
 
 def _caller(typename: str | None, caller_id: str | None) -> Address | None:

@@ -70,6 +70,9 @@ class FunctionRouter:
         functions: Those of this process.
         endpoints: Those elsewhere.
 
+    Attributes:
+        functions: Those of this process.
+
     Raises:
         AlreadyRegisteredError: If a typename is registered by two of `functions`.
         ConfigurationError: If two endpoints name the same functions.
@@ -78,6 +81,7 @@ class FunctionRouter:
     def __init__(
         self, functions: Sequence[StatefulFunctions] = (), endpoints: Sequence[Endpoint] = ()
     ) -> None:
+        self.functions = tuple(functions)
         self._transports: dict[str, Transport] = {}  # to those of this process
         # Strangers can make up as many names in a namespace as they like.
         self._endpoint = lru_cache(_MANY_TYPENAMES)(self._find_endpoint)

@@ -4,13 +4,14 @@ Everything that knows the wire format stands in this folder; the rest of the pac
 here, and never from the modules inside. An endpoint splits requests and writes replies; an engine
 encodes requests and decodes replies. Everything travels as the plain `records`.
 
-`python` is the reference implementation. A second one offers the same names and passes the suite in
-`tests/contract/test_wire.py`.
+`python` is the reference implementation. `native` offers the same names, made of native code where
+that is installed, and passes the same suite, `tests/contract/test_wire.py`.
 """
 
 from __future__ import annotations
 
 from statefun.sdk.wire._proto import TypedValue
+from statefun.sdk.wire.core import CORE, accelerated, accelerator, adopted, door
 from statefun.sdk.wire.egress_records import (
     decode_kafka_record,
     encode_kafka_record,
@@ -37,6 +38,8 @@ from statefun.sdk.wire.python import (
     write_reply,
 )
 from statefun.sdk.wire.records import (
+    AnyInvocation,
+    AnyValue,
     Cancellation,
     Delayed,
     DelayedMessage,
@@ -74,11 +77,14 @@ from statefun.sdk.wire.text import (
 
 __all__ = [
     "BOOL",
+    "CORE",
     "DOUBLE",
     "FLOAT",
     "INT",
     "LONG",
     "STRING",
+    "AnyInvocation",
+    "AnyValue",
     "Cancellation",
     "Carrier",
     "Delayed",
@@ -107,6 +113,9 @@ __all__ = [
     "StoredValue",
     "TypedValue",
     "UncheckedValue",
+    "accelerated",
+    "accelerator",
+    "adopted",
     "as_bytes",
     "decode_kafka_record",
     "decode_reply",
@@ -125,3 +134,5 @@ __all__ = [
     "write_missing",
     "write_reply",
 ]
+
+globals().update({name: getattr(door, name) for name in door.__all__})

@@ -54,7 +54,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from statefun.sdk.address import SdkAddress
-    from statefun.sdk.wire.records import Delayed, Headers, Invocation, Reply
+    from statefun.sdk.wire.records import AnyInvocation, AnyValue, Delayed, Headers, Reply
     from statefun.sdk.wire.scalars import Scalar
 
 __all__ = [
@@ -489,6 +489,10 @@ class Carrier:
             raise TypeMismatchError("the message", scalar.typename, typed.typename)
         return scalar.decode(typed.value)
 
+    def is_of(self, typename: str) -> bool:
+        """Whether the value carries this typename."""
+        return self.received_bytes(typename) is not None or self.typed_value.typename == typename
+
     def received_bytes(self, typename: str) -> bytes | None:
         """The value's bytes as they came in.
 
@@ -709,7 +713,7 @@ def _egress_field(message: EgressCarrier) -> bytes:
 # --- engine: a request goes out -------------------------------------------------------------------
 
 
-def _stored(name: str, value: StoredValue | None) -> bytes:
+def _stored(name: str, value: AnyValue | None) -> bytes:
     field = delimited(tags.PERSISTED_STATE_NAME, name.encode())
     if value is None:
         return field
@@ -719,8 +723,8 @@ def _stored(name: str, value: StoredValue | None) -> bytes:
 
 def encode_request(
     target: Address,
-    state: Mapping[str, StoredValue | None],
-    invocations: Iterable[Invocation],
+    state: Mapping[str, AnyValue | None],
+    invocations: Iterable[AnyInvocation],
 ) -> bytes:
     """A ToFunction.
 

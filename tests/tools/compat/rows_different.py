@@ -198,6 +198,25 @@ outcome = [
 
 READ_RIGHT = (
     differs(
+        "wider-type-read",
+        "A stored int could not be read as a long or a double, nor a float as a double: a "
+        "`TypeError`; ours reads it, since every value of the one is one of the other.",
+        """
+def look(context, message):
+    try:
+        return context.storage.a
+    except TypeError:
+        return "refused"
+three = ("io.statefun.types/int", bytes.fromhex("0d03000000"))
+half = ("io.statefun.types/float", bytes.fromhex("0d0000003f"))
+outcome = []
+for wide, stored in ((LongType, three), (DoubleType, three), (DoubleType, half)):
+    outcome += observe(look, specs=[ValueSpec("a", wide)], state=[("a", stored)])
+""",
+        upstream=["refused"] * 3,
+        ours=[3, 3.0, 0.5],
+    ),
+    differs(
         "wrong-primitive-read",
         "`as_int()` and its like, and `as_type` of a built-in type, gave garbage for a value of"
         " another type; ours raises a `TypeError`.",

@@ -1047,6 +1047,53 @@ outcome = [
         ],
     ),
     kept(
+        "old-unit-tests",
+        "The storage and the context that unit tests of functions were given go on working.",
+        """
+from statefun.request_reply_v3 import UserFacingContext, collect_failure, collect_success
+from statefun.storage import *
+class Received:
+    def __init__(self, name, tpe, value):
+        self.state_name, self.state_value = name, to_typed_value(tpe, value)
+spec = make_address_storage_spec(
+    [ValueSpec("a", IntType), ValueSpec("b", StringType, expire_after_call=timedelta(seconds=1))]
+)
+lacking = resolve(spec, "e/f", [Received("a", IntType, 1)])
+found = resolve(spec, "e/f", [Received("a", IntType, 1), Received("b", StringType, "x")])
+found.storage.a += 1
+del found.storage.b
+context = UserFacingContext(SdkAddress("e", "f", "1", "e/f"), found.storage)
+context.send(message_builder("e/g", "2", str_value="hi"))
+context.send_after(timedelta(seconds=2), message_builder("e/g", "2", int_value=1), "token")
+context.cancel_delayed_message("token")
+context.send_egress(kafka_egress_message(typename="e/k", topic="t", value="v"))
+functions = StatefulFunctions()
+functions.register("e/f", lambda context, message: None, [ValueSpec("a", IntType)])
+outcome = [
+    collect_failure(lacking.missing_specs).SerializeToString().hex(),
+    collect_success(context).SerializeToString().hex(),
+    [found.storage.a, found.storage.b, found.storage._cells["a"].dirty],
+    [each.name for each in functions.for_typename("e/f").storage_spec.specs],
+    type(functions.for_typename("e/f").storage_spec.specs) is list,
+]
+""",
+        outcome=[
+            "aa06260a240a01621205080210e8071a18696f2e737461746566756e2e74797065732f737472696e67",
+            (
+                "a206f7010a2708011201611a200a15696f2e737461746566756e2e74797065732f696e7410011a05"
+                "0d020000000a03120162122f0a090a01651201671a013212220a18696f2e737461746566756e2e74"
+                "797065732f737472696e6710011a040a0268691a3708d00f12090a01651201671a01321a200a1569"
+                "6f2e737461746566756e2e74797065732f696e7410011a050d010000005a05746f6b656e1a095001"
+                "5a05746f6b656e22520a016512016b1a4a0a3e747970652e676f6f676c65617069732e636f6d2f69"
+                "6f2e737461746566756e2e73646b2e6567726573732e4b61666b6150726f64756365725265636f72"
+                "6410011a061201761a0174"
+            ),
+            [2, None, True],
+            ["a"],
+            True,
+        ],
+    ),
+    kept(
         "protocol-classes",
         "Requests and replies can be built and parsed with `statefun.request_reply_pb2`, and "
         "its `TypedValue` fits into `Message`.",

@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from statefun.durable import _proto
-from statefun.durable import server_context as contexts
 from statefun.durable.attempts import Attempts
 from statefun.durable.cache import Cache
+from statefun.durable.contexts.calls import CallSteps
+from statefun.durable.contexts.effects import EffectSteps
 from statefun.durable.effects import Effects
 from statefun.durable.execution import Execution
 from statefun.durable.identity import derived
@@ -22,6 +23,7 @@ from statefun.durable.journal import Journal
 from statefun.durable.kept import Kept
 from statefun.durable.loop import DeterministicLoop
 from statefun.durable.outbox import Outbox
+from statefun.durable.replay import Replay
 from statefun.durable.run import Run
 from statefun.durable.surroundings import Surroundings
 from statefun.durable.tickets import TicketTurn
@@ -31,8 +33,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 __all__ = ["BUGS", "Bug"]
-
-_Steps: Any = contexts._Steps
 
 
 @dataclass(frozen=True)
@@ -183,11 +183,9 @@ def _(original: Any) -> Any:
     return lambda self, signature: (original(self, signature)[0], True)
 
 
-@bug("a failed attempt may not go on", Run, "replay")
+@bug("a failed attempt may not go on", Replay, "__init__")
 def _(original: Any) -> Any:
-    return lambda self, records, may_extend: original(
-        self, records, may_extend=may_extend and False
-    )
+    return lambda self, run, may_extend: original(self, run, may_extend=may_extend and False)
 
 
 @bug("values are not remembered as they were", Execution, "write")
@@ -215,7 +213,7 @@ def _(_: Any) -> Any:
     return lambda self: self.now_ms / 1000 + next(ticks) / 100
 
 
-@bug("random numbers are not seeded", _Steps, "uuid")
+@bug("random numbers are not seeded", EffectSteps, "uuid")
 def _(_: Any) -> Any:
     ticks = iter(range(1_000_000_000))
     return lambda _: next(ticks)
@@ -233,11 +231,11 @@ def _(original: Any) -> Any:
     return wave
 
 
-@bug("an effect in a replay is performed again", Run, "replay")
+@bug("an effect in a replay is performed again", Replay, "tell")
 def _(original: Any) -> Any:
-    def replay(self: Any, records: Any, *, may_extend: bool) -> None:
-        original(self, records, may_extend=may_extend)
-        self._seq += 1
+    def replay(self: Any, records: Any) -> None:
+        original(self, records)
+        self._run._seq += 1
 
     return replay
 
@@ -340,12 +338,12 @@ def _(original: Any) -> Any:
     return begin
 
 
-@bug("all calls of a handler have one id", _Steps, "_child")
+@bug("all calls of a handler have one id", CallSteps, "_child")
 def _(original: Any) -> Any:
     return lambda self, seq, *args, **kwargs: original(self, 0 * seq, *args, **kwargs)
 
 
-@bug("ids are drawn anew in each attempt", _Steps, "_child")
+@bug("ids are drawn anew in each attempt", CallSteps, "_child")
 def _(original: Any) -> Any:
     ticks = iter(range(1_000_000_000))
     return lambda self, _, *args, **kwargs: original(self, next(ticks), *args, **kwargs)
@@ -395,7 +393,7 @@ def _(_: Any) -> Any:
     return lambda *_: None
 
 
-@bug("derived ids ignore who asked", _Steps, "_child")
+@bug("derived ids ignore who asked", CallSteps, "_child")
 def _(original: Any) -> Any:
     def child(self: Any, seq: int, target: Any, idempotency_key: Any, *, is_delayed: bool) -> Any:
         made = original(self, seq, target, idempotency_key, is_delayed=is_delayed)

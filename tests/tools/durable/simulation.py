@@ -305,7 +305,7 @@ class _Play:
         try:
             if not self.is_healed and self.random.random() < self.failing:
                 return OSError("the effect failed")
-            return ready.effect.encode(ready.effect.action())
+            return ready.effect.encode(ready.effect.begin())
         except TerminalError as error:
             return error
         finally:

@@ -25,7 +25,7 @@ from tests.tools.lab.server import filled, free_port
 from tests.tools.lab.software import engine_places
 from tests.tools.scenarios.function_server import FunctionServer
 from tests.tools.scenarios.places import PATIENCE_S, Place
-from tests.tools.scenarios.scenario import RAW, TOLD, Heard, Scenario, Send
+from tests.tools.scenarios.scenario import RAW, TOLD, Arrival, Heard, Scenario
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping
@@ -113,15 +113,22 @@ def _present(context: Context, specs: list[ValueSpec]) -> dict[str, Value]:
 class EngineStage:
     """A job of the real engine; a server runs the functions."""
 
-    def __init__(self, flink: Flink, scenario: Scenario, folder: Path) -> None:
+    def __init__(
+        self,
+        flink: Flink,
+        scenario: Scenario,
+        folder: Path,
+        server: FunctionServer | None = None,
+    ) -> None:
         self._flink = flink
         self._scenario = scenario
         self._folder = folder
         self._port = free_port()
         self._probe = Probe()
-        self._server = FunctionServer()
+        self._server = server or FunctionServer()
         self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(PATIENCE_S))
         self._told: dict[str, list[tuple[str, Heard]]] = {TOLD: [], RAW: []}  # by line of the file
+        self._read_at: dict[str, tuple[int, int]] = {}
         self._failed = False
         self._running: Job | None = None
 
@@ -130,7 +137,8 @@ class EngineStage:
         return [heard for told in self._told.values() for _, heard in told]
 
     @property
-    def _job(self) -> Job:
+    def job(self) -> Job:
+        """The job as it runs now."""
         assert self._running is not None
         return self._running
 
@@ -152,19 +160,19 @@ class EngineStage:
         await self._session.close()
         await self._server.stop()
 
-    async def send(self, step: Send) -> None:
+    async def send(self, step: Arrival) -> None:
         await self._put(step.message())
 
     async def hear(self, records: int) -> None:
-        await self._until(f"{records} records are told", lambda: len(self.heard) >= records)
+        await self.until(f"{records} records are told", lambda: len(self.heard) >= records)
 
     async def pause(self, milliseconds: int) -> None:
         await asyncio.sleep(milliseconds / 1000)
 
     async def keep(self) -> None:
-        known = await asyncio.to_thread(self._job.checkpoints)
+        known = await asyncio.to_thread(self.job.checkpoints)
         await asyncio.to_thread(
-            self._job.wait_until, "a checkpoint", lambda: self._job.checkpoints() >= known + 2
+            self.job.wait_until, "a checkpoint", lambda: self.job.checkpoints() >= known + 2
         )
 
     async def down(self) -> None:
@@ -186,28 +194,32 @@ class EngineStage:
         known = None
         while known != self.heard:
             known = self.heard
-            await asyncio.to_thread(self._wait_while_it_restarts)
-            await asyncio.sleep(QUIET_S)
-            self._listen()
+            await self.settled_once()
+
+    async def settled_once(self) -> None:
+        """A while in which the job ran, or failed once more."""
+        await asyncio.to_thread(self._wait_while_it_restarts)
+        await asyncio.sleep(QUIET_S)
+        self._listen()
 
     async def state(self, typename: str, target_id: str) -> Mapping[str, Value]:
         address = Address(typename, target_id)
         await self._put(self._probe.message(address))
-        await self._until(f"{address} is looked at", lambda: address in self._probe.seen)
+        await self.until(f"{address} is looked at", lambda: address in self._probe.seen)
         return self._probe.seen[address]
 
     async def given_up(self) -> list[Address]:
         return []
 
     async def fails(self, times: int) -> None:
-        job = self._job
+        job = self.job
         await asyncio.to_thread(
             job.wait_until, f"{times} failures", lambda: len(job.failures()) >= times
         )
         self._listen()
 
     async def failed(self) -> bool:
-        return self._failed or bool(await asyncio.to_thread(self._job.failures))
+        return self._failed or bool(await asyncio.to_thread(self.job.failures))
 
     async def _submit(self, savepoint: str = "") -> None:
         options = self._scenario.options
@@ -228,14 +240,14 @@ class EngineStage:
         await in_thread(submit)
 
     def _wait_while_it_restarts(self) -> None:
-        job, latest = self._job, self._job.failures()[:1]
+        job, latest = self.job, self.job.failures()[:1]
         job.wait_until(
             "the job goes on, or fails once more",
             lambda: job.runs() or job.failures()[:1] != latest,
         )
 
     def _end_for_now(self) -> str:
-        savepoint = self._job.cancel_with_savepoint()
+        savepoint = self.job.cancel_with_savepoint()
         self._running = None
         return savepoint
 
@@ -247,19 +259,25 @@ class EngineStage:
         async with self._session.put(url, data=value.value, headers=headers) as answer:
             answer.raise_for_status()
 
-    async def _until(self, what: str, is_so: Callable[[], bool]) -> None:
+    async def until(self, what: str, is_so: Callable[[], bool], glance_s: float = GLANCE_S) -> None:
+        """Wait until something is so; what is told is read meanwhile."""
         deadline = time.monotonic() + PATIENCE_S
         while not is_so():
             if time.monotonic() > deadline:
-                report = await asyncio.to_thread(self._job.report)
+                report = await asyncio.to_thread(self.job.report)
                 raise LabError(f"not so after {PATIENCE_S} s: {what}; {report}")
-            await asyncio.sleep(GLANCE_S)
+            await asyncio.sleep(glance_s)
             self._listen()
 
     def _listen(self) -> None:
         """Read on; a job that went back to a checkpoint has taken back what it told since."""
         for egress, file in FILES.items():
-            lines = whole_lines((self._folder / file).read_text())
+            path = self._folder / file
+            state = path.stat()
+            if self._read_at.get(file) == (state.st_mtime_ns, state.st_size):
+                continue  # many plays may look at one file
+            self._read_at[file] = (state.st_mtime_ns, state.st_size)
+            lines = whole_lines(path.read_text())
             told = self._told[egress]
             pairs = zip(lines, told, strict=False)
             same = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1][0], pairs))

@@ -13,7 +13,10 @@ from statefun.serve import aiohttp_app
 from tests.tools.lab.server import free_port
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from types import TracebackType
+
+    from aiohttp.typedefs import Middleware
 
 
 AT_ONCE_S = 0.01
@@ -29,9 +32,13 @@ class FunctionServer:
     """Serves functions on one port, which stays the same when it stops and starts again.
 
     Each is known at a path of its own only, so whoever calls has put its name there.
+
+    Args:
+        between: Middlewares of aiohttp, between who calls and the functions.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, between: Iterable[Middleware] = ()) -> None:
+        self._between = tuple(between)
         self.port = free_port()
         self._runner: web.AppRunner | None = None
 
@@ -56,7 +63,7 @@ class FunctionServer:
         await self.stop()
 
     async def start(self, functions: StatefulFunctions) -> None:
-        app = by_name(functions)
+        app = by_name(functions, self._between)
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=AT_ONCE_S)
         await runner.setup()
         self._listening = socket.create_server(("127.0.0.1", self.port))
@@ -73,9 +80,9 @@ class FunctionServer:
             self._runner = None
 
 
-def by_name(functions: StatefulFunctions) -> web.Application:
+def by_name(functions: StatefulFunctions, between: Iterable[Middleware] = ()) -> web.Application:
     """Each function at the path that ends with its name; at others nothing is known."""
-    app, known = web.Application(), dict[str, StatefulFunctions]()
+    app, known = web.Application(middlewares=between), dict[str, StatefulFunctions]()
     for typename in functions.typenames:
         function = functions.for_typename(typename)
         specs = list(function.storage_spec.specs)

@@ -18,6 +18,7 @@ from tests.tools.scenarios.scenario import (
     ENGINES,
     RAW,
     TOLD,
+    Arrival,
     Await,
     Down,
     Heard,
@@ -28,7 +29,6 @@ from tests.tools.scenarios.scenario import (
     Pause,
     Restart,
     Scenario,
-    Send,
     Up,
     by_channel,
     too_early,
@@ -54,7 +54,12 @@ LONGEST_S = 120
 TICK = timedelta(milliseconds=10)
 CUT_OFF = timedelta(0)
 """How long a call goes on while its runtime stops."""
-GIVES_UP = FailurePolicy(retry=Backoff(first_ms=50, longest_ms=100, attempts=4), isolate_after=2)
+GIVES_UP = FailurePolicy(
+    retry=Backoff(
+        first=timedelta(milliseconds=50), longest=timedelta(milliseconds=100), attempts=4
+    ),
+    isolate_after=2,
+)
 
 
 class Stage(Protocol):
@@ -66,7 +71,7 @@ class Stage(Protocol):
     def now_ms(self) -> float:
         """The time that `heard` goes by."""
 
-    async def send(self, step: Send) -> None: ...
+    async def send(self, step: Arrival) -> None: ...
 
     async def hear(self, records: int) -> None:
         """Wait until so many records have been told."""
@@ -99,7 +104,7 @@ class Stage(Protocol):
         """Whether the job has failed."""
 
 
-Action: TypeAlias = "Send | Await | Pause | Keep | Down | Up | Restart"
+Action: TypeAlias = "Arrival | Await | Pause | Keep | Down | Up | Restart"
 MakeFunctions: TypeAlias = "Callable[[], StatefulFunctions]"
 Place: TypeAlias = "Callable[[Scenario, Path], AbstractAsyncContextManager[Stage]]"
 """Where a scenario can be played, in a folder of its own."""
@@ -181,7 +186,7 @@ async def _state(scenario: Scenario, stage: Stage) -> Mapping[tuple[str, str], M
 
 async def _take(step: Action, scenario: Scenario, stage: Stage) -> None:
     match step:
-        case Send():
+        case Arrival():
             await stage.send(step)
         case Await(records):
             await stage.hear(records)
@@ -210,7 +215,7 @@ class HarnessStage:
     def now_ms(self) -> float:
         return self._harness.clock.now_ms()
 
-    async def send(self, step: Send) -> None:
+    async def send(self, step: Arrival) -> None:
         self._harness.send(step.message())
 
     async def hear(self, records: int) -> None:
@@ -223,8 +228,12 @@ class HarnessStage:
 
     async def pause(self, milliseconds: int) -> None:
         for _ in range(milliseconds // 10):
-            self._harness.advance(TICK)
-            self._listen()
+            self.let_pass(TICK)
+
+    def let_pass(self, time: timedelta) -> None:
+        """Let time pass, and hear what is told on the way."""
+        self._harness.advance(time)
+        self._listen()
 
     async def keep(self) -> None:
         """There is nothing to be lost."""
@@ -262,7 +271,13 @@ class HarnessStage:
 
 
 class RuntimeStage:
-    """An embedded runtime, on the time of the machine; the functions run in its process."""
+    """An embedded runtime, on the time of the machine; the functions run in its process.
+
+    Attributes:
+        failure: What becomes of messages that functions fail on.
+    """
+
+    failure = GIVES_UP
 
     def __init__(self, scenario: Scenario, data: Path | None) -> None:
         self.heard: list[Heard] = []
@@ -276,7 +291,7 @@ class RuntimeStage:
     def now_ms(self) -> float:
         return time.monotonic() * 1000
 
-    async def send(self, step: Send) -> None:
+    async def send(self, step: Arrival) -> None:
         await self._runtime.send(step.message())
 
     async def hear(self, records: int) -> None:
@@ -296,7 +311,7 @@ class RuntimeStage:
                 functions,
                 data=self._data,
                 egresses=[TOLD, RAW],
-                failure=GIVES_UP,
+                failure=self.failure,
                 limits=limits,
                 drain=CUT_OFF,
             )
@@ -374,7 +389,7 @@ class RemoteStage(RuntimeStage):
                 data=self._data,
                 endpoints=[endpoint],
                 egresses=[TOLD, RAW],
-                failure=GIVES_UP,
+                failure=self.failure,
                 drain=CUT_OFF,
             )
         )

@@ -10,6 +10,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from statefun.durable._proto import Envelope
+from statefun.durable.messages import ENVELOPE
+from statefun.durable.outcomes import failure_of
 from statefun.runtime.transports.options import HttpOptions
 from statefun.sdk.builders import egress_message_builder, message_builder
 from statefun.sdk.primitives import StringType
@@ -43,9 +46,16 @@ RAW = "s/raw"
 """An egress for records of any type; one channel, compared byte by byte."""
 
 
+class Arrival:
+    """Something that comes from outside, and is taken in before the next step begins."""
+
+    def message(self) -> Message:
+        raise NotImplementedError
+
+
 @dataclass(frozen=True)
-class Send:
-    """Send a text to a function, as an ingress would; the next step begins when it is taken in."""
+class Send(Arrival):
+    """Send a text to a function."""
 
     typename: str
     id: str
@@ -119,7 +129,7 @@ class InTime:
     milliseconds: int
 
 
-Step: TypeAlias = Send | Await | Pause | Keep | Mark | InTime | Down | Up | Restart
+Step: TypeAlias = Arrival | Await | Pause | Keep | Mark | InTime | Down | Up | Restart
 
 
 @dataclass(frozen=True)
@@ -216,6 +226,8 @@ class Heard:
     def of(cls, egress: str, record: EgressValue, at_ms: float) -> Heard:
         if egress == RAW:
             return cls("raw", f"{record.typename} {record.data.hex()}", at_ms)
+        if record.typename == ENVELOPE:
+            return cls(*told_by(record.data), at_ms)
         channel, _, text = str(record.value).partition("|")
         return cls(channel, text, at_ms)
 
@@ -254,6 +266,15 @@ class Outcome:
     def told(self) -> int:
         """How many records there are."""
         return sum(map(len, self.records.values()))
+
+
+def told_by(envelope: bytes) -> tuple[str, str]:
+    """The channel and the text of the answer of a durable handler."""
+    done = Envelope.FromString(envelope).done
+    failure = failure_of(done.outcome)
+    if failure is not None:
+        return done.execution, f"{failure.status_code} {failure.message}"
+    return done.execution, done.outcome.value.decode()
 
 
 def tell(context: Context, channel: str, text: object) -> None:

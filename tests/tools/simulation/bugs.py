@@ -257,7 +257,7 @@ def _reordered(original: Any) -> Any:
     def decode_reply(body: bytes) -> Any:
         reply = original(body)
         if isinstance(reply, Result):
-            return replace(reply, messages=reply.messages[::-1])
+            return reply._replace(messages=reply.messages[::-1])
         return reply
 
     return decode_reply
@@ -278,7 +278,7 @@ def _not_cancelled(original: Any) -> Any:
     def cancel(self: Any, sender_id: str, token: str) -> None:
         seq = self._tokens.pop((sender_id, token), None)
         if seq is not None:
-            self._waiting[seq] = replace(self._waiting[seq], token="")
+            self._waiting[seq] = self._waiting[seq]._replace(token="")
 
     return cancel
 
@@ -492,7 +492,7 @@ def _count_for_the_next(original: Any) -> Any:
 @_bug("the topic of a message is forgotten by a restart", Engine, "_recover")
 def _forgotten_topic(original: Any) -> Any:
     def recover(self: Any, recovered: Any) -> None:
-        messages = tuple(replace(each, topic="") for each in recovered.messages)
+        messages = tuple(each._replace(topic="") for each in recovered.messages)
         original(self, replace(recovered, messages=messages))
 
     return recover

@@ -236,8 +236,13 @@ class Stored(NamedTuple):
         return bool(self.ttl_ms) and self.touched_ms + self.ttl_ms <= now_ms
 
     def declared(self, spec: Spec, now_ms: int) -> Stored:
-        """The value as somebody sees it who declares it so."""
-        touched_ms = self.touched_ms if self.ttl_ms or not spec.ttl_ms else now_ms
+        """The value as somebody sees it who declares it so; it has not expired before."""
+        ends_ms = now_ms + spec.ttl_ms
+        if self.ttl_ms and self.ttl_ms > spec.ttl_ms:
+            ends_ms = min(ends_ms, self.touched_ms + self.ttl_ms)
+        elif self.ttl_ms:
+            ends_ms = self.touched_ms + spec.ttl_ms
+        touched_ms = ends_ms - spec.ttl_ms if spec.ttl_ms else self.touched_ms
         return Stored(self.data, touched_ms, spec.ttl_ms)
 
 
@@ -372,7 +377,7 @@ class World:
         seen: dict[str, bytes | None] = {}
         for spec in specs:
             stored = values.get(spec.name)
-            is_there = stored and not stored.declared(spec, now_ms).is_expired(now_ms)
+            is_there = stored and not stored.is_expired(now_ms)
             seen[spec.name] = stored.data if is_there and stored else None
         return seen
 
@@ -469,10 +474,10 @@ class World:
             stored = values.get(spec.name)
             if stored is None:
                 continue
-            stored = stored.declared(spec, now_ms)
             if stored.is_expired(now_ms):
                 del values[spec.name]
             else:
+                stored = stored.declared(spec, now_ms)
                 touched_ms = now_ms if spec.used_ms else stored.touched_ms
                 values[spec.name] = stored._replace(touched_ms=touched_ms)
 

@@ -7,6 +7,7 @@ the same seed, so taking one thing out of a plan leaves the rest as it was.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from random import Random
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 from zlib import crc32
@@ -85,7 +86,7 @@ _ENDING: tuple[Outcome, ...] = ("dead-letter", "drop")
 _TOPICS = ("p", "q", "r")
 LONGEST_MS = 400
 """The longest wait before an attempt."""
-_BACKOFF = Backoff(first_ms=20, longest_ms=LONGEST_MS)
+_BACKOFF = Backoff(first=timedelta(milliseconds=20), longest=timedelta(milliseconds=LONGEST_MS))
 _HEAVY = 40
 """Bytes that are added to what is to be too long for some limits."""
 
@@ -364,8 +365,10 @@ def plan_of(seed: int) -> Plan:
         then,
         chance.choice((1, 2, 4)),
         _limits(chance),
-        Retention(chance.choice((1, 2, None, None)), chance.choice((100, 1000, None, None))),
-        Retention(chance.choice((1, 3, 100_000)), chance.choice((50, 500, _A_DAY_MS, _A_DAY_MS))),
+        Retention(chance.choice((1, 2, None, None)), _age(chance.choice((100, 1000, None, None)))),
+        Retention(
+            chance.choice((1, 3, 100_000)), _age(chance.choice((50, 500, _A_DAY_MS, _A_DAY_MS)))
+        ),
         chance.choice((4_000, 10_000, 1 << 30, 1 << 30)),
         _edits(chance),
         _deployments(chance, functions),
@@ -499,6 +502,10 @@ def _arrival(chance: Random, addresses: list[Address], writer: _Writer, keyed: f
     if key and chance.random() < 0.2:
         key = "a key that others use"
     return Arrival(chance.randrange(40) * 10, target, message, key)
+
+
+def _age(millis: int | None) -> timedelta | None:
+    return None if millis is None else timedelta(milliseconds=millis)
 
 
 def _limits(chance: Random) -> Limits:

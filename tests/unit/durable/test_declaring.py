@@ -227,7 +227,7 @@ def opaque_annotation() -> Any:
         (keyword_only, "a handler takes the context and at most one argument"),
         (not_async, "run cannot be a handler of 'S', because it is not async: write 'async def"),
         (unknown_annotation, "the annotation 'Unknown' cannot be read (NameError"),
-        (opaque_annotation, "handler 'run' of 'S': no serde reads the type Opaque"),
+        (opaque_annotation, "handler 'run' of 'S': no JSON is read as the type Opaque"),
         (lambda: 7, "7 cannot be a handler of 'S': decorate an async function"),
     ],
 )
@@ -260,6 +260,7 @@ def declare(**options: Any) -> None:
         (lambda: declare(rate_limit=RateLimit(2000, timedelta(1))), "take a shorter period"),
         (lambda: declare(rate_limit=RateLimit(1, timedelta(0))), "is a millisecond or more"),
         (lambda: declare(rate_limit=5), "rate_limit takes a RateLimit, got 5"),
+        (lambda: declare(max_concurrency=0), "max_concurrency is a whole number from 1 on"),
         (
             lambda: declare(invocation_retry_policy=InvocationRetryPolicy(max_attempts=0)),
             "max_attempts of the retry policy is a whole number from 1 on, got 0",

@@ -159,7 +159,7 @@ def test_bytes_that_do_not_fit_are_refused(hint: Any, given: bytes, text: str) -
     [
         (None, float("nan"), "float nan cannot be written as JSON: "),
         (None, object, "cannot be written as JSON: "),
-        (None, b"abc", "3 bytes are not JSON: give serde=BytesSerde()"),
+        (None, b"abc", "3 bytes are not JSON: keep them as bytes"),
         (bytes, "abc", "bytes are expected here, got str 'abc'"),
         (Address, "abc", "is expected here, got str 'abc'"),
     ],
@@ -178,7 +178,7 @@ def test_a_type_that_no_serde_reads_is_refused_at_once() -> None:
     class Opaque:
         pass
 
-    with pytest.raises(DefinitionError, match=r"no serde reads the type .*Opaque"):
+    with pytest.raises(DefinitionError, match=r"no JSON is read as the type .*Opaque"):
         DefaultSerde(Opaque)
 
 

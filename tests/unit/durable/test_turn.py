@@ -126,7 +126,7 @@ class Desk:
         return reply
 
     def perform(self, ready: Ready) -> bytes:
-        return ready.effect.encode(ready.effect.action())
+        return ready.effect.encode(ready.effect.begin())
 
 
 def answers(reply: Reply) -> list[Any]:

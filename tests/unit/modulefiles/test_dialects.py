@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from textwrap import dedent
 from typing import TYPE_CHECKING, Any
 
@@ -339,7 +339,8 @@ def test_the_older_form_runs_here(folder: Path) -> None:
     reading = read(folder, text, "embedded")
 
     assert problems(reading) == ([], [])
-    assert reading.module.ingresses == (IngressSpec(port=8090, id="c/d"),)
+    [(_, spec)] = reading.module.ingresses
+    assert spec == IngressSpec(port=8090, id="c/d")
     assert [each.functions for each in reading.module.endpoints] == ["a/b"]
 
 
@@ -447,7 +448,12 @@ def test_an_endpoint_says_how_often_a_message_is_tried(folder: Path) -> None:
         for reading in readings
         for endpoint in reading.module.endpoints
     ] == [
-        FailurePolicy("pause", Backoff(first_ms=50, longest_ms=60_000, attempts=3)),
+        FailurePolicy(
+            "pause",
+            Backoff(
+                first=timedelta(milliseconds=50), longest=timedelta(milliseconds=60_000), attempts=3
+            ),
+        ),
         FailurePolicy("dead-letter", Backoff(attempts=30)),
     ]
 

@@ -109,10 +109,10 @@ def test_the_components_of_all_files_make_one_module(folder: Path) -> None:
             HttpOptions(call_ms=20_000, connect_ms=10_000, read_ms=10_000),
         ),
     ]
-    assert reading.module.ingresses == (
+    assert tuple(spec for _, spec in reading.module.ingresses) == (
         IngressSpec(port=8090, id="io.statefun.playground/ingress"),
     )
-    assert reading.module.egresses == (
+    assert tuple(spec for _, spec in reading.module.egresses) == (
         EgressSpec(port=8091, topics=("greetings", "other"), id="com.example/out"),
     )
 
@@ -312,8 +312,8 @@ MISTAKES = {
         f"{dedent(ENDPOINT)}  retry: {{longest: 400 d}}",
         [
             (
-                "1.yaml:5: 'retry': longest_ms of a Backoff must be from 1 to 31536000000, got "
-                "34560000000"
+                "1.yaml:5: 'retry': longest of a Backoff must be from a millisecond to a year, got "
+                "datetime.timedelta(days=366)"
             )
         ],
     ),

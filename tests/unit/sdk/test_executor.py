@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import subprocess
+import sys
 import threading
 from concurrent.futures import CancelledError
 from typing import TYPE_CHECKING, Any
@@ -199,7 +201,7 @@ async def test_a_cancelled_batch_gives_up_at_once_and_keeps_its_place(
 def test_blocking_functions_run_for_code_without_a_loop(
     functions: StatefulFunctions, handler: RequestReplyHandler
 ) -> None:
-    """Requests of several threads share the lanes of the handler."""
+    """Requests of several threads share the executor of the handler."""
     inside: list[int] = []
     most_inside: list[int] = []
 
@@ -219,20 +221,20 @@ def test_blocking_functions_run_for_code_without_a_loop(
     assert most_inside == [1] * 80
 
 
-# --- lanes by themselves --------------------------------------------------------------------------
+# --- the executor by itself -----------------------------------------------------------------------
 
 
 def test_work_of_one_key_keeps_its_order_and_others_go_on() -> None:
     """What is behind a piece of work waits for it; what has another key does not."""
-    lanes, log, released = KeyedExecutor(), [], threading.Event()
+    executor, log, released = KeyedExecutor(), [], threading.Event()
 
     def wait() -> None:
         await_event(released)
         log.append("first")
 
-    first = lanes.submit("a", wait)
-    behind = [lanes.submit("a", lambda each=each: log.append(each)) for each in ("2nd", "3rd")]  # type: ignore[misc]
-    lanes.submit("b", lambda: log.append("other")).result(PATIENCE_SECONDS)
+    first = executor.submit("a", wait)
+    behind = [executor.submit("a", lambda each=each: log.append(each)) for each in ("2nd", "3rd")]  # type: ignore[misc]
+    executor.submit("b", lambda: log.append("other")).result(PATIENCE_SECONDS)
     released.set()
     for future in (first, *behind):
         future.result(PATIENCE_SECONDS)
@@ -240,25 +242,25 @@ def test_work_of_one_key_keeps_its_order_and_others_go_on() -> None:
     assert log == ["other", "first", "2nd", "3rd"]
 
 
-def test_a_lane_that_ran_empty_can_be_used_again() -> None:
+def test_a_key_that_ran_empty_can_be_used_again() -> None:
     """Results and exceptions go to whoever submitted the work."""
-    lanes = KeyedExecutor()
+    executor = KeyedExecutor()
 
     def fail() -> Any:
         raise ZeroDivisionError
 
-    assert lanes.submit("a", lambda: 1).result(PATIENCE_SECONDS) == 1
+    assert executor.submit("a", lambda: 1).result(PATIENCE_SECONDS) == 1
     with pytest.raises(ZeroDivisionError):
-        lanes.submit("a", fail).result(PATIENCE_SECONDS)
-    assert lanes.submit("a", lambda: 2).result(PATIENCE_SECONDS) == 2
+        executor.submit("a", fail).result(PATIENCE_SECONDS)
+    assert executor.submit("a", lambda: 2).result(PATIENCE_SECONDS) == 2
 
 
 def test_work_that_is_cancelled_while_it_waits_never_runs() -> None:
     """What is behind it goes on."""
-    lanes, log, released = KeyedExecutor(), [], threading.Event()
-    lanes.submit("a", lambda: await_event(released))
-    cancelled = lanes.submit("a", lambda: log.append("cancelled"))
-    behind = lanes.submit("a", lambda: log.append("behind"))
+    executor, log, released = KeyedExecutor(), [], threading.Event()
+    executor.submit("a", lambda: await_event(released))
+    cancelled = executor.submit("a", lambda: log.append("cancelled"))
+    behind = executor.submit("a", lambda: log.append("behind"))
 
     assert cancelled.cancel()
     released.set()
@@ -267,3 +269,25 @@ def test_work_that_is_cancelled_while_it_waits_never_runs() -> None:
     assert log == ["behind"]
     with pytest.raises(CancelledError):
         cancelled.result(PATIENCE_SECONDS)
+
+
+# --- event loops for code that is not async -------------------------------------------------------
+
+USES_A_THREAD = """
+import asyncio
+from statefun.sdk.executor import run_here
+
+async def work():
+    return await asyncio.to_thread(lambda: "done in a thread")
+
+print(run_here(work()))
+"""
+
+
+def test_a_process_that_used_threads_ends_without_a_word() -> None:
+    """Its event loop is closed at the end, when no thread can be started any more."""
+    done = subprocess.run(
+        [sys.executable, "-c", USES_A_THREAD], capture_output=True, text=True, check=False
+    )
+
+    assert (done.returncode, done.stdout, done.stderr) == (0, "done in a thread\n", "")

@@ -210,7 +210,7 @@ def test_a_registered_function_can_be_looked_up(functions: StatefulFunctions) ->
     assert (found.typename, found.fun, found.storage_spec.specs, found.is_blocking) == (
         "t/f",
         coroutine,
-        (SEEN,),
+        [SEEN],
         True,
     )
 

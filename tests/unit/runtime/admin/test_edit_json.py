@@ -11,6 +11,7 @@ from statefun.errors import EditError
 from statefun.runtime.admin import edits
 from statefun.runtime.admin.edit_json import decode, encode
 from statefun.sdk.address import Address
+from statefun.sdk.wire import StoredValue
 
 A = Address("t/a", "1")
 SET = encode(edits.SetValue(A, "n", "t/t", b""))
@@ -30,6 +31,7 @@ SET = encode(edits.SetValue(A, "n", "t/t", b""))
         edits.SetValue(A, "n", "t/t", b"\x00\xff"),
         edits.DeleteValues(A, None),
         edits.DeleteValues(A, ("m", "n")),
+        edits.ReplaceValues(((A, "n", StoredValue("t/t", b"\xff"), StoredValue("t/u", b"")),)),
         edits.Send(((A, b"\x00"), (A, b""))),
     ],
     ids=repr,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import re
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
@@ -163,11 +164,13 @@ def test_without_a_bound_every_dead_letter_is_kept() -> None:
 
 def test_dead_letters_are_bounded_by_age() -> None:
     """Counted from the last failure, over restarts too."""
-    driver = Driver(rules=rules(dead_letters=Retention(max_age_ms=100_000)))
+    driver = Driver(rules=rules(dead_letters=Retention(max_age=timedelta(milliseconds=100_000))))
     driver.send(A, BAD)
     run(driver)
     driver.commit()
-    driver = driver.restarted(rules=rules(dead_letters=Retention(max_age_ms=100_000)))
+    driver = driver.restarted(
+        rules=rules(dead_letters=Retention(max_age=timedelta(milliseconds=100_000)))
+    )
 
     driver.wait(99_999)
     before = driver.engine.begin_commit()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
 from statefun.errors import (
@@ -293,7 +295,7 @@ def test_a_repeat_is_answered_even_if_the_address_is_busy() -> None:
 
 def test_keys_are_bounded_by_age() -> None:
     """After that the message counts as a new one."""
-    driver = Driver(rules=rules(receipts=Retention(max_age_ms=1000)))
+    driver = Driver(rules=rules(receipts=Retention(max_age=timedelta(milliseconds=1000))))
     keyed(driver, A, "x", "K")
     driver.wait(999)
     keyed(driver, A, "x", "K")

@@ -144,18 +144,11 @@ INVALID: dict[str, tuple[Effects | bytes, str]] = {
         missing("m", mode=AFTER_WRITE, millis=0),
         "value 'm' expires after 0 ms: an expiration is at least 1 ms",
     ),
-    "a declaration of a known value under another type": (
-        missing("n", typename="t/other"),
-        (
-            "value 'n' is declared as 't/other' and was declared as 't/text' before: "
-            "give the new type another name"
-        ),
-    ),
     "two declarations of one value under different types": (
         missing("m") + missing("m", typename="t/other"),
         (
-            "value 'm' is declared as 't/other' and was declared as 't/text' before: "
-            "give the new type another name"
+            "value 'm' is declared as 't/text' and, in the same answer, as 't/other': give each "
+            "type a name of its own"
         ),
     ),
     "a value typename without a slash": (

@@ -139,29 +139,6 @@ def test_a_value_written_before_its_address_was_loaded_is_not_lost() -> None:
     assert [seen.state for seen in restarted.take()] == [{"n": "new", "m": "old"}]
 
 
-def test_for_a_stored_value_of_another_type_messages_are_given_up_and_others_go_on() -> None:
-    """A type is fixed for as long as a value of it is stored."""
-    driver = Driver()
-    driver.declare("n", typename="t/old")
-    driver.turn(A, Effects().set("n", "x", "t/old"))
-    driver.commit()
-    restarted = driver.restarted()
-    restarted.send(A, "x")
-
-    restarted.answer(restarted.batch(), missing("n", typename="t/new"))
-
-    assert restarted.batches() == []
-    assert restarted.errors() == [
-        (
-            "value 'n' of t/a '1' is stored as 't/old' and now declared as 't/new': "
-            "give the new type another name"
-        )
-    ]
-    assert (len(restarted.engine.dead_letters), restarted.engine.is_idle) == (1, True)
-    restarted.send(Address("t/a", "other"), "x")
-    assert [seen.state for seen in restarted.take()] == [{"n": None}]
-
-
 @pytest.mark.parametrize(("waited_ms", "seen"), [(999, "x"), (1000, None), (5000, None)])
 def test_a_value_expires_so_long_after_its_last_write(waited_ms: int, seen: str | None) -> None:
     """It is absent from the very millisecond on."""

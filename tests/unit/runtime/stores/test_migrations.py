@@ -22,6 +22,7 @@ from statefun.runtime.engine.records import (
     Recovered,
     StoredEntry,
     Timer,
+    ValueCount,
 )
 from statefun.runtime.stores.migrations import MIGRATIONS
 from statefun.runtime.stores.sqlite import FILE_NAME, SqliteReader, SqliteStore
@@ -42,6 +43,7 @@ CONTENT = Recovered(
     ),
     (Timer(7, 10, A, B, b"t7", "token"), Timer(5, 20, B, A, b"t5", "")),
     (OutboxRecord(8, "e/out", b"r8"),),
+    1,
     {4: 9},
     (PausedAddress(B, "no", 8, 1, 2),),
     {(A, "K"): Receipt(3, b"\x00\xff", 5)},
@@ -56,7 +58,7 @@ def directory(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
 
 def content(reader: Reader) -> tuple[object, ...]:
     values = {each: dict(reader.load(each)) for each in (A, B)}
-    return reader.recover(), values, list(reader.dead_letters())
+    return reader.recover(), values, list(reader.dead_letters()), reader.value_counts()
 
 
 EVERYTHING = (
@@ -66,6 +68,7 @@ EVERYTHING = (
         B: {"ä\0": StoredEntry("", b"", -1, 10**15)},
     },
     [LETTER],
+    [ValueCount("t/a", "n", "t/text", 1), ValueCount("t/b", "ä\0", "", 1)],
 )
 
 

@@ -1,0 +1,229 @@
+//! Replies: the effects of a batch, written into one buffer.
+
+use std::sync::Arc;
+
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyInt, PyList, PyString, PyTuple};
+
+use crate::carrier::{address_of, EgressCarrier, Held, MessageCarrier};
+use crate::hooks::classes;
+use crate::prefixes::Prefix;
+use crate::wire::{field_size, put_field, put_head, put_varint, varint_size};
+
+/// The argument of a carrier: as it is held, or as the reference gives it.
+enum Argument<'a, 'py> {
+    Held(&'a Held, usize),
+    Bytes(Bound<'py, PyBytes>),
+}
+
+impl Argument<'_, '_> {
+    fn size(&self) -> usize {
+        match self {
+            Argument::Held(_, size) => *size,
+            Argument::Bytes(bytes) => bytes.as_bytes().len(),
+        }
+    }
+
+    fn put(&self, py: Python<'_>, out: &mut Vec<u8>) -> Option<()> {
+        match self {
+            Argument::Held(held, _) => held.put_argument(py, out),
+            Argument::Bytes(bytes) => {
+                out.extend_from_slice(bytes.as_bytes());
+                Some(())
+            }
+        }
+    }
+}
+
+/// The bytes of a message that only the reference can write; None if the carrier can.
+fn by_reference<'py>(
+    message: &Bound<'py, PyAny>,
+    held: impl Fn() -> Option<usize>,
+) -> Option<Option<Bound<'py, PyBytes>>> {
+    if held().is_some() {
+        return Some(None);
+    }
+    let argument = message.call_method0(pyo3::intern!(message.py(), "argument"));
+    argument.ok()?.cast_into_exact::<PyBytes>().ok().map(Some)
+}
+
+impl<'a, 'py> Argument<'a, 'py> {
+    fn of(py: Python<'py>, held: &'a Held, bytes: Option<Bound<'py, PyBytes>>) -> Option<Self> {
+        Some(match bytes {
+            Some(bytes) => Argument::Bytes(bytes),
+            None => Argument::Held(held, held.argument_size(py)?),
+        })
+    }
+}
+
+/// The address of a message, and its size.
+struct Target {
+    prefix: Arc<Prefix>,
+    id: Py<PyString>,
+    size: usize,
+}
+
+impl Target {
+    fn of(py: Python<'_>, message: &MessageCarrier) -> Option<Target> {
+        let prefix = match &message.prefix {
+            Some(prefix) => prefix.clone(),
+            None => address_of(message.target_typename.as_ref()?.bind(py))?,
+        };
+        let id = message.target_id.as_ref()?.bind(py).cast_exact::<PyString>().ok()?;
+        let length = id.to_str().ok()?.len();
+        let head = prefix.address.as_ref()?.len();
+        Some(Target {
+            size: head + varint_size(length as u64) + length,
+            id: id.clone().unbind(),
+            prefix,
+        })
+    }
+
+    fn put(&self, py: Python<'_>, tag: u8, out: &mut Vec<u8>) -> Option<()> {
+        put_head(out, tag, self.size);
+        out.extend_from_slice(self.prefix.address.as_ref()?);
+        let id = self.id.bind(py).to_str().ok()?.as_bytes();
+        put_varint(out, id.len() as u64);
+        out.extend_from_slice(id);
+        Some(())
+    }
+}
+
+/// Write a message as `outgoing_messages`; None if only the reference can.
+fn put_message(py: Python<'_>, message: &Bound<'_, PyAny>, out: &mut Vec<u8>) -> Option<()> {
+    let message = message.cast_exact::<MessageCarrier>().ok()?;
+    let bytes = by_reference(&message, || message.borrow().as_super().held.argument_size(py))?;
+    let borrowed = message.borrow();
+    let argument = Argument::of(py, &borrowed.as_super().held, bytes)?;
+    let target = Target::of(py, &borrowed)?;
+    put_head(out, 0x12, field_size(target.size) + field_size(argument.size()));
+    target.put(py, 0x0A, out)?;
+    put_head(out, 0x12, argument.size());
+    argument.put(py, out)
+}
+
+/// Write a delayed message or a cancellation.
+fn put_delayed(py: Python<'_>, delayed: &Bound<'_, PyAny>, out: &mut Vec<u8>) -> Option<()> {
+    let classes = classes(py).ok()?;
+    let fields = delayed.cast::<PyTuple>().ok()?;
+    let kind = delayed.get_type();
+    if kind.is(&classes.cancellation) {
+        let token = fields.get_borrowed_item(0).ok()?;
+        let token = token.cast_exact::<PyString>().ok()?;
+        let token = token.to_str().ok()?;
+        let size = if token.is_empty() { 0 } else { field_size(token.len()) };
+        put_head(out, 0x1A, 2 + size);
+        out.extend_from_slice(&[0x50, 0x01]);
+        if !token.is_empty() {
+            put_field(out, 0x5A, token.as_bytes());
+        }
+        return Some(());
+    }
+    if !kind.is(&classes.send_after) {
+        return None;
+    }
+    let delay = fields.get_borrowed_item(0).ok()?;
+    let delay: u64 = delay.cast_exact::<PyInt>().ok()?.extract().ok()?;
+    let message = fields.get_borrowed_item(1).ok()?;
+    let message = message.cast_exact::<MessageCarrier>().ok()?;
+    let token = fields.get_borrowed_item(2).ok()?;
+    let token = token.cast_exact::<PyString>().ok()?;
+    let token = token.to_str().ok()?;
+    let bytes = by_reference(&message, || message.borrow().as_super().held.argument_size(py))?;
+    let borrowed = message.borrow();
+    let argument = Argument::of(py, &borrowed.as_super().held, bytes)?;
+    let target = Target::of(py, &borrowed)?;
+    let delay_size = if delay == 0 { 0 } else { 1 + varint_size(delay) };
+    let token_size = if token.is_empty() { 0 } else { field_size(token.len()) };
+    let whole = delay_size + field_size(target.size) + field_size(argument.size()) + token_size;
+    put_head(out, 0x1A, whole);
+    if delay != 0 {
+        out.push(0x08);
+        put_varint(out, delay);
+    }
+    target.put(py, 0x12, out)?;
+    put_head(out, 0x1A, argument.size());
+    argument.put(py, out)?;
+    if !token.is_empty() {
+        put_field(out, 0x5A, token.as_bytes());
+    }
+    Some(())
+}
+
+/// Write an egress message.
+fn put_egress(py: Python<'_>, message: &Bound<'_, PyAny>, out: &mut Vec<u8>) -> Option<()> {
+    let message = message.cast_exact::<EgressCarrier>().ok()?;
+    let bytes = by_reference(&message, || message.borrow().as_super().held.argument_size(py))?;
+    let borrowed = message.borrow();
+    let argument = Argument::of(py, &borrowed.as_super().held, bytes)?;
+    let prefix = address_of(borrowed.typename.as_ref()?.bind(py))?;
+    // The third field has the same tag as the id of an address.
+    let address = prefix.address.as_ref()?;
+    let size = argument.size();
+    put_head(out, 0x22, address.len() + varint_size(size as u64) + size);
+    out.extend_from_slice(address);
+    put_varint(out, size as u64);
+    argument.put(py, out)
+}
+
+type Put = fn(Python<'_>, &Bound<'_, PyAny>, &mut Vec<u8>) -> Option<()>;
+
+/// Write the effects of a batch but the mutations; None if only the reference can.
+pub fn put_effects(
+    py: Python<'_>,
+    messages: Option<&Bound<'_, PyList>>,
+    delayed: Option<&Bound<'_, PyList>>,
+    egress: Option<&Bound<'_, PyList>>,
+    out: &mut Vec<u8>,
+) -> Option<()> {
+    let parts: [(Option<&Bound<'_, PyList>>, Put); 3] = [
+        (messages, put_message),
+        (delayed, put_delayed),
+        (egress, put_egress),
+    ];
+    for (list, put) in parts {
+        if let Some(list) = list {
+            for effect in list.iter() {
+                put(py, &effect, out)?;
+            }
+        }
+    }
+    Some(())
+}
+
+/// The reply around a result.
+pub fn around<'py>(py: Python<'py>, content: &[u8]) -> PyResult<Bound<'py, PyBytes>> {
+    if content.is_empty() {
+        return Ok(PyBytes::new(py, b""));
+    }
+    let mut head = Vec::with_capacity(8);
+    head.extend_from_slice(&[0xA2, 0x06]);
+    put_varint(&mut head, content.len() as u64);
+    PyBytes::new_with(py, head.len() + content.len(), |whole| {
+        whole[..head.len()].copy_from_slice(&head);
+        whole[head.len()..].copy_from_slice(content);
+        Ok(())
+    })
+}
+
+/// A FromFunction with the effects of a batch; None if only the reference can write it.
+#[pyfunction]
+pub fn try_write_reply<'py>(
+    py: Python<'py>,
+    messages: &Bound<'py, PyList>,
+    delayed: &Bound<'py, PyList>,
+    egress: &Bound<'py, PyList>,
+    mutations: &Bound<'py, PyList>,
+) -> PyResult<Option<Bound<'py, PyBytes>>> {
+    let mut out = Vec::with_capacity(256);
+    if put_effects(py, Some(messages), Some(delayed), Some(egress), &mut out).is_none() {
+        return Ok(None);
+    }
+    for mutation in mutations.iter() {
+        match mutation.cast_exact::<PyBytes>() {
+            Ok(bytes) => out.extend_from_slice(bytes.as_bytes()),
+            Err(_) => return Ok(None),
+        }
+    }
+    around(py, &out).map(Some)
+}

@@ -1,0 +1,182 @@
+"""Types of stored values: which a deploy has changed, and how each becomes what is declared now.
+
+Law: nothing here changes anything. Which values there are comes from the counts of a store, so no
+value is read to find that out.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import islice
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+from statefun.errors import UnreadableValueError
+from statefun.runtime.engine.declarations import is_expired
+from statefun.sdk.primitives import WIDER
+from statefun.sdk.storage import read_as_declared
+from statefun.sdk.wire import StoredValue
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from statefun.runtime.engine.records import StoredEntry, ValueCount
+    from statefun.runtime.stores.base import Reader
+    from statefun.sdk.address import Address
+    from statefun.sdk.functions import StatefulFunctions
+    from statefun.sdk.specs import ValueSpec
+
+__all__ = ["Migration", "TypeChange", "migrations", "type_changes"]
+
+_PAGE = 500
+"""So many addresses are migrated at a time, at most."""
+
+_PAGE_BYTES = 8 << 20
+
+Replacement: TypeAlias = "tuple[Address, str, StoredValue, StoredValue]"
+Way: TypeAlias = Literal["widened", "upgraded", "held"]
+
+
+@dataclass(frozen=True, slots=True)
+class TypeChange:
+    """That values of one name are stored as another type than their function declares.
+
+    Attributes:
+        typename: The function's.
+        name: The name of the value.
+        stored: The typename that they are stored as.
+        declared: The typename that is declared.
+        count: How many addresses have such a value.
+        way: What becomes of them: they are read as the wider type, the function upgrades them, or
+            their addresses are held, since they cannot be read.
+    """
+
+    typename: str
+    name: str
+    stored: str
+    declared: str
+    count: int
+    way: Way
+
+    def __str__(self) -> str:
+        hold = "1 address holds" if self.count == 1 else f"{self.count} addresses hold"
+        return (
+            f"{hold} {self.name!r} of {self.typename} as {self.stored}, now declared as "
+            f"{self.declared}: {_SENTENCES[self.way]}"
+        )
+
+
+_SENTENCES: dict[Way, str] = {
+    "widened": "every value is read as that",
+    "upgraded": "the function upgrades each value when it reads it",
+    "held": "it cannot be read, so their messages wait. Give the ValueSpec an upgrade, or declare "
+    "the old type",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Migration:
+    """The values of a page of addresses that are stored as another type than the declared one.
+
+    Attributes:
+        values: Those that can be read, for `ReplaceValues`: address, name, before, after.
+        unreadable: The addresses of others, and why each cannot be.
+    """
+
+    values: tuple[Replacement, ...]
+    unreadable: tuple[tuple[Address, UnreadableValueError], ...]
+
+
+def migrations(
+    reader: Reader,
+    functions: Sequence[StatefulFunctions],
+    now_ms: int,
+    typename: str | None = None,
+) -> Iterator[Migration]:
+    """All values that are stored as another type than these functions declare, page by page.
+
+    Values that have expired are left out, since nobody reads them any more.
+
+    Args:
+        reader: The store. It may change meanwhile.
+        functions: The functions.
+        now_ms: The time.
+        typename: Only those of this function; None for all.
+    """
+    specs = _declared_specs(functions)
+    changed = dict.fromkeys(
+        each.typename for each in type_changes(reader.value_counts(), functions)
+    )
+    for each in changed:
+        if typename in (None, each):
+            for page in _pages(reader, each):
+                yield from _migrations(reader.load_many(page), specs[each], now_ms)
+
+
+def _pages(reader: Reader, typename: str) -> Iterator[list[Address]]:
+    """The addresses of a function; nothing is kept open between two pages."""
+    page = list(islice(reader.addresses(typename), _PAGE))
+    while page:
+        yield page
+        page = list(islice(reader.addresses(typename, page[-1].id), _PAGE))
+
+
+def _migrations(
+    values_of: Mapping[Address, Mapping[str, StoredEntry]],
+    specs: Mapping[str, ValueSpec],
+    now_ms: int,
+) -> Iterator[Migration]:
+    """The migrations of a page, none of them much larger than `_PAGE_BYTES`."""
+    values: list[Replacement] = []
+    unreadable: list[tuple[Address, UnreadableValueError]] = []
+    size = 0
+    for address, entries in values_of.items():
+        for name, entry in entries.items():
+            spec = specs.get(name)
+            if spec is None or spec.type.typename == entry.typename or is_expired(entry, now_ms):
+                continue
+            try:
+                data = read_as_declared(spec, entry.typename, entry.data)
+            except UnreadableValueError as error:
+                error.address = address
+                unreadable.append((address, error))
+                continue
+            before = StoredValue(entry.typename, entry.data)
+            values.append((address, name, before, StoredValue(spec.type.typename, data)))
+            size += len(entry.data) + len(data)
+        if size > _PAGE_BYTES:
+            yield Migration(tuple(values), tuple(unreadable))
+            values, unreadable, size = [], [], 0
+    yield Migration(tuple(values), tuple(unreadable))
+
+
+def _declared_specs(functions: Iterable[StatefulFunctions]) -> dict[str, dict[str, ValueSpec]]:
+    """The values that functions declare, by the function's typename and the value's name."""
+    return {
+        typename: {spec.name: spec for spec in registry.for_typename(typename).storage_spec.specs}
+        for registry in functions
+        for typename in registry.typenames
+    }
+
+
+def type_changes(
+    counts: Iterable[ValueCount], functions: Iterable[StatefulFunctions]
+) -> Iterator[TypeChange]:
+    """The values that are stored as another type than these functions declare.
+
+    Args:
+        counts: How many there are of which.
+        functions: The functions; values of others are not looked at.
+    """
+    specs = _declared_specs(functions)
+    for each in counts:
+        spec = specs.get(each.typename, {}).get(each.name)
+        if spec is not None and spec.type.typename != each.value_typename:
+            stored, declared = each.value_typename, spec.type.typename
+            way = _way(spec, stored)
+            yield TypeChange(each.typename, each.name, stored, declared, each.count, way)
+
+
+def _way(spec: ValueSpec, stored: str) -> Way:
+    if any(upgrade.was.typename == stored for upgrade in spec.upgrades):
+        return "upgraded"
+    return "widened" if (stored, spec.type.typename) in WIDER else "held"
