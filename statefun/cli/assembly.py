@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from statefun.ports import Egress, Ingress
     from statefun.runtime import RuntimeOptions
     from statefun.runtime.engine.policy import Outcome
+    from statefun.runtime.observe import Observer
 
 __all__ = ["DEFAULT_INGRESS_PORT", "DEFAULT_INVOCATION_PORT", "Assembly", "assemble"]
 
@@ -68,6 +69,7 @@ def assemble(
     rules: FunctionRules | None = None,
     access: Access | None = None,
     invocation_port: int | None = None,
+    observers: Sequence[Observer] = (),
 ) -> Assembly:
     """Make a runtime of module files and of functions of this process.
 
@@ -87,6 +89,7 @@ def assemble(
         access: Who may reach the ingresses and egresses; by default whoever is on this machine.
         invocation_port: Where invocations of durable handlers are taken in, those of endpoints
             too; None for 8080 if there are any in this process, else for nowhere.
+        observers: Who learns of what the runtime does, besides the log.
 
     Raises:
         ConfigurationError: If a file or a target is wrong, or they do not go together.
@@ -114,6 +117,7 @@ def assemble(
         options=options,
         failure=_failures(functions, module, rules.on_failure),
         limits=_limits(functions, endpoints, rules.limits),
+        observers=observers,
     )
     return Assembly(runtime, tuple(ingresses), tuple(egresses), invocations)
 

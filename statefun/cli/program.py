@@ -19,8 +19,10 @@ from statefun.cli import (
     backup,
     check,
     dead_letters,
+    dev,
     invocations,
     module,
+    new,
     paused,
     run,
     send,
@@ -43,7 +45,7 @@ __all__ = ["main"]
 logger = logging.getLogger("statefun.cli")
 
 _COMMANDS = (
-    *(serve, run, module, send, status, state, timers, dead_letters, paused, invocations),
+    *(new, dev, run, serve, module, send, status, state, timers, dead_letters, paused, invocations),
     *(check, backup),
 )
 _INTERRUPTED = 130

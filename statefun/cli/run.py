@@ -20,6 +20,7 @@ from statefun.cli.arguments import (
     parse_target,
     print_line,
 )
+from statefun.cli.calls import CallLines
 from statefun.cli.options import add_options, function_rules, runtime_options
 from statefun.cli.serving import access_files, add_access, allow_connections
 from statefun.http.loops import collect_rarely, new_event_loop
@@ -88,6 +89,9 @@ def add(commands: Any, *parents: ArgumentParser) -> None:
     )
     add_options(parser)
     parser.add_argument(
+        "--show-calls", action="store_true", help="print a line for each call of a function"
+    )
+    parser.add_argument(
         "--strict", action="store_true", help="take no unknown keys in module files"
     )
     add_dialect(parser, "the engine that the module files were written for")
@@ -118,6 +122,7 @@ def run(arguments: Namespace) -> int:
         rules=function_rules(arguments),
         access=access,
         invocation_port=arguments.ingress_port,
+        observers=[CallLines()] if arguments.show_calls else [],
     )
     allow_connections()
     collect_rarely()

@@ -71,6 +71,7 @@ class Server:
             cwd=cwd,
             stdout=subprocess.PIPE,
             stderr=self._errors,
+            bufsize=0,  # what was read is seen by `select` no more
         )
         self.ready = ""
 
@@ -87,6 +88,18 @@ class Server:
             self.close()
             raise AssertionError(f"it did not get ready; stderr: {errors}")
         return self
+
+    def lines_until(self, text: str) -> list[str]:
+        """The lines that it prints, up to one that has the text."""
+        assert self._process.stdout is not None
+        lines: list[str] = []
+        while True:
+            readable, _, _ = select.select([self._process.stdout], [], [], PATIENCE_S)
+            line = self._process.stdout.readline().decode().rstrip("\n") if readable else ""
+            assert line, f"{text!r} is not in {lines}; stderr: {self.errors()}"
+            lines.append(line)
+            if text in line:
+                return lines
 
     @property
     def ports(self) -> dict[str, int]:
