@@ -162,6 +162,7 @@ LIBRARIES: dict[str, set[str]] = {
         "reactive.events",
     },  # for type checkers alone
     "prometheus_client": {"runtime.admin.metrics"},
+    "watchfiles": {"cli.dev"},
 }
 
 # Files that need their extra to be imported at all: they import it at the top, and are themselves
