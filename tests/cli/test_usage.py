@@ -293,8 +293,8 @@ spec: {functions: com.example/*, urlPathTemplate: "http://localhost:8000", failu
 """
 NOT_HERE = (
     "m.yaml:1: 'io.statefun.kafka.v1/ingress' is not available in the embedded runtime yet: use "
-    "io.statefun.playground.v1/ingress, or run this file on a cluster, and check it with "
-    "--dialect apache\n"
+    "io.statefun.playground.v1/ingress, io.statefun.durable.v1/ingress, or run this file on "
+    "a cluster, and check it with --dialect apache\n"
 )
 FOREIGN = (
     "m.yaml:9: unknown key 'failureMode': the dialect %s has none, it has no effect; fransking has "
