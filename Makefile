@@ -50,7 +50,8 @@ simulate-durable: $(VENV)/.test ## durable handlers in simulated worlds: SEEDS=N
 
 crashes: $(VENV)/.test ## real processes killed KILLS=N times each, and one with ten thousand connections
 	KILLS=$(KILLS) $(BIN)/python -m pytest -v -m 'not engines' tests/runtime/test_crashes.py \
-		tests/cli/test_run_survives_kills.py tests/cli/test_many_connections.py
+		tests/cli/test_run_survives_kills.py tests/cli/test_durable_survives_kills.py \
+		tests/cli/test_many_connections.py
 
 engines: $(VENV)/.engines ## the scenarios on the real engines, and what only they can show; needs Java and Maven
 	$(BIN)/python -m tests.tools.lab

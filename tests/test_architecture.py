@@ -92,7 +92,7 @@ SDK = [
 # The same inside the room of bytes; the last is its door, the only part that others import.
 WIRE = [
     *("tags", "text", "framing", "records", "_proto", "scalars", "python", "native", "core"),
-    *("egress_records", ""),
+    *("egress_records", "durability", ""),
 ]
 
 # The outside world → who may let it in; everybody else is given what they need.

@@ -41,6 +41,9 @@ pub struct Context {
     batch: Option<Py<PyAny>>,
     storage: Py<Storage>,
     position: usize,
+    /// Whether the function has acted on the outside world.
+    #[pyo3(get, set)]
+    has_acted: bool,
     has_ended: bool,
     messages: Option<Py<PyList>>,
     delayed: Option<Py<PyList>>,
@@ -679,6 +682,7 @@ impl Runner {
             batch: None,
             storage: Py::new(py, storage)?,
             position: 0,
+            has_acted: false,
             has_ended: false,
             messages: None,
             delayed: None,

@@ -97,7 +97,7 @@ def assemble(
     known = connectors()
     module = load_modules(files, strict=strict, dialect=dialect, connectors=kinds_of(known))
     functions = [_functions(target) for target in targets]
-    _check(module, files, functions)
+    _check(module, files, functions, invocation_port)
     around = Surroundings(host, access, dialect)
     ingresses: list[Any] = [
         known[kind].make(spec, around) for kind, spec in module.ingresses if kind in known
@@ -241,7 +241,12 @@ def _functions(target: str) -> StatefulFunctions:
     return found if isinstance(found, StatefulFunctions) else found.functions
 
 
-def _check(module: Module, files: Sequence[str], functions: Sequence[StatefulFunctions]) -> None:
+def _check(
+    module: Module,
+    files: Sequence[str],
+    functions: Sequence[StatefulFunctions],
+    invocation_port: int | None,
+) -> None:
     where = ", ".join(files)
     if not functions and not module.endpoints:
         raise ConfigurationError(
@@ -249,7 +254,7 @@ def _check(module: Module, files: Sequence[str], functions: Sequence[StatefulFun
             "'io.statefun.endpoints.v2/http', or pass --functions MODULE:ATTR",
             option="--functions",
         )
-    if files and not functions and not module.ingresses:
+    if files and not functions and not module.ingresses and invocation_port is None:
         raise ConfigurationError(
             f"{where} brings no messages in: add a component of the kind "
             "'io.statefun.playground.v1/ingress', here or in another file",

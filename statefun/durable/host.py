@@ -175,7 +175,9 @@ class EnvelopeHost(ABC):
         envelopes = [_envelope(self, context, message) for message in _messages(context)]
         values = {name: getattr(context.storage, name) for name in self._names}
         readable = [envelope for envelope in envelopes if envelope is not None]
-        _apply(context, await self.turn(context.batch.target_id, values, readable))
+        reply = await self.turn(context.batch.target_id, values, readable)
+        _apply(context, reply)
+        context.has_acted = reply.has_acted
 
     @abstractmethod
     async def turn(
@@ -230,9 +232,12 @@ class Host(EnvelopeHost):
         try:
             for envelope in envelopes:
                 turn.receive(envelope)
+            has_acted = False
             while wave := turn.effects.wave():
+                has_acted = has_acted or any(not each.execution.is_relaxed for each in wave)
                 await self._perform(turn, wave)
             reply = turn.end()
+            reply.has_acted = has_acted
         except BaseException:
             turn.abandon()
             raise

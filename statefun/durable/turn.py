@@ -57,11 +57,14 @@ class Reply:
         values: Name → what is to be kept, None to delete it; only what differs.
         outbox: What is to be sent.
         cached: What may stay in memory.
+        has_acted: Whether effects were performed whose results must be durable before anybody acts
+            on them.
     """
 
     values: dict[str, bytes | None]
     outbox: Outbox
     cached: Cached | None = None
+    has_acted: bool = False
 
 
 class Turn:

@@ -192,6 +192,8 @@ class Committer:
         released = self._engine.committed()
         self._observer.committed(asyncio.get_running_loop().time() - self._begun_s)
         self._release(released)
+        if self._engine.backlog.ready:  # batches that waited for it
+            self._wake()
 
     def _pause(self, error: StoreError) -> None:
         """Answer those who do not wait for the store, and try again later."""

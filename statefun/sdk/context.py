@@ -112,13 +112,16 @@ class BatchContext(Context, Effects):
         batch: The batch.
         position: The message that is being handled, from zero.
         has_ended: Whether the batch is over, so that effects are refused: nobody would see them.
+        has_acted: Whether the function has acted on the outside world, so that nothing may follow
+            from the batch before it is durable.
     """
 
-    __slots__ = ("_address", "_storage", "batch", "has_ended", "position")
+    __slots__ = ("_address", "_storage", "batch", "has_acted", "has_ended", "position")
 
     def __init__(self, batch: InvocationBatch, storage: Any) -> None:
         self._address: SdkAddress | None = None
         self._storage = storage
+        self.has_acted = False
         self.has_ended = False
         self.batch = batch
         self.position = 0

@@ -20,6 +20,7 @@ from statefun.sdk.wire import (
     MissingValue,
     accelerator,
     incoming_message,
+    marked,
     split_request,
     write_missing,
     write_reply,
@@ -111,7 +112,9 @@ class RequestReplyHandler:
             if turn is not None:
                 try:
                     reply = turn.run()
-                    return await turn if reply is None else reply
+                    if reply is None:
+                        reply = await turn
+                    return marked(reply) if turn.context.has_acted else reply
                 except BaseException as error:
                     _blame(error, turn.context, is_over=turn.fail())
                     raise
@@ -144,10 +147,11 @@ class RequestReplyHandler:
             context.has_ended = True
             mutations = values.seal(storage, batch)
         try:
-            return write_reply(context.messages, context.delayed, context.egress, mutations)
+            reply = write_reply(context.messages, context.delayed, context.egress, mutations)
         except StatefunError as error:
             _blame(error, context, is_over=True)
             raise
+        return marked(reply) if context.has_acted else reply
 
     async def invoke(self, request_bytes: bytes | bytearray | memoryview) -> bytes:
         """Like `handle_async`, for servers and engines, which want facts about a failure.

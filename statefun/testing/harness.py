@@ -185,8 +185,9 @@ class Harness:
                 errors of `statefun.errors` come out for a reply that no engine would accept.
         """
         try:
-            while self._step():
-                pass
+            while self._step() or self._engine.awaits_commit:
+                if self._engine.awaits_commit:
+                    self._commit()
         finally:
             self._commit()
 

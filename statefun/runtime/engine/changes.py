@@ -236,6 +236,11 @@ class Changes:
         """Whether there is anything that no durable delta contains."""
         return self._in_flight is not None or not self._now.is_empty
 
+    @property
+    def has_new(self) -> bool:
+        """Whether there will be another delta than the one in flight."""
+        return not self._now.is_empty
+
     def begin(self) -> Delta | None:
         """Close the epoch; None if a delta is in flight, or if nobody needs one.
 

@@ -26,6 +26,7 @@ from statefun.errors import (
     UnreadableValueError,
 )
 from statefun.runtime.engine.backlog import Backlog
+from statefun.runtime.engine.barrier import Barrier
 from statefun.runtime.engine.changes import Changes
 from statefun.runtime.engine.consequences import Consequences
 from statefun.runtime.engine.counters import Counters
@@ -46,7 +47,7 @@ from statefun.runtime.engine.timers import Timers
 from statefun.runtime.engine.trials import Trials
 from statefun.runtime.engine.turns import Turns
 from statefun.runtime.engine.validation import ReplyCheck
-from statefun.sdk.wire import Result, decode_reply, encode_request
+from statefun.sdk.wire import Result, decode_reply, encode_request, is_marked
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -115,6 +116,7 @@ class Engine:
             changes, limits_of, rules.address_share, max_resident, max_resident_bytes
         )
         self.backlog = Backlog(self.residency, changes)
+        self._barrier = Barrier(self.backlog.ready)
         self.dead_letters = DeadLetters(
             rules.dead_letters, recovered.dead_letters, recovered.letter_times, changes, counters
         )
@@ -190,6 +192,9 @@ class Engine:
         decoded = self._checked(mailbox, attempt, reply, declared, now_ms)
         if isinstance(decoded, Result):
             self._turns.apply(mailbox, decoded, declared, now_ms)
+            if is_marked(reply) and self._changes.has_new:
+                targets = [self.residency.find(each.target) for each in decoded.messages]
+                self._barrier.hold((mailbox, *(each for each in targets if each is not None)))
             if mailbox.was_held:
                 self._holds.got_through(mailbox)
         elif decoded is not None:
@@ -287,6 +292,8 @@ class Engine:
             self._trials.arrange(ready)
         while ready:
             mailbox = ready.popleft()
+            if self._barrier.is_active and self._barrier.stops(mailbox):
+                continue
             declared = declared_by(mailbox.address.typename)
             if mailbox.freshness == "ask":
                 declared = None
@@ -323,6 +330,11 @@ class Engine:
         return self.backlog.busy == 0
 
     @property
+    def awaits_commit(self) -> bool:
+        """Whether a batch is held back until what has changed is durable."""
+        return self._barrier.has_stopped
+
+    @property
     def paused_addresses(self) -> int:
         """How many addresses are paused."""
         return self._consequences.paused + len(self._holds)
@@ -340,11 +352,16 @@ class Engine:
         To be followed by one `committed` or `commit_failed`. Events may come in meanwhile; they
         belong to the next commit.
         """
-        return self._changes.begin()
+        delta = self._changes.begin()
+        if delta is not None and self._barrier.is_active:
+            self._barrier.begin()
+        return delta
 
     def committed(self) -> Released:
         """The delta is durable; returns the tickets and the egress records it contains."""
         released = self._changes.committed()
+        if self._barrier.is_active:
+            self._barrier.committed()
         if self._trials is not None and self._trials.is_active:
             self._trials.committed()
         if self.residency.is_over:
@@ -357,6 +374,7 @@ class Engine:
         Returns:
             The tickets that were not released, for whoever does not want to wait for the next.
         """
+        self._barrier.failed()
         return self._changes.failed()
 
     @property

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from statefun.sdk.wire._proto import TypedValue
 from statefun.sdk.wire.core import CORE, accelerated, accelerator, adopted, door
+from statefun.sdk.wire.durability import is_marked, marked
 from statefun.sdk.wire.egress_records import (
     decode_kafka_record,
     encode_kafka_record,
@@ -126,6 +127,8 @@ __all__ = [
     "encode_request",
     "encode_typed_value",
     "incoming_message",
+    "is_marked",
+    "marked",
     "outgoing_egress_message",
     "outgoing_message",
     "outgoing_text",

@@ -825,3 +825,29 @@ def test_a_message_that_cannot_be_read_hurts_nobody(
     assert len(here.harness.egress("com.example/unreadable")) == 1
     assert "'k' got a io.statefun.types/string of 7 bytes, which it cannot read" in caplog.text
     assert caplog.records[0].levelno == logging.ERROR
+
+
+def test_a_later_effect_waits_until_the_result_of_an_earlier_one_is_durable() -> None:
+    """Else a crash takes the result back that it has acted on, and it is another one then."""
+    work = Service("Work")
+    done: list[str] = []
+
+    @work.handler()
+    async def run(ctx: Context) -> None:
+        for step in ("first", "second"):
+            await ctx.run_typed(step, done.append, RunOptions(), step)
+
+    here = Stage([work])
+    driver = here.harness._driver
+    asked = here.application.invoke(run)
+    here.harness.send(asked)
+
+    while here.harness._step():
+        pass
+
+    assert done == ["first"]
+
+    driver.commit()
+    here.run()
+
+    assert done == ["first", "second"]
