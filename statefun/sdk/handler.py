@@ -111,9 +111,8 @@ class RequestReplyHandler:
             turn = self._runner.begin(request_bytes)
             if turn is not None:
                 try:
-                    reply = turn.run()
-                    if reply is None:
-                        reply = await turn
+                    done = turn.run()
+                    reply: bytes = await turn if done is None else done
                     return marked(reply) if turn.context.has_acted else reply
                 except BaseException as error:
                     _blame(error, turn.context, is_over=turn.fail())
