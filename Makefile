@@ -72,7 +72,7 @@ check: $(VENV)/.check ## formatter, linter, types, architecture, freshness
 	$(BIN)/python tools/generate_protos.py --check
 	$(BIN)/python -m pytest -q tests/test_architecture.py
 
-PEERS := upstream reactive-peer before restate dbos
+PEERS := upstream reactive-peer before restate dbos temporal
 bench: $(VENV)/.test $(PEERS:%=.venv-%/.done) ## every figure against a peer, in the same run
 	$(BIN)/python -m bench
 
@@ -87,7 +87,7 @@ lock: $(VENV)/.uv ## write locks/ anew and keep the pins that still fit; UPGRADE
 	for extra in all test check engines protos; do \
 		$(COMPILE) pyproject.toml --extra $$extra --group build -o locks/$$extra.txt || exit; done
 	$(COMPILE) pyproject.toml --extra test --group build --resolution lowest-direct --upgrade -o locks/oldest.txt
-	for group in uv native upstream reactive-peer restate dbos; do \
+	for group in uv native upstream reactive-peer restate dbos temporal; do \
 		$(COMPILE) --group $$group -o locks/$$group.txt || exit; done
 
 clean:
@@ -136,6 +136,12 @@ $(VENV)/.%: locks/%.txt pyproject.toml | $(VENV)/bin/python
 .venv-dbos/.done: locks/dbos.txt ## DBOS, in an environment of its own, for comparison
 	$(PYTHON) -m venv .venv-dbos
 	.venv-dbos/$(PIP) install $(LOCKED) $<
+	@touch $@
+
+.venv-temporal/.done: locks/temporal.txt ## Temporal's Python SDK and development server, for comparison; the server needs Go
+	$(PYTHON) -m venv .venv-temporal
+	.venv-temporal/$(PIP) install $(LOCKED) $<
+	GOBIN=$(abspath .venv-temporal/bin) go install github.com/temporalio/cli/cmd/temporal@v1.5.1 || echo 'not measured: Temporal'
 	@touch $@
 
 .venv-oldest/.done: locks/oldest.txt pyproject.toml ## the oldest Python here, the oldest of what we ask for

@@ -6,7 +6,7 @@ import argparse
 import sys
 from typing import TYPE_CHECKING
 
-from bench import cold_keys, engine, handler, ingress, reactive, runtime, serve
+from bench import cold_keys, durable, engine, handler, ingress, reactive, runtime, serve
 from bench.environment import Unavailable, described
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ FIGURES: dict[str, Figure] = {
         runtime.FIGURE,
         cold_keys.FIGURE,
         ingress.FIGURE,
+        durable.FIGURE,
         engine.FIGURE,
         reactive.FIGURE,
     )

@@ -15,6 +15,7 @@ __all__ = [
     "PROGRAMS",
     "RESTATE",
     "ROOT",
+    "TEMPORAL",
     "UPSTREAM_PYTHON",
     "Unavailable",
     "described",
@@ -28,6 +29,7 @@ UPSTREAM_PYTHON = ROOT / ".venv-upstream" / "bin" / "python"
 BEFORE_PYTHON = ROOT / ".venv-before" / "bin" / "python"
 DBOS_PYTHON = ROOT / ".venv-dbos" / "bin" / "python"
 RESTATE = ROOT / ".venv-restate"
+TEMPORAL = ROOT / ".venv-temporal"
 
 _OURS = ("statefun", "protobuf", "httptools", "uvloop")
 _THEIRS = ("flink-statefun", "protobuf", "aiohttp")

@@ -16,7 +16,7 @@ import sys
 import time
 import urllib.request
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
     from bench.figure import Row
 
-__all__ = ["FIGURE"]
+__all__ = ["FIGURE", "Cost", "Target", "restate"]
 
 CLIENTS = 64
 KEYS = 20_000
@@ -56,7 +56,7 @@ Cost: TypeAlias = tuple[float, float]
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where requests go, in front of the key and behind it."""
+    """Where requests go, in front of the key and behind it; each key once if it `is_once`."""
 
     port: int
     method: str
@@ -64,6 +64,8 @@ class Target:
     behind_key: str
     content_type: str
     body: str
+    clients: int = CLIENTS
+    is_once: bool = False
 
     def cost(self, keys: int) -> Cost:
         """What answers cost over some seconds of load.
@@ -71,10 +73,10 @@ class Target:
         One hot key is another one each time: Restate goes on for long with what clients that have
         left have asked of a key, and answers nobody else meanwhile.
         """
-        name = "guest-" if keys > 1 else f"hot-{time.monotonic_ns()}-"
+        name = f"hot-{time.monotonic_ns()}-" if self.is_once or keys == 1 else "guest-"
         before_key = self.before_key + name
         self.wait_for_an_answer(f"{before_key}0{self.behind_key}")
-        command = ["wrk", "-t1", f"-c{CLIENTS}", f"-d{SECONDS:g}s", "-s", "keys.lua"]
+        command = ["wrk", "-t1", f"-c{self.clients}", f"-d{SECONDS:g}s", "-s", "keys.lua"]
         environment = {
             "KEYS": str(keys),
             "METHOD": self.method,
@@ -148,7 +150,10 @@ def _against_before(rounds: int) -> Iterator[Row]:
 
 
 def _against_restate(rounds: int) -> Iterator[Row]:
-    with _restate() as theirs, _statefun(sys.executable) as ours:
+    with (
+        restate("restate_counter:app", Target(0, "POST", "/counter/", "/add", "", "")) as theirs,
+        _statefun(sys.executable) as ours,
+    ):
         for keys, goals in ((KEYS, (12.0, 4.0)), (1, (40.0, None))):
             costs = (partial(ours.cost, keys), partial(theirs.cost, keys))
             yield from _rows(rounds, keys, costs, "Restate 1.7.12", goals)
@@ -210,8 +215,8 @@ def _statefun(python: str) -> Iterator[Target]:
 
 
 @contextmanager
-def _restate() -> Iterator[Target]:
-    """Restate's server with the same counter in Python behind it; every write is synced."""
+def restate(app: str, target: Target) -> Iterator[Target]:
+    """Restate's server with a program in Python behind it; every write is synced."""
     server = RESTATE / "node_modules" / ".bin" / "restate-server"
     hypercorn = RESTATE / "bin" / "hypercorn"
     if not (server.exists() and hypercorn.exists()):
@@ -232,10 +237,10 @@ def _restate() -> Iterator[Target]:
         }
         command = ["env", *(f"{name}={value}" for name, value in settings.items()), str(server)]
         bind = ["--bind", f"127.0.0.1:{endpoint}"]
-        stack.enter_context(ServerProcess([str(hypercorn), *bind, "restate_counter:app"], endpoint))
+        stack.enter_context(ServerProcess([str(hypercorn), *bind, app], endpoint))
         stack.enter_context(ServerProcess(command, ingress))
         _register(f"http://127.0.0.1:{admin}/deployments", f"http://127.0.0.1:{endpoint}")
-        yield Target(ingress, "POST", "/counter/", "/add", "", "")
+        yield replace(target, port=ingress)
 
 
 def _register(admin: str, uri: str) -> None:
