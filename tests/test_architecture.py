@@ -99,6 +99,7 @@ WIRE = [
 WORLD: dict[str, set[str]] = {
     "time": {
         *("runtime.clock", "serve.workers", "reactive.backends.cached"),
+        *("connectors.kafka.reports", "connectors.kafka.writer"),
         *("durable.application", "durable.guards", "durable.watchdog"),
     },
     "random": {
@@ -112,7 +113,7 @@ WORLD: dict[str, set[str]] = {
         *("workflows.instance", "workflows.client", "workflows.json_types", "workflows.converter"),
         "workflows.workflow",  # for type checkers alone
     },
-    "secrets": {"reactive.subscribing", "reactive.backends.function"},
+    "secrets": {"reactive.subscribing", "reactive.backends.function", "connectors.kafka.identity"},
     "sqlite3": {
         *(f"runtime.stores.{name}" for name in ("sqlite", "writes", "datafile")),
         *(f"runtime.stores.{name}" for name in ("migrations", "backup")),
@@ -163,6 +164,10 @@ LIBRARIES: dict[str, set[str]] = {
     },  # for type checkers alone
     "prometheus_client": {"runtime.admin.metrics"},
     "watchfiles": {"cli.dev"},
+    "confluent_kafka": {
+        "connectors.kafka",
+        *(f"connectors.kafka.{name}" for name in ("reader", "ingress", "writer", "egress")),
+    },
 }
 
 # Files that need their extra to be imported at all: they import it at the top, and are themselves
@@ -173,6 +178,8 @@ NEED_AN_EXTRA = {
     *(f"modulefiles.{name}" for name in ("yaml", "components", "fields", "transports", "kinds")),
     *(f"modulefiles.{name}" for name in ("kafka", "kinesis", "durable", "validation", "module")),
     *("cli.assembly", "cli.connectors"),
+    "connectors.kafka",
+    *(f"connectors.kafka.{name}" for name in ("reader", "ingress", "writer", "egress")),
 }
 
 MOST_LINES_OF_A_FUNCTION = 50  # of 95 in a hundred

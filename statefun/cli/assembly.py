@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from statefun.cli.connectors import connectors, kinds_of
@@ -98,7 +99,8 @@ def assemble(
     module = load_modules(files, strict=strict, dialect=dialect, connectors=kinds_of(known))
     functions = [_functions(target) for target in targets]
     _check(module, files, functions, invocation_port)
-    around = Surroundings(host, access, dialect)
+    is_kept = options is None or options.durability != "memory"
+    around = Surroundings(host, access, dialect, Path(data) if is_kept else None)
     ingresses: list[Any] = [
         known[kind].make(spec, around) for kind, spec in module.ingresses if kind in known
     ]

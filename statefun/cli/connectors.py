@@ -11,11 +11,17 @@ from typing import TYPE_CHECKING, Final
 from statefun.connectors.http import HttpEgress, HttpIngress
 from statefun.connectors.registry import Connector, Surroundings, installed_connectors
 from statefun.errors import ConfigurationError
+from statefun.modulefiles.dialects import DIALECTS
 from statefun.modulefiles.durable import INVOCATIONS, InvocationIngressSpec
+from statefun.modulefiles.fields import properties_of
+from statefun.modulefiles.kafka import KafkaEgressSpec, KafkaIngressSpec
 from statefun.modulefiles.kinds import EgressSpec, IngressSpec, Kind
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from statefun.connectors.kafka import Start
+    from statefun.ports import Egress, Ingress
 
 __all__ = ["CONNECTORS", "connectors", "kinds_of"]
 
@@ -28,9 +34,72 @@ def _http_egress(spec: EgressSpec, around: Surroundings) -> HttpEgress:
     return HttpEgress(spec.port, spec.topics, around.host, spec.id, access=around.access)
 
 
+def _kafka_ingress(spec: KafkaIngressSpec, around: Surroundings) -> Ingress:
+    from statefun.connectors.kafka import (  # noqa: PLC0415 - needs an extra
+        InvalidRecords,
+        KafkaIngress,
+        KafkaTopic,
+    )
+
+    dialect = DIALECTS[around.dialect]
+    topics = []
+    for topic in spec.topics:
+        invalid = spec.invalid_record_handling(topic, dialect)
+        topics.append(
+            KafkaTopic(
+                topic.topic,
+                topic.value_type,
+                topic.targets,
+                spec.forwards_headers(topic, dialect),
+                InvalidRecords(invalid.type, invalid.log_level, invalid.target or ""),
+            )
+        )
+    return KafkaIngress(
+        spec.id,
+        topics,
+        address=spec.address,
+        group_id=spec.consumer_group_id,
+        start=_kafka_start(spec),
+        properties=properties_of(spec.properties),
+    )
+
+
+def _kafka_start(spec: KafkaIngressSpec) -> Start:
+    from statefun.connectors.kafka import Start  # noqa: PLC0415 - needs an extra
+
+    position, otherwise = spec.startup_position, spec.auto_offset_reset
+    match position.type:
+        case "earliest" | "latest":
+            return Start(position.type, otherwise)
+        case "group-offsets" | "groupOffsets":
+            return Start("group", otherwise)
+        case "specific-offsets":
+            return Start("offsets", otherwise, offsets=position.offsets or {})
+        case "date" | "at-timestamp":
+            return Start("time", otherwise, timestamp_ms=position.timestamp_ms)
+
+
+def _kafka_egress(spec: KafkaEgressSpec, around: Surroundings) -> Egress:
+    from statefun.connectors.kafka import KafkaEgress  # noqa: PLC0415 - needs an extra
+
+    delivery = spec.delivery
+    is_exact = delivery.type == "exactly-once"
+    return KafkaEgress(
+        spec.id,
+        spec.address,
+        delivery="exactly-once" if is_exact else "at-least-once",
+        transaction_timeout_ms=delivery.timeout_ms or 60_000,
+        properties=properties_of(spec.properties),
+        data=around.data,
+        record_id_header=spec.record_id_header,
+    )
+
+
 CONNECTORS: Final[Mapping[str, Connector]] = {
     "io.statefun.playground.v1/ingress": Connector("ingress", IngressSpec, _http_ingress),
     "io.statefun.playground.v1/egress": Connector("egress", EgressSpec, _http_egress),
+    "io.statefun.kafka.v1/ingress": Connector("ingress", KafkaIngressSpec, _kafka_ingress),
+    "io.statefun.kafka.v1/egress": Connector("egress", KafkaEgressSpec, _kafka_egress),
 }
 
 

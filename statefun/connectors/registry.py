@@ -17,6 +17,7 @@ from statefun.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from pathlib import Path
 
     from statefun.http import Access
     from statefun.ports import Egress, Ingress
@@ -35,11 +36,13 @@ class Surroundings:
         host: Where everything listens that listens.
         access: Who may reach it; None for whoever is on this machine.
         dialect: The name of the engine that the module files were written for.
+        data: The data directory of the runtime; None if nothing survives the process.
     """
 
     host: str = "127.0.0.1"
     access: Access | None = None
     dialect: str = "embedded"
+    data: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,7 +53,7 @@ _KINESIS: Final = frozenset({"io.statefun.kinesis.v1/ingress", "io.statefun.kine
 _PIPELINE: Final = frozenset({"io.statefun_tasks.v1/pipeline"})
 _KZM_KEYS: Final = frozenset({"forwardHeaders", "invalidRecordHandling", "streamArn"})
 _FRANSKING_KEYS: Final = frozenset({"failureMode"})
-_OWN_KEYS: Final = frozenset({"retry"})
+_OWN_KEYS: Final = frozenset({"retry", "recordIdHeader"})
 
 DEFAULT_DIALECT: Final = "embedded"
 DIALECTS: Final[Mapping[str, Dialect]] = {

@@ -8,15 +8,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, TypeAlias
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    StrictInt,
-    StrictStr,
-)
+try:
+    from pydantic import (
+        AfterValidator,
+        BaseModel,
+        BeforeValidator,
+        ConfigDict,
+        Field,
+        StrictInt,
+        StrictStr,
+    )
+except ModuleNotFoundError as error:
+    raise ModuleNotFoundError(
+        "module files need pydantic: pip install 'statefun[runtime]'"
+    ) from error
 
 from statefun.errors import ConfigurationError, InvalidTypenameError
 from statefun.modulefiles.durations import parse_duration_ms
@@ -41,6 +46,7 @@ __all__ = [
     "UrlTemplate",
     "doubtful_properties",
     "parse_component_typename",
+    "properties_of",
     "property_value",
 ]
 
@@ -124,6 +130,11 @@ def property_value(properties: tuple[dict[str, str], ...], key: str) -> str | No
         if first == key:
             found = value
     return found
+
+
+def properties_of(properties: tuple[dict[str, str], ...]) -> dict[str, str]:
+    """All properties by name, as the engine reads them; see `property_value`."""
+    return dict(next(iter(each.items())) for each in properties)
 
 
 def doubtful_properties(

@@ -99,8 +99,22 @@ Reset: TypeAlias = Annotated[Literal["earliest", "latest"], BeforeValidator(_par
 class InvalidRecordHandling(Spec):
     """What becomes of a record without a key or without a value."""
 
-    type: Literal["skip", "fail"]
+    type: Literal["skip", "fail", "forward"]
     log_level: Literal["debug", "info", "warn", "error"] = Field(default="warn", alias="logLevel")
+    target: Typename | None = None
+
+    @model_validator(mode="after")
+    def _is_complete(self, info: ValidationInfo) -> Self:
+        if self.type == "forward" and not ParseContext.of(info.context).runs_here:
+            raise ConfigurationError(
+                "'type: forward' is known to the embedded runtime only: write 'skip' or 'fail'"
+            )
+        if (self.type == "forward") is (self.target is None):
+            raise ConfigurationError(
+                "'type: forward' and 'target' go together: write for example "
+                "'{type: forward, target: com.example/invalid}'"
+            )
+        return self
 
 
 class KafkaTopic(Spec):
@@ -130,6 +144,11 @@ class KafkaStartupPosition(Spec):
     offsets: Offsets | None = None
     date: StartupDate | None = None
     timestamp: StrictInt | None = None
+
+    @property
+    def timestamp_ms(self) -> int | None:
+        """The moment to begin at, in milliseconds since 1970; None if none is named."""
+        return self.timestamp if self.date is None else round(self.date.timestamp() * 1000)
 
     @model_validator(mode="after")
     def _is_complete(self, info: ValidationInfo) -> Self:
@@ -242,6 +261,7 @@ class KafkaEgressSpec(Spec):
     address: Name
     delivery: DeliverySemantic = Field(default=DeliverySemantic(), alias="deliverySemantic")
     properties: Properties = ()
+    record_id_header: Name | None = Field(default=None, alias="recordIdHeader")
 
     def warnings(self) -> Iterator[tuple[KeyPath, str]]:
         """Entries without effect, and the older way to write a timeout."""

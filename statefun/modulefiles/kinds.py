@@ -14,20 +14,15 @@ from abc import ABC, abstractmethod
 from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated, Final, Literal, NamedTuple, Self, TypeAlias
 
-try:
-    from pydantic import (
-        AfterValidator,
-        BeforeValidator,
-        Field,
-        StrictInt,
-        StrictStr,
-        ValidationInfo,
-        model_validator,
-    )
-except ModuleNotFoundError as error:
-    raise ModuleNotFoundError(
-        "module files need pydantic: pip install 'statefun[runtime]'"
-    ) from error
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    StrictInt,
+    StrictStr,
+    ValidationInfo,
+    model_validator,
+)
 
 from statefun.errors import ConfigurationError
 from statefun.modulefiles.dialects import ParseContext

@@ -404,8 +404,8 @@ spec:
         )
         for topic in ingress.topics
     ] == [
-        ({"type": "fail", "log_level": "error"}, True),
-        ({"type": "skip", "log_level": "warn"}, False),
+        ({"type": "fail", "log_level": "error", "target": None}, True),
+        ({"type": "skip", "log_level": "warn", "target": None}, False),
     ]
 
 
@@ -881,8 +881,23 @@ MISTAKES: dict[str, tuple[str, str, list[str]]] = {
     ),
     "an unknown way with invalid records": (
         "kzm",
-        kafka("invalidRecordHandling: {type: forward}"),
-        ["m.yaml:15: 'invalidRecordHandling.type' should be 'skip' or 'fail', got 'forward'"],
+        kafka("invalidRecordHandling: {type: drop}"),
+        [
+            (
+                "m.yaml:15: 'invalidRecordHandling.type' should be 'skip', 'fail' or 'forward', got "
+                "'drop'"
+            )
+        ],
+    ),
+    "invalid records forwarded by a cluster": (
+        "kzm",
+        kafka("invalidRecordHandling: {type: forward, target: a/b}"),
+        [
+            (
+                "m.yaml:15: 'invalidRecordHandling': 'type: forward' is known to the embedded "
+                "runtime only: write 'skip' or 'fail'"
+            )
+        ],
     ),
     "an unknown log level": (
         "kzm",
