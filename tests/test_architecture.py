@@ -144,6 +144,7 @@ LIBRARIES: dict[str, set[str]] = {
         "runtime.transports.http",
         *("durable.client", "durable.discovery"),
     },
+    "httpx": {"durable.harness"},  # of the test that uses it
     "yarl": {"durable.client"},  # comes with aiohttp
     "httptools": {"http.reader", "http.server", "serve.server"},
     "uvloop": {"http.loops"},

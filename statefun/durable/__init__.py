@@ -50,6 +50,7 @@ from statefun.durable.context import (
     WorkflowSharedContext,
 )
 from statefun.durable.endpoint import App, app
+from statefun.durable.entry_codec import JournalValueCodec, JournalValueCodecProvider
 from statefun.durable.exceptions import (
     HttpError,
     RetryableError,
@@ -57,7 +58,7 @@ from statefun.durable.exceptions import (
     TerminalError,
     is_internal_exception,
 )
-from statefun.durable.harness import create_test_harness
+from statefun.durable.harness import create_test_harness, test_harness
 from statefun.durable.logging import RestateLoggingFilter, getLogger
 from statefun.durable.object import VirtualObject
 from statefun.durable.options import RateLimit
@@ -79,6 +80,8 @@ __all__ = [
     "HarnessEnvironment",
     "HttpError",
     "InvocationRetryPolicy",
+    "JournalValueCodec",
+    "JournalValueCodecProvider",
     "ObjectContext",
     "ObjectSharedContext",
     "RateLimit",
@@ -110,5 +113,6 @@ __all__ = [
     "is_internal_exception",
     "logging",
     "select",
+    "test_harness",
     "wait_completed",
 ]

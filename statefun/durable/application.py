@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from datetime import timedelta
 
     from statefun.durable.declaration import Declaration
+    from statefun.durable.entry_codec import ValueCodec
     from statefun.durable.execution import FrontEnd
     from statefun.durable.handler import Handler
     from statefun.sdk.messages import Message
@@ -46,6 +47,7 @@ class Application(StatefulFunctions):
         dead_letters: The egress for messages that cannot be read; None only logs them.
         clock: The time in seconds since 1970.
         front_end: Who knows how their invocations run.
+        codec: What stands between serdes and everything that is kept or sent; None for nothing.
 
     Attributes:
         directory: All of them, and where their invocations live.
@@ -66,9 +68,12 @@ class Application(StatefulFunctions):
         dead_letters: str | None = None,
         clock: Callable[[], float] = time.time,
         front_end: FrontEnd = HANDLERS,
+        codec: ValueCodec | None = None,
     ) -> None:
         super().__init__()
-        self.directory = Directory(declarations, namespace, limits or Limits(), targets, egresses)
+        self.directory = Directory(
+            declarations, namespace, limits or Limits(), targets, egresses, codec
+        )
         self.shell = shell = Shell(self.directory, clock, dead_letters)
         self._hosts: list[Host] = []
         for name, declaration in self.directory.declarations.items():
@@ -114,6 +119,8 @@ class Application(StatefulFunctions):
         handler: Handler[Any, Any] = handler_from_callable(tpe)
         service = handler.service_tag.name
         self.directory.handler(service, handler.name, key)
+        self.directory.codec.ready_now()
+        input_serde = self.directory.codec.over(handler.handler_io.input_serde)
         delay_ms = 0 if delay is None else int(delay.total_seconds() * 1000)
         invocation = self.directory.invocation_id(
             service,
@@ -126,7 +133,7 @@ class Application(StatefulFunctions):
         invoke = _proto.Invoke(
             id=str(invocation),
             handler=handler.name,
-            argument=handler.handler_io.input_serde.serialize(arg),
+            argument=input_serde.serialize(arg),
             headers={name.lower(): value for name, value in (headers or {}).items()},
             idempotency_key=idempotency_key or "",
             delay_ms=delay_ms,

@@ -6,11 +6,14 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from statefun.durable.client_types import Answer, Client
+from statefun.durable.entry_codec import ValueCodec
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
 
     import aiohttp
+
+    from statefun.durable.entry_codec import JournalValueCodec
 
 __all__ = ["HttpClient", "create_client"]
 
@@ -21,9 +24,13 @@ class HttpClient(Client):
     Args:
         session: What carries the requests.
         ingress: The base URL of the ingress, without a slash at its end.
+        codec: The codec of the app; None for none.
     """
 
-    def __init__(self, session: aiohttp.ClientSession, ingress: str) -> None:
+    def __init__(
+        self, session: aiohttp.ClientSession, ingress: str, codec: ValueCodec | None = None
+    ) -> None:
+        self.codec = codec or ValueCodec()
         self._session = session
         self._ingress = ingress
 
@@ -42,7 +49,9 @@ class HttpClient(Client):
 
 @asynccontextmanager
 async def create_client(
-    ingress: str, headers: Mapping[str, str] | None = None
+    ingress: str,
+    headers: Mapping[str, str] | None = None,
+    journal_value_codec: JournalValueCodec | None = None,
 ) -> AsyncIterator[Client]:
     """Connect to an ingress, for an `async with`.
 
@@ -51,6 +60,7 @@ async def create_client(
     Args:
         ingress: The base URL of the ingress, such as `http://localhost:8080`.
         headers: Header fields of every request, such as `Authorization`.
+        journal_value_codec: The codec of the app, if it has one.
 
     Raises:
         ModuleNotFoundError: If aiohttp is not installed.
@@ -72,4 +82,4 @@ async def create_client(
         timeout=aiohttp.ClientTimeout(),
         skip_auto_headers=("Content-Type",),
     ) as session:
-        yield HttpClient(session, ingress.rstrip("/"))
+        yield HttpClient(session, ingress.rstrip("/"), ValueCodec(journal_value_codec))

@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 from urllib.parse import quote
 
+from statefun.durable.entry_codec import ValueCodec
 from statefun.durable.exceptions import HttpError
 from statefun.durable.handler import handler_from_callable
 from statefun.durable.serde import DEFAULT_SERDE, serde_of
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from statefun.durable.handler import Handler
     from statefun.durable.serde import SerdeLike
 
-__all__ = ["JSON", "Answer", "ResultsClient", "result_of"]
+__all__ = ["JSON", "Answer", "ResultsClient"]
 
 JSON = "application/json"
 _NOT_READY = 470
@@ -42,7 +43,12 @@ class ResultsClient(ABC):
 
     Every method raises `HttpError` for an answer of 400 or more: the ingress refused the request,
     or the handler failed for good.
+
+    Attributes:
+        codec: The codec of the app.
     """
+
+    codec = ValueCodec()
 
     @abstractmethod
     async def request(
@@ -71,7 +77,7 @@ class ResultsClient(ABC):
             type_hint: The type of the result.
         """
         answer = await self._get(f"/restate/invocation/{quote(invocation_id, safe='')}/attach")
-        return serde_of(serde, type_hint).deserialize(answer.body)
+        return self.codec.over(serde_of(serde, type_hint)).deserialize(answer.body)
 
     async def workflow_attach(self, tpe: HandlerType[I, O], key: str) -> O:
         """Wait for the result of a workflow that was started.
@@ -83,7 +89,7 @@ class ResultsClient(ABC):
         handler = handler_from_callable(tpe)
         name = quote(handler.service_tag.name, safe="")
         answer = await self._get(f"/restate/workflow/{name}/{quote(key, safe='')}/attach")
-        return cast("O", result_of(handler, answer))
+        return cast("O", self._result(handler, answer))
 
     async def is_done(self, invocation_id: str) -> bool:
         """Whether an invocation has ended, well or not.
@@ -108,7 +114,7 @@ class ResultsClient(ABC):
             serde: How it is written.
         """
         path = f"/restate/awakeables/{quote(awakeable_id, safe='')}/resolve"
-        await self._post(path, serde_of(serde).serialize(value), JSON, None, None)
+        await self._post(path, self.codec.over(serde_of(serde)).serialize(value), JSON, None, None)
 
     async def reject_awakeable(self, awakeable_id: str, reason: str) -> None:
         """Let whoever waits for an awakeable fail with a `TerminalError`, code 500.
@@ -134,13 +140,11 @@ class ResultsClient(ABC):
             fields["idempotency-key"] = idempotency_key
         return _checked(await self.request("POST", path, body, fields))
 
+    def _result(self, handler: Handler[Any, Any], answer: Answer) -> Any:
+        return self.codec.over(handler.handler_io.output_serde).deserialize(answer.body)
+
     async def _get(self, path: str) -> Answer:
         return _checked(await self.request("GET", path))
-
-
-def result_of(handler: Handler[Any, Any], answer: Answer) -> Any:
-    """The result of a handler, out of an answer."""
-    return handler.handler_io.output_serde.deserialize(answer.body)
 
 
 def _checked(answer: Answer) -> Answer:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast, overload
 from urllib.parse import quote
 
-from statefun.durable.client_results import JSON, Answer, ResultsClient, result_of
+from statefun.durable.client_results import JSON, Answer, ResultsClient
 from statefun.durable.exceptions import HttpError, TerminalError
 from statefun.durable.handler import handler_from_callable
 
@@ -247,8 +247,9 @@ class Client(ResultsClient):
         """
         _refuse_scopes(scope, limit_key)
         path = _path(service, key, handler)
-        answer = await self._post(path, arg, JSON, idempotency_key, headers)
-        return answer.body
+        body = self.codec.encode(arg)
+        answer = await self._post(path, body, JSON, idempotency_key, headers)
+        return self.codec.decode(answer.body)
 
     async def generic_send(
         self,
@@ -265,7 +266,8 @@ class Client(ResultsClient):
         """Start a handler by its name; else as `generic_call` and `service_send`."""
         _refuse_scopes(scope, limit_key)
         path = _path(service, key, handler) + _send_suffix(send_delay)
-        return _handle(await self._post(path, arg, JSON, idempotency_key, headers))
+        body = self.codec.encode(arg)
+        return _handle(await self._post(path, body, JSON, idempotency_key, headers))
 
     # --- how ---
 
@@ -279,8 +281,8 @@ class Client(ResultsClient):
     ) -> O:
         handler = handler_from_callable(tpe)
         path = _path_of(handler, key)
-        answer = await self._post(path, *_argument(handler, arg), idempotency_key, headers)
-        return cast("O", result_of(handler, answer))
+        answer = await self._post(path, *self._argument(handler, arg), idempotency_key, headers)
+        return cast("O", self._result(handler, answer))
 
     async def _send(
         self,
@@ -293,7 +295,18 @@ class Client(ResultsClient):
     ) -> ClientSendHandle:
         handler = handler_from_callable(tpe)
         path = _path_of(handler, key) + _send_suffix(delay)
-        return _handle(await self._post(path, *_argument(handler, arg), idempotency_key, headers))
+        argument = self._argument(handler, arg)
+        return _handle(await self._post(path, *argument, idempotency_key, headers))
+
+    def _argument(self, handler: Handler[Any, Any], arg: Any) -> tuple[bytes, str]:
+        """The body of a call, and its media type."""
+        io = handler.handler_io
+        if io.input_type.is_void and arg is not None:
+            raise TerminalError(f"handler {handler.name!r} takes no argument, got {arg!r}", 400)
+        serde: Serde[Any] = self.codec.over(io.input_serde)
+        body = serde.serialize(handler.default if arg is None and handler.has_default else arg)
+        media_type = "application/octet-stream" if "*" in io.accept else io.accept
+        return (b"" if io.input_type.is_void else body), media_type
 
 
 RestateClient = Client
@@ -313,17 +326,6 @@ def _path_of(handler: Handler[Any, Any], key: str | None) -> str:
             f"{tag.name!r} is of the kind {tag.kind!r}, so a call of it has {needs}", 400
         )
     return _path(tag.name, key, handler.name)
-
-
-def _argument(handler: Handler[Any, Any], arg: Any) -> tuple[bytes, str]:
-    """The body of a call, and its media type."""
-    io = handler.handler_io
-    if io.input_type.is_void and arg is not None:
-        raise TerminalError(f"handler {handler.name!r} takes no argument, got {arg!r}", 400)
-    serde: Serde[Any] = io.input_serde
-    body = serde.serialize(handler.default if arg is None and handler.has_default else arg)
-    media_type = "application/octet-stream" if "*" in io.accept else io.accept
-    return (b"" if io.input_type.is_void else body), media_type
 
 
 def _send_suffix(delay: timedelta | None) -> str:

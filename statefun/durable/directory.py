@@ -10,6 +10,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from statefun.durable.entry_codec import ValueCodec
 from statefun.durable.exceptions import TerminalError
 from statefun.durable.routing import address_of, routed
 from statefun.errors import AlreadyRegisteredError
@@ -37,6 +38,7 @@ class Directory:
         limits: What bounds turns, messages and invocations.
         targets: The typenames of plain functions that handlers may send to; None for any.
         egresses: The egresses that handlers may send to; None for any.
+        codec: What stands between serdes and everything that is kept or sent; None for nothing.
 
     Attributes:
         declarations: Name → service, object or workflow.
@@ -52,8 +54,10 @@ class Directory:
         limits: Limits,
         targets: Collection[str] | None,
         egresses: Collection[str] | None,
+        codec: ValueCodec | None = None,
     ) -> None:
         self.namespace = namespace
+        self.codec = codec or ValueCodec()
         self.limits = limits
         self.declarations: dict[str, Declaration] = {}
         self._targets = None if targets is None else frozenset(targets)

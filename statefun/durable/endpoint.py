@@ -8,6 +8,7 @@ from statefun.durable.application import Application
 from statefun.durable.background import Schedules
 from statefun.durable.catalogue import Catalogue
 from statefun.durable.declaration import Declaration
+from statefun.durable.entry_codec import ValueCodec
 from statefun.durable.throttles import with_limits
 from statefun.errors import AlreadyRegisteredError, ConfigurationError, DefinitionError
 from statefun.serve.asgi import AsgiApp
@@ -16,11 +17,12 @@ from statefun.serve.endpoint import FunctionEndpoint
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
+    from statefun.durable.entry_codec import JournalValueCodec, JournalValueCodecProvider
     from statefun.durable.limits import Limits
     from statefun.sdk.messages import Message
     from statefun.serve.asgi import Event, Receive, Send
 
-__all__ = ["App", "app"]
+__all__ = ["App", "Endpoint", "app"]
 
 _PATH = "/statefun"
 
@@ -36,6 +38,7 @@ class App(Application):
         namespace: The namespace of their functions.
         limits: What bounds turns, messages and invocations.
         clock: The time in seconds since 1970; None for that of the machine.
+        codec: What stands between serdes and everything that is kept or sent; None for nothing.
 
     Attributes:
         services: What was given.
@@ -48,14 +51,14 @@ class App(Application):
         *,
         limits: Limits | None = None,
         clock: Callable[[], float] | None = None,
+        codec: ValueCodec | None = None,
     ) -> None:
         self.services = tuple(services)
         self._schedules = Schedules(self.services)
         background = [each for each in (self._schedules.declaration,) if each is not None]
         given: dict[str, Any] = {} if clock is None else {"clock": clock}
-        super().__init__(
-            [*with_limits(self.services), *background], namespace, limits=limits, **given
-        )
+        declarations = [*with_limits(self.services), *background]
+        super().__init__(declarations, namespace, limits=limits, codec=codec, **given)
 
     async def __call__(self, scope: Event, receive: Receive, send: Send) -> None:
         """Serve what the scope says; see ASGI."""
@@ -89,7 +92,7 @@ def app(
     services: Iterable[Declaration],
     protocol: Literal["bidi", "request_response"] | None = None,
     identity_keys: list[str] | None = None,
-    journal_value_codec: Any = None,
+    journal_value_codec: JournalValueCodec | JournalValueCodecProvider | None = None,
     *,
     namespace: str = "durable",
 ) -> App:
@@ -99,7 +102,8 @@ def app(
         services: Services, virtual objects and workflows, each name once.
         protocol: Accepted and ignored; there is one protocol.
         identity_keys: Refused unless None: put a token or TLS before the endpoint.
-        journal_value_codec: Refused unless None: give the handlers a serde that does it.
+        journal_value_codec: Transforms all values that are kept and sent, as encryption does, or an
+            async function that makes it once. Clients over HTTP need the same one.
         namespace: The namespace of their functions; apps of one runtime have different ones.
 
     Raises:
@@ -115,13 +119,70 @@ def app(
         raise ConfigurationError(
             f"protocol is 'bidi', 'request_response' or None, got {protocol!r}: leave it out"
         )
-    for name, given, advice in (
-        ("identity_keys", identity_keys, "let TLS or a bearer token say who may call the endpoint"),
-        ("journal_value_codec", journal_value_codec, "give the handlers a serde that encodes"),
-    ):
-        if given:
-            raise ConfigurationError(f"{name} is not supported: {advice}")
-    return App(_distinct(services), namespace=namespace)
+    if identity_keys:
+        raise ConfigurationError(
+            "identity_keys is not supported: let TLS or a bearer token say who may call the "
+            "endpoint",
+            option="identity_keys",
+        )
+    codec = ValueCodec(journal_value_codec)
+    return App(_distinct(services), namespace=namespace, codec=codec)
+
+
+class Endpoint:
+    """Puts services together step by step; `app` does it at once.
+
+    Example:
+        ```python
+        app = Endpoint().bind(greeter, counter).app()
+        ```
+    """
+
+    def __init__(self) -> None:
+        self._services: list[Declaration] = []
+        self._codec: JournalValueCodec | JournalValueCodecProvider | None = None
+
+    @property
+    def services(self) -> dict[str, Declaration]:
+        """The services by name."""
+        return {each.name: each for each in self._services}
+
+    def bind(self, *services: Declaration) -> Endpoint:
+        """Add services, virtual objects and workflows.
+
+        Raises:
+            DefinitionError: If something else is among them, or a name comes twice.
+        """
+        self._services = _distinct([*self._services, *services])
+        return self
+
+    def streaming_protocol(self) -> Endpoint:
+        """Accepted and ignored; there is one protocol."""
+        return self
+
+    def request_response_protocol(self) -> Endpoint:
+        """Accepted and ignored; there is one protocol."""
+        return self
+
+    def identity_key(self, identity_key: str) -> Endpoint:
+        """Refused, as by `app`.
+
+        Raises:
+            ConfigurationError: Always.
+        """
+        app([], identity_keys=[identity_key])
+        return self
+
+    def set_journal_value_codec(
+        self, codec_or_provider: JournalValueCodec | JournalValueCodecProvider
+    ) -> Endpoint:
+        """Transform all values that are kept and sent; see `app`."""
+        self._codec = codec_or_provider
+        return self
+
+    def app(self) -> App:
+        """The app."""
+        return app(self._services, journal_value_codec=self._codec)
 
 
 def _distinct(services: Iterable[Declaration]) -> list[Declaration]:

@@ -11,10 +11,11 @@ from statefun.durable.current import CURRENT
 from statefun.durable.exceptions import TerminalError
 from statefun.durable.program import Program
 from statefun.durable.retries import retries_of
-from statefun.errors import SerializationError
+from statefun.errors import ConfigurationError, SerializationError
 
 if TYPE_CHECKING:
     from statefun.durable import _proto
+    from statefun.durable.entry_codec import ValueCodec
     from statefun.durable.execution import Execution
     from statefun.durable.handler import Handler
     from statefun.durable.options import Options
@@ -30,17 +31,18 @@ class Handling(Program):
     async def start(self) -> bytes:
         """Run the handler."""
         execution = self.execution
-        handler = execution.handler
+        handler, codec = execution.handler, execution.here.directory.codec
         context = make_context(execution, self.run)
         CURRENT.set(context)
         async with AsyncExitStack() as stack:
             for manager in handler.options.context_managers:
                 await stack.enter_async_context(manager())
-            data = execution.invoke.argument
-            arguments = (context, _argument(handler, data)) if handler.arity > 1 else (context,)
+            arguments: tuple[Any, ...] = (context,)
+            if handler.arity > 1:
+                arguments = (context, _argument(handler, codec, execution.invoke.argument))
             result = await handler.fn(*arguments)
         context.flush()
-        data = handler.handler_io.output_serde.serialize(result)
+        data = codec.encode(handler.handler_io.output_serde.serialize(result))
         execution.here.limits.check_value("a result", data)
         return data
 
@@ -85,7 +87,15 @@ class _Handlers:
 HANDLERS = _Handlers()
 
 
-def _argument(handler: Handler[Any, Any], data: bytes) -> Any:
+def _argument(handler: Handler[Any, Any], codec: ValueCodec, encoded: bytes) -> Any:
+    try:
+        data = codec.decode(encoded)
+    except ConfigurationError:
+        raise
+    except Exception as error:
+        raise TerminalError(
+            f"unable to parse the argument: the codec of the app does not decode it: {error}", 400
+        ) from error
     if not data and handler.has_default:
         return handler.default
     try:

@@ -218,6 +218,7 @@ class Host(EnvelopeHost):
         self, target_id: str, values: Mapping[str, bytes | None], envelopes: list[_proto.Envelope]
     ) -> Reply:
         """Run a turn; see `Turn`."""
+        await self.shell.directory.codec.ready()
         turn = Turn(
             self.shell.directory,
             self._declaration,

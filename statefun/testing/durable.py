@@ -21,13 +21,18 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from statefun.durable.declaration import Declaration
+    from statefun.durable.entry_codec import JournalValueCodec
 
 __all__ = ["run_app"]
 
 
 @asynccontextmanager
 async def run_app(
-    app: App, *, is_always_replayed: bool = False, has_retries: bool = True
+    app: App,
+    *,
+    is_always_replayed: bool = False,
+    has_retries: bool = True,
+    codec: JournalValueCodec | None = None,
 ) -> AsyncIterator[HarnessEnvironment]:
     """Run an app in this process until the block is left.
 
@@ -35,6 +40,7 @@ async def run_app(
         app: The app.
         is_always_replayed: Whether handlers are replayed from the journal at every wait.
         has_retries: Whether failed attempts are repeated.
+        codec: The codec of the app, for the client.
     """
     tested = _variant(app, is_always_replayed=is_always_replayed, has_retries=has_retries)
     clock = SystemClock()
@@ -53,7 +59,7 @@ async def run_app(
         stack.push_async_callback(operator.stop)
         await operator.start()
         url = f"http://127.0.0.1:{ingress.port}"
-        client = await stack.enter_async_context(create_client(url))
+        client = await stack.enter_async_context(create_client(url, None, codec))
         yield HarnessEnvironment(url, f"http://127.0.0.1:{operator.port}", client)
 
 
@@ -66,7 +72,7 @@ def _variant(app: App, *, is_always_replayed: bool, has_retries: bool) -> App:
     declarations = list(app.services)
     if not has_retries:
         declarations = [_without_retries(each) for each in declarations]
-    return App(declarations, directory.namespace, limits=limits)
+    return App(declarations, directory.namespace, limits=limits, codec=directory.codec)
 
 
 def _without_retries(declaration: Declaration) -> Declaration:

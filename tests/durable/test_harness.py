@@ -111,9 +111,9 @@ async def test_a_harness_of_an_app_begins_anew() -> None:
         ),
         (lambda: app([], identity_keys=["k"]), ConfigurationError, "identity_keys is not"),
         (
-            lambda: app([], journal_value_codec=object()),
+            lambda: app([], journal_value_codec=object()),  # type: ignore[arg-type]
             ConfigurationError,
-            "journal_value_codec is not supported",
+            "journal_value_codec takes a JournalValueCodec or a function that makes one",
         ),
     ],
 )

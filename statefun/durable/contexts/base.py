@@ -46,6 +46,14 @@ class Steps:
         self._execution.here.limits.check_value(what, data)
         return data
 
+    def _coded(self, serde: Serde[Any]) -> Serde[Any]:
+        """The serde, with the codec of the app behind it."""
+        return self._execution.here.directory.codec.over(serde)
+
+    def _read_by(self, serde: Any, type_hint: Any = None) -> Serde[Any]:
+        """The serde that is meant, with the codec of the app behind it."""
+        return self._coded(read_by(serde, type_hint))
+
     def _check_pending(self) -> None:
         """Refuse a step if too many are unfinished."""
         limit = self._execution.here.limits.pending_steps

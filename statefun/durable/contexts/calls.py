@@ -47,8 +47,8 @@ class CallSteps(CompletionSteps):
     ) -> Any:
         """Call a handler of whatever kind."""
         handler = handler_from_callable(tpe)
-        argument = self._encode(handler.handler_io.input_serde, "an argument", arg)
-        decode = handler.handler_io.output_serde.deserialize
+        argument = self._encode(self._coded(handler.handler_io.input_serde), "an argument", arg)
+        decode = self._coded(handler.handler_io.output_serde).deserialize
         target = (handler.service_tag.name, handler.name, key)
         return self._call_bytes(target, argument, decode, idempotency_key, headers)
 
@@ -63,7 +63,7 @@ class CallSteps(CompletionSteps):
     ) -> SendHandle:
         """Start a handler of whatever kind."""
         handler = handler_from_callable(tpe)
-        argument = self._encode(handler.handler_io.input_serde, "an argument", arg)
+        argument = self._encode(self._coded(handler.handler_io.input_serde), "an argument", arg)
         target = (handler.service_tag.name, handler.name, key)
         return self._send_bytes(target, argument, delay, idempotency_key, headers)
 
@@ -80,8 +80,13 @@ class CallSteps(CompletionSteps):
     ) -> Any:
         """Call a handler by its name."""
         _check_scope(scope, limit_key)
+        codec = self._execution.here.directory.codec
         return self._call_bytes(
-            (service, handler, key), bytes(arg), bytes, idempotency_key, headers
+            (service, handler, key),
+            codec.encode(bytes(arg)),
+            codec.decode,
+            idempotency_key,
+            headers,
         )
 
     def generic_send(
@@ -98,8 +103,9 @@ class CallSteps(CompletionSteps):
     ) -> Any:
         """Start a handler by its name."""
         _check_scope(scope, limit_key)
+        argument = self._execution.here.directory.codec.encode(bytes(arg))
         return self._send_bytes(
-            (service, handler, key), bytes(arg), send_delay, idempotency_key, headers
+            (service, handler, key), argument, send_delay, idempotency_key, headers
         )
 
     def scope(self, scope: str) -> Any:

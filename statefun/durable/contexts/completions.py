@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from statefun.durable import _proto
-from statefun.durable.contexts.base import Steps, read_by
+from statefun.durable.contexts.base import Steps
 from statefun.durable.exceptions import TerminalError
 from statefun.durable.identity import Awakeable, InvocationId
 from statefun.durable.outcomes import failed, succeeded
@@ -19,7 +19,7 @@ class CompletionSteps(Steps):
 
     def awakeable(self, serde: Any = DEFAULT_SERDE, type_hint: Any = None) -> Any:
         """An id to give away, and the value that somebody resolves it with."""
-        reads = read_by(serde, type_hint)
+        reads = self._read_by(serde, type_hint)
         self._check_pending()
         seq, _ = self._run.step("awakeable")
         name = str(Awakeable(self._execution.id, seq))
@@ -27,7 +27,7 @@ class CompletionSteps(Steps):
 
     def resolve_awakeable(self, name: str, value: Any, serde: Any = DEFAULT_SERDE) -> None:
         """Complete an awakeable."""
-        data = self._encode(read_by(serde), "the value of an awakeable", value)
+        data = self._encode(self._read_by(serde), "the value of an awakeable", value)
         self._complete_awakeable(name, succeeded(data))
 
     def reject_awakeable(self, name: str, failure_message: str, failure_code: int = 500) -> None:
@@ -43,7 +43,7 @@ class CompletionSteps(Steps):
 
     def signal(self, name: str, serde: Any = DEFAULT_SERDE, type_hint: Any = None) -> Any:
         """The next signal of a name."""
-        reads = read_by(serde, type_hint)
+        reads = self._read_by(serde, type_hint)
         self._check_pending()
         seq, _ = self._run.step(f"signal {name}")
         future = self._run.future(seq, reads.deserialize)
@@ -54,7 +54,7 @@ class CompletionSteps(Steps):
         self, invocation_id: str, name: str, value: Any, serde: Any = DEFAULT_SERDE
     ) -> None:
         """Send a signal to an invocation."""
-        data = self._encode(read_by(serde), "the value of a signal", value)
+        data = self._encode(self._read_by(serde), "the value of a signal", value)
         self._signal(invocation_id, name, succeeded(data))
 
     def reject_signal(
@@ -85,7 +85,7 @@ class CompletionSteps(Steps):
     ) -> Any:
         """The result of another invocation."""
         _check_given(invocation_id)
-        reads = read_by(serde, type_hint)
+        reads = self._read_by(serde, type_hint)
         InvocationId.parse(invocation_id)
         self._check_pending()
         seq, is_new = self._run.step("attach")

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 from statefun.durable.context_types import AttemptFinishedEvent, Request, RunOptions
-from statefun.durable.contexts.base import ONE_MILLISECOND, Steps, nothing, read_by
+from statefun.durable.contexts.base import ONE_MILLISECOND, Steps, nothing
 from statefun.durable.exceptions import TerminalError
 from statefun.durable.futures import SleepFuture, done
 from statefun.durable.pending import Effect
@@ -100,7 +100,7 @@ class EffectSteps(Steps):
         """Run an effect and record its result."""
         if not callable(action):
             raise TerminalError(f"the action of {name!r} is not callable, got {action!r}", 400)
-        serde = read_by(options.serde, options.type_hint or _result_of(action))
+        serde = self._read_by(options.serde, options.type_hint or _result_of(action))
         self._check_pending()
         run = self._run
         seq, _ = run.step(f"run {name}")

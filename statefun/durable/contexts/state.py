@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from statefun.durable import _proto
 from statefun.durable.context import DurablePromise
-from statefun.durable.contexts.base import Steps, nothing, read_by
+from statefun.durable.contexts.base import Steps, nothing
 from statefun.durable.exceptions import TerminalError
 from statefun.durable.futures import done
 from statefun.durable.outcomes import failed, succeeded
@@ -43,15 +43,16 @@ class _Keyed(Steps):
         return self._model
 
     def _kept(self, names: Any) -> dict[str, bytes]:
+        codec = self._execution.here.directory.codec
         values = ((name, self._execution.read(name)) for name in names)
-        return {name: value for name, value in values if value is not None}
+        return {name: codec.decode(value) for name, value in values if value is not None}
 
     def get(
         self, name: str, serde: Any = DEFAULT_SERDE, type_hint: Any = None, entry_name: Any = None
     ) -> Any:
         """A value; None if there is none."""
         del entry_name
-        reads = read_by(serde, type_hint)
+        reads = self._read_by(serde, type_hint)
         self.flush()
         data = self._execution.read(name)
         return done(self._run.loop, None if data is None else reads.deserialize(data))
@@ -71,16 +72,17 @@ class WritingSteps(_Keyed):
         model = self._execution.declaration.model
         if self._model is None or model is None:
             return
+        codec = self._execution.here.directory.codec
         for name, data in model.changes(self._model, self._kept(model.serdes)).items():
             self._run.plain_step(f"set {name}")
-            self._execution.write(name, data)
+            self._execution.write(name, None if data is None else codec.encode(data))
 
     def set(
         self, name: str, value: Any, serde: Any = DEFAULT_SERDE, entry_name: str | None = None
     ) -> None:
         """Keep a value."""
         del entry_name
-        data = self._encode(read_by(serde), f"the value {name!r}", value)
+        data = self._encode(self._read_by(serde), f"the value {name!r}", value)
         here = self._execution.here
         here.kept.check_state(name, data, here.limits.state_bytes)
         self._run.step(f"set {name}")
@@ -154,7 +156,7 @@ class PromiseSteps(_Keyed):
 
     def promise(self, name: str, serde: Any = DEFAULT_SERDE, type_hint: Any = None) -> Any:
         """A promise of this workflow."""
-        return _Promise(name, read_by(serde, type_hint), self._execution, self._run)
+        return _Promise(name, self._read_by(serde, type_hint), self._execution, self._run)
 
 
 class ReadingSteps(_Keyed):

@@ -15,10 +15,11 @@ NAMES = {
         "Service VirtualObject Workflow Context ObjectContext ObjectSharedContext WorkflowContext "
         "WorkflowSharedContext ScopedContext DurablePromise RestateDurableFuture "
         "RestateDurableCallFuture RestateDurableSleepFuture SendHandle RunOptions "
-        "InvocationRetryPolicy TerminalError HttpError SdkInternalBaseException "
+        "InvocationRetryPolicy JournalValueCodec JournalValueCodecProvider TerminalError "
+        "HttpError SdkInternalBaseException "
         "is_internal_exception app gather select as_completed wait_completed RestateClient "
-        "RestateClientSendHandle create_client create_test_harness HarnessEnvironment getLogger "
-        "RestateLoggingFilter logging"
+        "RestateClientSendHandle create_client create_test_harness test_harness "
+        "HarnessEnvironment getLogger RestateLoggingFilter logging"
     ),
     ".exceptions": (
         "TerminalError RetryableError SdkInternalBaseException SuspendedException "
@@ -33,12 +34,12 @@ NAMES = {
     ".service": "Service",
     ".object": "VirtualObject",
     ".workflow": "Workflow",
-    ".endpoint": "app",
+    ".endpoint": "app Endpoint",
     ".client": "create_client",
     ".client_types": "RestateClient RestateClientSendHandle HttpError",
     ".logging": "getLogger RestateLoggingFilter",
     ".types": "HarnessEnvironment",
-    ".harness": "create_test_harness",
+    ".harness": "create_test_harness test_harness",
     ".asyncio": "gather select as_completed wait_completed",
 }
 
@@ -122,7 +123,7 @@ PARAMETERS: list[tuple[Any, str]] = [
     ),
     (
         durable.create_test_harness,
-        "app follow_logs restate_image always_replay disable_retries",
+        "app follow_logs restate_image always_replay disable_retries journal_value_codec",
     ),
 ]
 
