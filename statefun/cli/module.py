@@ -30,7 +30,8 @@ def add(commands: Any, *parents: ArgumentParser) -> None:
     parser.add_argument(
         "--kafka",
         metavar="HOST:PORT",
-        help="take invocations from Kafka as well: a topic for each service",
+        help="take invocations from Kafka as well, and send outcomes there: the topic "
+        "NAMESPACE.requests for all, and a topic for each service",
     )
     parser.set_defaults(run=run)
 
@@ -44,6 +45,7 @@ def run(arguments: Namespace) -> int:
     ]
     if arguments.kafka and isinstance(functions, App):
         documents.append(_ingress(functions, arguments.kafka))
+        documents.append(_egress(functions, arguments.kafka))
     print_line("\n---\n".join(documents))
     return 0
 
@@ -79,7 +81,22 @@ def _ingress_lines(app: App, address: str) -> Iterator[str]:
     yield f"  address: {address}"
     yield f"  consumerGroupId: {namespace}"
     yield "  topics:"
+    yield f"    - topic: {namespace}.requests"
+    yield f"      valueType: {ENVELOPE}"
+    yield f"      targets: [{app.directory.gateway_typename}]"
     for service in app.services:
         yield f"    - topic: {namespace}.{service.name}"
         yield f"      valueType: {ENVELOPE}"
         yield f"      targets: [{app.directory.typename(service.name)}]"
+
+
+def _egress(app: App, address: str) -> str:
+    """An egress for outcomes; who asks names the topic, as `Route.topic` of the envelope."""
+    return f"""\
+kind: io.statefun.kafka.v1/egress
+spec:
+  id: {app.directory.namespace}/replies
+  address: {address}
+  deliverySemantic:
+    type: exactly-once
+    transactionTimeout: 15min"""

@@ -14,7 +14,7 @@ from statefun.durable import _proto
 from statefun.durable.directory import Directory
 from statefun.durable.handler import handler_from_callable
 from statefun.durable.handling import HANDLERS
-from statefun.durable.host import Host, ProxyHost, Shell, TicketHost
+from statefun.durable.host import GatewayHost, Host, ProxyHost, Shell, TicketHost
 from statefun.durable.limits import Limits
 from statefun.durable.outcomes import as_message
 from statefun.sdk.functions import StatefulFunctions
@@ -83,6 +83,7 @@ class Application(StatefulFunctions):
             if declaration.service_tag.kind == "object":
                 TicketHost(shell, self.directory.ticket_typename(name)).bind(self)
         ProxyHost(shell, self.directory.proxy_typename).bind(self)
+        GatewayHost(shell, self.directory.gateway_typename).bind(self)
 
     def forget(self) -> None:
         """Put all suspended handlers out of memory; their next turns begin with a replay."""

@@ -86,6 +86,11 @@ class Directory:
         """The typename of what calls plain functions for handlers."""
         return f"{self.namespace}/_proxy"
 
+    @property
+    def gateway_typename(self) -> str:
+        """The typename of what passes envelopes from topics on."""
+        return f"{self.namespace}/_gateway"
+
     def handler(self, service: str, name: str, key: str | None) -> Handler[Any, Any]:
         """The handler that a call is for.
 
@@ -181,6 +186,10 @@ class Directory:
             raise TerminalError(
                 f"{typename} is none of the functions that may be sent to: add it to targets=…", 404
             )
+
+    def has_egress(self, typename: str) -> bool:
+        """Whether outcomes may be sent to an egress."""
+        return self._egresses is None or typename in self._egresses
 
     def check_egress(self, typename: str) -> None:
         """Refuse an egress that no engine would find.

@@ -19,10 +19,13 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from statefun.durable import _proto
 from statefun.durable.cache import Cache
+from statefun.durable.exceptions import TerminalError
+from statefun.durable.gateway import admitted, reply_routes
 from statefun.durable.kept import VALUES
-from statefun.durable.outcomes import ENVELOPE_TYPE, as_message, succeeded
+from statefun.durable.outbox import Outbox
+from statefun.durable.outcomes import ENVELOPE_TYPE, as_message, failed, succeeded
 from statefun.durable.tickets import TicketTurn
-from statefun.durable.turn import Turn
+from statefun.durable.turn import Reply, Turn
 from statefun.durable.watchdog import start_watchdog
 from statefun.sdk.builders import egress_message_builder
 from statefun.sdk.messages import Message
@@ -38,11 +41,19 @@ if TYPE_CHECKING:
     from statefun.durable.effects import Ready
     from statefun.durable.execution import FrontEnd
     from statefun.durable.pending import Effect
-    from statefun.durable.turn import Reply
     from statefun.sdk.context import BatchContext
     from statefun.sdk.functions import StatefulFunctions
 
-__all__ = ["STATE_TYPE", "EnvelopeHost", "Host", "ProxyHost", "Shell", "TicketHost", "nonce"]
+__all__ = [
+    "STATE_TYPE",
+    "EnvelopeHost",
+    "GatewayHost",
+    "Host",
+    "ProxyHost",
+    "Shell",
+    "TicketHost",
+    "nonce",
+]
 
 _MOST_THREADS = 64
 
@@ -346,6 +357,32 @@ class ProxyHost:
             )
             envelope = _proto.Envelope(version=1, done=done)
             context.send(as_message(route.typename, route.id, envelope))
+
+
+class GatewayHost:
+    """The function that passes on what comes from topics, to whom its ids name."""
+
+    def __init__(self, shell: Shell, typename: str) -> None:
+        self.shell = shell
+        self.typename = typename
+
+    def bind(self, functions: StatefulFunctions) -> None:
+        """Register it."""
+        functions.register(self.typename, self.handle)
+
+    async def handle(self, context: Any, message: Message) -> None:
+        """Pass an envelope on, or answer why not."""
+        envelope = _envelope(self, context, message)
+        if envelope is None:
+            return
+        try:
+            home = admitted(self.shell.directory, envelope)
+        except TerminalError as error:
+            outbox = Outbox(self.shell.directory, self.typename, context.batch.target_id)
+            outbox.answer(reply_routes(envelope), failed(error))
+            _apply(context, Reply({}, outbox))
+        else:
+            context.send(as_message(*home, envelope))
 
 
 def _typed_value(message: Message) -> bytes:

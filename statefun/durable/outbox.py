@@ -6,6 +6,7 @@ too long, no token twice. It is refused where it is sent, so that the handler ca
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Any
 
 from statefun.durable import _proto
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from statefun.sdk.messages import EgressMessage, Message
 
 __all__ = ["Outbox"]
+
+logger = logging.getLogger("statefun.durable")
 
 
 class Outbox:
@@ -87,9 +90,23 @@ class Outbox:
         """
         for route in routes:
             if route.is_egress:
-                self.egress.append(egress_answer(route, outcome, expires_ms))
+                self._answer_outside(route, outcome, expires_ms)
             else:
                 self.send(route.typename, route.id, answer(route, outcome, expires_ms))
+
+    def _answer_outside(
+        self, route: _proto.Route, outcome: _proto.Outcome, expires_ms: int
+    ) -> None:
+        """Send an outcome to an egress, if there is one; nobody else could be told."""
+        if self._directory.has_egress(route.typename):
+            self.egress.append(egress_answer(route, outcome, expires_ms))
+        else:
+            logger.error(
+                "an outcome for %r is lost, since %s is none of the egresses that may be sent to: "
+                "add it to egresses=…",
+                route.id,
+                route.typename,
+            )
 
     def arm(self, holder: Any, due_ms: int, now_ms: int, nonce: int) -> None:
         """See that the one alarm of the address is armed for a time.

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from statefun.durable import _proto
 from statefun.durable.exceptions import TerminalError
 from statefun.sdk.builders import egress_message_builder, message_builder
+from statefun.sdk.egress import kafka_egress_message
 from statefun.sdk.types import simple_type
 
 if TYPE_CHECKING:
@@ -81,6 +82,9 @@ def egress_answer(
 ) -> EgressMessage:
     """The record that carries an outcome out; its execution is what the reader finds it by."""
     done = _proto.Done(execution=route.id, seq=route.seq, outcome=outcome, expires_ms=expires_ms)
+    if route.topic:
+        data = _proto.Envelope(version=1, done=done).SerializeToString()
+        return kafka_egress_message(route.typename, route.topic, data, key=route.id)
     return egress_message_builder(
         route.typename, _proto.Envelope(version=1, done=done), ENVELOPE_TYPE
     )

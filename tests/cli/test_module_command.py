@@ -31,10 +31,13 @@ def test_an_app_is_one_endpoint(folder: Path) -> None:
 
 
 def test_invocations_may_come_from_kafka(folder: Path) -> None:
-    """A topic for each service; each dialect takes the file."""
+    """A topic for all, and one for each service; outcomes go to topics. Each dialect takes it."""
     outcome = statefun("module", "shop:app", "--kafka", "kafka:9092", cwd=folder)
     (folder / "module.yaml").write_text(outcome.out)
 
+    assert "    - topic: durable.requests\n" in outcome.out
+    assert "      targets: [durable/_gateway]\n" in outcome.out
+    assert "  id: durable/replies\n" in outcome.out
     assert "    - topic: durable.Counter\n" in outcome.out
     assert "      targets: [durable/Counter]" in outcome.out
     for dialect in ("apache", "kzm"):

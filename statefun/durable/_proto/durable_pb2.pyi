@@ -65,18 +65,20 @@ class Outcome(_message.Message):
     def __init__(self, value: _Optional[bytes] = ..., failure: _Optional[_Union[Failure, _Mapping]] = ...) -> None: ...
 
 class Route(_message.Message):
-    __slots__ = ("typename", "id", "execution", "seq", "is_egress")
+    __slots__ = ("typename", "id", "execution", "seq", "is_egress", "topic")
     TYPENAME_FIELD_NUMBER: _ClassVar[int]
     ID_FIELD_NUMBER: _ClassVar[int]
     EXECUTION_FIELD_NUMBER: _ClassVar[int]
     SEQ_FIELD_NUMBER: _ClassVar[int]
     IS_EGRESS_FIELD_NUMBER: _ClassVar[int]
+    TOPIC_FIELD_NUMBER: _ClassVar[int]
     typename: str
     id: str
     execution: str
     seq: int
     is_egress: bool
-    def __init__(self, typename: _Optional[str] = ..., id: _Optional[str] = ..., execution: _Optional[str] = ..., seq: _Optional[int] = ..., is_egress: _Optional[bool] = ...) -> None: ...
+    topic: str
+    def __init__(self, typename: _Optional[str] = ..., id: _Optional[str] = ..., execution: _Optional[str] = ..., seq: _Optional[int] = ..., is_egress: _Optional[bool] = ..., topic: _Optional[str] = ...) -> None: ...
 
 class Invoke(_message.Message):
     __slots__ = ("id", "handler", "argument", "reply", "headers", "idempotency_key", "delay_ms", "chain", "retention_ms")
