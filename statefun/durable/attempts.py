@@ -108,15 +108,26 @@ class Attempts:
         if verdict is not None:
             self.finish(execution, verdict)
             return False
-        limit = self._here.limits.journal_records
-        if execution.journal.count > limit:
-            error = TerminalError(f"more than {limit} events: split the work", 500)
-            self.finish(execution, failed(error))
+        too_long = self._too_long(execution)
+        if too_long is not None:
+            self.finish(execution, failed(TerminalError(too_long, 500)))
             return False
         if has_progress:
             header.attempts, header.failure = 0, ""
         header.has_open_end = False
         return True
+
+    def _too_long(self, execution: Execution) -> str | None:
+        """Why its journal is too long to go on; None if it is not."""
+        limits, journal = self._here.limits, execution.journal
+        if journal.count > limits.journal_records:
+            return f"the invocation has more than {limits.journal_records} events: split the work"
+        if journal.size > limits.journal_bytes:
+            return (
+                f"the journal of the invocation has more than {limits.journal_bytes} bytes: split "
+                "the work, and keep what is large elsewhere"
+            )
+        return None
 
     # --- failures ---
 

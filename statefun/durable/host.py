@@ -22,6 +22,7 @@ from statefun.durable.cache import Cache
 from statefun.durable.exceptions import TerminalError
 from statefun.durable.gateway import admitted, reply_routes
 from statefun.durable.kept import VALUES
+from statefun.durable.memo import Memo
 from statefun.durable.outbox import Outbox
 from statefun.durable.outcomes import ENVELOPE_TYPE, as_message, failed, succeeded
 from statefun.durable.tickets import TicketTurn
@@ -222,6 +223,7 @@ class Host(EnvelopeHost):
         super().__init__(shell, typename, VALUES[declaration.service_tag.kind])
         start_watchdog()
         self.cache = Cache(shell.directory.limits.cached_addresses)
+        self._memo = Memo(shell.directory.limits.remembered_turns)
         self._declaration = declaration
         self._front_end = front_end
 
@@ -230,6 +232,9 @@ class Host(EnvelopeHost):
     ) -> Reply:
         """Run a turn; see `Turn`."""
         await self.shell.directory.codec.ready()
+        known = await self._memo.find(target_id, values, envelopes)
+        if known is not None:
+            return known
         turn = Turn(
             self.shell.directory,
             self._declaration,
@@ -241,18 +246,24 @@ class Host(EnvelopeHost):
             nonce(),
             self.cache.take(self.typename, target_id),
         )
+        remembered = None
         try:
             for envelope in envelopes:
                 turn.receive(envelope)
             has_acted = False
             while wave := turn.effects.wave():
                 has_acted = has_acted or any(not each.execution.is_relaxed for each in wave)
+                remembered = remembered or self._memo.begin(target_id, values, envelopes)
                 await self._perform(turn, wave)
             reply = turn.end()
             reply.has_acted = has_acted
-        except BaseException:
+        except BaseException as error:
             turn.abandon()
+            if remembered is not None:
+                self._memo.fail(target_id, remembered, error)
             raise
+        if remembered is not None:
+            self._memo.end(remembered, reply)
         if reply.cached is not None:
             self.cache.put(self.typename, target_id, reply.cached)
         return reply

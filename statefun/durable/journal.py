@@ -73,6 +73,11 @@ class Journal:
         newest = self._segments[0] + self._tail()
         return dict(zip(SEGMENTS, (newest, *self._segments[1:]), strict=True))
 
+    @property
+    def size(self) -> int:
+        """How many bytes it has, the last record left out."""
+        return sum(map(len, self._segments))
+
     def _tail(self) -> bytes:
         if self._last is None:
             return b""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -12,6 +13,8 @@ if TYPE_CHECKING:
     from statefun.durable.options import Options
 
 __all__ = ["Limits"]
+
+logger = logging.getLogger("statefun.durable")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +35,10 @@ class Limits:
             an engine gives up on a request.
         retention: How long outcomes are kept where no option says otherwise.
         cached_addresses: How many addresses with suspended handlers stay in memory.
+        remembered_turns: Of how many addresses the reply of the last turn that performed effects
+            is remembered, for the case that it is lost on its way.
+        warned_bytes: A value of so many bytes is told in the log.
+        journal_bytes: How long the journal of one invocation may be.
     """
 
     value_bytes: int = 2_000_000
@@ -45,6 +52,9 @@ class Limits:
     effect_time: timedelta = timedelta(seconds=45)
     retention: timedelta = timedelta(hours=24)
     cached_addresses: int = 10_000
+    remembered_turns: int = 1_000
+    warned_bytes: int = 512 * 1024
+    journal_bytes: int = 16_000_000
 
     def check_value(self, what: str, data: bytes) -> None:
         """Refuse an argument, a result or a value that is too long.
@@ -61,6 +71,14 @@ class Limits:
                 f"{what} has {len(data)} bytes, more than the limit of {self.value_bytes}: keep it "
                 "elsewhere and pass where it is",
                 413,
+            )
+        if len(data) >= self.warned_bytes:
+            logger.warning(
+                "%s has %d bytes, and the limit is %d: keep what is large elsewhere, and pass "
+                "where it is",
+                what,
+                len(data),
+                self.value_bytes,
             )
 
     def time_of(self, options: Options) -> timedelta:
