@@ -140,6 +140,7 @@ LIBRARIES: dict[str, set[str]] = {
     },
     "statefun_core": {"sdk.wire.native"},
     "aiohttp": {
+        "connectors.webhook",
         "serve.aiohttp",
         "runtime.transports.http",
         *("durable.client", "durable.discovery"),
@@ -152,7 +153,7 @@ LIBRARIES: dict[str, set[str]] = {
     "yaml": {"modulefiles.yaml"},
     "pydantic": {
         *(f"modulefiles.{name}" for name in ("fields", "kinds", "validation", "transports")),
-        *(f"modulefiles.{name}" for name in ("kafka", "kinesis", "durable")),
+        *(f"modulefiles.{name}" for name in ("kafka", "kinesis", "durable", "webhook")),
         "sdk.json_values",
     },
     "pydantic_core": {"modulefiles.validation", "sdk.json_values"},
@@ -177,7 +178,8 @@ NEED_AN_EXTRA = {
     "sdk.wire.native",
     *("http.connection", "http.reader"),
     *(f"modulefiles.{name}" for name in ("yaml", "components", "fields", "transports", "kinds")),
-    *(f"modulefiles.{name}" for name in ("kafka", "kinesis", "durable", "validation", "module")),
+    *(f"modulefiles.{name}" for name in ("kafka", "kinesis", "durable", "webhook")),
+    *(f"modulefiles.{name}" for name in ("validation", "module")),
     *("cli.assembly", "cli.connectors"),
     "connectors.kafka",
     *(f"connectors.kafka.{name}" for name in ("reader", "ingress", "writer", "egress")),

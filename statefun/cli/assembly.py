@@ -11,6 +11,7 @@ from statefun.cli.connectors import connectors, kinds_of
 from statefun.cli.options import FunctionRules
 from statefun.connectors import Surroundings
 from statefun.connectors.http import HttpIngress
+from statefun.connectors.webhook import WebhookEgress
 from statefun.durable.catalogue import Catalogue
 from statefun.durable.discovery import Discovery
 from statefun.durable.endpoint import App
@@ -71,6 +72,7 @@ def assemble(
     access: Access | None = None,
     invocation_port: int | None = None,
     observers: Sequence[Observer] = (),
+    webhooks: Mapping[str, str] | None = None,
 ) -> Assembly:
     """Make a runtime of module files and of functions of this process.
 
@@ -91,6 +93,7 @@ def assemble(
         invocation_port: Where invocations of durable handlers are taken in, those of endpoints
             too; None for 8080 if there are any in this process, else for nowhere.
         observers: Who learns of what the runtime does, besides the log.
+        webhooks: Egress typename → the URL to which its records are posted.
 
     Raises:
         ConfigurationError: If a file or a target is wrong, or they do not go together.
@@ -107,6 +110,7 @@ def assemble(
     if not files:
         ingresses.append(HttpIngress(DEFAULT_INGRESS_PORT, host, access=access))
     egresses: list[Any] = [known[kind].make(spec, around) for kind, spec in module.egresses]
+    egresses += [WebhookEgress(typename, url) for typename, url in (webhooks or {}).items()]
     rules = rules or FunctionRules({}, {})
     endpoints = [_endpoint(spec, module.dialect) for spec in module.endpoints]
     invocations = _invocations(functions, module, invocation_port, around)

@@ -6,16 +6,19 @@ library is imported when one is made.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from statefun.connectors.http import HttpEgress, HttpIngress
 from statefun.connectors.registry import Connector, Surroundings, installed_connectors
+from statefun.connectors.webhook import WebhookEgress, WebhookOptions
 from statefun.errors import ConfigurationError
 from statefun.modulefiles.dialects import DIALECTS
 from statefun.modulefiles.durable import INVOCATIONS, InvocationIngressSpec
 from statefun.modulefiles.fields import properties_of
 from statefun.modulefiles.kafka import KafkaEgressSpec, KafkaIngressSpec
 from statefun.modulefiles.kinds import EgressSpec, IngressSpec, Kind
+from statefun.modulefiles.webhook import WEBHOOK_EGRESS, WebhookEgressSpec
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -95,11 +98,40 @@ def _kafka_egress(spec: KafkaEgressSpec, around: Surroundings) -> Egress:
     )
 
 
+def _webhook_egress(spec: WebhookEgressSpec, _: Surroundings) -> WebhookEgress:
+    secrets = {name: _read_secret(name, path) for name, path in spec.header_files.items()}
+    options = WebhookOptions(
+        headers={**spec.headers, **secrets},
+        max_in_flight=spec.max_in_flight,
+        timeout_s=spec.timeout / 1000,
+        first_retry_s=spec.retry.first / 1000,
+        longest_retry_s=spec.retry.longest / 1000,
+        on_refused=spec.on_refused,
+        max_waiting=spec.max_waiting,
+        tls=None if spec.tls is None else spec.tls.context(),
+    )
+    return WebhookEgress(spec.id, spec.url, options)
+
+
+def _read_secret(name: str, path: str) -> str:
+    """The value of a header field, which is the first line of a file."""
+    try:
+        return Path(path).read_text(encoding="utf-8").split("\n", 1)[0].strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError(
+            f"the file {path} of the header {name!r} cannot be read ({error}): check its name and "
+            "its permissions",
+            option="headerFiles",
+            given=path,
+        ) from error
+
+
 CONNECTORS: Final[Mapping[str, Connector]] = {
     "io.statefun.playground.v1/ingress": Connector("ingress", IngressSpec, _http_ingress),
     "io.statefun.playground.v1/egress": Connector("egress", EgressSpec, _http_egress),
     "io.statefun.kafka.v1/ingress": Connector("ingress", KafkaIngressSpec, _kafka_ingress),
     "io.statefun.kafka.v1/egress": Connector("egress", KafkaEgressSpec, _kafka_egress),
+    WEBHOOK_EGRESS: Connector("egress", WebhookEgressSpec, _webhook_egress),
 }
 
 

@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 import sys
+from argparse import ArgumentTypeError
 from contextlib import AsyncExitStack
 from threading import Event, Thread
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,7 @@ from statefun.cli.arguments import (
     parse_port,
     parse_seconds,
     parse_target,
+    parse_type,
     print_line,
 )
 from statefun.cli.calls import CallLines
@@ -59,6 +61,15 @@ def add(commands: Any, *parents: ArgumentParser) -> None:
         metavar="MODULE:ATTR",
         help="functions to run in this process, before endpoints that name them too; "
         "may be given several times",
+    )
+    parser.add_argument(
+        "--webhook",
+        action="append",
+        default=[],
+        type=_parse_webhook,
+        metavar="NS/TYPE=URL",
+        help="post what functions send to the egress NS/TYPE to a URL, again until it is taken; "
+        "may be given several times. A module file says more of it",
     )
     add_data(parser)
     parser.add_argument(
@@ -104,6 +115,17 @@ def _rest_s(options: RuntimeOptions) -> float:
     return (options.stop_bound - options.drain).total_seconds() + ADMIN_STOP_S + _CANCELLED_S
 
 
+def _parse_webhook(text: str) -> tuple[str, str]:
+    """An egress, and where to post its records."""
+    typename, equals, url = text.partition("=")
+    if not equals or not url.startswith(("http://", "https://")):
+        raise ArgumentTypeError(
+            f"{text!r} names no egress and URL: write for example "
+            "com.example/orders=https://example.com/hook"
+        )
+    return parse_type(typename), url
+
+
 def run(arguments: Namespace) -> int:
     """Run until SIGTERM or SIGINT, then let what is under way end, within a bounded time."""
     from statefun.cli.assembly import assemble  # noqa: PLC0415 - needs an extra
@@ -123,6 +145,7 @@ def run(arguments: Namespace) -> int:
         access=access,
         invocation_port=arguments.ingress_port,
         observers=[CallLines()] if arguments.show_calls else [],
+        webhooks=dict(arguments.webhook),
     )
     allow_connections()
     collect_rarely()

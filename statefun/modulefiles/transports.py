@@ -23,6 +23,7 @@ __all__ = [
     "OkHttpTimeouts",
     "OkHttpTransport",
     "Timeouts",
+    "TlsSpec",
     "Transport",
 ]
 
@@ -75,16 +76,9 @@ class OkHttpTimeouts(Timeouts):
         )
 
 
-class AsyncTransport(Spec):
-    """The engine's default transport."""
+class TlsSpec(Spec):
+    """Files for TLS of whatever calls somebody."""
 
-    type: Literal["io.statefun.transports.v1/async"] = ASYNC_TRANSPORT
-    timeouts: Timeouts | None = None
-    call: PositiveDuration | None = None
-    connect: PositiveDuration | None = None
-    pool_size: Count = _ASYNC.pool_size
-    pool_ttl: Duration = _ASYNC.pool_ttl_ms
-    payload_max_bytes: Count = _ASYNC.payload_max_bytes
     trust_cacerts: Location | None = None
     client_cert: Location | None = None
     client_key: Location | None = None
@@ -106,6 +100,18 @@ class AsyncTransport(Spec):
             self.trust_cacerts, self.client_cert, self.client_key, self.client_key_password
         )
         return None if files == TlsFiles() else files
+
+
+class AsyncTransport(TlsSpec):
+    """The engine's default transport."""
+
+    type: Literal["io.statefun.transports.v1/async"] = ASYNC_TRANSPORT
+    timeouts: Timeouts | None = None
+    call: PositiveDuration | None = None
+    connect: PositiveDuration | None = None
+    pool_size: Count = _ASYNC.pool_size
+    pool_ttl: Duration = _ASYNC.pool_ttl_ms
+    payload_max_bytes: Count = _ASYNC.payload_max_bytes
 
     def options(self) -> HttpOptions:
         """What it means for a call.

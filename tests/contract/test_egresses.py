@@ -10,6 +10,8 @@ import aiohttp
 import pytest
 
 from statefun.connectors.http import HttpEgress
+from statefun.connectors.webhook import WebhookEgress, WebhookOptions
+from statefun.http import HttpServer, Request, Response
 from statefun.ports import OutgoingRecord
 from statefun.runtime.streams import EgressStream, StreamEgress
 from statefun.sdk.wire import encode_typed_value
@@ -90,6 +92,40 @@ class InProcess:
     async def close(self) -> None: ...
 
 
+class Posted:
+    """A server that takes what is posted to it."""
+
+    def __init__(self) -> None:
+        self._posted: asyncio.Queue[tuple[int, str]] = asyncio.Queue()
+        self._server: HttpServer | None = None
+        self.egress = WebhookEgress("t/out", "http://127.0.0.1:1/hook", WebhookOptions())
+
+    async def listen(self) -> None:
+        """Take from now on."""
+        self._server = HttpServer(self._handle, "127.0.0.1", 0)
+        await self._server.start()
+        url = f"http://127.0.0.1:{self._server.port}/hook"
+        self.egress = WebhookEgress("t/out", url, WebhookOptions())
+
+    async def _handle(self, request: Request) -> Response:
+        number = int(request.header("record-id") or "")
+        await self._posted.put((number, request.body.decode()))
+        return Response(204)
+
+    def record(self, text: str) -> bytes:
+        return encode_typed_value("t/text", text.encode())
+
+    async def take(self) -> tuple[int, str]:
+        return await self._posted.get()
+
+    async def have(self) -> None:
+        """The answer has told."""
+
+    async def close(self) -> None:
+        if self._server is not None:
+            await self._server.stop()
+
+
 class Delivered(list[int]):
     """The ids that an egress has reported."""
 
@@ -108,9 +144,11 @@ class Delivered(list[int]):
             await self._news.wait()
 
 
-@pytest.fixture(params=[OverHttp, InProcess], ids=["http", "tap"])
+@pytest.fixture(params=[OverHttp, InProcess, Posted], ids=["http", "tap", "webhook"])
 async def outside(request: pytest.FixtureRequest) -> AsyncIterator[Outside]:
     outside: Outside = request.param()
+    if isinstance(outside, Posted):
+        await outside.listen()
     yield outside
     await outside.egress.stop()
     await outside.close()

@@ -1,0 +1,146 @@
+"""A webhook of a module file and of the command line, on processes that are killed."""
+
+from __future__ import annotations
+
+import threading
+from collections import defaultdict
+from contextlib import contextmanager
+from http.client import HTTPConnection
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import TYPE_CHECKING
+
+from tests.cli.process import Server, statefun
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+PROGRAM = """\
+from statefun import IntType, StatefulFunctions, ValueSpec, egress_message_builder
+
+functions = StatefulFunctions()
+
+
+@functions.bind("t/tell", specs=[ValueSpec("count", IntType)])
+async def tell(context, message):
+    context.storage.count = (context.storage.count or 0) + 1
+    text = f"{context.address.id} {context.storage.count}"
+    context.send_egress(egress_message_builder("com.example/told", str_value=text))
+"""
+MODULE = "kind: io.statefun.playground.v1/ingress\nspec: {port: 0}\n"
+WEBHOOK = """\
+---
+kind: io.statefun.webhook.v1/egress
+spec:
+  id: com.example/told
+  url: %s
+  headers: {X-From: statefun}
+  headerFiles: {Authorization: secret.txt}
+  retry: {first: 10ms, longest: 100ms}
+  maxInFlight: 2
+"""
+MESSAGES = 60
+KILLS = 4
+
+
+class Hook:
+    """What was posted: record id → the bodies that came with it, as often as they came."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.posted: dict[str, list[str]] = defaultdict(list)
+        self.authorizations: set[str | None] = set()
+        self.changed = threading.Condition()
+
+    def wait_for(self, count: int) -> None:
+        with self.changed:
+            assert self.changed.wait_for(lambda: len(self.posted) >= count, timeout=60)
+
+
+@contextmanager
+def hook() -> Iterator[Hook]:
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            with found.changed:
+                found.posted[self.headers["Record-Id"]].append(body[2:].decode())
+                found.authorizations.add(self.headers["Authorization"])
+                found.changed.notify_all()
+            self.send_response(204)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            """Nothing."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    found = Hook(f"http://127.0.0.1:{server.server_port}/hook")
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield found
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+def tell(server: Server, first: int, count: int) -> None:
+    connection = HTTPConnection(server.url("ingress").removeprefix("http://"))
+    headers = {"Content-Type": "application/vnd.io.statefun.types/string"}
+    for number in range(first, first + count):
+        connection.request("PUT", f"/t/tell/{number}", b"", headers)
+        assert connection.getresponse().read() == b""
+    connection.close()
+
+
+def test_no_kill_loses_a_record_and_each_keeps_its_id(tmp_path: Path) -> None:
+    """What was acknowledged is posted at least once; what comes again has id and body as before."""
+    (tmp_path / "program.py").write_text(PROGRAM)
+    (tmp_path / "secret.txt").write_text("Bearer abc\n")
+    with hook() as receiver:
+        (tmp_path / "module.yaml").write_text(MODULE + WEBHOOK % receiver.url)
+        each = MESSAGES // KILLS
+        for number in range(KILLS):
+            run = ("run", "module.yaml", "--functions", "program:functions")
+            with Server(*run, cwd=tmp_path) as server:
+                tell(server, number * each, each)
+                receiver.wait_for(number * each + each // 3)
+                server.kill()
+        with Server(*run, cwd=tmp_path) as server:
+            receiver.wait_for(MESSAGES)
+            assert server.stop() == 0
+
+    bodies = [set(posted) for posted in receiver.posted.values()]
+    assert sorted(map(len, bodies)) == [1] * MESSAGES
+    assert {text for posted in bodies for text in posted} == {f"{n} 1" for n in range(MESSAGES)}
+    assert receiver.authorizations == {"Bearer abc"}
+
+
+def test_the_command_line_names_a_webhook(tmp_path: Path) -> None:
+    """For those who need no more than the URL."""
+    (tmp_path / "program.py").write_text(PROGRAM)
+    (tmp_path / "module.yaml").write_text(MODULE)
+    with hook() as receiver:
+        webhook = ("--webhook", f"com.example/told={receiver.url}")
+        run = ("run", "module.yaml", "--functions", "program:functions", *webhook)
+        with Server(*run, cwd=tmp_path) as server:
+            tell(server, 0, 3)
+            receiver.wait_for(3)
+
+    assert sorted(map(str, receiver.posted.values())) == ["['0 1']", "['1 1']", "['2 1']"]
+
+
+def test_a_check_reads_the_file_of_a_webhook(tmp_path: Path) -> None:
+    """And says what is wrong in it."""
+    (tmp_path / "good.yaml").write_text(MODULE + WEBHOOK % "https://example.com")
+    (tmp_path / "bad.yaml").write_text(MODULE + WEBHOOK % "example.com")
+
+    good = statefun("check", "good.yaml", cwd=tmp_path)
+    bad = statefun("check", "bad.yaml", cwd=tmp_path)
+    wrong = statefun("run", "good.yaml", "--webhook", "com.example/told", cwd=tmp_path)
+
+    assert (good.code, good.out) == (0, "good.yaml: 0 endpoints, 1 ingress, 1 egress\n")
+    assert bad.code == 1
+    assert "'url' 'example.com' is not one to post to" in bad.err
+    assert wrong.code == 2
+    assert "write for example com.example/orders=https://example.com/hook" in wrong.err
