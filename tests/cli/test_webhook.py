@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 PROGRAM = """\
-from statefun import IntType, StatefulFunctions, ValueSpec, egress_message_builder
+from statefun import IntType, StatefulFunctions, StringType, ValueSpec, egress_message_builder
 
 functions = StatefulFunctions()
 
@@ -25,7 +25,9 @@ functions = StatefulFunctions()
 async def tell(context, message):
     context.storage.count = (context.storage.count or 0) + 1
     text = f"{context.address.id} {context.storage.count}"
-    context.send_egress(egress_message_builder("com.example/told", str_value=text))
+    context.send_egress(
+        egress_message_builder("com.example/told", value=text, value_type=StringType)
+    )
 """
 MODULE = "kind: io.statefun.playground.v1/ingress\nspec: {port: 0}\n"
 WEBHOOK = """\
@@ -132,6 +134,7 @@ def test_the_command_line_names_a_webhook(tmp_path: Path) -> None:
 
 def test_a_check_reads_the_file_of_a_webhook(tmp_path: Path) -> None:
     """And says what is wrong in it."""
+    (tmp_path / "secret.txt").write_text("Bearer abc")
     (tmp_path / "good.yaml").write_text(MODULE + WEBHOOK % "https://example.com")
     (tmp_path / "bad.yaml").write_text(MODULE + WEBHOOK % "example.com")
 
