@@ -45,7 +45,7 @@ ROOMS: dict[str, set[str]] = {
         *("serve.asgi", "serve.endpoint"),  # an app is an ASGI application
         "testing.durable",  # the harness, under its peer's name
     },
-    "workflows": {"errors", "sdk", "ports", "durable", "testing.workflows"},
+    "workflows": {"errors", "sdk", "http", "ports", "durable", "testing.workflows"},
     "reactive": {"errors", "sdk"},
     "runtime": {"errors", "sdk", "http", "ports"},
     # tools
@@ -100,7 +100,7 @@ WORLD: dict[str, set[str]] = {
     "time": {
         *("runtime.clock", "serve.workers", "reactive.backends.cached"),
         *("connectors.kafka.reports", "connectors.kafka.writer"),
-        *("durable.application", "durable.guards", "durable.watchdog"),
+        *("durable.application", "durable.guards", "durable.watchdog", "workflows.remote"),
     },
     "random": {
         *("runtime.runtime", "reactive.subscribing"),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from statefun.cli.connectors import connectors, kinds_of
 from statefun.cli.options import FunctionRules
+from statefun.cli.workflow_service import workflow_service
 from statefun.connectors import Surroundings
 from statefun.connectors.http import HttpIngress
 from statefun.connectors.webhook import WebhookEgress
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from statefun.runtime import RuntimeOptions
     from statefun.runtime.engine.policy import Outcome
     from statefun.runtime.observe import Observer
+    from statefun.workflows.listener import Listener
 
 __all__ = ["DEFAULT_INGRESS_PORT", "DEFAULT_INVOCATION_PORT", "Assembly", "assemble"]
 
@@ -57,6 +59,7 @@ class Assembly:
     ingresses: tuple[Ingress, ...]
     egresses: tuple[Egress, ...]
     invocations: InvocationIngress | None = None
+    listener: Listener | None = None
 
 
 def assemble(
@@ -71,6 +74,7 @@ def assemble(
     rules: FunctionRules | None = None,
     access: Access | None = None,
     invocation_port: int | None = None,
+    listen: tuple[str, int] | None = None,
     observers: Sequence[Observer] = (),
     webhooks: Mapping[str, str] | None = None,
 ) -> Assembly:
@@ -92,6 +96,7 @@ def assemble(
         access: Who may reach the ingresses and egresses; by default whoever is on this machine.
         invocation_port: Where invocations of durable handlers are taken in, those of endpoints
             too; None for 8080 if there are any in this process, else for nowhere.
+        listen: Where clients and workers of `statefun.workflows` connect; None for nowhere.
         observers: Who learns of what the runtime does, besides the log.
         webhooks: Egress typename → the URL to which its records are posted.
 
@@ -101,31 +106,42 @@ def assemble(
     known = connectors()
     module = load_modules(files, strict=strict, dialect=dialect, connectors=kinds_of(known))
     functions = [_functions(target) for target in targets]
-    _check(module, files, functions, invocation_port)
+    service = None if listen is None else workflow_service(*listen, access)
+    is_service_alone = service is not None and not (files or functions)
+    if not is_service_alone:
+        _check(module, files, functions, invocation_port)
     is_kept = options is None or options.durability != "memory"
     around = Surroundings(host, access, dialect, Path(data) if is_kept else None)
     ingresses: list[Any] = [
         known[kind].make(spec, around) for kind, spec in module.ingresses if kind in known
     ]
-    if not files:
+    if not files and not is_service_alone:
         ingresses.append(HttpIngress(DEFAULT_INGRESS_PORT, host, access=access))
     egresses: list[Any] = [known[kind].make(spec, around) for kind, spec in module.egresses]
     egresses += [WebhookEgress(typename, url) for typename, url in (webhooks or {}).items()]
     rules = rules or FunctionRules({}, {})
     endpoints = [_endpoint(spec, module.dialect) for spec in module.endpoints]
     invocations = _invocations(functions, module, invocation_port, around)
+    all_ingresses, all_egresses = [*ingresses], [*egresses]
+    if invocations is not None:
+        all_ingresses.append(invocations)
+        all_egresses.append(invocations.replies)
+    if service is not None:
+        all_ingresses += [service.connection, service.listener]
+        all_egresses.append(service.connection.replies)
     runtime = Runtime(
-        functions,
+        [*functions, *([service.functions] if service else ())],
         data=data,
-        endpoints=endpoints,
-        ingresses=[*ingresses, *([invocations] if invocations else ())],
-        egresses=[*egresses, *([invocations.replies] if invocations else ())],
+        endpoints=[*endpoints, *([service.attached] if service else ())],
+        ingresses=all_ingresses,
+        egresses=all_egresses,
         options=options,
         failure=_failures(functions, module, rules.on_failure),
         limits=_limits(functions, endpoints, rules.limits),
         observers=observers,
     )
-    return Assembly(runtime, tuple(ingresses), tuple(egresses), invocations)
+    listener = None if service is None else service.listener
+    return Assembly(runtime, tuple(ingresses), tuple(egresses), invocations, listener)
 
 
 def _invocations(

@@ -84,6 +84,13 @@ def add(commands: Any, *parents: ArgumentParser) -> None:
         help="answer GET /health and GET /metrics on this port",
     )
     parser.add_argument(
+        "--listen",
+        type=_parse_listen,
+        metavar="HOST:PORT",
+        help="where clients and workers of statefun.workflows connect, for example "
+        "127.0.0.1:7233; no functions are needed then",
+    )
+    parser.add_argument(
         "--ingress-port",
         type=parse_port,
         metavar="N",
@@ -126,12 +133,23 @@ def _parse_webhook(text: str) -> tuple[str, str]:
     return parse_type(typename), url
 
 
+def _parse_listen(text: str) -> tuple[str, int]:
+    """A host and a port."""
+    host, _, port = text.rpartition(":")
+    if not host:
+        raise ArgumentTypeError(f"{text!r} has no host: write for example 127.0.0.1:7233")
+    return host.strip("[]"), parse_port(port)
+
+
 def run(arguments: Namespace) -> int:
     """Run until SIGTERM or SIGINT, then let what is under way end, within a bounded time."""
     from statefun.cli.assembly import assemble  # noqa: PLC0415 - needs an extra
 
-    if not arguments.files and not arguments.functions:
-        raise UsageError("nothing to run: pass module files, or --functions MODULE:ATTR, or both")
+    if not (arguments.files or arguments.functions or arguments.listen):
+        raise UsageError(
+            "nothing to run: pass module files, --functions MODULE:ATTR, --listen HOST:PORT, or "
+            "several of them"
+        )
     access = access_files(arguments).open()
     assembly = assemble(
         arguments.files,
@@ -144,6 +162,7 @@ def run(arguments: Namespace) -> int:
         rules=function_rules(arguments),
         access=access,
         invocation_port=arguments.ingress_port,
+        listen=arguments.listen,
         observers=[CallLines()] if arguments.show_calls else [],
         webhooks=dict(arguments.webhook),
     )
@@ -266,6 +285,8 @@ def _ready(assembly: Assembly, arguments: Namespace, admin: AdminServer | None, 
     servers += [("egress", each.port) for each in assembly.egresses if hasattr(each, "port")]
     if assembly.invocations is not None:
         servers.append(("invocations", assembly.invocations.port))
+    if assembly.listener is not None:
+        servers.append(("workflows", assembly.listener.port))
     if admin is not None:
         servers.append(("admin", admin.port))
     parts = [f"{name} {scheme}://{host}:{port}" for name, port in servers]

@@ -9,20 +9,22 @@ from typing import TYPE_CHECKING
 
 from statefun.runtime.clock import SystemClock
 from statefun.runtime.runtime import Runtime
-from statefun.runtime.transports.attached import AttachedFunctions, LocalAttachment
+from statefun.runtime.transports.attached import AttachedFunctions, LocalAttachments
 from statefun.workflows.addresses import queue_of
 from statefun.workflows.connection import LocalConnection
 from statefun.workflows.hosts import ServiceFunctions
+from statefun.workflows.listener import Listener
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from statefun.runtime.clock import Alarm
-    from statefun.sdk.functions import StatefulFunctions
 
 __all__ = ["LocalService", "SkippingClock"]
 
-_RETENTION = timedelta(hours=24)
+_RETENTION = timedelta(days=20 * 366)
+_FARTHEST_MS = 10 * 366 * 86_400_000
+"""Time is not skipped beyond this: what is due then is that workflows are forgotten."""
 _QUIET_S = 0.001
 
 
@@ -102,10 +104,12 @@ class LocalService:
 
     def __init__(self, namespace: str, *, skips_time: bool) -> None:
         self.skips_time = skips_time
+        self._namespace = namespace
         self._clock = SkippingClock()
         self._attached = AttachedFunctions(lambda name: queue_of(name) is not None)
-        self._local: dict[StatefulFunctions, LocalAttachment] = {}
-        self.connection = LocalConnection(self, self._clock.now_ms, self._waiting)
+        self.connection = LocalConnection(
+            LocalAttachments(self._attached), self._clock.now_ms, self.waiting
+        )
         functions = ServiceFunctions(namespace, _RETENTION, lambda: self._clock.now_ms() / 1000)
         self._runtime = Runtime(
             functions,
@@ -120,24 +124,9 @@ class LocalService:
         self._has_waiter = asyncio.Event()
         self._skipping: asyncio.Task[None] | None = None
 
-    # --- what workers attach to; see `Attachments` ---
-
-    def attach(self, functions: StatefulFunctions) -> None:
-        """See `Attachments`.
-
-        Raises:
-            RuntimeError: If it is attached already.
-        """
-        attachment = self._local[functions] = LocalAttachment(functions)
-        self._attached.attach(attachment)
-
-    async def detach(self, functions: StatefulFunctions) -> None:
-        """See `Attachments`."""
-        await self._attached.detach(self._local.pop(functions))
-
-    def close(self) -> None:
-        """See `Attachments`."""
-        self._attached.refuse()
+    def listener(self) -> Listener:
+        """Where clients and workers of other processes could connect, on any free port."""
+        return Listener(self.connection, self._attached, port=0, namespaces=(self._namespace,))
 
     # --- life ---
 
@@ -161,7 +150,7 @@ class LocalService:
         return self._clock.now_ms()
 
     @contextmanager
-    def _waiting(self) -> Iterator[None]:
+    def waiting(self) -> Iterator[None]:
         """While in the block, somebody waits for a workflow."""
         self._waiters += 1
         self._has_waiter.set()
@@ -188,7 +177,7 @@ class LocalService:
             return
         reached = asyncio.Event()
         self._clock.call_at(self.now_ms() + int(seconds * 1000), reached.set)
-        with self._waiting():
+        with self.waiting():
             await reached.wait()
 
     async def _skip(self) -> None:
@@ -197,7 +186,9 @@ class LocalService:
             await self._has_waiter.wait()
             await asyncio.sleep(_QUIET_S)
             next_ms = self._clock.next_ms
-            if self._waiters and not self._locks and self._is_quiet and next_ms is not None:
+            if next_ms is None or next_ms > self._clock.now_ms() + _FARTHEST_MS:
+                continue
+            if self._waiters and not self._locks and self._is_quiet:
                 self._clock.skip(next_ms)
 
     @property

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import socket
+import ssl
 import uuid
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -35,6 +38,7 @@ from statefun.workflows.exceptions import (
     TemporalError,
     WorkflowAlreadyStartedError,
 )
+from statefun.workflows.remote import RemoteConnection
 from statefun.workflows.retrying import policy_message
 from statefun.workflows.service import RPCError, RPCStatusCode
 from statefun.workflows.sizes import check_size
@@ -407,6 +411,57 @@ class Client:
         self._reject_condition = default_workflow_query_reject_condition
         self._identity = identity
 
+    @staticmethod
+    async def connect(
+        target_host: str,
+        *,
+        namespace: str = "default",
+        api_key: str | None = None,
+        data_converter: DataConverter = DataConverter.default,
+        default_workflow_query_reject_condition: QueryRejectCondition | None = None,
+        tls: bool | ssl.SSLContext = False,
+        rpc_metadata: Mapping[str, str] | None = None,
+        identity: str | None = None,
+        lazy: bool = False,
+    ) -> Client:
+        """Connect to a service that `statefun run --listen` runs; lost connections are made again.
+
+        Args:
+            target_host: Where it listens, as `host:port`.
+            namespace: The namespace.
+            api_key: The bearer token, if the service asks for one.
+            data_converter: How values travel.
+            default_workflow_query_reject_condition: When queries are rejected that do not say it.
+            tls: Whether to use TLS, or with which context.
+            rpc_metadata: Header fields of the request that connects.
+            identity: Names the client; None for its process and machine.
+            lazy: Whether to connect with the first request only.
+
+        Raises:
+            RuntimeError: If it cannot be reached.
+            ValueError: If `target_host` has no port.
+        """
+        host, _, port = target_host.rpartition(":")
+        if not host or not port.isdecimal():
+            raise ValueError(f"target_host is {target_host!r}: write host:port")
+        context = ssl.create_default_context() if tls is True else tls or None
+        connection = RemoteConnection(
+            host.strip("[]"), int(port), tls=context, token=api_key, headers=rpc_metadata
+        )
+        if not lazy:
+            await connection.connect()
+        return Client(
+            connection,
+            namespace=namespace,
+            data_converter=data_converter,
+            default_workflow_query_reject_condition=default_workflow_query_reject_condition,
+            identity=identity or f"{os.getpid()}@{socket.gethostname()}",
+        )
+
+    async def close(self) -> None:
+        """End the connection; what waits for an answer is cancelled."""
+        await self.connection.close()
+
     @property
     def namespace(self) -> str:
         """The namespace."""
@@ -442,11 +497,8 @@ class Client:
         Raises:
             RPCError: If it is refused, or there is no answer in time.
         """
-
-        def envelope(route: durable.Route) -> durable.Envelope:
-            return command(name, argument, identity, route)
-
         typename = workflow_typename(self._namespace)
+        envelope = command(name, argument, identity)
         return await self.connection.ask(typename, workflow_id, envelope, within)
 
     async def encoded(self, what: str, values: Sequence[Any]) -> _proto.Payloads:
@@ -1556,16 +1608,10 @@ class AsyncActivityHandle:
 
     async def _report(self, report: _proto.Report, within: timedelta | None) -> _proto.ReportAnswer:
         queue, target = await self._address()
-
-        def envelope(route: durable.Route) -> durable.Envelope:
-            update = durable.Update(
-                execution=target,
-                name="report",
-                argument=report.SerializeToString(),
-                reply=route,
-            )
-            return durable.Envelope(version=1, update=update)
-
+        update = durable.Update(
+            execution=target, name="report", argument=report.SerializeToString()
+        )
+        envelope = durable.Envelope(version=1, update=update)
         typename = activity_typename(self._client.namespace, queue)
         answer = await self._client.connection.ask(typename, target, envelope, within)
         return _proto.ReportAnswer.FromString(answer)

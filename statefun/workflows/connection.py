@@ -51,7 +51,7 @@ class Connection(Protocol):
         self,
         typename: str,
         target_id: str,
-        envelope: Callable[[durable.Route], durable.Envelope],
+        envelope: durable.Envelope,
         within: timedelta | None,
     ) -> bytes:
         """Send a message and wait for the answer.
@@ -59,7 +59,7 @@ class Connection(Protocol):
         Args:
             typename: The typename of the address it is for.
             target_id: The id of that.
-            envelope: Makes the message, given where the answer is to be sent.
+            envelope: The message, an `invoke` or an `update`, without where its answer is sent.
             within: How long to wait; None for any time.
 
         Raises:
@@ -77,6 +77,10 @@ class Connection(Protocol):
 
     def now_ms(self) -> int:
         """The time of the service, in milliseconds since 1970."""
+        ...
+
+    async def close(self) -> None:
+        """End it."""
         ...
 
     def waiting(self) -> AbstractContextManager[None]:
@@ -167,6 +171,9 @@ class LocalConnection:
         """See `Connection`."""
         return self._now_ms()
 
+    async def close(self) -> None:
+        """See `Connection`: nothing, the runtime stops it."""
+
     async def attach(self, functions: StatefulFunctions) -> None:
         """See `Connection`."""
         self._attachments.attach(functions)
@@ -179,7 +186,7 @@ class LocalConnection:
         self,
         typename: str,
         target_id: str,
-        envelope: Callable[[durable.Route], durable.Envelope],
+        envelope: durable.Envelope,
         within: timedelta | None,
     ) -> bytes:
         """See `Connection`."""
@@ -187,7 +194,9 @@ class LocalConnection:
             raise RPCError("the service has stopped", RPCStatusCode.UNAVAILABLE)
         name, answered = self.replies.expect()
         route = durable.Route(typename=REPLIES, id=name, is_egress=True)
-        argument = encode_typed_value(ENVELOPE_TYPE.typename, envelope(route).SerializeToString())
+        asked = envelope.update if envelope.HasField("update") else envelope.invoke
+        asked.reply.CopyFrom(route)
+        argument = encode_typed_value(ENVELOPE_TYPE.typename, envelope.SerializeToString())
         try:
             async with asyncio.timeout(None if within is None else within.total_seconds()):
                 await self._intake.deliver(

@@ -113,6 +113,11 @@ class WorkflowEnvironment:
         return self._client
 
     @property
+    def service(self) -> LocalService | None:
+        """The service in this process; None if it runs elsewhere."""
+        return self._service
+
+    @property
     def supports_time_skipping(self) -> bool:
         """Whether time is skipped."""
         return self._service is not None and self._service.skips_time

@@ -88,7 +88,10 @@ def test_wrong_usage_is_one_line_and_exit_code_2(
         (
             ["run"],
             2,
-            "statefun run: nothing to run: pass module files, or --functions MODULE:ATTR, or both",
+            (
+                "statefun run: nothing to run: pass module files, --functions MODULE:ATTR, "
+                "--listen HOST:PORT, or several of them"
+            ),
         ),
         (
             ["send", "a/b", "", "x"],

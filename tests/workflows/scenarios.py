@@ -65,22 +65,24 @@ class Scenario:
         name: What happens, in a sentence.
         script: Does it, and returns what is seen.
         expected: What is seen.
+        has_own_time: Whether it needs a clock that stands still while nobody waits.
     """
 
     name: str
     script: Script
     expected: Any
+    has_own_time: bool = False
 
 
 SCENARIOS: list[Scenario] = []
 FAILED = ("WorkflowFailureError", "Workflow execution failed")
 
 
-def scenario(name: str, expected: Any) -> Callable[[Script], Script]:
+def scenario(name: str, expected: Any, *, has_own_time: bool = False) -> Callable[[Script], Script]:
     """Add a scenario."""
 
     def add(script: Script) -> Script:
-        SCENARIOS.append(Scenario(name, script, expected))
+        SCENARIOS.append(Scenario(name, script, expected, has_own_time))
         return script
 
     return add
@@ -307,7 +309,7 @@ async def _sum(stage: Stage) -> Any:
     return await stage.execute(Sum.run, 1, 2)
 
 
-@scenario("an activity is completed from outside", "from outside")
+@scenario("an activity is completed from outside", "from outside", has_own_time=True)
 async def _outside(stage: Stage) -> Any:
     TOKENS.queue = asyncio.Queue()
     handle = await stage.start(Calls.run, "completed_outside", [], {})
@@ -321,6 +323,7 @@ async def _outside(stage: Stage) -> Any:
 @scenario(
     "an activity that is completed from outside is completed once",
     [("RefusedError", "activity not found")],
+    has_own_time=True,
 )
 async def _outside_twice(stage: Stage) -> Any:
     TOKENS.queue = asyncio.Queue()

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from statefun.workflows.client import Client
 from statefun.workflows.exceptions import (
     ActivityError,
     ApplicationError,
@@ -20,9 +21,8 @@ from statefun.workflows.worker import Worker
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
 
-    from statefun.workflows.client import Client
 
-PLACES = ("one worker", "two workers", "cold cache")
+PLACES = ("one worker", "two workers", "cold cache", "remote workers")
 """Where each scenario runs: the same is seen in all of them."""
 
 
@@ -93,6 +93,19 @@ def told(error: BaseException | None) -> list[Any]:
     return chain
 
 
+async def _connected(env: WorkflowEnvironment, stack: AsyncExitStack) -> Client:
+    """A client that reaches the service over a socket; time is skipped whenever nothing runs."""
+    service = env.service
+    assert service is not None
+    listener = service.listener()
+    await listener.start(None)
+    stack.push_async_callback(listener.stop)
+    stack.enter_context(service.waiting())
+    client = await Client.connect(f"127.0.0.1:{listener.port}")
+    stack.push_async_callback(client.close)
+    return client
+
+
 @asynccontextmanager
 async def staged(
     place: str, workflows: list[type[Any]], activities: list[Callable[..., Any]]
@@ -102,9 +115,15 @@ async def staged(
         env = await stack.enter_async_context(await WorkflowEnvironment.start_time_skipping())
         stage = Stage(env.client, env)
         pool = stack.enter_context(ThreadPoolExecutor(4))
-        for number in range(2 if place == "two workers" else 1):
+        clients = [env.client]
+        if place == "remote workers":
+            clients = [await _connected(env, stack) for _ in range(2)]
+            stage.client = clients[0]
+        if place == "two workers":
+            clients *= 2
+        for number, client in enumerate(clients):
             worker = Worker(
-                env.client,
+                client,
                 task_queue=stage.queue,
                 workflows=workflows,
                 activities=activities,

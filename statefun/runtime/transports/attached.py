@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from statefun.runtime.transports.base import Transport
     from statefun.sdk.functions import StatefulFunctions
 
-__all__ = ["AttachedFunctions", "Attachment"]
+__all__ = ["AttachedFunctions", "Attachment", "LocalAttachments"]
 
 _ALWAYS = 1 << 30
 _PATIENT = FailurePolicy(retry=Backoff(attempts=_ALWAYS))
@@ -181,6 +181,31 @@ class AttachedFunctions:
                     raise
             finally:
                 under_way.discard(call)
+
+
+class LocalAttachments:
+    """Functions of this process that come and go.
+
+    Args:
+        attached: Where they are attached.
+    """
+
+    def __init__(self, attached: AttachedFunctions) -> None:
+        self._attached = attached
+        self._local: dict[StatefulFunctions, LocalAttachment] = {}
+
+    def attach(self, functions: StatefulFunctions) -> None:
+        """Let functions be called from now on."""
+        attachment = self._local[functions] = LocalAttachment(functions)
+        self._attached.attach(attachment)
+
+    async def detach(self, functions: StatefulFunctions) -> None:
+        """Let functions be called no more; returns when no call is under way."""
+        await self._attached.detach(self._local.pop(functions))
+
+    def close(self) -> None:
+        """Let what waits for functions fail from now on."""
+        self._attached.refuse()
 
 
 def _its_own(serving: list[Attachment], request: bytes) -> Attachment:

@@ -605,3 +605,88 @@ class Activity(_message.Message):
     time_ms: int
     last_timeout: Failure
     def __init__(self, task: _Optional[_Union[Task, _Mapping]] = ..., route: _Optional[bytes] = ..., attempt: _Optional[int] = ..., arrived_ms: _Optional[int] = ..., scheduled_ms: _Optional[int] = ..., started_ms: _Optional[int] = ..., owner: _Optional[str] = ..., heartbeat_ms: _Optional[int] = ..., heartbeat: _Optional[_Union[Payloads, _Mapping]] = ..., last_failure: _Optional[_Union[Failure, _Mapping]] = ..., due_ms: _Optional[int] = ..., is_cancelled: _Optional[bool] = ..., completes_later: _Optional[bool] = ..., alarm_ms: _Optional[int] = ..., alarm_token: _Optional[str] = ..., time_ms: _Optional[int] = ..., last_timeout: _Optional[_Union[Failure, _Mapping]] = ...) -> None: ...
+
+class Ask(_message.Message):
+    __slots__ = ("typename", "id", "envelope")
+    TYPENAME_FIELD_NUMBER: _ClassVar[int]
+    ID_FIELD_NUMBER: _ClassVar[int]
+    ENVELOPE_FIELD_NUMBER: _ClassVar[int]
+    typename: str
+    id: str
+    envelope: bytes
+    def __init__(self, typename: _Optional[str] = ..., id: _Optional[str] = ..., envelope: _Optional[bytes] = ...) -> None: ...
+
+class Answer(_message.Message):
+    __slots__ = ("value", "refusal")
+    VALUE_FIELD_NUMBER: _ClassVar[int]
+    REFUSAL_FIELD_NUMBER: _ClassVar[int]
+    value: bytes
+    refusal: Refusal
+    def __init__(self, value: _Optional[bytes] = ..., refusal: _Optional[_Union[Refusal, _Mapping]] = ...) -> None: ...
+
+class Refusal(_message.Message):
+    __slots__ = ("status", "message", "facts")
+    class FactsEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
+    STATUS_FIELD_NUMBER: _ClassVar[int]
+    MESSAGE_FIELD_NUMBER: _ClassVar[int]
+    FACTS_FIELD_NUMBER: _ClassVar[int]
+    status: int
+    message: str
+    facts: _containers.ScalarMap[str, str]
+    def __init__(self, status: _Optional[int] = ..., message: _Optional[str] = ..., facts: _Optional[_Mapping[str, str]] = ...) -> None: ...
+
+class Attach(_message.Message):
+    __slots__ = ("typenames", "identity")
+    TYPENAMES_FIELD_NUMBER: _ClassVar[int]
+    IDENTITY_FIELD_NUMBER: _ClassVar[int]
+    typenames: _containers.RepeatedScalarFieldContainer[str]
+    identity: str
+    def __init__(self, typenames: _Optional[_Iterable[str]] = ..., identity: _Optional[str] = ...) -> None: ...
+
+class Detach(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class Call(_message.Message):
+    __slots__ = ("request",)
+    REQUEST_FIELD_NUMBER: _ClassVar[int]
+    request: bytes
+    def __init__(self, request: _Optional[bytes] = ...) -> None: ...
+
+class Called(_message.Message):
+    __slots__ = ("reply", "error")
+    REPLY_FIELD_NUMBER: _ClassVar[int]
+    ERROR_FIELD_NUMBER: _ClassVar[int]
+    reply: bytes
+    error: str
+    def __init__(self, reply: _Optional[bytes] = ..., error: _Optional[str] = ...) -> None: ...
+
+class Ping(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class Frame(_message.Message):
+    __slots__ = ("number", "ask", "answer", "attach", "detach", "call", "called", "ping")
+    NUMBER_FIELD_NUMBER: _ClassVar[int]
+    ASK_FIELD_NUMBER: _ClassVar[int]
+    ANSWER_FIELD_NUMBER: _ClassVar[int]
+    ATTACH_FIELD_NUMBER: _ClassVar[int]
+    DETACH_FIELD_NUMBER: _ClassVar[int]
+    CALL_FIELD_NUMBER: _ClassVar[int]
+    CALLED_FIELD_NUMBER: _ClassVar[int]
+    PING_FIELD_NUMBER: _ClassVar[int]
+    number: int
+    ask: Ask
+    answer: Answer
+    attach: Attach
+    detach: Detach
+    call: Call
+    called: Called
+    ping: Ping
+    def __init__(self, number: _Optional[int] = ..., ask: _Optional[_Union[Ask, _Mapping]] = ..., answer: _Optional[_Union[Answer, _Mapping]] = ..., attach: _Optional[_Union[Attach, _Mapping]] = ..., detach: _Optional[_Union[Detach, _Mapping]] = ..., call: _Optional[_Union[Call, _Mapping]] = ..., called: _Optional[_Union[Called, _Mapping]] = ..., ping: _Optional[_Union[Ping, _Mapping]] = ...) -> None: ...
