@@ -1,14 +1,14 @@
 """Writes: a delta becomes rows of the tables.
 
-Law: many rows take few statements. A statement gives up Python's lock while it runs, and waits for
-it afterwards as long as the event loop is busy: with a statement for each row, a commit under load
+Law: many rows take one statement. A statement gives up the lock of Python while it runs, and waits
+for it afterwards as long as the event loop is busy: with one for each row, a commit under load
 took twice as long.
 """
 
 from __future__ import annotations
 
 import json
-from itertools import chain
+from itertools import chain, repeat
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 
 __all__ = ["write_delta"]
 
-_SIZES: Final = (64, 16, 4, 1)
-"""So many rows a statement has; each of these is prepared once."""
+_SIZES: Final = (1, 2, 4, 8, 16, 32, 64)
+"""So many rows a statement can have; each of these is prepared once."""
 
 
 class _Statement:
-    """A statement for any number of rows.
+    """A statement for any number of rows, which changes nothing if a row comes twice.
 
     Args:
         text: The statement, with `ROWS` where the rows stand.
@@ -32,15 +32,15 @@ class _Statement:
     """
 
     def __init__(self, text: str, row: str) -> None:
-        self._by_size = [(size, text.replace("ROWS", ", ".join([row] * size))) for size in _SIZES]
+        self._texts = [(size, text.replace("ROWS", ", ".join([row] * size))) for size in _SIZES]
 
     def run(self, connection: sqlite3.Connection, rows: Sequence[Sequence[Any]]) -> None:
-        """Execute it for these rows, in order."""
-        at, count = 0, len(rows)
-        for size, text in self._by_size:
-            while count - at >= size:
-                connection.execute(text, [*chain.from_iterable(rows[at : at + size])])
-                at += size
+        """Execute it for these rows, in order; the last one is repeated to fill the statement."""
+        for at in range(0, len(rows), _SIZES[-1]):
+            some = rows[at : at + _SIZES[-1]]
+            size, text = next(each for each in self._texts if each[0] >= len(some))
+            filling = repeat(some[-1], size - len(some))
+            connection.execute(text, [*chain.from_iterable(chain(some, filling))])
 
 
 def _insert(table: str, columns: int, otherwise: str = "") -> _Statement:
@@ -85,7 +85,7 @@ _PUT_PAUSE, _REMOVE_PAUSE = _insert("parked", 7), _delete("parked", "typename", 
 _PUT_FAILURE, _REMOVE_FAILURE = _insert("failure", 5), _delete("failure", "typename", "id")
 _PUT_RECEIPT, _REMOVE_RECEIPT = _insert("receipt", 6), _delete("receipt", "typename", "id", "key")
 _PUT_POSITION, _REMOVE_POSITION = _insert("position", 2), _delete("position", "name")
-_PUT_TRIAL = _insert("trial", 3)
+_PUT_TRIAL = _insert("trial", 3)  # all others were deleted before
 
 
 def write_delta(connection: sqlite3.Connection, delta: Delta) -> None:
