@@ -32,7 +32,8 @@ ROOMS: dict[str, set[str]] = {
     "legacy": {"errors", "sdk"},
     "ports": {"errors", "sdk"},
     "loading": {"errors", "sdk"},
-    "http": {"errors"},
+    "tasks": set(),
+    "http": {"errors", "tasks"},
     # shells over the sdk, which do not know one another
     "serve": {"errors", "sdk", "http", "loading"},
     "connectors": {"errors", "sdk", "http", "ports"},
@@ -47,7 +48,7 @@ ROOMS: dict[str, set[str]] = {
     },
     "workflows": {"errors", "sdk", "http", "ports", "durable", "testing.workflows"},
     "reactive": {"errors", "sdk"},
-    "runtime": {"errors", "sdk", "http", "ports"},
+    "runtime": {"errors", "sdk", "http", "ports", "tasks"},
     # tools
     "testing": {"errors", "sdk", "ports", "durable", "workflows", "runtime"},
     "console": {"http"},

@@ -6,9 +6,9 @@ aiohttp's server into its router, request objects and tasks. A durable answer co
 its HTTP: the server is half of the runtime's speed.
 
 Law: the requests of a connection are answered one at a time, in the order in which they came. What
-a handler returns at once is written at once, without a task; answers that become ready together are
-written together. Whoever sends nonsense is told why, behind the answers before it, and leaves no
-word in the log.
+a handler returns at once is written at once, without a task, and handlers that are coroutines share
+one until they wait. Answers that become ready together are written together. Whoever sends nonsense
+is told why, behind the answers before it, and leaves no word in the log.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from statefun.errors import RequestRefusedError
 from statefun.http.messages import Later, Request, Response, refusal, text_response
 from statefun.http.reader import Intake, RequestReader
 from statefun.http.writer import Outlet, ResponseWriter
+from statefun.tasks import SharedTasks
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -51,7 +52,8 @@ class Connections:
 
     Attributes:
         open: All connections.
-        tasks: The tasks that make or send an answer.
+        tasks: The tasks that make or send an answer, and wait.
+        answers: Runs the handlers that are coroutines.
         all_closed: Set whenever the last connection is closed.
     """
 
@@ -70,6 +72,7 @@ class Connections:
         self.outlet = Outlet(limits.write_timeout_s)
         self.loop = self.outlet.loop
         self.tasks = self.outlet.tasks
+        self.answers = SharedTasks("the answer to", self.tasks)
         self.open: set[Connection] = set()
         self.all_closed = asyncio.Event()
         self.all_closed.set()
@@ -84,7 +87,7 @@ class Connection(asyncio.Protocol):
 
     __slots__ = (
         *("_shared", "_loop", "_reader", "_writer", "_transport", "_is_tls"),
-        *("_current", "_waiting", "_task", "_respond"),
+        *("_current", "_waiting", "_respond"),
         *("_is_ending", "_is_deaf", "_is_eof", "_is_over", "_is_reading"),
         *("_active_at", "_idle_check", "_linger_check"),
     )
@@ -98,7 +101,6 @@ class Connection(asyncio.Protocol):
         self._is_tls = False
         self._current: Request | None = None  # the one that is being answered
         self._waiting: deque[Request | Response] = deque()
-        self._task: asyncio.Task[None] | None = None
         self._respond: Callable[[asyncio.Future[Any]], Response] | None = None
         self._is_ending = False  # to be closed behind the last answer
         self._is_deaf = False  # nothing more is read
@@ -215,6 +217,7 @@ class Connection(asyncio.Protocol):
 
     def _advance(self) -> None:
         """Do everything that can be done now, and write its answers together."""
+        writer, reader = self._writer, self._reader
         while self._waiting and self._current is None and not self._is_over:
             after = self._waiting.popleft()
             if isinstance(after, Request):
@@ -223,10 +226,9 @@ class Connection(asyncio.Protocol):
                 self._write_refusal(after)
         if self._is_over:
             return
-        writer = self._writer
         if self._current is None:
-            if self._reader.wants_continue and not self._is_deaf:
-                self._reader.wants_continue = False
+            if reader.wants_continue and not self._is_deaf:
+                reader.wants_continue = False
                 writer.out.append(_CONTINUE)
             if writer.out:
                 writer.flush()
@@ -234,7 +236,9 @@ class Connection(asyncio.Protocol):
                 self._end()
         elif writer.out:
             writer.flush()
-        self._set_reading()
+        has_to_wait = writer.is_paused or self._waiting or reader.rest is not None
+        if self._is_reading is bool(has_to_wait):
+            self._set_reading()
 
     def _end(self) -> None:
         """Close, unless a request is coming in that will be answered, or a refusal to be read."""
@@ -256,8 +260,7 @@ class Connection(asyncio.Protocol):
             self._respond = outcome.respond
             outcome.future.add_done_callback(self._on_ready)
         else:
-            self._task = task = self._loop.create_task(self._wait_for(request, outcome))
-            self._shared.tasks.add(task)
+            self._shared.answers.start(self._wait_for(request, outcome), request.target)
 
     def _on_ready(self, future: asyncio.Future[Any]) -> None:
         """The future of a `Later` is done."""
@@ -283,9 +286,6 @@ class Connection(asyncio.Protocol):
             raise
         except Exception as error:  # noqa: BLE001 - logged and answered
             response = self._failure(request, error)
-        finally:
-            self._shared.tasks.discard(self._task)
-            self._task = None
         self._finish(response)
         self._advance()
 

@@ -77,6 +77,7 @@ class RequestReader:
             "_parser",
             "_url",
             "_fields",
+            "_usual_fields",
             "_request",
             "_body",
             "_plain_body",
@@ -98,6 +99,7 @@ class RequestReader:
         self._parser: Any = httptools.HttpRequestParser(self)
         self._url = b""
         self._fields: list[tuple[bytes, bytes]] = []
+        self._usual_fields: list[tuple[bytes, bytes]] | None = None  # of a head that was checked
         self._request: Request | None = None
         self._body: Body | None = None
         self._plain_body = Body(intake.limits.max_body_bytes, intake.budget)  # used again and again
@@ -176,13 +178,37 @@ class RequestReader:
             self._fields.append((name.lower(), value))
 
     def on_headers_complete(self) -> None:
-        """The head is complete; most have nothing but a host and a length to look at."""
+        """The head is complete; most have the same fields as the one before it."""
+        is_usual = self._fields == self._usual_fields and self._url[0] == _SLASH
+        if is_usual and not self._is_long and self._parser.should_keep_alive():
+            method, target = self._parser.get_method().decode(), self._url.decode()
+            self._request = Request(method, target, "1.1", self._fields, self._peer)
+            self._body = self._plain_body
+        else:
+            self._look_at_head()
+
+    def on_body(self, piece: bytes) -> None:
+        """A piece of the request's body."""
+        self.wants_continue = False
+        if self._body is not None:
+            self._body.add(piece)
+
+    def on_message_complete(self) -> None:
+        """The request is complete, or would be if the client's offer to upgrade were accepted."""
+        if not self._parser.should_upgrade():
+            self._complete()
+
+    # --- inside -----------------------------------------------------------------------------------
+
+    def _look_at_head(self) -> None:
+        """Check a head; most have nothing but a host and a length to look at."""
         parser, fields, intake = self._parser, self._fields, self._intake
         keeps_alive = parser.should_keep_alive()
         # Only since 1.1 a connection is kept by default; to ask for the version takes longer.
         version = "1.1" if keeps_alive else parser.get_http_version()
         hosts = length = 0
         is_special = self._is_long or self._url[0] != _SLASH or intake.access.authorize is not None
+        is_usual = keeps_alive
         for name, value in fields:
             if name in _CHECKED:
                 if name == b"host":
@@ -191,6 +217,7 @@ class RequestReader:
                     length = int(value)  # the parser has seen to it that it is one
                 elif name == b"connection":
                     version = parser.get_http_version()
+                    is_usual = False
                 else:
                     is_special = True
         self._request = request = Request(
@@ -209,25 +236,13 @@ class RequestReader:
             raise too_long(max_bytes)
         if decoder is None:
             self._body = self._plain_body
+            self._usual_fields = fields if is_usual and not is_special else None
         else:
             self._body = Body(
                 intake.limits.max_decompressed_bytes if max_bytes is None else max_bytes,
                 intake.budget,
                 decoder,
             )
-
-    def on_body(self, piece: bytes) -> None:
-        """A piece of the request's body."""
-        self.wants_continue = False
-        if self._body is not None:
-            self._body.add(piece)
-
-    def on_message_complete(self) -> None:
-        """The request is complete, or would be if the client's offer to upgrade were accepted."""
-        if not self._parser.should_upgrade():
-            self._complete()
-
-    # --- inside -----------------------------------------------------------------------------------
 
     def _check_closely(self, request: Request) -> Decoder | None:
         """Check what few requests have; returns how the body is compressed."""

@@ -36,25 +36,26 @@ class Outlet:
 
     Attributes:
         tasks: Those that make or send an answer.
+        date: The header field `Date`.
+        date_until: Until when it is right, by the event loop.
     """
 
     def __init__(self, write_timeout_s: float) -> None:
         self.write_timeout_s = write_timeout_s
         self.loop = asyncio.get_running_loop()
         self.tasks: set[asyncio.Task[None]] = set()
-        self._date = b""
-        self._date_until = 0.0
+        self.date = b""
+        self.date_until = 0.0
 
-    def date(self, now: float) -> bytes:
-        """The header field `Date`, made once a second.
+    def renew_date(self, now: float) -> bytes:
+        """Make the header field `Date` anew, for a second.
 
         Args:
             now: The time of the event loop.
         """
-        if now >= self._date_until:
-            self._date_until = now + 1
-            self._date = f"Date: {formatdate(usegmt=True)}\r\n".encode()
-        return self._date
+        self.date_until = now + 1
+        self.date = f"Date: {formatdate(usegmt=True)}\r\n".encode()
+        return self.date
 
 
 class ResponseWriter:
@@ -101,16 +102,17 @@ class ResponseWriter:
             Whether it is complete with the next `flush`; if not, `complete` is called later.
         """
         status, body, content_type, headers, stream, sent, _ = response
-        is_bare = request.method == "HEAD" or status in _NO_BODY
+        is_bare = status in _NO_BODY or request.method == "HEAD"
         head = _head(status, content_type, headers, is_last)
-        date = self._outlet.date(now)
+        outlet = self._outlet
+        date = outlet.date if now < outlet.date_until else outlet.renew_date(now)
         if stream is not None and not is_bare:
             is_chunked = request.version != "1.0"
             framing = b"Transfer-Encoding: chunked\r\n" if is_chunked else b""
             self.out.append(b"%b%b%b\r\n" % (head, date, framing))
             sending = self._send_stream(request, stream, is_chunked=is_chunked)
-            self._stream = task = self._outlet.loop.create_task(sending)
-            self._outlet.tasks.add(task)
+            self._stream = task = outlet.loop.create_task(sending)
+            outlet.tasks.add(task)
             return False
         if status in _NO_BODY:
             self.out.append(b"%b%b\r\n" % (head, date))
@@ -131,7 +133,7 @@ class ResponseWriter:
             with unread bytes would take the answer from its reader.
         """
         head = _head(response.status, response.content_type, response.headers, is_last=True)
-        date = self._outlet.date(self._outlet.loop.time())
+        date = self._outlet.renew_date(self._outlet.loop.time())
         length = b"Content-Length: %d\r\n\r\n" % len(response.body)
         self.out += (head, date, length, response.body)
         if not (can_end and self.transport.can_write_eof()):
@@ -143,8 +145,9 @@ class ResponseWriter:
     def flush(self) -> None:
         """Write out everything that was put."""
         out, self.out = self.out, []
-        if not self.transport.is_closing():
-            self.transport.write(out[0] if len(out) == 1 else b"".join(out))
+        transport = self.transport
+        if not transport.is_closing():
+            transport.write(out[0] if len(out) == 1 else b"".join(out))
 
     # --- the client -------------------------------------------------------------------------------
 

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Final
 
 from statefun.errors import TransportError
 from statefun.runtime.engine.failures import is_counted
-from statefun.runtime.shared_tasks import SharedTasks
 from statefun.runtime.transports.base import broken_off, cancelled
 from statefun.sdk.failures import is_closing
+from statefun.tasks import SharedTasks
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -56,7 +56,7 @@ class Calls:
         self._clock = clock
         self._observer = observer
         self._wake = wake
-        self._tasks = SharedTasks()
+        self._tasks = SharedTasks("the call of")
         self._outcomes: list[tuple[Attempt, bytes | Exception]] = []
         self._is_draining = False
 

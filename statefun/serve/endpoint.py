@@ -23,7 +23,7 @@ from statefun.http.bodies import decompressed
 from statefun.http.limits import ServerLimits
 from statefun.http.messages import Response, refusal, text_response
 from statefun.sdk.address import Address, log_facts
-from statefun.sdk.failures import text_of
+from statefun.sdk.failures import failure_of, text_of
 from statefun.sdk.functions import StatefulFunctions
 from statefun.sdk.handler import RequestReplyHandler
 
@@ -86,7 +86,9 @@ class FunctionEndpoint:
 
     def handle(self, request: Request) -> Awaitable[Response]:
         """Answer a request; a `Handler` for an `HttpServer`."""
-        return self.answer(request.method, request.path, request.body)
+        target = request.target
+        path = target if target == self.path else request.path
+        return self.answer(request.method, path, request.body)
 
     async def answer(self, method: str, path: str, body: Body, coding: str = "") -> Response:
         """Answer a request.
@@ -101,10 +103,15 @@ class FunctionEndpoint:
             try:
                 if coding:
                     body = decompressed(bytes(body), coding, self.max_decompressed_bytes)
-                return Response(200, await self.handler.invoke(body), _OCTETS)
-            except RequestRefusedError as error:
-                return refusal(error)
-            except Exception as error:  # noqa: BLE001 - logged and answered
+                return Response(200, await self.handler.handle_async(body), _OCTETS)
+            except BaseException as raised:
+                error = failure_of(raised) or raised
+                if isinstance(error, RequestRefusedError):
+                    return refusal(error)
+                if not isinstance(error, Exception):
+                    raise
+                if error is not raised:
+                    error.__cause__ = raised
                 return _failure(error)
         return self._refusal(method, path)
 

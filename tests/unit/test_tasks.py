@@ -6,7 +6,7 @@ import asyncio
 import gc
 from contextvars import ContextVar
 
-from statefun.runtime.shared_tasks import SharedTasks
+from statefun.tasks import SharedTasks
 
 variable: ContextVar[str] = ContextVar("variable", default="unset")
 
@@ -19,7 +19,7 @@ async def some_steps() -> None:
 
 async def test_coroutines_that_wait_for_nothing_run_in_one_task_in_order() -> None:
     """They are run one after another by the same task, as they were started."""
-    shared, ran = SharedTasks(), []
+    shared, ran = SharedTasks("the call of"), []
 
     async def work(number: int) -> None:
         ran.append((number, asyncio.current_task()))
@@ -35,7 +35,7 @@ async def test_coroutines_that_wait_for_nothing_run_in_one_task_in_order() -> No
 
 async def test_a_coroutine_that_waits_holds_up_nobody() -> None:
     """Others begin while it waits, however many of them wait, too."""
-    shared, begun, go = SharedTasks(), [], asyncio.Event()
+    shared, begun, go = SharedTasks("the call of"), [], asyncio.Event()
 
     async def work(number: int) -> None:
         begun.append(number)
@@ -53,7 +53,7 @@ async def test_a_coroutine_that_waits_holds_up_nobody() -> None:
 
 async def test_a_coroutine_that_waits_has_a_task_of_its_own_with_a_name() -> None:
     """`asyncio.timeout` and everything else that keeps the current task goes on working."""
-    shared, ended = SharedTasks(), asyncio.get_running_loop().create_future()
+    shared, ended = SharedTasks("the call of"), asyncio.get_running_loop().create_future()
 
     async def work() -> None:
         try:
@@ -71,7 +71,7 @@ async def test_a_coroutine_that_waits_has_a_task_of_its_own_with_a_name() -> Non
 
 async def test_variables_that_a_coroutine_sets_are_its_own() -> None:
     """Neither the others nor whoever started it see them, and it keeps them over its waits."""
-    shared, seen = SharedTasks(), []
+    shared, seen = SharedTasks("the call of"), []
 
     async def work(value: str) -> None:
         seen.append(variable.get())
@@ -93,7 +93,7 @@ async def test_variables_that_a_coroutine_sets_are_its_own() -> None:
 
 async def test_a_coroutine_that_cancels_its_task_cancels_nobody_else() -> None:
     """Those behind it get another task."""
-    shared, ran = SharedTasks(), []
+    shared, ran = SharedTasks("the call of"), []
 
     async def cancel_and_return() -> None:
         task = asyncio.current_task()
@@ -113,7 +113,7 @@ async def test_a_coroutine_that_cancels_its_task_cancels_nobody_else() -> None:
 
 async def test_an_error_of_a_coroutine_is_its_own() -> None:
     """Its task ends by it, and the others are run all the same."""
-    shared, ran = SharedTasks(), []
+    shared, ran = SharedTasks("the call of"), []
     told: list[str] = []
     asyncio.get_running_loop().set_exception_handler(
         lambda _, context: told.append(str(context["exception"]))
@@ -136,7 +136,7 @@ async def test_an_error_of_a_coroutine_is_its_own() -> None:
 
 async def test_cancelling_ends_what_has_begun_and_lets_nothing_else_begin() -> None:
     """A coroutine that waits may clean up; one that has not begun never does."""
-    shared, told = SharedTasks(), []
+    shared, told = SharedTasks("the call of"), []
 
     async def wait() -> None:
         try:
@@ -159,7 +159,7 @@ async def test_cancelling_ends_what_has_begun_and_lets_nothing_else_begin() -> N
 
 async def test_a_coroutine_can_be_thrown_errors_into_while_it_waits() -> None:
     """What it awaits may fail, and it may go on after that."""
-    shared, told = SharedTasks(), []
+    shared, told = SharedTasks("the call of"), []
     failing = asyncio.get_running_loop().create_future()
 
     async def work() -> None:

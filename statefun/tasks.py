@@ -1,7 +1,7 @@
 """Shared tasks: coroutines that run in one task as long as none of them waits.
 
-Most functions of this process wait for nothing. A task for each of their calls, which is made,
-scheduled and forgotten, costs as much as a small function does.
+Most functions wait for nothing. A task for each of their calls, which is made, scheduled and
+forgotten, costs as much as a small function does.
 
 Law: a coroutine cannot tell that it shares its task. Context variables that it sets are its own,
 the task is its own from the first wait on, and a task that somebody cancels meanwhile runs nobody
@@ -24,10 +24,16 @@ __all__ = ["SharedTasks"]
 
 
 class SharedTasks:
-    """Runs coroutines in the order in which they are started."""
+    """Runs coroutines in the order in which they are started.
 
-    def __init__(self) -> None:
-        self._tasks: set[asyncio.Task[None]] = set()  # of those that wait
+    Args:
+        label: Begins the names of their tasks.
+        tasks: Where the tasks of those that wait are kept; None for a set of its own.
+    """
+
+    def __init__(self, label: str, tasks: set[asyncio.Task[None]] | None = None) -> None:
+        self._label = label
+        self._tasks: set[asyncio.Task[None]] = set() if tasks is None else tasks
         self._ready: deque[tuple[Coroutine[Any, Any, None], object]] = deque()
         self._is_under_way = False  # `_go_on` will be called
         self._more = 1  # so many tasks are made next
@@ -41,7 +47,7 @@ class SharedTasks:
 
         Args:
             work: The coroutine.
-            subject: Names its task, if it gets one of its own, as `the call of SUBJECT`.
+            subject: Ends the name of its task, if it gets one of its own.
         """
         self._ready.append((work, subject))
         if not self._is_under_way:
@@ -82,7 +88,7 @@ class SharedTasks:
                 awaited = context.run(work.send, None)
             except StopIteration:
                 continue
-            task.set_name(f"the call of {subject}")
+            task.set_name(f"{self._label} {subject}")
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
             await _rest(work, context, awaited)
