@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 __all__ = [
     "CutOffException",
     "HttpError",
+    "NotDeterministicWarning",
     "RetryableError",
     "SdkInternalBaseException",
     "SdkInternalException",
@@ -140,6 +141,10 @@ class CutOffException(SdkInternalBaseException):
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), ()
+
+
+class NotDeterministicWarning(UserWarning):
+    """A handler is declared that a replay would probably not repeat."""
 
 
 def is_internal_exception(e: object) -> bool:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeAlias, TypeVar, cast, get_args
 
 from statefun.durable.context_types import HandlerType, I, O
+from statefun.durable.lint import warn_of_hazards
 from statefun.durable.serde import DefaultSerde, Serde, serde_of
 from statefun.errors import AlreadyRegisteredError, DefinitionError, InvalidFunctionError
 
@@ -199,6 +200,7 @@ def make_handler(
     """
     parameters = _parameters(tag, function, place)
     known = _known_name(tag, name or function.__name__, place)
+    warn_of_hazards(function, f"handler {known!r} of {tag.name!r}")
     hints = _hints(function, parameters, place)
     handler: Handler[Any, Any] = Handler(
         service_tag=tag,
