@@ -10,6 +10,8 @@ from hypothesis import settings
 from statefun.sdk.functions import StatefulFunctions
 from statefun.sdk.handler import RequestReplyHandler
 
+pytest.register_assert_rewrite("statefun.testing.contracts")  # its asserts show what they compare
+
 settings.register_profile("house", deadline=None)  # a busy machine is no failure
 settings.load_profile("house")
 

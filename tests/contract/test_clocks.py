@@ -1,43 +1,47 @@
-"""What every clock promises, on each of them."""
+"""The clocks of this package keep what every clock promises."""
 
-import asyncio
+from __future__ import annotations
+
 from datetime import timedelta
 from functools import partial
+from typing import TYPE_CHECKING
 
 import pytest
 
 from statefun.errors import ConfigurationError
-from statefun.runtime.clock import Clock, ManualClock, SystemClock
+from statefun.runtime.clock import ManualClock, SystemClock
+from statefun.testing.contracts import ClockContract
+
+if TYPE_CHECKING:
+    from statefun.runtime.clock import Clock
 
 
-@pytest.fixture(params=["system", "manual"])
-def clock(request: pytest.FixtureRequest) -> Clock:
-    return SystemClock() if request.param == "system" else ManualClock()
+class TestSystemClock(ClockContract):
+    """The time of the machine."""
+
+    def clock(self) -> Clock:
+        return SystemClock()
+
+    def go_on(self, clock: Clock, milliseconds: int) -> None:
+        """It goes by itself."""
+
+    def set_back(self, clock: Clock) -> None:
+        """Not for a test to do."""
 
 
-async def test_a_call_whose_time_has_come_is_made(clock: Clock) -> None:
-    """Also if that time is past."""
-    called = asyncio.Event()
+class TestManualClock(ClockContract):
+    """The time of a test."""
 
-    clock.call_at(clock.now_ms() - 1, called.set)
+    def clock(self) -> Clock:
+        return ManualClock()
 
-    await asyncio.wait_for(called.wait(), 10)
+    def go_on(self, clock: Clock, milliseconds: int) -> None:
+        assert isinstance(clock, ManualClock)
+        clock.advance(timedelta(milliseconds=milliseconds))
 
-
-async def test_a_cancelled_call_is_not_made(clock: Clock) -> None:
-    """Nor does cancelling it again do anything."""
-    calls: list[str] = []
-    alarm = clock.call_at(clock.now_ms() + 20, lambda: calls.append("cancelled"))
-    done = asyncio.Event()
-    clock.call_at(clock.now_ms() + 40, done.set)
-
-    alarm.cancel()
-    alarm.cancel()
-    if isinstance(clock, ManualClock):
-        clock.advance(timedelta(milliseconds=40))
-    await asyncio.wait_for(done.wait(), 10)
-
-    assert calls == []
+    def set_back(self, clock: Clock) -> None:
+        assert isinstance(clock, ManualClock)
+        clock.set_to(0)
 
 
 def test_a_manual_clock_stands_still() -> None:
@@ -70,16 +74,6 @@ def test_a_manual_clock_does_not_go_back() -> None:
     clock.advance_to(50)
 
     assert clock.now_ms() == 100
-
-
-def test_the_uptime_does_not_go_back(clock: Clock) -> None:
-    """It can be compared with itself only."""
-    before = clock.uptime_ms()
-
-    if isinstance(clock, ManualClock):
-        clock.set_to(0)
-
-    assert clock.uptime_ms() >= before
 
 
 def test_a_manual_clock_can_be_set() -> None:
