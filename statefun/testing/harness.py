@@ -18,24 +18,26 @@ from statefun.errors import (
 from statefun.runtime.clock import ManualClock
 from statefun.runtime.engine.driver import Driver
 from statefun.runtime.engine.engine import Engine
-from statefun.runtime.engine.policy import Rules
+from statefun.runtime.options import RuntimeOptions
 from statefun.runtime.stores.memory import MemoryStore
 from statefun.runtime.transports.base import cancelled
 from statefun.runtime.transports.routing import FunctionRouter
 from statefun.runtime.values import EgressValue, visible_values
 from statefun.sdk.address import Address
 from statefun.sdk.builders import OneValue, message_builder
+from statefun.sdk.executor import run_here
 from statefun.sdk.functions import StatefulFunctions, registries_of
 from statefun.sdk.handler import RequestReplyHandler
 from statefun.sdk.messages import Message
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Sequence
 
     from statefun.runtime.engine.failures import FailedAttempt
     from statefun.runtime.engine.mailbox import Attempt
-    from statefun.runtime.engine.policy import FailurePolicy, Limits, Retention
     from statefun.runtime.engine.records import DeadLetter
+    from statefun.runtime.options import RuntimeOptionValues
+    from statefun.runtime.transports.routing import Endpoint
     from statefun.runtime.values import Value
 
 __all__ = ["Harness"]
@@ -60,12 +62,11 @@ class Harness:
         clock: The clock to go by; a new one that stands still, unless given.
         raise_failures: Whether a function that fails makes `run` and `advance` raise. If not, what
             failed is in `failures` and is tried again as time advances, until it is given up.
-        failure: What becomes of messages that functions fail on; for all functions, or by
-            `namespace/name`, `namespace/*` and `*`.
         egresses: The egress typenames there are; None for any.
-        topic_failure: Topic of an ingress → the policy for messages from it.
-        limits: How much an address may have, likewise by functions.
-        dead_letters: How many dead letters are kept, and how long.
+        endpoints: Functions elsewhere, with their policies and limits, as those of a runtime; for
+            example a `FakeEndpoint` of `statefun.testing.ports`.
+        options: The options of a runtime; those that concern disk and stop have no effect.
+        **values: Single options, which go before those of `options`; see `RuntimeOptions`.
 
     Attributes:
         clock: The clock. Move it by `advance`, so that timers fire on the way.
@@ -82,26 +83,21 @@ class Harness:
 
     def __init__(
         self,
-        functions: StatefulFunctions | Iterable[StatefulFunctions],
+        functions: StatefulFunctions | Iterable[StatefulFunctions] | None,
         *,
         clock: ManualClock | None = None,
         raise_failures: bool = True,
         egresses: Iterable[str] | None = None,
-        failure: FailurePolicy | Mapping[str, FailurePolicy] | None = None,
-        topic_failure: Mapping[str, FailurePolicy] | None = None,
-        limits: Limits | Mapping[str, Limits] | None = None,
-        dead_letters: Retention | None = None,
+        endpoints: Sequence[Endpoint] = (),
+        options: RuntimeOptions | None = None,
+        **values: Unpack[RuntimeOptionValues],
     ) -> None:
         self.clock = clock or ManualClock()
         self.failures: list[FailedAttempt] = []
         self._raise_failures = raise_failures
         self._egresses = _Egresses(egresses)
-        self._rules = Rules(
-            failure,
-            limits,
-            dead_letters or Rules().dead_letters,
-            topic_failure=topic_failure or {},
-        )
+        self._options = (options or RuntimeOptions()).replaced(**values)
+        self._endpoints = endpoints
         self._store = MemoryStore()
         self._egress: list[tuple[str, EgressValue]] = []
         self._functions = functions
@@ -128,11 +124,12 @@ class Harness:
             for registry in registries
             for typename in registry.typenames
         }
+        self._router = FunctionRouter(registries, self._endpoints)
         self._engine = Engine(
-            FunctionRouter(registries),
+            self._router,
             self._egresses,
             recovered=self._store.recover(),
-            rules=self._rules,
+            rules=self._options.rules(self._router),
         )
         self._engine.retry_held()
         self._driver = Driver(self._engine, self._store)
@@ -223,8 +220,8 @@ class Harness:
         Raises:
             UnknownFunctionError: If no function is registered under the typename.
         """
-        if typename not in self._handlers:
-            raise UnknownFunctionError(typename, tuple(self._handlers))
+        if not self._router.knows(typename):
+            raise UnknownFunctionError(typename, self._router.typenames)
         address = Address(typename, target_id)
         values = self._engine.residency.values_of(address, self._store.load(address))
         return visible_values(values, self.clock.now_ms())
@@ -258,10 +255,17 @@ class Harness:
         return has_called
 
     def _call(self, attempt: Attempt) -> bytes:
+        typename = attempt.address.typename
+        handler = self._handlers.get(typename)
         try:
-            return self._handlers[attempt.address.typename].invoke_sync(attempt.request)
+            if handler is None:
+                return run_here(self._invoke(typename, attempt.request))
+            return handler.invoke_sync(attempt.request)
         except CancelledError:
             raise cancelled(attempt.address) from None
+
+    async def _invoke(self, typename: str, request: bytes) -> bytes:
+        return await self._router.transport(typename).invoke(request)
 
     def _commit(self) -> None:
         released = self._driver.commit()

@@ -1,4 +1,4 @@
-"""Ports for tests: an intake, an ingress and an egress that do nothing by themselves.
+"""Ports for tests: an intake, an ingress, an egress and an endpoint that wait for the test.
 
 Law: a fake keeps what it is given, in order, and acts when the test says so.
 """
@@ -10,15 +10,19 @@ from typing import TYPE_CHECKING
 
 from statefun.errors import CallTimeoutError, StatefunError
 from statefun.ports import IngressMessage
+from statefun.sdk.address import TypenamePattern
+from statefun.sdk.handler import RequestReplyHandler
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from datetime import timedelta
 
     from statefun.ports import Intake, OutgoingRecord, Position
+    from statefun.runtime.engine.policy import FailurePolicy, Limits
     from statefun.sdk.address import Address
+    from statefun.sdk.functions import StatefulFunctions
 
-__all__ = ["FakeEgress", "FakeIngress", "FakeIntake"]
+__all__ = ["FakeEgress", "FakeEndpoint", "FakeIngress", "FakeIntake"]
 
 
 class FakeIntake:
@@ -189,3 +193,61 @@ class FakeEgress:
     async def stop(self) -> None:
         """Take note of it."""
         self.life.append("stop")
+
+
+class FakeEndpoint:
+    """Functions behind an endpoint, called in this process through the bytes of the wire.
+
+    Args:
+        functions: Which it is for, as `namespace/name` or `namespace/*`.
+        behind: The functions that are there.
+        failure: The policy for messages to them; None for the runtime's.
+        limits: The limits of their addresses; None for the runtime's.
+
+    Attributes:
+        error: Raised by each call in place of a reply, None for none: how an endpoint is when it
+            cannot be reached, `TransportError("no connection", connected=False)`.
+        requests: The requests that came, as bytes.
+        is_closed: Whether it was closed.
+    """
+
+    def __init__(
+        self,
+        functions: str,
+        behind: StatefulFunctions,
+        *,
+        failure: FailurePolicy | None = None,
+        limits: Limits | None = None,
+    ) -> None:
+        self.functions = functions
+        self.failure = failure
+        self.limits = limits
+        self.error: Exception | None = None
+        self.requests: list[bytes] = []
+        self.is_closed = False
+        self._pattern = TypenamePattern.parse(functions)
+        self._handler = RequestReplyHandler(behind)
+
+    @property
+    def is_specific(self) -> bool:
+        """Whether it is for one typename."""
+        return self._pattern.name is not None
+
+    def matches(self, typename: str) -> bool:
+        """Whether it is for functions of this typename."""
+        return self._pattern.matches(typename)
+
+    def transport(self, typename: str) -> FakeEndpoint:  # noqa: ARG002 - the same for all
+        """Itself: it is the way to all of its functions."""
+        return self
+
+    async def invoke(self, request: bytes) -> bytes:
+        """Answer a request, or raise `error`."""
+        self.requests.append(request)
+        if self.error is not None:
+            raise self.error
+        return await self._handler.invoke(request)
+
+    async def close(self) -> None:
+        """Take note of it."""
+        self.is_closed = True

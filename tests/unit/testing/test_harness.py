@@ -17,15 +17,18 @@ from statefun.errors import (
     InvocationError,
     MessageArgumentsError,
     RemoteProtocolError,
+    TransportError,
     UnknownFunctionError,
 )
 from statefun.runtime.engine.policy import FailurePolicy, Limits
 from statefun.runtime.engine.retry import Backoff
+from statefun.runtime.options import RuntimeOptions
 from statefun.sdk.builders import egress_message_builder, message_builder
 from statefun.sdk.functions import StatefulFunctions
 from statefun.sdk.primitives import IntType, StringType
 from statefun.sdk.specs import ValueSpec
 from statefun.testing import Harness, ManualClock
+from statefun.testing.ports import FakeEndpoint
 
 if TYPE_CHECKING:
     from statefun.sdk.context import Context
@@ -372,3 +375,87 @@ def test_after_a_restart_state_messages_and_timers_are_there(harness: Harness) -
     assert harness.state("t/count", "a")["count"].value == 2
     with pytest.raises(UnknownFunctionError):
         harness.send("t/flaky", "a", str_value="x")
+
+
+# --- functions elsewhere --------------------------------------------------------------------------
+
+
+def elsewhere() -> StatefulFunctions:
+    """A function that counts, and tells the one that is here."""
+    functions = StatefulFunctions()
+
+    @functions.bind("far/count", specs=[ValueSpec("seen", IntType)])
+    async def count(context: Context, message: Message) -> None:
+        context.storage.seen = (context.storage.seen or 0) + 1
+        context.send(message_builder("near/note", context.address.id, int_value=1))
+
+    return functions
+
+
+def nearby() -> StatefulFunctions:
+    functions = StatefulFunctions()
+
+    @functions.bind("near/note", specs=[ValueSpec("noted", IntType)])
+    async def note(context: Context, message: Message) -> None:
+        context.storage.noted = (context.storage.noted or 0) + 1
+
+    return functions
+
+
+def test_functions_behind_an_endpoint_run_like_those_that_are_here() -> None:
+    """They send to one another, and their state is kept and can be looked at."""
+    harness = Harness(nearby(), endpoints=[FakeEndpoint("far/*", elsewhere())])
+    harness.send("far/count", "1", str_value="x")
+    harness.run()
+
+    assert harness.state("far/count", "1")["seen"].value == 1
+    assert harness.state("near/note", "1")["noted"].value == 1
+
+
+def test_an_endpoint_that_cannot_be_reached_is_tried_again() -> None:
+    """Such an attempt does not count, however many there are."""
+    endpoint = FakeEndpoint("far/*", elsewhere(), failure=FailurePolicy("drop", Backoff()))
+    harness = Harness(nearby(), endpoints=[endpoint], raise_failures=False)
+    endpoint.error = TransportError("no connection", connected=False)
+    harness.send("far/count", "1", str_value="x")
+    harness.advance(timedelta(hours=1))
+    attempts = len(endpoint.requests)
+
+    endpoint.error = None
+    harness.advance(timedelta(minutes=1))
+
+    assert attempts > 100
+    assert harness.state("far/count", "1")["seen"].value == 1
+
+
+def test_the_policy_and_the_limits_of_an_endpoint_hold_for_its_functions_alone() -> None:
+    """As those of a module file do."""
+    broken = StatefulFunctions()
+    broken.register("far/broken", lambda _, __: 1 / 0)
+    endpoint = FakeEndpoint(
+        "far/*",
+        broken,
+        failure=FailurePolicy("drop", Backoff(attempts=1)),
+        limits=Limits(max_waiting=1),
+    )
+    harness = Harness(nearby(), endpoints=[endpoint], raise_failures=False)
+    harness.send("far/broken", "1", str_value="x")
+    with pytest.raises(AddressBusyError):
+        harness.send("far/broken", "1", str_value="y")
+    for value in "xy":
+        harness.send("near/note", "1", str_value=value)
+    harness.run()
+
+    assert harness.dead_letters == []
+    assert harness.is_idle
+    assert harness.state("near/note", "1")["noted"].value == 2
+
+
+def test_a_harness_takes_the_options_of_a_runtime() -> None:
+    """The same value configures both."""
+    options = RuntimeOptions(limits=Limits(max_waiting=1), max_waiting_bytes=10_000)
+    harness = Harness(nearby(), options=options)
+    harness.send("near/note", "1", str_value="x")
+
+    with pytest.raises(AddressBusyError, match="wait for near/note '1'"):
+        harness.send("near/note", "1", str_value="y")
