@@ -80,16 +80,16 @@ def parse_target(text: str) -> str:
 
 
 def parse_module_file(text: str) -> str:
-    """The path of a module file; what looks like functions, and is no file, are functions."""
+    """The path of a module file; a `MODULE:ATTR` is refused unless a file has that name."""
     if re.fullmatch(r"[\w.]+:[\w.]+", text) and not Path(text).exists():
-        raise ArgumentTypeError(f"{text!r} is no module file: write --functions {text}")
+        raise ArgumentTypeError(f"{text!r} is not a module file: write --functions {text}")
     return text
 
 
 def parse_port(text: str) -> int:
     """A port; 0 stands for any free one."""
     if not (text.isdecimal() and int(text) <= LAST_PORT):
-        raise ArgumentTypeError(f"{text!r} is no port: write a number from 0 to {LAST_PORT}")
+        raise ArgumentTypeError(f"{text!r} is not a port: write a number from 0 to {LAST_PORT}")
     return int(text)
 
 
@@ -101,7 +101,7 @@ def parse_seconds(text: str) -> float:
         seconds = -1.0
     if not 0 <= seconds <= _LONGEST_S:
         raise ArgumentTypeError(
-            f"{text!r} is no time: write a number of seconds from 0 to {_LONGEST_S}"
+            f"{text!r} is not a time: write a number of seconds from 0 to {_LONGEST_S}"
         )
     return seconds
 
@@ -189,7 +189,7 @@ def print_line(line: str) -> None:
 
 
 def print_hint(command: str, sentence: str) -> None:
-    """Tell a reader what is no part of what was asked for; on stderr."""
+    """Tell a reader more than the result; on stderr."""
     sys.stderr.write(f"statefun {command}: {sentence}\n")
 
 

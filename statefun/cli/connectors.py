@@ -152,7 +152,7 @@ def connectors() -> Mapping[str, Connector]:
 def kinds_of(known: Mapping[str, Connector]) -> Mapping[str, Kind]:
     """The kinds that run here, for whoever reads module files.
 
-    The ingress of invocations is no connector: it is made of the apps, by `assembly`.
+    The ingress of invocations is not a connector: it is made of the apps, by `assembly`.
     """
     kinds = {kind: Kind(each.role, each.spec) for kind, each in known.items()}
     return {**kinds, INVOCATIONS: Kind("ingress", InvocationIngressSpec)}

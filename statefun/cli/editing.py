@@ -25,7 +25,7 @@ def parse_id(text: str) -> int:
     """The number of something."""
     is_number = text.isascii() and text.isdecimal() and len(text) <= len(str(_LAST_ID))
     if not (is_number and int(text) <= _LAST_ID):
-        raise ArgumentTypeError(f"{text!r} is no id: write a number that 'list' shows")
+        raise ArgumentTypeError(f"{text!r} is not an id: write a number that 'list' shows")
     return int(text)
 
 

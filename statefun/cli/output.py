@@ -57,7 +57,7 @@ def show(value: Value) -> str:
 
 
 def show_name(name: str) -> str:
-    """A name or an id for a reader: in quotes if it is no plain word."""
+    """A name or an id for a reader: in quotes unless it is a plain word."""
     is_plain = name.isprintable() and name and not set(name) & set(" ,:'\"\\")
     return name if is_plain else repr(name)
 

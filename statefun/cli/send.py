@@ -131,7 +131,7 @@ def encode_value(text: str, typename: str) -> bytes:
     except SerializationError as error:
         raise UsageError(str(error)) from error
     except (ValueError, KeyError) as error:
-        raise UsageError(f"{text!r} is no {typename}: write {form}") from error
+        raise UsageError(f"{text!r} is not a value of {typename}: write {form}") from error
 
 
 def _put(root: str, target: Address, headers: dict[str, bytes], body: bytes) -> tuple[int, str]:
@@ -159,7 +159,7 @@ def _connection(root: str) -> HTTPConnection:
         parts, host, port = urlsplit(""), None, None
     is_plain = root.isascii() and root.isprintable() and " " not in root
     if not (is_plain and host and parts.scheme in ("http", "https")):
-        raise UsageError(f"--to {root!r} is no URL: write for example 'http://127.0.0.1:8090'")
+        raise UsageError(f"--to {root!r} is not a URL: write for example 'http://127.0.0.1:8090'")
     if parts.scheme == "https":
         return HTTPSConnection(host, port, timeout=_TIMEOUT_S)
     return HTTPConnection(host, port, timeout=_TIMEOUT_S)

@@ -41,7 +41,7 @@ def _path(text: str) -> str:
 
 def _workers(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
-        raise ArgumentTypeError(f"{text!r} is no number of processes: write 1 or more")
+        raise ArgumentTypeError(f"{text!r} is not a number of processes: write 1 or more")
     return int(text)
 
 

@@ -179,12 +179,13 @@ class Directory:
         """Refuse a function that no engine would find.
 
         Raises:
-            TerminalError: If it is none of the targets, code 404.
+            TerminalError: If it is not one of the targets, code 404.
         """
         parse_typename(typename)
         if self._targets is not None and typename not in self._targets:
             raise TerminalError(
-                f"{typename} is none of the functions that may be sent to: add it to targets=…", 404
+                f"{typename} is not one of the functions that may be sent to: add it to targets=…",
+                404,
             )
 
     def has_egress(self, typename: str) -> bool:
@@ -195,12 +196,13 @@ class Directory:
         """Refuse an egress that no engine would find.
 
         Raises:
-            TerminalError: If it is none of the egresses, code 404.
+            TerminalError: If it is not one of the egresses, code 404.
         """
         parse_typename(typename)
         if self._egresses is not None and typename not in self._egresses:
             raise TerminalError(
-                f"{typename} is none of the egresses that may be sent to: add it to egresses=…", 404
+                f"{typename} is not one of the egresses that may be sent to: add it to egresses=…",
+                404,
             )
 
 

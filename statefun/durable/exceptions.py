@@ -98,7 +98,7 @@ class HttpError(StatefunError):
 class SdkInternalBaseException(BaseException):
     """Control flow of `statefun.durable` itself, which a handler lets pass.
 
-    It is no `Exception`, so `except Exception` does not catch it. Where a handler catches
+    It is not an `Exception`, so `except Exception` does not catch it. Where a handler catches
     everything, it raises again what `is_internal_exception` knows.
     """
 

@@ -72,7 +72,7 @@ class StateModel(Generic[M]):
         Args:
             state: What `load` returned, possibly changed since.
             values: Name → bytes of what is kept. A field that has its default and is not kept
-                is no change.
+                counts as unchanged.
 
         Returns:
             Name → bytes of each field that differs.

@@ -72,7 +72,7 @@ class Module:
 
 @dataclass(frozen=True, slots=True)
 class ModuleReport:
-    """What came of reading module files.
+    """The module that files make, and their problems.
 
     Attributes:
         module: What is right in them.

@@ -65,7 +65,7 @@ _FREE: Final = ("properties", "clientConfigProperties")
 
 @dataclass(slots=True)
 class Validation:
-    """What came of validating a spec.
+    """A validated spec, and its problems.
 
     Attributes:
         spec: None if something is wrong.

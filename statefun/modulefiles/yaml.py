@@ -92,7 +92,7 @@ def read_documents(path: str) -> tuple[list[Document], list[Problem]]:
     except yaml.YAMLError as error:  # the parser cannot go on behind it
         problems.append(_yaml_problem(path, error))
     except (ValueError, OverflowError):  # from making a character, or a number
-        text = "is no YAML: an escape names no character, or a number is too long: correct it"
+        text = "is not YAML: an escape names no character, or a number is too long: correct it"
         problems.append(Problem(path, loader.get_mark().line + 1, text))
     except RecursionError:
         problems.append(Problem(path, 0, "is nested too deeply: write it flatter"))
@@ -131,7 +131,10 @@ class _Loader(yaml.SafeLoader):
         except (ValueError, TypeError, LookupError, AttributeError, OverflowError) as error:
             kind = node.tag.rpartition(":")[2]
             raise yaml.constructor.ConstructorError(
-                None, None, f"{node.value!r} is no {kind}; put it into quotes", node.start_mark
+                None,
+                None,
+                f"{node.value!r} is not of the type {kind}; put it into quotes",
+                node.start_mark,
             ) from error
 
 
@@ -146,7 +149,7 @@ def _read_document(
         _merge(node, set())
         value = loader.construct_document(node)
     except _UnreadableError as error:
-        text = f"is no YAML that can be read: {error.reason}"
+        text = f"is not YAML that can be read: {error.reason}"
         problems.append(Problem(path, error.line, text))
         return
     except yaml.constructor.ConstructorError as error:
@@ -268,5 +271,5 @@ def _yaml_problem(path: str, error: yaml.YAMLError) -> Problem:
     return Problem(
         path,
         mark.line + 1 if mark is not None else 0,
-        f"is no YAML: {f'{context}, ' if context else ''}{what}",
+        f"is not YAML: {f'{context}, ' if context else ''}{what}",
     )

@@ -77,7 +77,7 @@ class _Atom(Generic[T]):
         payload: Any = None,
         skip_notify: bool = False,  # noqa: FBT001, FBT002 - the signature of the peer
     ) -> Steps[None]:
-        """Write the value; setting an unset atom to its default is no change."""
+        """Write the value; setting an unset atom to its default changes nothing."""
         yield from self.controller._set_state(
             self.path, value, eq_func, self.default, payload, skip_notify
         )
@@ -136,7 +136,7 @@ class Atom(_Atom[T]):
         payload: Any = None,
         skip_notify: bool = False,  # noqa: FBT001, FBT002 - the signature of the peer
     ) -> None:
-        """Write the value; setting an unset atom to its default is no change."""
+        """Write the value; setting an unset atom to its default changes nothing."""
         self._run(self._set(value, eq_func, payload, skip_notify))
 
     def derive(self, dest: PathLike, transform: Callable[[T], Any]) -> Derivation:
@@ -167,7 +167,7 @@ class AtomAsync(_Atom[T]):
         payload: Any = None,
         skip_notify: bool = False,  # noqa: FBT001, FBT002 - the signature of the peer
     ) -> None:
-        """Write the value; setting an unset atom to its default is no change."""
+        """Write the value; setting an unset atom to its default changes nothing."""
         await run_async(self._set(value, eq_func, payload, skip_notify))
 
     async def derive(self, dest: PathLike, transform: Callable[[T], Any]) -> Derivation:

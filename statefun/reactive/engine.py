@@ -71,7 +71,7 @@ class Engine(Subscribing):
             The value, or `default`.
 
         Raises:
-            InvalidPathError: If `path` is no path.
+            InvalidPathError: If `path` is not a path.
         """
         text, state = canonical(path), self._state
         if current(state) is None:

@@ -53,7 +53,7 @@ def canonical(path: PathLike) -> str:
         The text: `/` for the root, else `/` before each part.
 
     Raises:
-        InvalidPathError: If `path` is none of these.
+        InvalidPathError: If `path` is something else.
     """
     if type(path) is str and path[:1] == "/" and "//" not in path and "/." not in path:
         if path[-1] != "/":

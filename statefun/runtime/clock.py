@@ -24,7 +24,7 @@ class Alarm(Protocol):
     """A call that has been arranged."""
 
     def cancel(self) -> None:
-        """Let it not happen."""
+        """Cancel the alarm; nothing happens if it has rung."""
         ...
 
 

@@ -161,7 +161,7 @@ class Runtime:
 
         Raises:
             UnknownFunctionError: If no function and no endpoint serves the typename.
-            InvalidMessageError: If it is no message, or the id is no valid text.
+            InvalidMessageError: If it is not a message, or the id is not valid text.
             RuntimeStoppedError: If the runtime is stopping or stopped.
         """
         address, argument = _target_and_argument(message)

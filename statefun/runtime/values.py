@@ -38,7 +38,7 @@ class Value:
     def decode(cls, argument: bytes) -> Self:
         """The value of a serialized `TypedValue`, for example of a dead letter's `argument`.
 
-        Bytes that are none are a value themselves, with an empty typename.
+        Other bytes are a value themselves, with an empty typename.
         """
         try:
             value = decode_typed_value(argument)

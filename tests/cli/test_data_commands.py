@@ -87,7 +87,7 @@ def test_a_number_beyond_all_ids_is_no_id(arguments: tuple[str, ...], folder: Pa
     command = f"statefun {arguments[0]} {arguments[1]}"
     assert (outcome.code, outcome.out) == (2, "")
     assert outcome.err.startswith(f"{command}: argument ID: ")
-    assert "is no id: write a number that 'list' shows" in outcome.err
+    assert "is not an id: write a number that 'list' shows" in outcome.err
 
 
 def test_the_topic_of_a_message_is_shown_if_it_has_one(folder: Path) -> None:

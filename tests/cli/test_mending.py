@@ -258,7 +258,7 @@ def test_a_message_may_be_sent_with_a_key(folder: Path) -> None:
         (
             ["state", "set", "t/a", "1", "n", "x", "--type", "io.statefun.types/int"],
             2,
-            "'x' is no io.statefun.types/int: write a whole number",
+            "'x' is not a value of io.statefun.types/int: write a whole number",
         ),
     ],
 )
@@ -290,6 +290,8 @@ def test_a_value_keeps_its_type_when_it_is_set(folder: Path) -> None:
 
     assert [outcome.code for outcome in outcomes] == [0, 2, 0]
     assert outcomes[1] == Outcome(
-        2, "", "statefun state: 'five' is no io.statefun.types/int: write a whole number\n"
+        2,
+        "",
+        "statefun state: 'five' is not a value of io.statefun.types/int: write a whole number\n",
     )
     assert values == {"name": {"typename": "io.statefun.types/string", "value": "five"}}

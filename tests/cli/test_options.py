@@ -171,7 +171,7 @@ def test_an_argument_that_makes_no_sense_is_wrong_usage(
         (None, "the file of options 'run.toml' cannot be read: No such file or directory"),
         ("drain: 5", "the file of options 'run.toml' is not TOML: "),
         ("drian = 5", "'run.toml' has the option 'drian', which does not exist"),
-        ("drain = 'long'", "'long' is no time: write a number of seconds"),
+        ("drain = 'long'", "'long' is not a time: write a number of seconds"),
     ],
 )
 def test_a_file_that_makes_no_sense_is_wrong_usage(

@@ -32,12 +32,12 @@ FORM = "is not of the form 'namespace/name': write for example 'com.example/gree
         ),
         (
             ["serve", "a:b", "--port", "x"],
-            "statefun serve: argument --port: 'x' is no port: write a number from 0 to 65535",
+            "statefun serve: argument --port: 'x' is not a port: write a number from 0 to 65535",
         ),
         (
             ["run", "--admin-port", "65536"],
             (
-                "statefun run: argument --admin-port: '65536' is no port: write a number from 0 to "
+                "statefun run: argument --admin-port: '65536' is not a port: write a number from 0 to "
                 "65535"
             ),
         ),
@@ -64,7 +64,7 @@ FORM = "is not of the form 'namespace/name': write for example 'com.example/gree
         (
             ["run", "greeter:functions"],
             (
-                "statefun run: argument FILE: 'greeter:functions' is no module file: write "
+                "statefun run: argument FILE: 'greeter:functions' is not a module file: write "
                 "--functions greeter:functions"
             ),
         ),
@@ -101,12 +101,12 @@ def test_wrong_usage_is_one_line_and_exit_code_2(
         (
             ["send", "a/b", "1", "x", "--type", "io.statefun.types/int"],
             2,
-            "statefun send: 'x' is no io.statefun.types/int: write a whole number",
+            "statefun send: 'x' is not a value of io.statefun.types/int: write a whole number",
         ),
         (
             ["send", "a/b", "1", "maybe", "--type", "io.statefun.types/bool"],
             2,
-            "statefun send: 'maybe' is no io.statefun.types/bool: write true or false",
+            "statefun send: 'maybe' is not a value of io.statefun.types/bool: write true or false",
         ),
         (
             ["send", "a/b", "1", "2147483648", "--type", "io.statefun.types/int"],
@@ -120,7 +120,7 @@ def test_wrong_usage_is_one_line_and_exit_code_2(
             ["send", "a/b", "1", "x", "--to", "localhost:8090"],
             2,
             (
-                "statefun send: --to 'localhost:8090' is no URL: write for example "
+                "statefun send: --to 'localhost:8090' is not a URL: write for example "
                 "'http://127.0.0.1:8090'"
             ),
         ),
@@ -128,7 +128,7 @@ def test_wrong_usage_is_one_line_and_exit_code_2(
             (
                 ["send", "a/b", "1", "x", "--to", url],
                 2,
-                f"statefun send: --to {url!r} is no URL: write for example 'http://127.0.0.1:8090'",
+                f"statefun send: --to {url!r} is not a URL: write for example 'http://127.0.0.1:8090'",
             )
             for url in ("http://127.0.0.1:1/a b", "http://127.0.0.1:1/\n", "http://127.0.0.1:1/é")
         ),

@@ -291,7 +291,7 @@ async def test_a_scalar_payload_becomes_text(payload: str, body: bytes) -> None:
         (
             encode_typed_value(RECORD, b"{"),
             (
-                f"a {RECORD} is no JSON: Expecting property name enclosed in double quotes: "
+                f"a {RECORD} is not JSON: Expecting property name enclosed in double quotes: "
                 "line 1 column 2 (char 1)"
             ),
         ),

@@ -1,7 +1,4 @@
-"""The prose of the source: docstrings, comments and the texts of errors, in plain English.
-
-Room by room: a room joins the list below once it is clean.
-"""
+"""The prose of the source: docstrings, comments and the texts of errors, in plain English."""
 
 from __future__ import annotations
 
@@ -18,16 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-PLAIN_ROOMS = [
-    *("__init__.py", "__main__.py", "errors.py", "installation.py", "loading.py", "ports.py"),
-    *("sdk", "legacy", "serve", "http"),
-]
-FILES = [
-    path
-    for room in PLAIN_ROOMS
-    for path in sorted([ROOT / "statefun" / room, *(ROOT / "statefun" / room).rglob("*.py")])
-    if path.suffix == ".py"
-]
+FILES = sorted((ROOT / "statefun").rglob("*.py"))
 TEXT = {tokenize.STRING, tokenize.COMMENT}
 TEXT |= {each for each, name in tokenize.tok_name.items() if name.startswith("FSTRING")}
 SEAM = re.compile(r"[\"']\s+(?:[rbf]*[\"'])|\s*\n\s*(?:# ?)?|\s+")

@@ -60,7 +60,7 @@ def _parse_playground_record(data: bytes) -> Record:
     try:
         fields = json.loads(data, parse_int=str, parse_float=str, parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as error:
-        raise InvalidMessageError(f"a {PLAYGROUND_RECORD} is no JSON: {error}") from error
+        raise InvalidMessageError(f"a {PLAYGROUND_RECORD} is not JSON: {error}") from error
     if not isinstance(fields, dict) or fields.keys() != {"topic", "payload"}:
         names = sorted(fields) if isinstance(fields, dict) else type(fields).__name__
         raise InvalidMessageError(
@@ -85,4 +85,4 @@ def _scalar(fields: dict[str, Any], name: str) -> str:
 
 
 def _refuse_constant(text: str) -> str:
-    raise InvalidMessageError(f"{text} is no JSON")
+    raise InvalidMessageError(f"{text} is not JSON")

@@ -149,7 +149,7 @@ class HttpTransport:
 
         Raises:
             TransportError: If there was no connection (`connected` is False then), no answer in
-                time, or an answer that is none of an endpoint.
+                time, or an answer of something else than an endpoint.
         """
         import aiohttp  # noqa: PLC0415 - an optional dependency; `HttpEndpoint` has checked for it
 

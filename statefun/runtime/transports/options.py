@@ -165,7 +165,7 @@ def parse_url_template(template: str) -> str:
     """Check an `urlPathTemplate`, and return it without its fragment.
 
     Raises:
-        ConfigurationError: If it is no URL of a known scheme, or has an unknown placeholder.
+        ConfigurationError: If it is not a URL of a known scheme, or has an unknown placeholder.
     """
     for braces in _BRACES.findall(template):
         if braces != PLACEHOLDER:
@@ -177,7 +177,7 @@ def parse_url_template(template: str) -> str:
             )
     if not _is_url(template.replace(PLACEHOLDER, "name")):
         raise ConfigurationError(
-            f"urlPathTemplate {template!r} is no URL that can be called: write for example "
+            f"urlPathTemplate {template!r} is not a URL that can be called: write for example "
             "'http://localhost:8000/statefun' or 'http+unix:///path/to.sock/statefun'",
             option="urlPathTemplate",
             given=template,
@@ -190,7 +190,7 @@ def _is_url(url: str) -> bool:
         return False
     try:
         parts = urlsplit(url)
-        _ = parts.port  # raises if it is no number
+        _ = parts.port  # raises if it is not a number
     except ValueError:
         return False
     if parts.scheme in SOCKET_SCHEMES:

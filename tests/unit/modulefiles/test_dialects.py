@@ -558,7 +558,7 @@ def test_a_key_of_another_dialect_has_no_effect(folder: Path, dialect: str) -> N
 
 TYPENAME = "is not of the form 'namespace/name', with exactly one '/': write for example"
 DATE = (
-    "is no date that the engine reads: write three digits of a second and an offset, for example "
+    "is not a date that the engine reads: write three digits of a second and an offset, for example "
     "'2020-02-01 04:15:00.000 +0000'"
 )
 LIST = "must be a list with one entry per element: write for example"
@@ -844,7 +844,7 @@ MISTAKES: dict[str, tuple[str, str, list[str]]] = {
         kafka("startupPosition: {type: specific-offsets, offsets: [{names: 1}]}"),
         [
             (
-                "m.yaml:15: 'startupPosition.offsets': {'names': 1} is no offset of a partition: write "
+                "m.yaml:15: 'startupPosition.offsets': {'names': 1} is not an offset of a partition: write "
                 "'<topic>/<partition>: <offset>', for example 'my-topic/0: 42'"
             )
         ],

@@ -177,7 +177,7 @@ def test_what_is_no_duration_is_refused(text: object) -> None:
         parse_duration_ms(text)
 
     assert str(caught.value) == (
-        f"{text!r} is no duration: write a whole number and a unit, such as '30 s' or '500 ms' "
+        f"{text!r} is not a duration: write a whole number and a unit, such as '30 s' or '500 ms' "
         "(d, h, min, s, ms)"
     )
 
@@ -198,7 +198,7 @@ def bomb(step: str) -> str:
 
 
 BOMB = (
-    "1.yaml:16: is no YAML that can be read: its aliases stand for more than 100,000 parts: write "
+    "1.yaml:16: is not YAML that can be read: its aliases stand for more than 100,000 parts: write "
     "it with fewer of them"
 )
 MISTAKES = {
@@ -261,7 +261,7 @@ MISTAKES = {
         """,
         [
             (
-                "1.yaml:5: urlPathTemplate 'ftp://localhost' is no URL that can be called: "
+                "1.yaml:5: urlPathTemplate 'ftp://localhost' is not a URL that can be called: "
                 "write for example 'http://localhost:8000/statefun' or 'http+unix:///path/to.sock/statefun'"
             ),
             (
@@ -269,7 +269,7 @@ MISTAKES = {
                 "number, without quotes"
             ),
             (
-                "1.yaml:8: 'transport.call': '1.5s' is no duration: write a whole number and a "
+                "1.yaml:8: 'transport.call': '1.5s' is not a duration: write a whole number and a "
                 "unit, such as '30 s' or '500 ms' (d, h, min, s, ms)"
             ),
             "1.yaml:9: 'transport.pool_size' should be greater than or equal to 1, got 0",
@@ -299,7 +299,7 @@ MISTAKES = {
     ),
     "a spec that contains itself": (
         f"{dedent(ENDPOINT)}  transport: &it {{timeouts: *it}}",
-        ["1.yaml:5: is no YAML that can be read: what is anchored here contains itself"],
+        ["1.yaml:5: is not YAML that can be read: what is anchored here contains itself"],
     ),
     "retries": (
         f"{dedent(ENDPOINT)}  retry: {{attempts: 0, first: 0, longest: 400 d}}",
@@ -373,9 +373,9 @@ MISTAKES = {
         spec: {port: !!bool abc, id: !!timestamp abc}
         """,
         [
-            "1.yaml:4: is no YAML: '2001-99-99' is no timestamp; put it into quotes",
-            "1.yaml:7: is no YAML: 'abc' is no int; put it into quotes",
-            "1.yaml:10: is no YAML: 'abc' is no bool; put it into quotes",
+            "1.yaml:4: is not YAML: '2001-99-99' is not of the type timestamp; put it into quotes",
+            "1.yaml:7: is not YAML: 'abc' is not of the type int; put it into quotes",
+            "1.yaml:10: is not YAML: 'abc' is not of the type bool; put it into quotes",
         ],
     ),
     "a key twice": (
@@ -402,7 +402,7 @@ MISTAKES = {
         "kind: a/b\nspec: {\n  <<: 7}",
         [
             (
-                "1.yaml:3: is no YAML: while constructing a mapping, expected a mapping or list "
+                "1.yaml:3: is not YAML: while constructing a mapping, expected a mapping or list "
                 "of mappings for merging, but found scalar"
             )
         ],
@@ -411,21 +411,21 @@ MISTAKES = {
         "kind: a/b\nspec: {\n  <<: [{},\n 7]}",
         [
             (
-                "1.yaml:4: is no YAML: while constructing a mapping, expected a mapping for "
+                "1.yaml:4: is not YAML: while constructing a mapping, expected a mapping for "
                 "merging, but found scalar"
             )
         ],
     ),
     "a mapping that is merged into itself": (
         "\na: &a {<<: *a}",
-        ["1.yaml:2: is no YAML that can be read: what is anchored here contains itself"],
+        ["1.yaml:2: is not YAML that can be read: what is anchored here contains itself"],
     ),
     "an escape of no character": (
         'kind: a/b\nspec: {}\n---\nkind: "\\U00110000"',
         [
             "1.yaml:1: unknown kind 'a/b': known kinds: " + KINDS,
             (
-                "1.yaml:4: is no YAML: an escape names no character, or a number is too long: "
+                "1.yaml:4: is not YAML: an escape names no character, or a number is too long: "
                 "correct it"
             ),
         ],
@@ -434,7 +434,7 @@ MISTAKES = {
         '\nkind: "\\UFFFFFFFF"',
         [
             (
-                "1.yaml:2: is no YAML: an escape names no character, or a number is too long: "
+                "1.yaml:2: is not YAML: an escape names no character, or a number is too long: "
                 "correct it"
             ),
         ],
@@ -443,7 +443,7 @@ MISTAKES = {
         "kind: a/b\nspec: [1",
         [
             (
-                "1.yaml:2: is no YAML: while parsing a flow sequence, expected ',' or ']', but got "
+                "1.yaml:2: is not YAML: while parsing a flow sequence, expected ',' or ']', but got "
                 "'<stream end>'"
             )
         ],
@@ -452,13 +452,13 @@ MISTAKES = {
         "kind: a/b\nspec: !python/object:os.system {}",
         [
             (
-                "1.yaml:2: is no YAML: could not determine a constructor for the tag "
+                "1.yaml:2: is not YAML: could not determine a constructor for the tag "
                 "'!python/object:os.system'"
             )
         ],
     ),
     "nested without end": ("[" * 5000, ["1.yaml: is nested too deeply: write it flatter"]),
-    "control characters": ("a: \x07", ["1.yaml: is no YAML: special characters are not allowed"]),
+    "control characters": ("a: \x07", ["1.yaml: is not YAML: special characters are not allowed"]),
 }
 
 

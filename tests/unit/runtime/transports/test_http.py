@@ -397,7 +397,7 @@ def test_the_name_of_the_function_is_put_into_the_url(template: str, url: str) -
 )
 def test_what_is_no_url_is_refused(template: str) -> None:
     """A template that cannot be called is found when the endpoint is made."""
-    with pytest.raises(ConfigurationError, match="is no URL that can be called"):
+    with pytest.raises(ConfigurationError, match="is not a URL that can be called"):
         HttpEndpoint("com.example/*", template)
 
 
