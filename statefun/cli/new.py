@@ -32,8 +32,8 @@ def parse_name(text: str) -> str:
     """The name of a project, which is a folder and part of typenames."""
     if not re.fullmatch(r"[A-Za-z][\w-]*", text, re.ASCII) or text == "statefun":
         raise ArgumentTypeError(
-            f"{text!r} is no name for a project: write letters, digits, '-' and '_', with a letter "
-            "in front, and not 'statefun'"
+            f"{text!r} is not a name for a project: write letters, digits, '-' and '_', with a "
+            "letter in front, and not 'statefun'"
         )
     return text
 

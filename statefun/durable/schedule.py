@@ -38,7 +38,8 @@ def next_start(schedule: Schedule, after: float) -> float:
         The first time of the schedule after that, in seconds since 1970.
 
     Raises:
-        DefinitionError: If the expression or the time zone is not valid, or no such time ever comes.
+        DefinitionError: If the expression or the time zone is not valid, or no such time ever
+            comes.
     """
     try:
         from cronsim import CronSim, CronSimError  # noqa: PLC0415 - of the extra `schedule`

@@ -16,7 +16,7 @@ def collect_rarely() -> None:
     """Let the garbage collector forget what there is now, and look at what is new less often.
 
     For a process of ours, once everything is imported; a library does not change its user's
-    collector. Messages that wait and addresses in memory are no garbage, and looking at them again
+    collector. Messages that wait and addresses in memory are not garbage, and looking at them again
     and again took 7 % of the CPU time of a busy runtime.
     """
     gc.collect()

@@ -45,8 +45,8 @@ def parse_duration_ms(text: object) -> int:
     unit = match.group(2).lower() if match else "no unit"
     if match is None or unit not in _NANOSECONDS:
         raise ConfigurationError(
-            f"{text!r} is not a duration: write a whole number and a unit, such as '30 s' or '500 ms' "
-            "(d, h, min, s, ms)"
+            f"{text!r} is not a duration: write a whole number and a unit, such as '30 s' or "
+            "'500 ms' (d, h, min, s, ms)"
         )
     digits = match.group(1).lstrip("0") or "0"
     millis = (

@@ -62,8 +62,8 @@ def _parse_date(value: object) -> datetime:
     except ValueError:
         pass  # such as the 30th of February
     raise ConfigurationError(
-        f"{str(value)!r} is not a date that the engine reads: write three digits of a second and an "
-        "offset, for example '2020-02-01 04:15:00.000 +0000'"
+        f"{str(value)!r} is not a date that the engine reads: write three digits of a second and "
+        "an offset, for example '2020-02-01 04:15:00.000 +0000'"
     )
 
 
@@ -80,8 +80,8 @@ def _parse_offsets(value: object) -> dict[tuple[str, int], int]:
         match = _PARTITION.fullmatch(str(key))
         if match is None or type(offset) is not int:
             raise ConfigurationError(
-                f"{each!r} is not an offset of a partition: write '<topic>/<partition>: <offset>', for "
-                "example 'my-topic/0: 42'"
+                f"{each!r} is not an offset of a partition: write '<topic>/<partition>: <offset>', "
+                "for example 'my-topic/0: 42'"
             )
         offsets[match[1], int(match[2])] = offset
     return offsets

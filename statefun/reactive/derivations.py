@@ -62,7 +62,7 @@ class Derivation:
         return f"<derivation of {self.dest}>"
 
     def deliver(self, event: StateEvent[Any, Any]) -> Steps[None]:
-        """Compute the value anew; an event of the derived value itself is not one of its sources."""
+        """Compute the value anew, unless the event is of the derived value itself."""
         if str(event.emitting_path) != self.dest:
             yield from self.update()
 

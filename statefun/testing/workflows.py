@@ -47,7 +47,7 @@ class _Alarm:
         self._callback()
 
     def cancel(self) -> None:
-        """Let it not happen."""
+        """Cancel the alarm."""
         self._handle.cancel()
         self._clock.alarms.discard(self)
 

@@ -75,7 +75,7 @@ def test_a_name_that_no_project_can_have_is_refused(tmp_path: Path, name: str) -
     done = statefun("new", name, cwd=tmp_path)
 
     assert (done.code, list(tmp_path.iterdir())) == (2, [])
-    assert "is no name for a project" in done.err
+    assert "is not a name for a project" in done.err
 
 
 def test_a_folder_that_is_there_already_is_left_alone(project: Path) -> None:

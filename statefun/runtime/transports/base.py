@@ -28,7 +28,8 @@ class Transport(Protocol):
             A serialized FromFunction, unchecked.
 
         Raises:
-            TransportError: If the function could not be reached, or something else than an endpoint answered.
+            TransportError: If the function could not be reached, or something else than an
+                endpoint answered.
             StatefunError: What else went wrong; the runtime tries again either way.
         """
         ...

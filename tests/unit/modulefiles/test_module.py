@@ -443,8 +443,8 @@ MISTAKES = {
         "kind: a/b\nspec: [1",
         [
             (
-                "1.yaml:2: is not YAML: while parsing a flow sequence, expected ',' or ']', but got "
-                "'<stream end>'"
+                "1.yaml:2: is not YAML: while parsing a flow sequence, expected ',' or ']', but "
+                "got '<stream end>'"
             )
         ],
     ),
