@@ -37,8 +37,8 @@ FORM = "is not of the form 'namespace/name': write for example 'com.example/gree
         (
             ["run", "--admin-port", "65536"],
             (
-                "statefun run: argument --admin-port: '65536' is not a port: write a number from 0 to "
-                "65535"
+                "statefun run: argument --admin-port: '65536' is not a port: write a number from 0 "
+                "to 65535"
             ),
         ),
         (["run", "--bogus"], "statefun: unrecognized arguments: --bogus"),
