@@ -42,7 +42,7 @@ def admitted(directory: Directory, envelope: _proto.Envelope) -> Address:
             invocation = getattr(envelope, command)
         case other:
             raise TerminalError(
-                f"a message of the kind {other!r} is none from outside: send an invoke, an attach, "
+                f"a message of the kind {other!r} cannot come from outside: send an invoke, an attach, "
                 "a done, a signal, a cancel or a kill",
                 400,
             )
