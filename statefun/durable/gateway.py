@@ -42,8 +42,8 @@ def admitted(directory: Directory, envelope: _proto.Envelope) -> Address:
             invocation = getattr(envelope, command)
         case other:
             raise TerminalError(
-                f"a message of the kind {other!r} cannot come from outside: send an invoke, an attach, "
-                "a done, a signal, a cancel or a kill",
+                f"a message of the kind {other!r} cannot come from outside: send an invoke, an "
+                "attach, a done, a signal, a cancel or a kill",
                 400,
             )
     return directory.home_of(InvocationId.parse(invocation))
