@@ -5,7 +5,7 @@ use std::sync::Arc;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyString, PyTuple};
 
-use crate::carrier::{address_of, new_egress_message, new_message, Held};
+use crate::carrier::{address_of, new_egress_message, new_message, Held, Target};
 use crate::hooks::{hook, types};
 use crate::prefixes::{prefix_of, prefix_of_text, Prefix};
 use crate::scalars::{Kind, Scalar};
@@ -133,8 +133,12 @@ fn message_of<'py>(
     let Some(held) = held else {
         return Ok(None);
     };
-    let (typename, id) = (target_typename.clone().unbind(), target_id.clone().unbind());
-    new_message(py, typename, id, held, Some(prefix)).map(|message| Some(message.into_any()))
+    let target = Target {
+        typename: Some(target_typename.clone().unbind()),
+        id: Some(target_id.clone().unbind()),
+        prefix: Some(prefix),
+    };
+    new_message(py, target, held).map(|message| Some(message.into_any()))
 }
 
 /// See `message_of`; what is unusual goes to the reference.
@@ -215,8 +219,8 @@ fn put_filled(out: &mut Vec<u8>, tag: u8, content: &[u8]) {
 }
 
 /// A record in a `TypedValue` of this type.
-fn record(typename: &str, fields: [(u8, &[u8]); 4]) -> Held {
-    let prefix = prefix_of_text(typename);
+fn record(py: Python<'_>, typename: &str, fields: [(u8, &[u8]); 4]) -> Held {
+    let prefix = prefix_of_text(py, typename);
     let size: usize = fields.iter().map(|(_, content)| filled_size(content)).sum();
     let mut out = Vec::with_capacity(prefix.present.len() + 5 + size);
     out.extend_from_slice(&prefix.present);
@@ -259,7 +263,7 @@ pub fn kafka_egress_message<'py>(
             (0x1A, topic.as_bytes()),
             (0x22, &[][..]),
         ];
-        Some(record(KAFKA_RECORD, fields))
+        Some(record(py, KAFKA_RECORD, fields))
     };
     if let Some(held) = held() {
         return Ok(new_egress_message(py, typename.unbind(), held)?.into_any());
@@ -301,7 +305,7 @@ pub fn kinesis_egress_message<'py>(
             (0x1A, stream.as_bytes()),
             (0x22, hash_key.as_bytes()),
         ];
-        Some(record(KINESIS_RECORD, fields))
+        Some(record(py, KINESIS_RECORD, fields))
     };
     if let Some(held) = held() {
         return Ok(new_egress_message(py, typename.unbind(), held)?.into_any());

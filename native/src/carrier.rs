@@ -7,6 +7,7 @@ use pyo3::exceptions::PyAttributeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyString, PyTuple, PyType};
 
+use crate::guarded::Guarded;
 use crate::hooks::hook;
 use crate::prefixes::{prefix_of, Prefix};
 use crate::scalars::{put_typed, typed_size, Kind, Scalar};
@@ -92,24 +93,30 @@ impl Held {
 }
 
 /// A `TypedValue` inside a message, as bytes or as a protobuf object.
-#[pyclass(subclass, module = "statefun_core")]
+#[pyclass(frozen, subclass, module = "statefun_core")]
 pub struct Carrier {
-    pub held: Held,
+    pub held: Guarded<Held>,
 }
 
 /// A message to a function.
-#[pyclass(extends = Carrier, subclass, name = "Message", module = "statefun.sdk.messages")]
+#[pyclass(frozen, extends = Carrier, subclass, name = "Message", module = "statefun.sdk.messages")]
 pub struct MessageCarrier {
-    pub target_typename: Option<Py<PyAny>>,
-    pub target_id: Option<Py<PyAny>>,
+    pub target: Guarded<Target>,
+}
+
+/// Whom a message is for; None for what is not set.
+#[derive(Default)]
+pub struct Target {
+    pub typename: Option<Py<PyAny>>,
+    pub id: Option<Py<PyAny>>,
     /// What is written for the typename; None if that was not looked up.
     pub prefix: Option<Arc<Prefix>>,
 }
 
 /// A message to an egress.
-#[pyclass(extends = Carrier, subclass, name = "EgressMessage", module = "statefun.sdk.messages")]
+#[pyclass(frozen, extends = Carrier, subclass, name = "EgressMessage", module = "statefun.sdk.messages")]
 pub struct EgressCarrier {
-    pub typename: Option<Py<PyAny>>,
+    pub typename: Guarded<Option<Py<PyAny>>>,
 }
 
 fn unset(name: &str) -> PyErr {
@@ -120,20 +127,12 @@ fn unset(name: &str) -> PyErr {
 #[inline]
 pub fn new_message<'py>(
     py: Python<'py>,
-    target_typename: Py<PyAny>,
-    target_id: Py<PyAny>,
+    target: Target,
     held: Held,
-    prefix: Option<Arc<Prefix>>,
 ) -> PyResult<Bound<'py, MessageCarrier>> {
-    let carrier = PyClassInitializer::from(Carrier { held });
-    Bound::new(
-        py,
-        carrier.add_subclass(MessageCarrier {
-            target_typename: Some(target_typename),
-            target_id: Some(target_id),
-            prefix,
-        }),
-    )
+    let carrier = PyClassInitializer::from(Carrier::holding(held));
+    let target = Guarded::new(target);
+    Bound::new(py, carrier.add_subclass(MessageCarrier { target }))
 }
 
 /// A message to an egress.
@@ -142,33 +141,54 @@ pub fn new_egress_message<'py>(
     typename: Py<PyAny>,
     held: Held,
 ) -> PyResult<Bound<'py, EgressCarrier>> {
-    let carrier = PyClassInitializer::from(Carrier { held });
-    Bound::new(
-        py,
-        carrier.add_subclass(EgressCarrier {
-            typename: Some(typename),
-        }),
-    )
+    let carrier = PyClassInitializer::from(Carrier::holding(held));
+    let typename = Guarded::new(Some(typename));
+    Bound::new(py, carrier.add_subclass(EgressCarrier { typename }))
 }
 
 impl Carrier {
-    /// The spans of a message that came in, and the bytes they are pieces of.
-    #[inline]
-    fn incoming<'a>(&'a self, py: Python<'a>) -> Option<(&'a Invocation, &'a [u8])> {
-        match &self.held {
-            Held::Incoming(body, spans) => Some((spans, body.as_bytes(py))),
-            _ => None,
+    fn holding(held: Held) -> Carrier {
+        Carrier {
+            held: Guarded::new(held),
         }
+    }
+
+    /// Hold something else; what was held is let go afterwards, which may run Python code.
+    #[inline]
+    pub fn hold(&self, py: Python<'_>, held: Held) {
+        let before = std::mem::replace(&mut *self.held.open(py), held);
+        drop(before);
     }
 
     /// Hold nothing but the message itself, so that a message which is kept does not keep a whole
     /// request.
-    pub fn detach(&mut self, py: Python<'_>) {
-        if let Held::Incoming(body, spans) = &self.held {
-            let own = PyBytes::new(py, spans.whole.of(body.as_bytes(py)));
-            self.held = Held::Incoming(own.unbind(), spans.detached());
+    pub fn detach(&self, py: Python<'_>) {
+        let own = match &*self.held.open(py) {
+            Held::Incoming(body, spans) => {
+                let own = PyBytes::new(py, spans.whole.of(body.as_bytes(py)));
+                Held::Incoming(own.unbind(), spans.detached())
+            }
+            _ => return,
+        };
+        self.hold(py, own);
+    }
+}
+
+impl Held {
+    /// The spans of a message that came in, and the bytes they are pieces of.
+    #[inline]
+    fn incoming<'a>(&'a self, py: Python<'a>) -> Option<(&'a Invocation, &'a [u8])> {
+        match self {
+            Held::Incoming(body, spans) => Some((spans, body.as_bytes(py))),
+            _ => None,
         }
     }
+}
+
+/// Set what a cell holds; what it held is let go afterwards, which may run Python code.
+fn set(py: Python<'_>, cell: &Guarded<Option<Py<PyAny>>>, value: Py<PyAny>) {
+    let before = cell.open(py).replace(value);
+    drop(before);
 }
 
 /// The value of a built-in type; the reference answers whatever is unusual.
@@ -176,8 +196,8 @@ impl Carrier {
 fn value_of<'py>(slf: &Bound<'py, Carrier>, kind: Kind) -> PyResult<Bound<'py, PyAny>> {
     let py = slf.py();
     {
-        let carrier = slf.borrow();
-        if let Some((spans, data)) = carrier.incoming(py) {
+        let held = slf.get().held.open(py);
+        if let Some((spans, data)) = held.incoming(py) {
             let typed = spans.typed;
             if typed.has_value && typed.typename.of(data) == kind.typename().as_bytes() {
                 if let Some(value) = kind.decode(py, typed.value.of(data)) {
@@ -194,13 +214,13 @@ impl Carrier {
     #[new]
     #[pyo3(signature = (*_args, **_kwargs))]
     fn new(_args: &Bound<'_, PyTuple>, _kwargs: Option<&Bound<'_, PyDict>>) -> Self {
-        Carrier { held: Held::Unset }
+        Carrier::holding(Held::Unset)
     }
 
     /// What the reference keeps under this name: a serialized Invocation, an object, or None.
     #[getter(_held)]
     fn get_held<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
-        match &self.held {
+        match &*self.held.open(py) {
             Held::Unset => Err(unset("_held")),
             Held::Incoming(body, spans) => {
                 let piece = PyBytes::new(py, spans.whole.of(body.as_bytes(py)));
@@ -218,44 +238,42 @@ impl Carrier {
             Ok(bytes) => incoming(bytes),
             Err(other) => Held::Object(other.into_inner().unbind()),
         };
-        let before = std::mem::replace(&mut slf.borrow_mut().held, held);
-        drop(before);
+        slf.get().hold(slf.py(), held);
     }
 
     /// What the reference keeps under this name: a serialized TypedValue.
     #[getter(_encoded)]
     fn get_encoded<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
-        self.held.encoded(py).ok_or_else(|| unset("_encoded"))
+        self.held.open(py).encoded(py).ok_or_else(|| unset("_encoded"))
     }
 
     #[setter(_encoded)]
     fn set_encoded(slf: &Bound<'_, Self>, encoded: Bound<'_, PyBytes>) {
         let held = Held::Encoded(encoded.unbind());
-        let before = std::mem::replace(&mut slf.borrow_mut().held, held);
-        drop(before);
+        slf.get().hold(slf.py(), held);
     }
 
     /// The value as a protobuf `TypedValue`; changing it changes the message.
     #[getter]
     fn typed_value<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
-        if let Held::Object(object) = &slf.borrow().held {
-            return Ok(object.bind(slf.py()).clone());
+        let py = slf.py();
+        if let Held::Object(object) = &*slf.get().held.open(py) {
+            return Ok(object.bind(py).clone());
         }
-        hook(slf.py(), "typed_value")?.call1((slf,))
+        hook(py, "typed_value")?.call1((slf,))
     }
 
     #[setter]
     fn set_typed_value(slf: &Bound<'_, Self>, typed: Bound<'_, PyAny>) {
         let held = Held::Object(typed.unbind());
-        let before = std::mem::replace(&mut slf.borrow_mut().held, held);
-        drop(before);
+        slf.get().hold(slf.py(), held);
     }
 
     /// The headers, in order, duplicates kept; empty where the engine does not know them.
     #[getter]
     fn headers<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
         let py = slf.py();
-        let has_none = match slf.borrow().incoming(py) {
+        let has_none = match slf.get().held.open(py).incoming(py) {
             Some((spans, _)) => !spans.typed.has_headers,
             None => false,
         };
@@ -268,7 +286,7 @@ impl Carrier {
     /// The typename of the value.
     fn value_typename<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
         let py = slf.py();
-        if let Some((spans, data)) = slf.borrow().incoming(py) {
+        if let Some((spans, data)) = slf.get().held.open(py).incoming(py) {
             if let Ok(text) = std::str::from_utf8(spans.typed.typename.of(data)) {
                 return Ok(PyString::new(py, text).into_any());
             }
@@ -279,7 +297,7 @@ impl Carrier {
     /// The bytes of the value, None if there is none.
     fn raw_value<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
         let py = slf.py();
-        if let Some((spans, data)) = slf.borrow().incoming(py) {
+        if let Some((spans, data)) = slf.get().held.open(py).incoming(py) {
             return Ok(match spans.typed.has_value {
                 true => PyBytes::new(py, spans.typed.value.of(data)).into_any(),
                 false => py.None().into_bound(py),
@@ -291,7 +309,7 @@ impl Carrier {
     /// The serialized `TypedValue`, with headers and unknown fields.
     fn argument<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
         let py = slf.py();
-        if let Some(encoded) = slf.borrow().held.encoded(py) {
+        if let Some(encoded) = slf.get().held.open(py).encoded(py) {
             return Ok(encoded.into_any());
         }
         hook(py, "argument")?.call1((slf,))
@@ -315,7 +333,7 @@ impl Carrier {
         typename: &Bound<'py, PyString>,
     ) -> PyResult<Option<Bound<'py, PyBytes>>> {
         let py = slf.py();
-        if let Some((spans, data)) = slf.borrow().incoming(py) {
+        if let Some((spans, data)) = slf.get().held.open(py).incoming(py) {
             let typed = spans.typed;
             let is_usual = typed.has_value && !typed.has_headers;
             if is_usual && typed.typename.of(data) == typename.to_str()?.as_bytes() {
@@ -329,7 +347,7 @@ impl Carrier {
     fn is_of(slf: &Bound<'_, Self>, typename: &Bound<'_, PyAny>) -> PyResult<bool> {
         let py = slf.py();
         if let (Some((spans, data)), Ok(text)) =
-            (slf.borrow().incoming(py), typename.cast_exact::<PyString>())
+            (slf.get().held.open(py).incoming(py), typename.cast_exact::<PyString>())
         {
             if let Ok(text) = text.to_str() {
                 return Ok(spans.typed.typename.of(data) == text.as_bytes());
@@ -353,38 +371,38 @@ impl MessageCarrier {
         _args: &Bound<'_, PyTuple>,
         _kwargs: Option<&Bound<'_, PyDict>>,
     ) -> PyClassInitializer<Self> {
-        PyClassInitializer::from(Carrier { held: Held::Unset }).add_subclass(MessageCarrier {
-            target_typename: None,
-            target_id: None,
-            prefix: None,
+        PyClassInitializer::from(Carrier::holding(Held::Unset)).add_subclass(MessageCarrier {
+            target: Guarded::new(Target::default()),
         })
     }
 
     #[getter]
     fn target_typename<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        let set = self.target_typename.as_ref();
+        let target = self.target.open(py);
+        let set = target.typename.as_ref();
         Ok(set.ok_or_else(|| unset("target_typename"))?.bind(py).clone())
     }
 
     #[setter]
     fn set_target_typename(slf: &Bound<'_, Self>, typename: Bound<'_, PyAny>) {
         let before = {
-            let mut message = slf.borrow_mut();
-            message.prefix = None;
-            message.target_typename.replace(typename.unbind())
+            let mut target = slf.get().target.open(slf.py());
+            target.prefix = None;
+            target.typename.replace(typename.unbind())
         };
         drop(before);
     }
 
     #[getter]
     fn target_id<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        let set = self.target_id.as_ref();
+        let target = self.target.open(py);
+        let set = target.id.as_ref();
         Ok(set.ok_or_else(|| unset("target_id"))?.bind(py).clone())
     }
 
     #[setter]
     fn set_target_id(slf: &Bound<'_, Self>, target_id: Bound<'_, PyAny>) {
-        let before = slf.borrow_mut().target_id.replace(target_id.unbind());
+        let before = slf.get().target.open(slf.py()).id.replace(target_id.unbind());
         drop(before);
     }
 
@@ -427,20 +445,22 @@ impl EgressCarrier {
         _args: &Bound<'_, PyTuple>,
         _kwargs: Option<&Bound<'_, PyDict>>,
     ) -> PyClassInitializer<Self> {
-        PyClassInitializer::from(Carrier { held: Held::Unset })
-            .add_subclass(EgressCarrier { typename: None })
+        PyClassInitializer::from(Carrier::holding(Held::Unset))
+            .add_subclass(EgressCarrier {
+            typename: Guarded::new(None),
+        })
     }
 
     #[getter]
     fn typename<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        let set = self.typename.as_ref();
+        let typename = self.typename.open(py);
+        let set = typename.as_ref();
         Ok(set.ok_or_else(|| unset("typename"))?.bind(py).clone())
     }
 
     #[setter]
     fn set_typename(slf: &Bound<'_, Self>, typename: Bound<'_, PyAny>) {
-        let before = slf.borrow_mut().typename.replace(typename.unbind());
-        drop(before);
+        set(slf.py(), &slf.get().typename, typename.unbind());
     }
 }
 
@@ -459,7 +479,7 @@ pub fn incoming(bytes: Bound<'_, PyBytes>) -> Held {
 /// A carrier of the native class, or of a subclass of it.
 fn made<'py>(class: &Bound<'py, PyType>, held: Held) -> PyResult<Bound<'py, PyAny>> {
     let object = class.call_method1(pyo3::intern!(class.py(), "__new__"), (class,))?;
-    object.cast::<Carrier>()?.borrow_mut().held = held;
+    object.cast::<Carrier>()?.get().hold(class.py(), held);
     Ok(object)
 }
 
@@ -470,16 +490,16 @@ fn addressed<'py>(
     held: Held,
 ) -> PyResult<Bound<'py, PyAny>> {
     let py = class.py();
+    let target = Target {
+        typename: Some(target_typename.unbind()),
+        id: Some(target_id.unbind()),
+        prefix: None,
+    };
     if class.is(py.get_type::<MessageCarrier>()) {
-        let message = new_message(py, target_typename.unbind(), target_id.unbind(), held, None)?;
-        return Ok(message.into_any());
+        return Ok(new_message(py, target, held)?.into_any());
     }
     let object = made(class, held)?;
-    {
-        let mut message = object.cast::<MessageCarrier>()?.borrow_mut();
-        message.target_typename = Some(target_typename.unbind());
-        message.target_id = Some(target_id.unbind());
-    }
+    *object.cast::<MessageCarrier>()?.get().target.open(py) = target;
     Ok(object)
 }
 
@@ -532,7 +552,7 @@ pub fn outgoing_egress_message<'py>(
         return Ok(new_egress_message(py, typename.unbind(), held)?.into_any());
     }
     let object = made(message_class, held)?;
-    object.cast::<EgressCarrier>()?.borrow_mut().typename = Some(typename.unbind());
+    set(py, &object.cast::<EgressCarrier>()?.get().typename, typename.unbind());
     Ok(object)
 }
 

@@ -7,6 +7,7 @@ mod carrier;
 mod interpreter;
 mod engine;
 mod fastcall;
+mod guarded;
 mod hooks;
 mod prefixes;
 mod reply;

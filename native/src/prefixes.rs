@@ -1,11 +1,12 @@
 //! Typenames as they stand on the wire, kept because programs use few of them over and over.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use pyo3::prelude::*;
 use pyo3::types::PyString;
 
+use crate::guarded::Guarded;
 use crate::wire::{address_prefix, present_fields};
 
 /// What is written for one typename.
@@ -26,33 +27,32 @@ struct Known {
     by_text: Option<HashMap<Box<str>, Arc<Prefix>>>,
 }
 
-static KNOWN: Mutex<Known> = Mutex::new(Known {
+static KNOWN: Guarded<Known> = Guarded::new(Known {
     by_identity: [const { None }; SLOTS],
     by_text: None,
 });
 
-fn known() -> MutexGuard<'static, Known> {
-    KNOWN.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 /// What is written for a typename; `None` if it is not text.
+#[inline]
 pub fn prefix_of(typename: &Bound<'_, PyAny>) -> Option<Arc<Prefix>> {
+    let py = typename.py();
     let slot = (typename.as_ptr() as usize >> 4) % SLOTS;
-    if let Some((text, prefix)) = &known().by_identity[slot] {
+    if let Some((text, prefix)) = &KNOWN.open(py).by_identity[slot] {
         if text.is(typename) {
             return Some(prefix.clone());
         }
     }
     let text = typename.cast_exact::<PyString>().ok()?;
-    let prefix = prefix_of_text(text.to_str().ok()?);
-    let replaced = known().by_identity[slot].replace((text.clone().unbind(), prefix.clone()));
-    drop(replaced); // not while the lock is held
+    let prefix = prefix_of_text(py, text.to_str().ok()?);
+    let kept = (text.clone().unbind(), prefix.clone());
+    let replaced = KNOWN.open(py).by_identity[slot].replace(kept);
+    drop(replaced);
     Some(prefix)
 }
 
 /// What is written for a typename.
-pub fn prefix_of_text(typename: &str) -> Arc<Prefix> {
-    let mut known = known();
+pub fn prefix_of_text(py: Python<'_>, typename: &str) -> Arc<Prefix> {
+    let mut known = KNOWN.open(py);
     let by_text = known.by_text.get_or_insert_with(HashMap::new);
     if let Some(prefix) = by_text.get(typename) {
         return prefix.clone();

@@ -65,11 +65,12 @@ struct Target {
 
 impl Target {
     fn of(py: Python<'_>, message: &MessageCarrier) -> Option<Target> {
-        let prefix = match &message.prefix {
+        let target = message.target.open(py);
+        let prefix = match &target.prefix {
             Some(prefix) => prefix.clone(),
-            None => address_of(message.target_typename.as_ref()?.bind(py))?,
+            None => address_of(target.typename.as_ref()?.bind(py))?,
         };
-        let id = message.target_id.as_ref()?.bind(py).cast_exact::<PyString>().ok()?;
+        let id = target.id.as_ref()?.bind(py).cast_exact::<PyString>().ok()?;
         let length = id.to_str().ok()?.len();
         let head = prefix.address.as_ref()?.len();
         Some(Target {
@@ -92,10 +93,11 @@ impl Target {
 /// Write a message as `outgoing_messages`; None if only the reference can.
 fn put_message(py: Python<'_>, message: &Bound<'_, PyAny>, out: &mut Vec<u8>) -> Option<()> {
     let message = message.cast_exact::<MessageCarrier>().ok()?;
-    let bytes = by_reference(&message, || message.borrow().as_super().held.argument_size(py))?;
-    let borrowed = message.borrow();
-    let argument = Argument::of(py, &borrowed.as_super().held, bytes)?;
-    let target = Target::of(py, &borrowed)?;
+    let carrier = message.as_super().get();
+    let bytes = by_reference(&message, || carrier.held.open(py).argument_size(py))?;
+    let held = carrier.held.open(py);
+    let argument = Argument::of(py, &held, bytes)?;
+    let target = Target::of(py, message.get())?;
     put_head(out, 0x12, field_size(target.size) + field_size(argument.size()));
     target.put(py, 0x0A, out)?;
     put_head(out, 0x12, argument.size());
@@ -129,10 +131,11 @@ fn put_delayed(py: Python<'_>, delayed: &Bound<'_, PyAny>, out: &mut Vec<u8>) ->
     let token = fields.get_borrowed_item(2).ok()?;
     let token = token.cast_exact::<PyString>().ok()?;
     let token = token.to_str().ok()?;
-    let bytes = by_reference(&message, || message.borrow().as_super().held.argument_size(py))?;
-    let borrowed = message.borrow();
-    let argument = Argument::of(py, &borrowed.as_super().held, bytes)?;
-    let target = Target::of(py, &borrowed)?;
+    let carrier = message.as_super().get();
+    let bytes = by_reference(&message, || carrier.held.open(py).argument_size(py))?;
+    let held = carrier.held.open(py);
+    let argument = Argument::of(py, &held, bytes)?;
+    let target = Target::of(py, message.get())?;
     let delay_size = if delay == 0 { 0 } else { 1 + varint_size(delay) };
     let token_size = if token.is_empty() { 0 } else { field_size(token.len()) };
     let whole = delay_size + field_size(target.size) + field_size(argument.size()) + token_size;
@@ -153,10 +156,11 @@ fn put_delayed(py: Python<'_>, delayed: &Bound<'_, PyAny>, out: &mut Vec<u8>) ->
 /// Write an egress message.
 fn put_egress(py: Python<'_>, message: &Bound<'_, PyAny>, out: &mut Vec<u8>) -> Option<()> {
     let message = message.cast_exact::<EgressCarrier>().ok()?;
-    let bytes = by_reference(&message, || message.borrow().as_super().held.argument_size(py))?;
-    let borrowed = message.borrow();
-    let argument = Argument::of(py, &borrowed.as_super().held, bytes)?;
-    let prefix = address_of(borrowed.typename.as_ref()?.bind(py))?;
+    let carrier = message.as_super().get();
+    let bytes = by_reference(&message, || carrier.held.open(py).argument_size(py))?;
+    let held = carrier.held.open(py);
+    let argument = Argument::of(py, &held, bytes)?;
+    let prefix = address_of(message.get().typename.open(py).as_ref()?.bind(py))?;
     // The third field has the same tag as the id of an address.
     let address = prefix.address.as_ref()?;
     let size = argument.size();

@@ -5,6 +5,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyList, PyString};
 use pyo3::PyTraverseError;
 
+use crate::guarded::Guarded;
 use crate::hooks::hook;
 use crate::scalars::{put_typed, typed_size, Kind, Scalar};
 use crate::wire::{
@@ -123,9 +124,14 @@ enum Cell {
 }
 
 /// The values of one address: `storage.name`, `storage.name = value`, `del storage.name`.
-#[pyclass(module = "statefun.sdk.storage")]
+#[pyclass(frozen, module = "statefun.sdk.storage")]
 pub struct Storage {
     layout: Py<Layout>,
+    cells: Guarded<Cells>,
+}
+
+/// The contents of all values.
+struct Cells {
     body: Option<Py<PyBytes>>,
     cells: Vec<Cell>,
     /// The values that were written or deleted, in the order of their first change.
@@ -174,10 +180,12 @@ impl Storage {
         }
         Some(Storage {
             layout: layout.clone_ref(body.py()),
-            body: Some(body.clone().unbind()),
-            cells,
-            changed: Vec::new(),
-            ended: None,
+            cells: Guarded::new(Cells {
+                body: Some(body.clone().unbind()),
+                cells,
+                changed: Vec::new(),
+                ended: None,
+            }),
         })
     }
 
@@ -194,81 +202,87 @@ impl Storage {
     }
 
     #[inline]
-    fn look(&mut self, py: Python<'_>, index: usize) -> PyResult<Found> {
-        let layout = self.layout.get();
-        let field = &layout.fields[index];
-        let found = match &self.cells[index] {
+    fn look(&self, py: Python<'_>, index: usize) -> Found {
+        let field = &self.layout.get().fields[index];
+        let mut cells = self.cells.open(py);
+        match &cells.cells[index] {
             Cell::Missing | Cell::Absent => Found::Object(py.None()),
             Cell::Value(value) => Found::Object(value.clone_ref(py)),
             Cell::Bytes(bytes) => Found::Encoded(bytes.clone_ref(py)),
             Cell::Raw(span) => {
-                let body = self.body.as_ref().map_or(&[][..], |body| body.as_bytes(py));
+                let body = cells.body.as_ref().map_or(&[][..], |body| body.as_bytes(py));
                 let data = span.of(body);
                 let value = field.kind.and_then(|kind| kind.decode(py, data));
                 match value {
                     Some(value) => {
                         let value = value.unbind();
                         let kept = value.clone_ref(py);
-                        self.cells[index] = Cell::Value(kept);
+                        cells.cells[index] = Cell::Value(kept);
                         Found::Object(value)
                     }
                     None => Found::Encoded(PyBytes::new(py, data).unbind()),
                 }
             }
             Cell::Unchecked(typed) => {
-                let body = self.body.as_ref().map_or(&[][..], |body| body.as_bytes(py));
+                let body = cells.body.as_ref().map_or(&[][..], |body| body.as_bytes(py));
                 let typename = String::from_utf8_lossy(typed.typename.of(body)).into_owned();
                 Found::Unchecked(typename, PyBytes::new(py, typed.value.of(body)).unbind())
             }
-        };
-        Ok(found)
+        }
     }
 
     /// The batch is over: later writes are refused.
-    pub fn end(&mut self, address: Py<PyAny>) {
-        self.ended = Some(address);
+    pub fn end(&self, py: Python<'_>, address: Py<PyAny>) {
+        self.cells.open(py).ended = Some(address);
     }
 
     /// Keep the values, and let go of the request.
-    pub fn detach(&mut self, py: Python<'_>) {
-        let Some(body) = self.body.take() else { return };
+    pub fn detach(&self, py: Python<'_>) {
+        let mut cells = self.cells.open(py);
+        let Some(body) = cells.body.take() else {
+            return;
+        };
         let data = body.as_bytes(py);
-        for cell in &mut self.cells {
+        for cell in &mut cells.cells {
             if let Cell::Raw(span) = cell {
                 *cell = Cell::Bytes(PyBytes::new(py, span.of(data)).unbind());
             }
         }
-        if self.cells.iter().any(|cell| matches!(cell, Cell::Unchecked(_))) {
-            self.body = Some(body);
+        if cells.cells.iter().any(|cell| matches!(cell, Cell::Unchecked(_))) {
+            cells.body = Some(body);
         }
     }
 
     /// Write the mutations.
     pub fn put_mutations(&self, py: Python<'_>, out: &mut Vec<u8>) -> PyResult<()> {
         let fields = &self.layout.get().fields;
-        for index in &self.changed {
-            let index = *index as usize;
-            let field = &fields[index];
-            match &self.cells[index] {
+        let changed = std::mem::take(&mut self.cells.open(py).changed);
+        for index in changed {
+            let field = &fields[index as usize];
+            let value = match &self.cells.open(py).cells[index as usize] {
                 Cell::Absent => {
                     put_head(out, 0x0A, field_size(field.name_bytes.len()));
                     put_field(out, 0x12, &field.name_bytes);
+                    continue;
                 }
                 Cell::Value(value) => {
-                    match field.kind.and_then(|kind| Scalar::of(kind, value.bind(py))) {
-                        Some(scalar) => {
+                    if let Some(kind) = field.kind {
+                        if let Some(scalar) = Scalar::of(kind, value.bind(py)) {
                             put_mutation(out, field, typed_size(&field.present, scalar.size()));
                             put_typed(out, &field.present, &scalar);
-                        }
-                        None => {
-                            let data = field.encode.bind(py).call1((value,))?;
-                            put_bytes(out, field, data.cast::<PyBytes>()?.as_bytes());
+                            continue;
                         }
                     }
+                    value.clone_ref(py)
                 }
-                Cell::Bytes(bytes) => put_bytes(out, field, bytes.as_bytes(py)),
-                Cell::Missing | Cell::Raw(_) | Cell::Unchecked(_) => {} // they never change
-            }
+                Cell::Bytes(bytes) => {
+                    put_bytes(out, field, bytes.as_bytes(py));
+                    continue;
+                }
+                Cell::Missing | Cell::Raw(_) | Cell::Unchecked(_) => continue, // never changed
+            };
+            let data = field.encode.bind(py).call1((value,))?;
+            put_bytes(out, field, data.cast::<PyBytes>()?.as_bytes());
         }
         Ok(())
     }
@@ -313,24 +327,18 @@ impl Storage {
         name: &Bound<'py, PyString>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let py = slf.py();
-        let found = {
-            let mut storage = slf.borrow_mut();
-            match storage.index_of(py, name) {
-                Some(index) => Some((index, storage.look(py, index)?)),
-                None => None,
-            }
+        let storage = slf.get();
+        let Some(index) = storage.index_of(py, name) else {
+            return other_attribute(slf, name);
         };
-        match found {
-            None => other_attribute(slf, name),
-            Some((_, Found::Object(value))) => Ok(value.into_bound(py)),
-            Some((index, Found::Encoded(data))) => unpacked(slf, index, data),
-            Some((index, Found::Unchecked(typename, data))) => {
-                let layout = slf.borrow().layout.clone_ref(py);
-                let data = layout.get().fields[index].check.bind(py).call1((typename, data))?;
+        match storage.look(py, index) {
+            Found::Object(value) => Ok(value.into_bound(py)),
+            Found::Encoded(data) => unpacked(slf, index, data),
+            Found::Unchecked(typename, data) => {
+                let data = storage.layout.get().fields[index].check.bind(py).call1((typename, data))?;
                 let data = data.cast_into::<PyBytes>()?.unbind();
                 let checked = Cell::Bytes(data.clone_ref(py));
-                let before = std::mem::replace(&mut slf.borrow_mut().cells[index], checked);
-                drop(before);
+                storage.put(py, index, checked);
                 unpacked(slf, index, data)
             }
         }
@@ -342,8 +350,7 @@ impl Storage {
         name: &Bound<'py, PyString>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let py = slf.py();
-        let layout = slf.borrow().layout.clone_ref(py);
-        layout.get().unknown.bind(py).call1((slf, name))
+        slf.get().layout.get().unknown.bind(py).call1((slf, name))
     }
 
     fn __setattr__(
@@ -352,13 +359,8 @@ impl Storage {
         value: Bound<'_, PyAny>,
     ) -> PyResult<()> {
         let py = slf.py();
-        let (index, layout) = {
-            let storage = slf.borrow();
-            let index = storage.index_of(py, name);
-            (index, storage.layout.clone_ref(py))
-        };
-        let layout = layout.get();
-        let Some(index) = index else {
+        let layout = slf.get().layout.get();
+        let Some(index) = slf.get().index_of(py, name) else {
             layout.unknown.call1(py, (slf, name))?;
             return Ok(());
         };
@@ -392,36 +394,41 @@ impl Storage {
 
     fn __delattr__(slf: &Bound<'_, Self>, name: &Bound<'_, PyString>) -> PyResult<()> {
         let py = slf.py();
-        let index = slf.borrow().index_of(py, name);
-        match index {
+        match slf.get().index_of(py, name) {
             Some(index) => Storage::change(slf, index, Cell::Absent),
-            None => {
-                let layout = slf.borrow().layout.clone_ref(py);
-                layout.get().unknown.call1(py, (slf, name)).map(drop)
-            }
+            None => slf.get().layout.get().unknown.call1(py, (slf, name)).map(drop),
         }
     }
 
     fn __dir__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
         let py = slf.py();
-        let layout = slf.borrow().layout.clone_ref(py);
-        hook(py, "names_of")?.call1((slf.get_type(), layout.get().names.bind(py)))
+        let names = slf.get().layout.get().names.bind(py);
+        hook(py, "names_of")?.call1((slf.get_type(), names))
     }
 }
 
 impl Storage {
+    /// Put something into a cell; what it held is let go afterwards, which may run Python code.
+    fn put(&self, py: Python<'_>, index: usize, cell: Cell) {
+        let before = std::mem::replace(&mut self.cells.open(py).cells[index], cell);
+        drop(before);
+    }
+
+    #[inline]
     fn change(slf: &Bound<'_, Self>, index: usize, cell: Cell) -> PyResult<()> {
         let py = slf.py();
+        let storage = slf.get();
         let before = {
-            let mut storage = slf.borrow_mut();
-            if storage.ended.is_none() {
-                let changed = index as u32;
-                if !storage.changed.contains(&changed) {
-                    storage.changed.push(changed);
+            let mut cells = storage.cells.open(py);
+            match &cells.ended {
+                None => {
+                    let changed = index as u32;
+                    if !cells.changed.contains(&changed) {
+                        cells.changed.push(changed);
+                    }
+                    Ok(std::mem::replace(&mut cells.cells[index], cell))
                 }
-                Ok(std::mem::replace(&mut storage.cells[index], cell))
-            } else {
-                Err(storage.ended.as_ref().map(|address| address.clone_ref(py)))
+                Some(address) => Err(address.clone_ref(py)),
             }
         };
         match before {
@@ -429,10 +436,7 @@ impl Storage {
                 drop(cell); // which may run Python code
                 Ok(())
             }
-            Err(address) => {
-                let layout = slf.borrow().layout.clone_ref(py);
-                layout.get().refuse.call1(py, (address,)).map(drop)
-            }
+            Err(address) => storage.layout.get().refuse.call1(py, (address,)).map(drop),
         }
     }
 }
@@ -444,13 +448,10 @@ fn unpacked<'py>(
     data: Py<PyBytes>,
 ) -> PyResult<Bound<'py, PyAny>> {
     let py = slf.py();
-    let layout = slf.borrow().layout.clone_ref(py);
-    let field = &layout.get().fields[index];
+    let field = &slf.get().layout.get().fields[index];
     let value = field.unpack.bind(py).call1((data,))?;
     if field.kind.is_some() {
-        let kept = Cell::Value(value.clone().unbind());
-        let before = std::mem::replace(&mut slf.borrow_mut().cells[index], kept);
-        drop(before);
+        slf.get().put(py, index, Cell::Value(value.clone().unbind()));
     }
     Ok(value)
 }
@@ -461,9 +462,8 @@ fn other_attribute<'py>(
     name: &Bound<'py, PyString>,
 ) -> PyResult<Bound<'py, PyAny>> {
     let py = slf.py();
-    let layout = slf.borrow().layout.clone_ref(py);
     if name == "__doc__" {
-        return Ok(layout.get().doc.bind(py).clone().into_any());
+        return Ok(slf.get().layout.get().doc.bind(py).clone().into_any());
     }
     let object = py.get_type::<PyAny>();
     object.call_method1(pyo3::intern!(py, "__getattribute__"), (slf, name))

@@ -13,7 +13,8 @@ use pyo3::types::{
 };
 use pyo3::PyTraverseError;
 
-use crate::carrier::{new_message, Held, MessageCarrier};
+use crate::carrier::{self, new_message, Held, MessageCarrier};
+use crate::guarded::Guarded;
 use crate::interpreter::{is_coroutine, references, send, Sent};
 use crate::hooks::{classes, hook};
 use crate::reply::{around, put_effects};
@@ -31,18 +32,23 @@ struct Plan {
 // --- the context ---------------------------------------------------------------------------------
 
 /// The context of one batch, with the effects that were asked for through it.
-#[pyclass(module = "statefun.sdk.context", name = "BatchContext")]
+#[pyclass(frozen, module = "statefun.sdk.context", name = "BatchContext")]
 pub struct Context {
     body: Py<PyBytes>,
     request: Request,
     typename: Py<PyString>,
     target_id: Py<PyString>,
+    storage: Py<Storage>,
+    state: Guarded<State>,
+}
+
+/// What changes while a batch runs.
+#[derive(Default)]
+struct State {
     address: Option<Py<PyAny>>,
     batch: Option<Py<PyAny>>,
-    storage: Py<Storage>,
     position: usize,
     /// Whether the function has acted on the outside world.
-    #[pyo3(get, set)]
     has_acted: bool,
     has_ended: bool,
     messages: Option<Py<PyList>>,
@@ -77,17 +83,12 @@ fn list_in<'py>(py: Python<'py>, slot: &mut Option<Py<PyList>>) -> Bound<'py, Py
 impl Context {
     /// The address of the running function.
     #[getter]
-    fn address<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
-        let py = slf.py();
-        let (body, target) = {
-            let context = slf.borrow();
-            if let Some(address) = &context.address {
-                return Ok(address.bind(py).clone());
-            }
-            (context.body.clone_ref(py), context.request.target)
-        };
-        let address = sdk_address(py, body.as_bytes(py), &target)?;
-        slf.borrow_mut().address = Some(address.clone().unbind());
+    fn address<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        if let Some(address) = &self.state.open(py).address {
+            return Ok(address.bind(py).clone());
+        }
+        let address = sdk_address(py, self.body.as_bytes(py), &self.request.target)?;
+        self.state.open(py).address = Some(address.clone().unbind());
         Ok(address)
     }
 
@@ -99,15 +100,10 @@ impl Context {
 
     /// Who sent the message; None if it came from an ingress.
     #[getter]
-    fn caller<'py>(slf: &Bound<'py, Self>) -> PyResult<Option<Bound<'py, PyAny>>> {
-        let py = slf.py();
-        let (body, caller) = {
-            let context = slf.borrow();
-            let invocation = context.request.invocations[context.position];
-            (context.body.clone_ref(py), invocation.caller)
-        };
-        let data = body.as_bytes(py);
-        match wire::address(data, caller) {
+    fn caller<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
+        let position = self.state.open(py).position;
+        let data = self.body.as_bytes(py);
+        match wire::address(data, self.request.invocations[position].caller) {
             Some(caller) if caller.is_known() => sdk_address(py, data, &caller).map(Some),
             _ => Ok(None),
         }
@@ -115,65 +111,70 @@ impl Context {
 
     /// The batch, in the pieces that the reference splits a request into.
     #[getter]
-    fn batch<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
-        let py = slf.py();
-        let batch = {
-            let context = slf.borrow();
-            if let Some(batch) = &context.batch {
-                return Ok(batch.bind(py).clone());
-            }
-            let data = context.body.as_bytes(py);
-            let piece = |span: Span| PyBytes::new(py, span.of(data));
-            let request = &context.request;
-            let state = request.state.iter().map(|stored| piece(stored.whole));
-            let invocations = request.invocations.iter().map(|each| piece(each.whole));
-            let classes = classes(py)?;
-            let arguments = (
-                piece(request.target_field),
-                context.typename.bind(py).clone(),
-                context.target_id.bind(py).clone(),
-                PyList::new(py, state.collect::<Vec<_>>())?,
-                PyList::new(py, invocations.collect::<Vec<_>>())?,
-            );
-            (classes.batch.bind(py).clone(), arguments)
-        };
-        let (class, arguments) = batch;
-        let batch = class.call1(arguments)?;
-        slf.borrow_mut().batch = Some(batch.clone().unbind());
+    fn batch<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        if let Some(batch) = &self.state.open(py).batch {
+            return Ok(batch.bind(py).clone());
+        }
+        let data = self.body.as_bytes(py);
+        let piece = |span: Span| PyBytes::new(py, span.of(data));
+        let request = &self.request;
+        let state = request.state.iter().map(|stored| piece(stored.whole));
+        let invocations = request.invocations.iter().map(|each| piece(each.whole));
+        let arguments = (
+            piece(request.target_field),
+            self.typename.bind(py),
+            self.target_id.bind(py),
+            PyList::new(py, state.collect::<Vec<_>>())?,
+            PyList::new(py, invocations.collect::<Vec<_>>())?,
+        );
+        let batch = classes(py)?.batch.bind(py).call1(arguments)?;
+        self.state.open(py).batch = Some(batch.clone().unbind());
         Ok(batch)
     }
 
     /// The message that is being handled, from zero.
     #[getter]
-    fn position(&self) -> usize {
-        self.position
+    fn position(&self, py: Python<'_>) -> usize {
+        self.state.open(py).position
     }
 
     /// Whether the batch is over, so that effects are refused.
     #[getter]
-    fn has_ended(&self) -> bool {
-        self.has_ended
+    fn has_ended(&self, py: Python<'_>) -> bool {
+        self.state.open(py).has_ended
+    }
+
+    /// Whether the function has acted on the outside world.
+    #[getter]
+    fn has_acted(&self, py: Python<'_>) -> bool {
+        self.state.open(py).has_acted
+    }
+
+    #[setter]
+    fn set_has_acted(slf: &Bound<'_, Self>, has_acted: bool) {
+        slf.get().state.open(slf.py()).has_acted = has_acted;
     }
 
     #[getter]
-    fn messages<'py>(&mut self, py: Python<'py>) -> Bound<'py, PyList> {
-        list_in(py, &mut self.messages)
+    fn messages<'py>(&self, py: Python<'py>) -> Bound<'py, PyList> {
+        list_in(py, &mut self.state.open(py).messages)
     }
 
     #[getter]
-    fn delayed<'py>(&mut self, py: Python<'py>) -> Bound<'py, PyList> {
-        list_in(py, &mut self.delayed)
+    fn delayed<'py>(&self, py: Python<'py>) -> Bound<'py, PyList> {
+        list_in(py, &mut self.state.open(py).delayed)
     }
 
     #[getter]
-    fn egress<'py>(&mut self, py: Python<'py>) -> Bound<'py, PyList> {
-        list_in(py, &mut self.egress)
+    fn egress<'py>(&self, py: Python<'py>) -> Bound<'py, PyList> {
+        list_in(py, &mut self.state.open(py).egress)
     }
 
     fn _check_running(slf: &Bound<'_, Self>, effect: &str) -> PyResult<()> {
-        if slf.borrow().has_ended {
-            let address = Context::address(slf)?;
-            hook(slf.py(), "refuse_effect")?.call1((effect, address))?;
+        let py = slf.py();
+        if slf.get().has_ended(py) {
+            let address = slf.get().address(py)?;
+            hook(py, "refuse_effect")?.call1((effect, address))?;
         }
         Ok(())
     }
@@ -182,10 +183,7 @@ impl Context {
     fn send(slf: &Bound<'_, Self>, message: &Bound<'_, PyAny>) -> PyResult<()> {
         let py = slf.py();
         if message.is_exact_instance_of::<MessageCarrier>() {
-            let mut context = slf.borrow_mut();
-            if !context.has_ended {
-                let messages = list_in(py, &mut context.messages);
-                drop(context);
+            if let Some(messages) = slf.get().list(py, |state| &mut state.messages) {
                 return messages.append(message);
             }
         }
@@ -202,12 +200,11 @@ impl Context {
     ) -> PyResult<()> {
         let py = slf.py();
         if let Some((delay, token)) = delay_and_token(duration, cancellation_token) {
-            if message.is_exact_instance_of::<MessageCarrier>() && !slf.borrow().has_ended {
+            let delayed = slf.get().list(py, |state| &mut state.delayed);
+            if let (true, Some(list)) = (message.is_exact_instance_of::<MessageCarrier>(), delayed) {
                 let classes = classes(py)?;
                 let fields = (delay, message, token).into_pyobject(py)?;
-                let delayed = classes.record(&classes.send_after, fields)?;
-                let list = list_in(py, &mut slf.borrow_mut().delayed);
-                return list.append(delayed);
+                return list.append(classes.record(&classes.send_after, fields)?);
             }
         }
         let arguments = (slf, duration, message, cancellation_token);
@@ -221,12 +218,12 @@ impl Context {
     ) -> PyResult<()> {
         let py = slf.py();
         if let Ok(token) = cancellation_token.cast_exact::<PyString>() {
-            if token.to_str().is_ok_and(|text| !text.is_empty()) && !slf.borrow().has_ended {
+            let delayed = slf.get().list(py, |state| &mut state.delayed);
+            let is_usual = token.to_str().is_ok_and(|text| !text.is_empty());
+            if let (true, Some(list)) = (is_usual, delayed) {
                 let classes = classes(py)?;
                 let fields = (token,).into_pyobject(py)?;
-                let cancellation = classes.record(&classes.cancellation, fields)?;
-                let list = list_in(py, &mut slf.borrow_mut().delayed);
-                return list.append(cancellation);
+                return list.append(classes.record(&classes.cancellation, fields)?);
             }
         }
         let arguments = (slf, cancellation_token);
@@ -237,14 +234,27 @@ impl Context {
     fn send_egress(slf: &Bound<'_, Self>, message: &Bound<'_, PyAny>) -> PyResult<()> {
         let py = slf.py();
         if message.is_exact_instance_of::<crate::carrier::EgressCarrier>() {
-            let mut context = slf.borrow_mut();
-            if !context.has_ended {
-                let egress = list_in(py, &mut context.egress);
-                drop(context);
+            if let Some(egress) = slf.get().list(py, |state| &mut state.egress) {
                 return egress.append(message);
             }
         }
         hook(py, "send_egress")?.call1((slf, message)).map(drop)
+    }
+}
+
+impl Context {
+    /// A list of effects; None once the batch is over.
+    #[inline]
+    fn list<'py>(
+        &self,
+        py: Python<'py>,
+        of: impl Fn(&mut State) -> &mut Option<Py<PyList>>,
+    ) -> Option<Bound<'py, PyList>> {
+        let mut state = self.state.open(py);
+        match state.has_ended {
+            true => None,
+            false => Some(list_in(py, of(&mut state))),
+        }
     }
 }
 
@@ -297,29 +307,20 @@ impl Turn {
             let turn = slf.borrow();
             (turn.plan.clone(), turn.context.bind(py).clone(), turn.next)
         };
-        let fun = plan.fun.bind(py);
+        let (fun, here) = (plan.fun.bind(py), context.get());
         let mut spare: Option<Bound<'_, MessageCarrier>> = None;
         loop {
-            let message = {
-                let mut borrowed = context.borrow_mut();
-                let Some(spans) = borrowed.request.invocations.get(next) else {
-                    return Ok(Progress::Done);
-                };
-                let held = Held::Incoming(borrowed.body.clone_ref(py), *spans);
-                borrowed.position = next;
-                match spare.take() {
-                    Some(message) => {
-                        refill(&message, &borrowed, held);
-                        message
-                    }
-                    None => new_message(
-                        py,
-                        borrowed.typename.clone_ref(py).into_any(),
-                        borrowed.target_id.clone_ref(py).into_any(),
-                        held,
-                        None,
-                    )?,
+            let Some(spans) = here.request.invocations.get(next) else {
+                return Ok(Progress::Done);
+            };
+            let held = Held::Incoming(here.body.clone_ref(py), *spans);
+            here.state.open(py).position = next;
+            let message = match spare.take() {
+                Some(message) => {
+                    refill(&message, here, held);
+                    message
                 }
+                None => new_message(py, here.target(py), held)?,
             };
             next += 1;
             let outcome = fun.call1((&context, &message))?;
@@ -399,25 +400,21 @@ impl Turn {
     fn end<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyBytes>> {
         let py = slf.py();
         close(slf)?;
-        let (context, storage) = {
-            let turn = slf.borrow();
-            let context = turn.context.bind(py).clone();
-            let storage = context.borrow().storage.bind(py).clone();
-            (context, storage)
-        };
+        let context = slf.borrow().context.clone_ref(py);
+        let storage = context.get().storage.get();
         let (messages, delayed, egress) = {
-            let context = context.borrow();
+            let state = context.get().state.open(py);
             let of = |list: &Option<Py<PyList>>| list.as_ref().map(|list| list.bind(py).clone());
-            (of(&context.messages), of(&context.delayed), of(&context.egress))
+            (of(&state.messages), of(&state.delayed), of(&state.egress))
         };
         let mut out = Vec::with_capacity(256);
         let (messages, delayed, egress) = (messages.as_ref(), delayed.as_ref(), egress.as_ref());
         if put_effects(py, messages, delayed, egress, &mut out).is_some() {
-            storage.borrow().put_mutations(py, &mut out)?;
+            storage.put_mutations(py, &mut out)?;
             return around(py, &out);
         }
         let mut mutations = Vec::new();
-        storage.borrow().put_mutations(py, &mut mutations)?;
+        storage.put_mutations(py, &mut mutations)?;
         let mutations = PyBytes::new(py, &mutations);
         let reply = hook(py, "write_reply")?.call1((messages, delayed, egress, mutations))?;
         Ok(reply.cast_into::<PyBytes>()?)
@@ -428,15 +425,14 @@ impl Turn {
 fn close(slf: &Bound<'_, Turn>) -> PyResult<()> {
     let py = slf.py();
     let context = slf.borrow().context.clone_ref(py).into_bound(py);
-    let storage = context.borrow().storage.bind(py).clone();
-    let is_kept = references(&context) > 2 || references(&storage) > 2;
+    let here = context.get();
+    let storage = here.storage.bind(py);
+    let is_kept = references(&context) > 2 || references(storage) > 1;
     if is_kept || cfg!(Py_GIL_DISABLED) {
-        let address = Context::address(&context)?;
-        let mut storage = storage.borrow_mut();
-        storage.end(address.unbind());
-        storage.detach(py);
+        storage.get().end(py, here.address(py)?.unbind());
+        storage.get().detach(py);
     }
-    context.borrow_mut().has_ended = true;
+    here.state.open(py).has_ended = true;
     Ok(())
 }
 
@@ -446,31 +442,37 @@ fn let_go(message: Bound<'_, MessageCarrier>) -> Option<Bound<'_, MessageCarrier
         return Some(message);
     }
     let py = message.py();
-    message.borrow_mut().as_super().detach(py);
+    message.as_super().get().detach(py);
     None
+}
+
+impl Context {
+    /// Whom the messages of the batch are for.
+    fn target(&self, py: Python<'_>) -> carrier::Target {
+        carrier::Target {
+            typename: Some(self.typename.clone_ref(py).into_any()),
+            id: Some(self.target_id.clone_ref(py).into_any()),
+            prefix: None,
+        }
+    }
 }
 
 /// Make a message that nobody kept the next one of its batch.
 fn refill(message: &Bound<'_, MessageCarrier>, context: &Context, held: Held) {
     let py = message.py();
-    let mut borrowed = message.borrow_mut();
-    let mut before = None;
     let is_same = |now: &Option<Py<PyAny>>, known: &Py<PyString>| {
         now.as_ref().is_some_and(|now| now.is(known))
     };
-    if !is_same(&borrowed.target_typename, &context.typename) {
-        let typename = context.typename.clone_ref(py).into_any();
-        before = borrowed.target_typename.replace(typename);
-        borrowed.prefix = None;
+    message.as_super().get().hold(py, held);
+    let cell = &message.get().target;
+    let is_untouched = {
+        let target = cell.open(py);
+        is_same(&target.typename, &context.typename) && is_same(&target.id, &context.target_id)
+    };
+    if !is_untouched {
+        let before = std::mem::replace(&mut *cell.open(py), context.target(py));
+        drop(before);
     }
-    let mut id_before = None;
-    if !is_same(&borrowed.target_id, &context.target_id) {
-        let target_id = context.target_id.clone_ref(py).into_any();
-        id_before = borrowed.target_id.replace(target_id);
-    }
-    let held_before = std::mem::replace(&mut borrowed.as_super().held, held);
-    drop(borrowed);
-    drop((before, id_before, held_before));
 }
 
 /// What a step of a coroutine leads to.
@@ -527,7 +529,7 @@ impl Turn {
 
     /// End the batch after a failure: no effect of it survives. True if it had ended before.
     fn fail(slf: &Bound<'_, Self>) -> PyResult<bool> {
-        let had_ended = slf.borrow().context.borrow(slf.py()).has_ended;
+        let had_ended = slf.borrow().context.get().has_ended(slf.py());
         close(slf)?;
         Ok(had_ended)
     }
@@ -678,15 +680,8 @@ impl Runner {
             body: body.clone().unbind(),
             typename: plan.typename.clone_ref(py),
             target_id: PyString::new(py, id).unbind(),
-            address: None,
-            batch: None,
             storage: Py::new(py, storage)?,
-            position: 0,
-            has_acted: false,
-            has_ended: false,
-            messages: None,
-            delayed: None,
-            egress: None,
+            state: Guarded::new(State::default()),
             request,
         };
         let turn = Turn {
