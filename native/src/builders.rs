@@ -1,15 +1,13 @@
 //! Builders: messages made of Python values. Unusual arguments go to the reference as they are.
 
-use std::sync::Arc;
-
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyString, PyTuple};
 
 use crate::carrier::{address_of, new_egress_message, new_message, Held, Target};
 use crate::hooks::{hook, types};
-use crate::prefixes::{prefix_of, prefix_of_text, Prefix};
+use crate::prefixes::{prefix_of, Prefix};
 use crate::scalars::{Kind, Scalar};
-use crate::wire::{field_size, put_field, put_varint};
+use crate::wire::{field_size, present_fields, put_field, put_varint};
 
 /// A value as a carrier holds it; None if the reference has to look at it.
 fn held_as<'py>(kind: Kind, value: &Bound<'py, PyAny>) -> Option<Held> {
@@ -44,7 +42,7 @@ enum Serialized {
 fn serialized<'py>(
     value: &Bound<'py, PyAny>,
     value_type: &Bound<'py, PyAny>,
-) -> PyResult<Option<(Serialized, Arc<Prefix>)>> {
+) -> PyResult<Option<(Serialized, &'static Prefix)>> {
     let py = value.py();
     let types = types(py)?;
     let class = value_type.get_type();
@@ -219,11 +217,10 @@ fn put_filled(out: &mut Vec<u8>, tag: u8, content: &[u8]) {
 }
 
 /// A record in a `TypedValue` of this type.
-fn record(py: Python<'_>, typename: &str, fields: [(u8, &[u8]); 4]) -> Held {
-    let prefix = prefix_of_text(py, typename);
+fn record(typename: &str, fields: [(u8, &[u8]); 4]) -> Held {
+    let mut out = present_fields(typename.as_bytes());
     let size: usize = fields.iter().map(|(_, content)| filled_size(content)).sum();
-    let mut out = Vec::with_capacity(prefix.present.len() + 5 + size);
-    out.extend_from_slice(&prefix.present);
+    out.reserve(5 + size);
     put_varint(&mut out, size as u64);
     for (tag, content) in fields {
         put_filled(&mut out, tag, content);
@@ -263,7 +260,7 @@ pub fn kafka_egress_message<'py>(
             (0x1A, topic.as_bytes()),
             (0x22, &[][..]),
         ];
-        Some(record(py, KAFKA_RECORD, fields))
+        Some(record(KAFKA_RECORD, fields))
     };
     if let Some(held) = held() {
         return Ok(new_egress_message(py, typename.unbind(), held)?.into_any());
@@ -305,7 +302,7 @@ pub fn kinesis_egress_message<'py>(
             (0x1A, stream.as_bytes()),
             (0x22, hash_key.as_bytes()),
         ];
-        Some(record(py, KINESIS_RECORD, fields))
+        Some(record(KINESIS_RECORD, fields))
     };
     if let Some(held) = held() {
         return Ok(new_egress_message(py, typename.unbind(), held)?.into_any());

@@ -1,8 +1,6 @@
 //! Carriers: messages to functions and to egresses, as the spans that came in, or as the value
 //! that a builder was given.
 
-use std::sync::Arc;
-
 use pyo3::exceptions::PyAttributeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyString, PyTuple, PyType};
@@ -24,7 +22,7 @@ pub enum Held {
     /// A value of a built-in type, as it was given to a builder.
     Given(Kind, Py<PyAny>),
     /// The bytes of a value of any other type.
-    Serialized(Py<PyBytes>, Arc<Prefix>),
+    Serialized(Py<PyBytes>, &'static Prefix),
     /// A serialized `TypedValue`.
     Encoded(Py<PyBytes>),
     /// A serialized `TypedValue` that no Python code has seen.
@@ -52,6 +50,15 @@ impl Held {
             }
             _ => None,
         }
+    }
+
+    /// Whether the serialized `TypedValue` is written without the reference.
+    #[inline]
+    pub fn is_written_here(&self) -> bool {
+        matches!(
+            self,
+            Held::Given(..) | Held::Serialized(..) | Held::Encoded(_) | Held::Written(_)
+        )
     }
 
     /// The size of the serialized `TypedValue`; `None` if only the reference can tell.
@@ -110,7 +117,7 @@ pub struct Target {
     pub typename: Option<Py<PyAny>>,
     pub id: Option<Py<PyAny>>,
     /// What is written for the typename; None if that was not looked up.
-    pub prefix: Option<Arc<Prefix>>,
+    pub prefix: Option<&'static Prefix>,
 }
 
 /// A message to an egress.
@@ -469,7 +476,7 @@ pub fn incoming(bytes: Bound<'_, PyBytes>) -> Held {
     let data = bytes.as_bytes();
     let spans = u32::try_from(data.len())
         .ok()
-        .and_then(|end| wire::invocation(data, Span { start: 0, end }));
+        .and_then(|end| wire::invocation(data, Span { start: 0, end }, Span::default()));
     match spans {
         Some(spans) => Held::Incoming(bytes.unbind(), spans),
         None => Held::Unusual(bytes.unbind()),
@@ -556,8 +563,9 @@ pub fn outgoing_egress_message<'py>(
     Ok(object)
 }
 
-/// The address fields of a typename, or `None` for one that the reference has to look at.
+/// What is written for a typename that can be addressed; `None` for one that the reference has to
+/// look at.
 #[inline]
-pub fn address_of(typename: &Bound<'_, PyAny>) -> Option<Arc<Prefix>> {
+pub fn address_of(typename: &Bound<'_, PyAny>) -> Option<&'static Prefix> {
     prefix_of(typename).filter(|prefix| prefix.address.is_some())
 }

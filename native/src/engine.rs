@@ -5,7 +5,7 @@ use pyo3::types::{PyBytes, PyDict, PyString, PyTuple};
 
 use crate::carrier::address_of;
 use crate::hooks::classes;
-use crate::prefixes::{prefix_of, Prefix};
+use crate::prefixes::prefix_of;
 use crate::scalars::put_typed_field;
 use crate::scalars::typed_size;
 use crate::wire::{self, field_size, put_field, put_head, put_varint, varint_size, Span, Target};
@@ -32,7 +32,7 @@ fn put_address(out: &mut Vec<u8>, tag: u8, address: &Bound<'_, PyAny>) -> Option
 fn address_size(address: &Bound<'_, PyAny>) -> Option<usize> {
     let fields = address.cast::<PyTuple>().ok()?;
     let typename = fields.get_borrowed_item(0).ok()?;
-    let prefix: std::sync::Arc<Prefix> = address_of(&typename)?;
+    let prefix = address_of(&typename)?;
     let id = fields.get_borrowed_item(1).ok()?;
     let id = text(&id)?.len();
     Some(prefix.address.as_ref()?.len() + varint_size(id as u64) + id)

@@ -1,7 +1,6 @@
 //! Typenames as they stand on the wire, kept because programs use few of them over and over.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 
 use pyo3::prelude::*;
 use pyo3::types::PyString;
@@ -18,13 +17,14 @@ pub struct Prefix {
     pub present: Vec<u8>,
 }
 
+/// So many are kept, for ever; the reference writes all others.
 const MOST: usize = 4096;
 const SLOTS: usize = 64;
 
 /// Typename → what is written for it: by the identity of the `str`, else by its text.
 struct Known {
-    by_identity: [Option<(Py<PyString>, Arc<Prefix>)>; SLOTS],
-    by_text: Option<HashMap<Box<str>, Arc<Prefix>>>,
+    by_identity: [Option<(Py<PyString>, &'static Prefix)>; SLOTS],
+    by_text: Option<HashMap<Box<str>, &'static Prefix>>,
 }
 
 static KNOWN: Guarded<Known> = Guarded::new(Known {
@@ -32,33 +32,33 @@ static KNOWN: Guarded<Known> = Guarded::new(Known {
     by_text: None,
 });
 
-/// What is written for a typename; `None` if it is not text.
+/// What is written for a typename; `None` if the reference has to look at it.
 #[inline]
-pub fn prefix_of(typename: &Bound<'_, PyAny>) -> Option<Arc<Prefix>> {
+pub fn prefix_of(typename: &Bound<'_, PyAny>) -> Option<&'static Prefix> {
     let py = typename.py();
     let slot = (typename.as_ptr() as usize >> 4) % SLOTS;
     if let Some((text, prefix)) = &KNOWN.open(py).by_identity[slot] {
         if text.is(typename) {
-            return Some(prefix.clone());
+            return Some(prefix);
         }
     }
     let text = typename.cast_exact::<PyString>().ok()?;
-    let prefix = prefix_of_text(py, text.to_str().ok()?);
-    let kept = (text.clone().unbind(), prefix.clone());
+    let prefix = prefix_of_text(py, text.to_str().ok()?)?;
+    let kept = (text.clone().unbind(), prefix);
     let replaced = KNOWN.open(py).by_identity[slot].replace(kept);
     drop(replaced);
     Some(prefix)
 }
 
-/// What is written for a typename.
-pub fn prefix_of_text(py: Python<'_>, typename: &str) -> Arc<Prefix> {
+/// What is written for a typename; `None` if too many are known.
+fn prefix_of_text(py: Python<'_>, typename: &str) -> Option<&'static Prefix> {
     let mut known = KNOWN.open(py);
     let by_text = known.by_text.get_or_insert_with(HashMap::new);
     if let Some(prefix) = by_text.get(typename) {
-        return prefix.clone();
+        return Some(prefix);
     }
     if by_text.len() >= MOST {
-        by_text.clear();
+        return None;
     }
     let address = match typename.rsplit_once('/') {
         Some((namespace, name)) if !namespace.is_empty() && !name.is_empty() => {
@@ -66,10 +66,10 @@ pub fn prefix_of_text(py: Python<'_>, typename: &str) -> Arc<Prefix> {
         }
         _ => None,
     };
-    let prefix = Arc::new(Prefix {
+    let prefix = Box::leak(Box::new(Prefix {
         address,
         present: present_fields(typename.as_bytes()),
-    });
-    by_text.insert(typename.into(), prefix.clone());
-    prefix
+    }));
+    by_text.insert(typename.into(), prefix);
+    Some(prefix)
 }

@@ -1,106 +1,100 @@
 //! Replies: the effects of a batch, written into one buffer.
 
-use std::sync::Arc;
-
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyInt, PyList, PyString, PyTuple};
 
-use crate::carrier::{address_of, EgressCarrier, Held, MessageCarrier};
+use crate::carrier::{address_of, Carrier, EgressCarrier, Held, MessageCarrier, Target};
 use crate::hooks::classes;
-use crate::prefixes::Prefix;
+use crate::scalars::{put_typed, typed_size, Scalar};
 use crate::wire::{field_size, put_field, put_head, put_varint, varint_size};
 
-/// The argument of a carrier: as it is held, or as the reference gives it.
+/// The argument of a carrier: its value, its bytes, or what the reference gives.
 enum Argument<'a, 'py> {
+    Scalar(&'static [u8], Scalar<'a>),
     Held(&'a Held, usize),
     Bytes(Bound<'py, PyBytes>),
 }
 
-impl Argument<'_, '_> {
+impl<'a, 'py: 'a> Argument<'a, 'py> {
+    #[inline]
+    fn of(py: Python<'py>, held: &'a Held, bytes: Option<Bound<'py, PyBytes>>) -> Option<Self> {
+        Some(match (bytes, held) {
+            (Some(bytes), _) => Argument::Bytes(bytes),
+            (None, Held::Given(kind, value)) => {
+                Argument::Scalar(kind.present(), Scalar::of(*kind, value.bind(py))?)
+            }
+            (None, _) => Argument::Held(held, held.argument_size(py)?),
+        })
+    }
+
+    #[inline]
     fn size(&self) -> usize {
         match self {
+            Argument::Scalar(present, scalar) => typed_size(present, scalar.size()),
             Argument::Held(_, size) => *size,
             Argument::Bytes(bytes) => bytes.as_bytes().len(),
         }
     }
 
+    #[inline]
     fn put(&self, py: Python<'_>, out: &mut Vec<u8>) -> Option<()> {
         match self {
-            Argument::Held(held, _) => held.put_argument(py, out),
-            Argument::Bytes(bytes) => {
-                out.extend_from_slice(bytes.as_bytes());
-                Some(())
-            }
+            Argument::Scalar(present, scalar) => put_typed(out, present, scalar),
+            Argument::Held(held, _) => held.put_argument(py, out)?,
+            Argument::Bytes(bytes) => out.extend_from_slice(bytes.as_bytes()),
         }
+        Some(())
     }
 }
 
 /// The bytes of a message that only the reference can write; None if the carrier can.
+#[inline]
 fn by_reference<'py>(
     message: &Bound<'py, PyAny>,
-    held: impl Fn() -> Option<usize>,
+    carrier: &Carrier,
 ) -> Option<Option<Bound<'py, PyBytes>>> {
-    if held().is_some() {
+    let py = message.py();
+    if carrier.held.open(py).is_written_here() {
         return Some(None);
     }
-    let argument = message.call_method0(pyo3::intern!(message.py(), "argument"));
+    let argument = message.call_method0(pyo3::intern!(py, "argument"));
     argument.ok()?.cast_into_exact::<PyBytes>().ok().map(Some)
 }
 
-impl<'a, 'py> Argument<'a, 'py> {
-    fn of(py: Python<'py>, held: &'a Held, bytes: Option<Bound<'py, PyBytes>>) -> Option<Self> {
-        Some(match bytes {
-            Some(bytes) => Argument::Bytes(bytes),
-            None => Argument::Held(held, held.argument_size(py)?),
-        })
-    }
+/// The address of a message: namespace and name, and the id.
+fn address<'a>(target: &'a Target, py: Python<'a>) -> Option<(&'static [u8], &'a [u8])> {
+    let prefix = match target.prefix {
+        Some(prefix) => prefix,
+        None => address_of(target.typename.as_ref()?.bind(py))?,
+    };
+    let id = target.id.as_ref()?.bind(py).cast_exact::<PyString>().ok()?;
+    Some((prefix.address.as_ref()?, id.to_str().ok()?.as_bytes()))
 }
 
-/// The address of a message, and its size.
-struct Target {
-    prefix: Arc<Prefix>,
-    id: Py<PyString>,
-    size: usize,
+fn address_size((head, id): (&[u8], &[u8])) -> usize {
+    head.len() + varint_size(id.len() as u64) + id.len()
 }
 
-impl Target {
-    fn of(py: Python<'_>, message: &MessageCarrier) -> Option<Target> {
-        let target = message.target.open(py);
-        let prefix = match &target.prefix {
-            Some(prefix) => prefix.clone(),
-            None => address_of(target.typename.as_ref()?.bind(py))?,
-        };
-        let id = target.id.as_ref()?.bind(py).cast_exact::<PyString>().ok()?;
-        let length = id.to_str().ok()?.len();
-        let head = prefix.address.as_ref()?.len();
-        Some(Target {
-            size: head + varint_size(length as u64) + length,
-            id: id.clone().unbind(),
-            prefix,
-        })
-    }
-
-    fn put(&self, py: Python<'_>, tag: u8, out: &mut Vec<u8>) -> Option<()> {
-        put_head(out, tag, self.size);
-        out.extend_from_slice(self.prefix.address.as_ref()?);
-        let id = self.id.bind(py).to_str().ok()?.as_bytes();
-        put_varint(out, id.len() as u64);
-        out.extend_from_slice(id);
-        Some(())
-    }
+fn put_address(out: &mut Vec<u8>, tag: u8, (head, id): (&[u8], &[u8])) {
+    put_head(out, tag, address_size((head, id)));
+    out.extend_from_slice(head);
+    put_varint(out, id.len() as u64);
+    out.extend_from_slice(id);
 }
 
 /// Write a message as `outgoing_messages`; None if only the reference can.
 fn put_message(py: Python<'_>, message: &Bound<'_, PyAny>, out: &mut Vec<u8>) -> Option<()> {
     let message = message.cast_exact::<MessageCarrier>().ok()?;
     let carrier = message.as_super().get();
-    let bytes = by_reference(&message, || carrier.held.open(py).argument_size(py))?;
+    let bytes = by_reference(message, carrier)?;
     let held = carrier.held.open(py);
     let argument = Argument::of(py, &held, bytes)?;
-    let target = Target::of(py, message.get())?;
-    put_head(out, 0x12, field_size(target.size) + field_size(argument.size()));
-    target.put(py, 0x0A, out)?;
-    put_head(out, 0x12, argument.size());
+    let target = message.get().target.open(py);
+    let address = address(&target, py)?;
+    let size = argument.size();
+    put_head(out, 0x12, field_size(address_size(address)) + field_size(size));
+    put_address(out, 0x0A, address);
+    put_head(out, 0x12, size);
     argument.put(py, out)
 }
 
@@ -132,19 +126,20 @@ fn put_delayed(py: Python<'_>, delayed: &Bound<'_, PyAny>, out: &mut Vec<u8>) ->
     let token = token.cast_exact::<PyString>().ok()?;
     let token = token.to_str().ok()?;
     let carrier = message.as_super().get();
-    let bytes = by_reference(&message, || carrier.held.open(py).argument_size(py))?;
+    let bytes = by_reference(&message, carrier)?;
     let held = carrier.held.open(py);
     let argument = Argument::of(py, &held, bytes)?;
-    let target = Target::of(py, message.get())?;
+    let target = message.get().target.open(py);
+    let address = address(&target, py)?;
     let delay_size = if delay == 0 { 0 } else { 1 + varint_size(delay) };
     let token_size = if token.is_empty() { 0 } else { field_size(token.len()) };
-    let whole = delay_size + field_size(target.size) + field_size(argument.size()) + token_size;
+    let whole = delay_size + field_size(address_size(address)) + field_size(argument.size()) + token_size;
     put_head(out, 0x1A, whole);
     if delay != 0 {
         out.push(0x08);
         put_varint(out, delay);
     }
-    target.put(py, 0x12, out)?;
+    put_address(out, 0x12, address);
     put_head(out, 0x1A, argument.size());
     argument.put(py, out)?;
     if !token.is_empty() {
@@ -157,7 +152,7 @@ fn put_delayed(py: Python<'_>, delayed: &Bound<'_, PyAny>, out: &mut Vec<u8>) ->
 fn put_egress(py: Python<'_>, message: &Bound<'_, PyAny>, out: &mut Vec<u8>) -> Option<()> {
     let message = message.cast_exact::<EgressCarrier>().ok()?;
     let carrier = message.as_super().get();
-    let bytes = by_reference(&message, || carrier.held.open(py).argument_size(py))?;
+    let bytes = by_reference(message, carrier)?;
     let held = carrier.held.open(py);
     let argument = Argument::of(py, &held, bytes)?;
     let prefix = address_of(message.get().typename.open(py).as_ref()?.bind(py))?;

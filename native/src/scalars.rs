@@ -61,7 +61,7 @@ impl Kind {
     pub fn decode<'py>(self, py: Python<'py>, data: &[u8]) -> Option<Bound<'py, PyAny>> {
         let object = match (self, data) {
             (Kind::Text, []) => PyString::new(py, "").into_any(),
-            (Kind::Text, _) => PyString::new(py, text_in(data)?).into_any(),
+            (Kind::Text, _) => PyString::from_bytes(py, text_in(data)?).ok()?.into_any(),
             (Kind::Bool, []) => PyBool::new(py, false).to_owned().into_any(),
             (Kind::Bool, [0x08, 1]) => PyBool::new(py, true).to_owned().into_any(),
             (Kind::Int | Kind::Long, []) => 0i64.into_pyobject(py).ok()?.into_any(),
@@ -90,14 +90,13 @@ impl Kind {
     }
 }
 
-/// The text in a `StringWrapper`.
+/// The text in a `StringWrapper`, not yet known to be UTF-8.
 #[inline]
-fn text_in(data: &[u8]) -> Option<&str> {
-    let [0x0A, rest @ ..] = data else {
-        return None;
-    };
-    let content = whole_field(rest)?;
-    std::str::from_utf8(content).ok()
+fn text_in(data: &[u8]) -> Option<&[u8]> {
+    match data {
+        [0x0A, rest @ ..] => whole_field(rest),
+        _ => None,
+    }
 }
 
 /// A value, ready to be written.

@@ -236,11 +236,14 @@ pub fn split(data: &[u8]) -> Option<Request> {
     let mut reader = Reader::new(data, batch);
     let mut request = Request::default();
     let mut has_target = false;
+    let mut typename = Span::default();
     while !reader.is_done() {
         match reader.tag()? {
             0x1A => {
                 let whole = reader.span()?;
-                request.invocations.push(invocation(data, whole)?);
+                let read = invocation(data, whole, typename)?;
+                typename = read.typed.typename;
+                request.invocations.push(read);
             }
             0x12 => {
                 let whole = reader.span()?;
@@ -285,7 +288,9 @@ pub fn address(data: &[u8], span: Span) -> Option<Target> {
 }
 
 /// Read one message of a batch.
-pub fn invocation(data: &[u8], whole: Span) -> Option<Invocation> {
+///
+/// `known` is a typename that was checked already: the messages of a batch mostly have the same.
+pub fn invocation(data: &[u8], whole: Span, known: Span) -> Option<Invocation> {
     let mut reader = Reader::new(data, whole);
     let mut read = Invocation {
         whole,
@@ -300,7 +305,7 @@ pub fn invocation(data: &[u8], whole: Span) -> Option<Invocation> {
             }
             0x12 => {
                 read.argument = reader.once(&mut argument)?;
-                read.typed = typed(data, read.argument)?;
+                read.typed = typed(data, read.argument, known)?;
             }
             _ => return None,
         }
@@ -320,7 +325,7 @@ fn stored(data: &[u8], whole: Span) -> Option<Stored> {
             0x0A => read.name = reader.text(&mut name)?,
             0x12 => {
                 let span = reader.once(&mut value)?;
-                read.typed = typed(data, span)?;
+                read.typed = typed(data, span, Span::default())?;
             }
             _ => return None,
         }
@@ -328,14 +333,20 @@ fn stored(data: &[u8], whole: Span) -> Option<Stored> {
     Some(read)
 }
 
-/// Read a `TypedValue`.
-pub fn typed(data: &[u8], span: Span) -> Option<Typed> {
+/// Read a `TypedValue`; `known` is a typename that was checked already.
+pub fn typed(data: &[u8], span: Span, known: Span) -> Option<Typed> {
     let mut reader = Reader::new(data, span);
     let mut read = Typed::default();
     let (mut typename, mut has_value, mut value) = (false, false, false);
     while !reader.is_done() {
         match reader.tag()? {
-            0x0A => read.typename = reader.text(&mut typename)?,
+            0x0A => {
+                read.typename = reader.once(&mut typename)?;
+                let text = read.typename.of(data);
+                if text != known.of(data) {
+                    std::str::from_utf8(text).ok()?;
+                }
+            }
             0x10 => read.has_value = reader.boolean(&mut has_value)?,
             0x1A => read.value = reader.once(&mut value)?,
             0x22 => {
@@ -441,7 +452,7 @@ fn mutation(data: &[u8], span: Span) -> Option<Mutation> {
             0x12 => name = reader.text(&mut has_name)?,
             0x1A => {
                 let span = reader.once(&mut has_value)?;
-                value = typed(data, span)?;
+                value = typed(data, span, Span::default())?;
             }
             _ => return None,
         }
@@ -519,7 +530,7 @@ fn delayed(data: &[u8], span: Span) -> Option<Delayed> {
 
 /// A `TypedValue` whose bytes are those that protobuf itself would write for it.
 fn canonical(data: &[u8], span: Span) -> Option<Span> {
-    let read = typed(data, span)?;
+    let read = typed(data, span, Span::default())?;
     if read.has_headers {
         return None;
     }
