@@ -19,6 +19,8 @@ FIGURES: dict[str, Figure] = {
     each.name: each
     for each in (
         handler.FIGURE,
+        handler.CODECS,
+        handler.REFERENCE,
         serve.FIGURE,
         runtime.FIGURE,
         cold_keys.FIGURE,
@@ -29,7 +31,7 @@ FIGURES: dict[str, Figure] = {
     )
 }
 
-HEADINGS = ("figure", "case", "ours", "peer", "ratio", "rounds", "goal")
+HEADINGS = ("figure", "case", "ours", "peer", "ratio", "rounds", "limit", "goal")
 
 
 def main() -> None:
@@ -68,7 +70,7 @@ def _cells(row: Row) -> tuple[str, ...]:
     if row.goal is not None:
         goal = f">= x{row.goal:g} {'reached' if row.ratio >= row.goal else 'MISSED'}"
     spread = f"x{row.lowest:.2f} to x{row.highest:.2f}"
-    return row.figure, row.case, row.ours, row.peer, f"x{row.ratio:.2f}", spread, goal
+    return row.figure, row.case, row.ours, row.peer, f"x{row.ratio:.2f}", spread, row.limit or "-", goal
 
 
 def _say(text: str) -> None:

@@ -25,6 +25,7 @@ class Row:
         lowest: The lowest ratio of a round.
         highest: The highest ratio of a round.
         goal: What the ratio should reach; None if it is only shown.
+        limit: The share of our time that no SDK could take away; empty if it is not known.
     """
 
     figure: str
@@ -35,6 +36,7 @@ class Row:
     lowest: float
     highest: float
     goal: float | None = None
+    limit: str = ""
 
 
 class Figure(Protocol):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 from typing import TYPE_CHECKING, Any, Self
 
@@ -21,12 +22,14 @@ class ToldProcess:
         python: The interpreter that runs it.
         program: The name of its file.
         arguments: What it is started with.
+        core: The core that it runs on; None for what it would choose.
     """
 
-    def __init__(self, python: str, program: str, *arguments: str) -> None:
+    def __init__(self, python: str, program: str, *arguments: str, core: str | None = None) -> None:
         command = [python, str(PROGRAMS / program), *arguments]
+        environment = {**os.environ, **({} if core is None else {"STATEFUN_CORE": core})}
         self._process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
         )
 
     def __enter__(self) -> Self:

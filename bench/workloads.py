@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import runpy
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from statefun.sdk.address import Address
@@ -13,7 +15,17 @@ from statefun.sdk.wire import Invocation, StoredValue, encode_request
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["CALLED_GREETER", "FIVE_VALUES", "GREETER", "Workload"]
+__all__ = [
+    "CALLED_GREETER",
+    "DELAYED",
+    "EGRESS_MESSAGES",
+    "FIVE_VALUES",
+    "GREETER",
+    "SUSPENDING",
+    "THREE_SENDS",
+    "VALUES",
+    "Workload",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,4 +77,23 @@ FIVE_VALUES = Workload(
         f"value_{number}": StoredValue(StringType.typename, StringType.dump(str(number) * 100))
         for number in range(5)
     },
+)
+
+EGRESS_MESSAGES = Workload("two egress messages", "egress_messages", "bench/egress-messages", {})
+THREE_SENDS = Workload("three sends", "three_sends", "bench/three-sends", {})
+DELAYED = Workload("a delayed send and a cancellation", "delayed", "bench/delayed", {})
+SUSPENDING = Workload("a function that suspends", "suspending", "bench/suspending", {})
+
+
+def _value(codec: str, type_typename: str) -> Workload:
+    """A value of about 200 bytes, read and written; its bytes are in the program."""
+    path = Path(__file__).parent / "programs" / f"{codec}_value.py"
+    stored = StoredValue(type_typename, runpy.run_path(str(path))["STORED"])
+    return Workload(f"{codec} value", f"{codec}_value", f"bench/{codec}", {"order": stored})
+
+
+VALUES = (
+    _value("json", "bench/order"),
+    _value("protobuf", "type.googleapis.com/google.protobuf.Struct"),
+    _value("dataclass", "bench/order"),
 )

@@ -1,7 +1,8 @@
 """Runs a program's handler as it is told on stdin; the same text for both SDKs.
 
-Each line is JSON: `["reply", request]`, `["time", request, count]` or `["equal", reply, reply]`,
-with bytes in hexadecimal; the answer is one line of JSON.
+Each line is JSON: `["reply", request]`, `["equal", reply, reply]`, or `[verb, request, batch size,
+count]` with the verb `time`, `floor` or `bare`; bytes are in hexadecimal. The answer is one line of
+JSON.
 """
 
 import asyncio
@@ -13,7 +14,8 @@ from typing import Any
 
 from statefun import RequestReplyHandler
 
-handler = RequestReplyHandler(importlib.import_module(sys.argv[1]).functions)
+program = importlib.import_module(sys.argv[1])
+handler = RequestReplyHandler(program.functions)
 
 
 async def reply(request: str) -> str:
@@ -21,13 +23,63 @@ async def reply(request: str) -> str:
     return (await handler.handle_async(bytes.fromhex(request))).hex()
 
 
-async def timed(request: str, count: int) -> float:
+async def timed(request: str, _: int, count: int) -> float:
     """Seconds of CPU time that handling the request so many times takes."""
     body = bytes.fromhex(request)
     handle = handler.handle_async
     began = time.process_time()
     for _ in range(count):
         await handle(body)
+    return time.process_time() - began
+
+
+class Stub:
+    """A context, a storage or a message whose every method is the cheapest that there is."""
+
+    def __init__(self, **attributes: Any) -> None:
+        vars(self).update(attributes)
+
+
+BUILDERS = ("message_builder", "kafka_egress_message", "kinesis_egress_message")
+
+
+async def floor(_: str, batch_size: int, count: int) -> float:
+    """Seconds of CPU time that the function's own text takes, with stubs in place of an SDK."""
+    [typename] = program.functions.typenames
+    function = program.functions.for_typename(typename, "joe")
+    specs = function.storage_spec.specs
+    values = {spec.name: "x" * 100 if "value" in spec.name else 7 for spec in specs}
+    nothing = "".format  # a built-in method that takes anything
+    context = Stub(
+        storage=Stub(**values),
+        address=Stub(id="joe"),
+        send=nothing,
+        send_after=nothing,
+        send_egress=nothing,
+        cancel_delayed_message=nothing,
+    )
+    message = Stub(as_string="name-1".__str__)
+    kept = {name: vars(program)[name] for name in BUILDERS if name in vars(program)}
+    vars(program).update(dict.fromkeys(kept, nothing))
+
+    async def batch() -> None:
+        for _ in range(batch_size):
+            await function.fun(context, message)
+
+    began = time.process_time()
+    for _ in range(count):
+        await batch()
+    took = time.process_time() - began
+    vars(program).update(kept)
+    return took
+
+
+async def bare(_: str, batch_size: int, count: int) -> float:
+    """Seconds of CPU time that the codec of the program's value takes alone."""
+    codec = program.bare
+    began = time.process_time()
+    for _ in range(count * batch_size):
+        codec()
     return time.process_time() - began
 
 
@@ -40,7 +92,7 @@ async def equal(one: str, other: str) -> bool:
 
 async def main() -> None:
     """Do as told until stdin ends."""
-    verbs: Any = {"reply": reply, "time": timed, "equal": equal}
+    verbs: Any = {"reply": reply, "time": timed, "floor": floor, "bare": bare, "equal": equal}
     for line in sys.stdin:
         verb, *arguments = json.loads(line)
         print(json.dumps(await verbs[verb](*arguments)), flush=True)
