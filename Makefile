@@ -5,6 +5,7 @@ BIN := $(VENV)/bin
 FIRST ?= 1
 SEEDS ?= 1000
 KILLS ?= 40
+REQUESTS ?= 20000
 BEFORE ?= a782853
 CORES ?= 2
 CARGO := $(or $(shell command -v cargo),$(wildcard $(HOME)/.cargo/bin/cargo))
@@ -18,7 +19,7 @@ COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gene
 SUPPORTED := -c 'import sys; v = sys.version_info; v < (3, 11) and sys.exit("statefun needs Python 3.11 \
 or newer, and $(PYTHON) is Python %d.%d: name a newer one, as in make PYTHON=python3.12" % v[:2])'
 
-.PHONY: greeter orders test native wheels simulate simulate-durable compare-reactive crashes engines matrix check bench protos format lock clean
+.PHONY: greeter orders test native fuzz wheels simulate simulate-durable compare-reactive crashes engines matrix check bench protos format lock clean
 
 greeter: $(VENV)/.all ## the greeter on the embedded runtime, killed in the middle
 	$(BIN)/python examples/greeter/demo.py
@@ -34,6 +35,9 @@ native: $(VENV)/.test $(VENV)/.maturin ## the native core, built into .venv; nee
 	PATH="$(dir $(CARGO)):$$PATH" VIRTUAL_ENV=$(abspath $(VENV)) \
 		$(BIN)/maturin develop --release --locked --manifest-path native/Cargo.toml
 	STATEFUN_CORE=native $(BIN)/statefun --version
+
+fuzz: native ## REQUESTS=N random requests through both cores: byte-equal replies, the same errors
+	$(BIN)/python -m tests.tools.fuzz --first $(FIRST) --requests $(REQUESTS)
 
 wheels: $(VENV)/.maturin ## wheels of the package and of the native core, in dist/; the core for PYTHON; needs Rust
 	$(VENV)/$(PIP) install $(LOCKED) locks/test.txt

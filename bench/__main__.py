@@ -70,7 +70,8 @@ def _cells(row: Row) -> tuple[str, ...]:
     if row.goal is not None:
         goal = f">= x{row.goal:g} {'reached' if row.ratio >= row.goal else 'MISSED'}"
     spread = f"x{row.lowest:.2f} to x{row.highest:.2f}"
-    return row.figure, row.case, row.ours, row.peer, f"x{row.ratio:.2f}", spread, row.limit or "-", goal
+    ratio, limit = f"x{row.ratio:.2f}", row.limit or "-"
+    return row.figure, row.case, row.ours, row.peer, ratio, spread, limit, goal
 
 
 def _say(text: str) -> None:

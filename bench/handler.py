@@ -30,7 +30,7 @@ from bench.workloads import (
 from statefun.sdk.wire import CORE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from bench.figure import Row, Sample
     from bench.workloads import Workload
@@ -66,11 +66,9 @@ class HandlerFigure:
             with ExitStack() as stack:
                 ours = stack.enter_context(_worker(sys.executable, workload))
                 theirs = stack.enter_context(_worker(peer, workload))
-                for batch_size, goal in goals.items():
+                for batch_size in goals:
                     case = _Case(self.name, workload, batch_size, "flink-statefun")
-                    if CORE == "python":
-                        goal = REFERENCE_GOALS.get(batch_size) if workload is GREETER else None
-                    row = case.row(rounds, ours, theirs, goal)
+                    row = case.row(rounds, ours, theirs, _goals(workload, goals).get(batch_size))
                     floor = case.seconds_each(ours, "floor")
                     yield replace(row, limit=_share(floor(), case.seconds_each(ours)()))
 
@@ -111,6 +109,14 @@ class ReferenceFigure:
                     yield case.row(rounds, ours, theirs, 1.0)
 
 
+def _goals(
+    workload: Workload, of_native_code: dict[int, float | None]
+) -> Mapping[int, float | None]:
+    if CORE == "native":
+        return of_native_code
+    return REFERENCE_GOALS if workload is GREETER else {}
+
+
 class _Case:
     """A workload in batches of one size."""
 
@@ -121,9 +127,7 @@ class _Case:
         self._request = workload.request(batch_size).hex()
         self._peer = peer
 
-    def row(
-        self, rounds: int, ours: ToldProcess, theirs: ToldProcess, goal: float | None
-    ) -> Row:
+    def row(self, rounds: int, ours: ToldProcess, theirs: ToldProcess, goal: float | None) -> Row:
         """The row of two sides, once it is sure that they do the same."""
         replies = [side.do("reply", self._request) for side in (ours, theirs)]
         if not theirs.do("equal", *replies):

@@ -36,7 +36,7 @@ functions = StatefulFunctions()
 
 
 @functions.bind("bench/dataclass", specs=[ValueSpec("order", ORDER)])
-async def touch(context: Context, message: Message) -> None:
+async def touch(context: Context, _: Message) -> None:
     """Read the value and write it."""
     context.storage.order = context.storage.order
 

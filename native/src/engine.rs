@@ -140,8 +140,8 @@ pub fn try_decode_result<'py>(
     for each in &read.mutations {
         let value = match each.value {
             Some(value) => {
-                let (typename, data) = (text(value.typename), piece(value.value));
-                Some(classes.stored_value(typename, data)?)
+                let fields = (text(value.typename), piece(value.value));
+                Some(classes.record(&classes.stored_value, fields.into_pyobject(py)?)?)
             }
             None => None,
         };

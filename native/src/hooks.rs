@@ -3,9 +3,7 @@
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyBytes, PyDict, PyString, PyTuple, PyType};
-
-use crate::interpreter::set_frozen;
+use pyo3::types::{PyDict, PyTuple, PyType};
 
 static HOOKS: PyOnceLock<Py<PyDict>> = PyOnceLock::new();
 
@@ -54,19 +52,6 @@ impl Classes {
     ) -> PyResult<Bound<'py, PyAny>> {
         let py = fields.py();
         self.new_tuple.bind(py).call1((class, fields))
-    }
-
-    /// A stored value.
-    pub fn stored_value<'py>(
-        &self,
-        typename: Bound<'py, PyString>,
-        data: Bound<'py, PyBytes>,
-    ) -> PyResult<Bound<'py, PyAny>> {
-        let py = data.py();
-        let value = self.object(py, &self.stored_value)?;
-        set_frozen(&value, pyo3::intern!(py, "typename"), typename.as_any())?;
-        set_frozen(&value, pyo3::intern!(py, "data"), data.as_any())?;
-        Ok(value)
     }
 
     /// An object without attributes.

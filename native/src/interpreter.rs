@@ -1,10 +1,10 @@
-//! What PyO3 has no safe call for: to drive a coroutine without an exception for its end, to count
-//! references, and to fill an object that refuses assignments.
+//! What PyO3 has no safe call for: to drive a coroutine without an exception for its end, and to
+//! count references.
 
 use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyString, PyType};
+use pyo3::types::PyType;
 
 /// What a step of a coroutine led to.
 pub enum Sent<'py> {
@@ -52,20 +52,4 @@ pub fn send<'py>(
 pub fn references<T>(object: &Bound<'_, T>) -> isize {
     // SAFETY: `object` is a live object, since it is borrowed, and the call only reads its count.
     unsafe { ffi::Py_REFCNT(object.as_ptr()) as isize }
-}
-
-/// Set an attribute of an object whose class is frozen, as `object.__setattr__` does.
-pub fn set_frozen(
-    object: &Bound<'_, PyAny>,
-    name: &Bound<'_, PyString>,
-    value: &Bound<'_, PyAny>,
-) -> PyResult<()> {
-    // SAFETY: all three are live objects, since they are borrowed, and the name is text. The call
-    // takes a reference of its own to the value.
-    let failed =
-        unsafe { ffi::PyObject_GenericSetAttr(object.as_ptr(), name.as_ptr(), value.as_ptr()) };
-    match failed {
-        0 => Ok(()),
-        _ => Err(PyErr::fetch(object.py())),
-    }
 }

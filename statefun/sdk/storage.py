@@ -18,7 +18,7 @@ from statefun.errors import (
     UnreadableValueError,
 )
 from statefun.sdk.primitives import WIDER, PrimitiveType, serialize
-from statefun.sdk.types import SimpleType
+from statefun.sdk.types import UserTypeSerializer
 from statefun.sdk.wire import StateField, StateLayout, UncheckedValue, accelerator
 
 if TYPE_CHECKING:
@@ -112,7 +112,10 @@ class _Field:
             self.keep, self.to_bytes, self.unpack = scalar.normalise, scalar.encode, scalar.decode
         else:
             self.keep, self.to_bytes = partial(serialize, value_type), _same
-            self.unpack = value_type.serializer().deserialize
+            serializer = value_type.serializer()
+            self.unpack = serializer.deserialize
+            if type(serializer) is UserTypeSerializer:  # then its function alone will do
+                self.unpack = serializer.deserialize_fn
         self.upgrades = {
             upgrade.was.typename: _upgrade(upgrade, value_type) for upgrade in spec.upgrades
         }
@@ -306,9 +309,7 @@ def _native_layout(
 
 
 def _native_field(value_type: Type[Any], field: _Field) -> tuple[Any, ...]:
-    serialize_fn = None
-    if type(value_type) is SimpleType:
-        serialize_fn = value_type.serializer().serialize_fn
+    serializer = value_type.serializer()
     return (
         field.name,
         field.typename,
@@ -317,5 +318,5 @@ def _native_field(value_type: Type[Any], field: _Field) -> tuple[Any, ...]:
         field.to_bytes,
         field.unpack,
         field.check_parts,
-        serialize_fn,
+        serializer.serialize_fn if type(serializer) is UserTypeSerializer else None,
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from abc import ABC, abstractmethod
+from operator import methodcaller
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
 from google.protobuf.message import Message
@@ -91,7 +92,7 @@ class SimpleType(Type[T]):
                 )
         self._serializer = UserTypeSerializer(serialize_fn, deserialize_fn)
 
-    def serializer(self) -> UserTypeSerializer[T]:
+    def serializer(self) -> TypeSerializer[T]:
         """The serializer made of the two functions."""
         return self._serializer
 
@@ -165,8 +166,11 @@ def make_json_type(typename: str, model: Any = None) -> Type[Any]:
     return SimpleType(typename, write, json_reader(model))
 
 
+_JSON = json.JSONEncoder(ensure_ascii=False)  # `json.dumps` would make one for each value
+
+
 def _json_bytes(value: Any) -> bytes:
-    return json.dumps(value, ensure_ascii=False).encode()
+    return _JSON.encode(value).encode()
 
 
 def make_protobuf_type(cls: type[M], namespace: str | None = None) -> Type[M]:
@@ -181,15 +185,5 @@ def make_protobuf_type(cls: type[M], namespace: str | None = None) -> Type[M]:
     """
     if not cls:
         raise DefinitionError("make_protobuf_type needs a generated message class, got none")
-    name = cls.DESCRIPTOR.full_name
-
-    def parse(data: bytes) -> M:
-        message = cls()
-        message.ParseFromString(data)
-        return message
-
-    return SimpleType(
-        f"{namespace or 'type.googleapis.com'}/{name}",
-        lambda message: message.SerializeToString(),
-        parse,
-    )
+    typename = f"{namespace or 'type.googleapis.com'}/{cls.DESCRIPTOR.full_name}"
+    return SimpleType(typename, methodcaller("SerializeToString"), cls.FromString)
