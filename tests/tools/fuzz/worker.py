@@ -52,7 +52,7 @@ class Core:
         """
         seeds = range(first, first + count)
         answers = [await self._answer(seed) for seed in seeds]
-        if self._planted in seeds:
+        if self._planted is not None and self._planted in seeds:
             answers[seeds.index(self._planted)] = "planted"
         return answers
 
