@@ -107,6 +107,7 @@ WORLD: dict[str, set[str]] = {
         *("runtime.runtime", "reactive.subscribing"),
         *("durable.guards", "durable.run"),  # seeded by the invocation
         *("durable.context", "durable.loop"),  # for type checkers alone
+        "testing.handlers",  # faults, seeded by the test
         "workflows.workflow",  # a source that is seeded by the run
     },
     "uuid": {

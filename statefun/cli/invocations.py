@@ -16,6 +16,7 @@ from statefun.cli.arguments import (
 from statefun.cli.output import describe_address, rfc3339, show_error, show_name, show_time
 from statefun.durable.identity import InvocationId
 from statefun.durable.messages import command
+from statefun.durable.recording import recordings_of
 from statefun.durable.visibility import STATUSES, describe_journal, invocations_at
 from statefun.runtime.admin import edits
 from statefun.runtime.admin.control import make_edit
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from statefun.durable.visibility import InvocationView
+    from statefun.sdk.address import Address
 
 __all__ = ["add"]
 
@@ -48,6 +50,10 @@ def add(commands: Any, *parents: ArgumentParser) -> None:
     _add_filters(actions.add("list", run_list, "all of them, or those that fit"))
     describe = actions.add("describe", run_describe, "one of them, with its journal in words")
     describe.add_argument("id", type=parse_text, metavar="ID")
+    export = actions.add(
+        "export", run_export, "print those that have begun as recordings, for 'statefun replay'"
+    )
+    _add_ids(export)
     for name, text in (
         ("cancel", "let them clean up and end: their next wait raises an error of code 409"),
         ("kill", "end them at once; nothing of their handlers runs any more"),
@@ -116,6 +122,24 @@ def run_describe(arguments: Namespace) -> int:
     return 0
 
 
+def run_export(arguments: Namespace) -> int:
+    """Print recordings, one in each line."""
+    found = {
+        each.invocation_id: each
+        for address, kept in _addresses(arguments.data)
+        for each in recordings_of(address, kept)
+    }
+    for each in arguments.ids:
+        if each not in found:
+            raise CommandError(
+                f"no invocation {each!r} runs in {arguments.data}, so it has no journal: "
+                "'statefun invocations list --status running' shows those that do"
+            )
+    for each in dict.fromkeys(arguments.ids):
+        print_line(found[each].to_json())
+    return 0
+
+
 def run_operation(arguments: Namespace) -> int:
     """Cancel, kill, pause or resume; durable when it ends."""
     what = arguments.action
@@ -168,6 +192,12 @@ def _read(data: str) -> Iterable[InvocationView]:
 
 
 def _kept(data: str) -> Iterator[InvocationView]:
+    for address, kept in _addresses(data):
+        yield from invocations_at(address, kept)
+
+
+def _addresses(data: str) -> Iterator[tuple[Address, dict[str, bytes]]]:
+    """Each address with the values that durable handlers keep there."""
     now_ms = SystemClock().now_ms()
     with closing(SqliteReader(data)) as reader:
         for typename in reader.typenames():
@@ -176,7 +206,7 @@ def _kept(data: str) -> Iterator[InvocationView]:
                 kept = {
                     name: value.data for name, value in values.items() if value.typename == _STATE
                 }
-                yield from invocations_at(address, kept)
+                yield address, kept
 
 
 def _named(data: str, ids: list[str]) -> list[InvocationView]:

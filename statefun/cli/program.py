@@ -24,6 +24,7 @@ from statefun.cli import (
     module,
     new,
     paused,
+    replay,
     run,
     send,
     serve,
@@ -46,7 +47,7 @@ logger = logging.getLogger("statefun.cli")
 
 _COMMANDS = (
     *(new, dev, run, serve, module, send, status, state, timers, dead_letters, paused, invocations),
-    *(check, backup),
+    *(replay, check, backup),
 )
 _INTERRUPTED = 130
 _EXIT_S = 3.0

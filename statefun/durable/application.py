@@ -52,6 +52,7 @@ class Application(StatefulFunctions):
     Attributes:
         directory: All of them, and where their invocations live.
         shell: What the hosts of its functions share, for further hosts.
+        front_end: Who knows how invocations run.
 
     Raises:
         AlreadyRegisteredError: If two have the same name.
@@ -75,6 +76,7 @@ class Application(StatefulFunctions):
             declarations, namespace, limits or Limits(), targets, egresses, codec
         )
         self.shell = shell = Shell(self.directory, clock, dead_letters)
+        self.front_end = front_end
         self._hosts: list[Host] = []
         for name, declaration in self.directory.declarations.items():
             host = Host(shell, self.directory.typename(name), declaration, front_end)

@@ -4,6 +4,17 @@ from statefun.runtime.clock import ManualClock
 from statefun.runtime.engine.failures import FailedAttempt
 from statefun.runtime.engine.records import DeadLetter
 from statefun.runtime.values import EgressValue, Value
+from statefun.testing.handlers import Called, DurableHarness, Invocation
 from statefun.testing.harness import Harness
 
-__all__ = ["DeadLetter", "EgressValue", "FailedAttempt", "Harness", "ManualClock", "Value"]
+__all__ = [
+    "Called",
+    "DeadLetter",
+    "DurableHarness",
+    "EgressValue",
+    "FailedAttempt",
+    "Harness",
+    "Invocation",
+    "ManualClock",
+    "Value",
+]

@@ -1,0 +1,206 @@
+"""The harness for durable handlers: on a clock that the test moves."""
+
+from __future__ import annotations
+
+import random as chance
+from collections import Counter
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from statefun.durable import (
+    Context,
+    ObjectContext,
+    RunOptions,
+    Service,
+    TerminalError,
+    VirtualObject,
+    app,
+)
+from statefun.durable.recording import Recording, differences
+from statefun.errors import ConfigurationError
+from statefun.testing import DurableHarness
+
+shop = Service("Shop")
+bank = Service("Bank")
+stock = VirtualObject("Stock")
+performed: Counter[str] = Counter()
+
+
+@stock.handler()
+async def take(ctx: ObjectContext, count: int) -> int:
+    left = (await ctx.get("left", type_hint=int) or 10) - count
+    ctx.set("left", left)
+    return left
+
+
+@bank.handler()
+async def charge(ctx: Context, amount: int) -> str:
+    raise AssertionError("the real bank is not asked in a test")
+
+
+@shop.handler()
+async def buy(ctx: Context, item: str) -> list[Any]:
+    left = await ctx.object_call(take, item, 2)
+    receipt = await ctx.service_call(charge, 20)
+    await ctx.sleep(timedelta(hours=1))
+    return [left, receipt, await ctx.run_typed("pack", pack, RunOptions(), item)]
+
+
+def pack(item: str) -> str:
+    performed[item] += 1
+    return f"{item} packed"
+
+
+@shop.handler()
+async def wait(ctx: Context) -> str:
+    name, answer = ctx.awakeable(type_hint=str)
+    ctx.service_send(told, name)
+    return await answer
+
+
+@shop.handler()
+async def told(ctx: Context, name: str) -> None:
+    """Where a test reads the id of an awakeable."""
+
+
+@shop.handler()
+async def gamble(ctx: Context) -> None:
+    if chance.SystemRandom().random() < 2:  # the machine's own, which nobody substitutes
+        await ctx.sleep(timedelta(seconds=len(drawn)))
+    drawn.append(1)
+    await ctx.run_typed(f"draw {len(drawn)}", str, RunOptions(), "x")
+    await ctx.sleep(timedelta(seconds=1))
+
+
+drawn: list[int] = []
+APP = app([shop, bank, stock])
+MOCKS: dict[Any, Any] = {charge: lambda _, amount: f"paid {amount}"}
+
+
+def test_a_call_lets_time_pass_until_it_is_answered() -> None:
+    """An hour of sleep takes no time; a mock stands in for a handler."""
+    harness = DurableHarness(APP, mocks=MOCKS)
+    before = harness.clock.now_ms()
+
+    assert harness.call(buy, "tea") == [8, "paid 20", "tea packed"]
+    assert harness.clock.now_ms() - before >= 3_600_000
+
+
+def test_what_was_called_can_be_asked_and_asserted() -> None:
+    """Each call once, however often its turn ran; with its key and its argument."""
+    harness = DurableHarness(APP, mocks=MOCKS, faults=0.3)
+    harness.call(buy, "tea")
+
+    assert [(each.handler, each.key, each.argument) for each in harness.called()] == [
+        ("buy", "", "tea"),
+        ("take", "tea", 2),
+        ("charge", "", 20),
+    ]
+    harness.assert_called(take, key="tea", argument=2, times=1)
+    harness.assert_called(charge)
+    with pytest.raises(AssertionError, match="was called 0 times so, expected 2 times; all calls"):
+        harness.assert_called(take, key="jam", times=2)
+
+
+def test_a_failure_is_raised() -> None:
+    """As a client would get it."""
+
+    def declined(_: Any, __: int) -> str:
+        raise TerminalError("no money", 402)
+
+    harness = DurableHarness(APP, mocks={charge: declined})
+
+    with pytest.raises(TerminalError, match="no money"):
+        harness.call(buy, "tea")
+
+
+def test_faults_repeat_effects_and_change_no_result() -> None:
+    """A reply that is lost is a turn that runs again, with what it does to the world."""
+    performed.clear()
+    for seed in range(20):
+        harness = DurableHarness(APP, mocks=MOCKS, faults=0.4, seed=seed, replay="always")
+        assert harness.call(buy, "jam") == [8, "paid 20", "jam packed"]
+
+    assert performed["jam"] > 20
+
+
+def test_a_handler_that_is_not_deterministic_is_told_where_it_differs() -> None:
+    """With a replay at every turn the first wait shows it."""
+    drawn.clear()
+    harness = DurableHarness(APP, replay="always")
+
+    with pytest.raises(AssertionError, match=r"recorded is run draw 1, now it is run draw 2"):
+        harness.call(gamble)
+
+
+def test_who_waits_for_something_else_than_time_is_told_so() -> None:
+    """With what it has been told so far; an awakeable is completed by its id."""
+    harness = DurableHarness(APP)
+    waiting = harness.invoke(wait)
+
+    assert not waiting.is_done
+    with pytest.raises(AssertionError, match="has not ended: begun: wait"):
+        waiting.result()
+
+    [call] = harness.called(told)
+    harness.complete_awakeable(call.argument, "hello")
+
+    assert waiting.result() == "hello"
+
+
+def test_an_invocation_can_be_cancelled() -> None:
+    """Its wait raises the cancellation."""
+    harness = DurableHarness(APP, mocks=MOCKS)
+    buying = harness.invoke(buy, "tea")
+    harness.cancel(buying)
+
+    with pytest.raises(TerminalError, match="cancelled"):
+        buying.result()
+
+
+def test_a_journal_is_exported_and_replayed_against_code() -> None:
+    """The same code does what is recorded; other code is told with the step."""
+    harness = DurableHarness(APP, mocks=MOCKS)
+    harness.invoke(buy, "tea")
+    [recording] = harness.recordings()
+    read = Recording.from_json(recording.to_json(), "here")
+
+    other = Service("Shop")
+
+    @other.handler(name="buy")
+    async def buy_otherwise(ctx: Context, item: str) -> None:
+        await ctx.service_call(charge, 20)
+
+    assert read == recording
+    assert differences(read, APP) == ""
+    assert "recorded is call Stock/tea.take, now it is call Bank.charge" in (
+        differences(read, app([other, bank, stock]))
+    )
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ({"replay": "often"}, "replay is 'always' or 'never', got 'often'"),
+        ({"faults": 1.0}, "faults are from 0 up to 1"),
+    ],
+)
+def test_an_option_that_makes_no_sense_is_refused(options: Any, sentence: str) -> None:
+    """At once."""
+    with pytest.raises(ConfigurationError, match=sentence):
+        DurableHarness(APP, **options)
+
+
+def test_a_mock_of_nothing_is_refused() -> None:
+    """It would stand in for nobody."""
+    elsewhere = Service("Elsewhere")
+
+    @elsewhere.handler()
+    async def work(ctx: Context) -> None: ...
+
+    with pytest.raises(ConfigurationError, match=r"the app has no Elsewhere.work to mock"):
+        DurableHarness(APP, mocks={work: lambda _: None})
+    with pytest.raises(ConfigurationError, match="needs what app"):
+        DurableHarness(object())  # type: ignore[arg-type]
