@@ -46,7 +46,7 @@ _PATIENT = FailurePolicy(
 
 
 class _LostReplyError(Exception):
-    """A turn has run, and nobody gets its reply."""
+    """The process has died: a turn has run, and nobody gets its reply."""
 
 
 @dataclass(frozen=True)
@@ -109,8 +109,8 @@ class DurableHarness:
         replay: `"always"` lets every turn begin with a replay of the journal, which shows at once
             what is not deterministic: that raises where the test goes on. `"never"` keeps suspended
             handlers in memory, as a process does until it ends.
-        faults: From 0 up to 1: so often a turn runs, and its reply is lost. It runs again then, so
-            its effects are performed again.
+        faults: From 0 up to 1: so often the process dies between a turn and its reply. The turn
+            runs again then, and its effects are performed again.
         seed: What chance there is in faults; the same seed, the same faults.
         mocks: Handler → a function that runs in its place, with the same parameters.
 
@@ -144,6 +144,8 @@ class DurableHarness:
         limits = app.directory.limits
         if replay == "always":
             limits = replace(limits, cached_addresses=0)
+        if faults:
+            limits = replace(limits, remembered_turns=0)
         services = _with_mocks(app.services, mocks or {})
         self._app = App(
             services,

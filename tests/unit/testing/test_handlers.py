@@ -117,7 +117,7 @@ def test_a_failure_is_raised() -> None:
 
 
 def test_faults_repeat_effects_and_change_no_result() -> None:
-    """A reply that is lost is a turn that runs again, with what it does to the world."""
+    """A process that dies before its reply: the turn runs again, and acts on the world again."""
     performed.clear()
     for seed in range(20):
         harness = DurableHarness(APP, mocks=MOCKS, faults=0.4, seed=seed, replay="always")
