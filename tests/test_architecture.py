@@ -155,7 +155,7 @@ LIBRARIES: dict[str, set[str]] = {
     "yaml": {"modulefiles.yaml"},
     "pydantic": {
         *(f"modulefiles.{name}" for name in ("fields", "kinds", "validation", "transports")),
-        *(f"modulefiles.{name}" for name in ("kafka", "kinesis", "durable", "webhook")),
+        *(f"modulefiles.{name}" for name in ("kafka", "kinesis", "durable", "webhook", "failures")),
         "sdk.json_values",
     },
     "pydantic_core": {"modulefiles.validation", "sdk.json_values"},
@@ -182,6 +182,7 @@ NEED_AN_EXTRA = {
     *(f"modulefiles.{name}" for name in ("yaml", "components", "fields", "transports", "kinds")),
     *(f"modulefiles.{name}" for name in ("kafka", "kinesis", "durable", "webhook")),
     *(f"modulefiles.{name}" for name in ("validation", "module")),
+    "modulefiles.failures",
     *("cli.assembly", "cli.connectors"),
     "connectors.kafka",
     *(f"connectors.kafka.{name}" for name in ("reader", "ingress", "writer", "egress")),

@@ -23,7 +23,7 @@ from statefun.loading import load_functions
 from statefun.modulefiles.dialects import DEFAULT_DIALECT
 from statefun.modulefiles.durable import INVOCATIONS, InvocationIngressSpec
 from statefun.modulefiles.module import Module, load_modules
-from statefun.runtime import FailurePolicy, Limits, Runtime
+from statefun.runtime import FailurePolicy, Limits, Runtime, RuntimeOptions
 from statefun.runtime.clock import SystemClock
 from statefun.runtime.engine.policy import Rules
 from statefun.runtime.transports.http import HttpEndpoint
@@ -38,7 +38,6 @@ if TYPE_CHECKING:
     from statefun.modulefiles.dialects import Dialect
     from statefun.modulefiles.kinds import EndpointSpec
     from statefun.ports import Egress, Ingress
-    from statefun.runtime import RuntimeOptions
     from statefun.runtime.engine.policy import Outcome
     from statefun.runtime.observe import Observer
     from statefun.workflows.listener import Listener
@@ -75,6 +74,7 @@ def assemble(
     access: Access | None = None,
     invocation_port: int | None = None,
     listen: tuple[str, int] | None = None,
+    names: Mapping[str, str] | None = None,
     observers: Sequence[Observer] = (),
     webhooks: Mapping[str, str] | None = None,
 ) -> Assembly:
@@ -97,6 +97,8 @@ def assemble(
         invocation_port: Where invocations of durable handlers are taken in, those of endpoints
             too; None for 8080 if there are any in this process, else for nowhere.
         listen: Where clients and workers of `statefun.workflows` connect; None for nowhere.
+        names: Names of hosts in the addresses of the files, with or without a port → what to use
+            instead.
         observers: Who learns of what the runtime does, besides the log.
         webhooks: Egress typename → the URL to which its records are posted.
 
@@ -110,8 +112,11 @@ def assemble(
     is_service_alone = service is not None and not (files or functions)
     if not is_service_alone:
         _check(module, files, functions, invocation_port)
+    _check_targets(module, functions)
     is_kept = options is None or options.durability != "memory"
-    around = Surroundings(host, access, dialect, Path(data) if is_kept else None)
+    directory = Path(data) if is_kept else None
+    around = Surroundings(host, access, dialect, directory, names or {})
+    options = _with_topics(options, module)
     ingresses: list[Any] = [
         known[kind].make(spec, around) for kind, spec in module.ingresses if kind in known
     ]
@@ -120,7 +125,7 @@ def assemble(
     egresses: list[Any] = [known[kind].make(spec, around) for kind, spec in module.egresses]
     egresses += [WebhookEgress(typename, url) for typename, url in (webhooks or {}).items()]
     rules = rules or FunctionRules({}, {})
-    endpoints = [_endpoint(spec, module.dialect) for spec in module.endpoints]
+    endpoints = [_endpoint(spec, module.dialect, around) for spec in module.endpoints]
     invocations = _invocations(functions, module, invocation_port, around)
     all_ingresses, all_egresses = [*ingresses], [*egresses]
     if invocations is not None:
@@ -201,11 +206,45 @@ def _invocation_access(spec: InvocationIngressSpec, around: Surroundings) -> Acc
     ).open()
 
 
-def _endpoint(spec: EndpointSpec, dialect: Dialect) -> HttpEndpoint:
+def _with_topics(options: RuntimeOptions | None, module: Module) -> RuntimeOptions | None:
+    """The options with what files say of topics; what the options say goes before that."""
+    said: dict[str, FailurePolicy] = {}
+    for _, spec in module.ingresses:
+        if hasattr(spec, "topic_failures"):
+            said |= spec.topic_failures()
+    if not said:
+        return options
+    options = options or RuntimeOptions()
+    return replace(options, topic_failure={**said, **options.topic_failure})
+
+
+def _check_targets(module: Module, functions: Sequence[StatefulFunctions]) -> None:
+    """Refuse a topic whose records go to a function that nobody serves."""
+    names = [name for each in functions for name in each.typenames]
+    names += [spec.functions for spec in module.endpoints]
+    known = [TypenamePattern.parse(name) for name in names]
+    for _, spec in module.ingresses:
+        for topic in getattr(spec, "topics", ()):
+            for target in getattr(topic, "targets", ()):
+                if not any(each.overlaps(TypenamePattern.parse(target)) for each in known):
+                    raise ConfigurationError(
+                        f"topic {topic.topic!r} goes to {target!r}, and nothing serves that "
+                        f"function: write one of {', '.join(names)}",
+                        option="targets",
+                        given=target,
+                    )
+
+
+def _endpoint(spec: EndpointSpec, dialect: Dialect, around: Surroundings) -> HttpEndpoint:
     """An endpoint of a module file, with the failure policy of the file or of its dialect."""
+    url = spec.url_path_template
+    scheme, mark, rest = url.partition("://")
+    if mark and "+unix" not in scheme:
+        host, slash, path = rest.partition("/")
+        url = f"{scheme}://{around.address(host)}{slash}{path}"
     return HttpEndpoint(
         spec.functions,
-        spec.url_path_template,
+        url,
         max_batch=spec.max_batch,
         options=spec.options(),
         failure=spec.failure(dialect),

@@ -60,11 +60,18 @@ def _kafka_ingress(spec: KafkaIngressSpec, around: Surroundings) -> Ingress:
     return KafkaIngress(
         spec.id,
         topics,
-        address=spec.address,
+        address=around.address(spec.address) if spec.address else None,
         group_id=spec.consumer_group_id,
         start=_kafka_start(spec),
-        properties=properties_of(spec.properties),
+        properties=_kafka_properties(spec, around),
     )
+
+
+def _kafka_properties(spec: KafkaIngressSpec, around: Surroundings) -> dict[str, str]:
+    properties = properties_of(spec.properties)
+    if "bootstrap.servers" in properties:
+        properties["bootstrap.servers"] = around.address(properties["bootstrap.servers"])
+    return properties
 
 
 def _kafka_start(spec: KafkaIngressSpec) -> Start:
@@ -89,7 +96,7 @@ def _kafka_egress(spec: KafkaEgressSpec, around: Surroundings) -> Egress:
     is_exact = delivery.type == "exactly-once"
     return KafkaEgress(
         spec.id,
-        spec.address,
+        around.address(spec.address),
         delivery="exactly-once" if is_exact else "at-least-once",
         transaction_timeout_ms=delivery.timeout_ms or 60_000,
         properties=properties_of(spec.properties),

@@ -110,6 +110,15 @@ def add(commands: Any, *parents: ArgumentParser) -> None:
         "--show-calls", action="store_true", help="print a line for each call of a function"
     )
     parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        type=_parse_name,
+        metavar="NAME=VALUE",
+        help="use VALUE where an address in the module files says NAME, which is a host, or a host "
+        "and a port: --set kafka:9092=localhost:19092. May be given several times",
+    )
+    parser.add_argument(
         "--strict", action="store_true", help="take no unknown keys in module files"
     )
     add_dialect(parser, "the engine that the module files were written for")
@@ -141,6 +150,14 @@ def _parse_listen(text: str) -> tuple[str, int]:
     return host.strip("[]"), parse_port(port)
 
 
+def _parse_name(text: str) -> tuple[str, str]:
+    """What an address says, and what to use instead."""
+    name, _, value = text.partition("=")
+    if not name or not value:
+        raise ArgumentTypeError(f"{text!r} names no host: write for example 'kafka=localhost:9092'")
+    return name, value
+
+
 def run(arguments: Namespace) -> int:
     """Run until SIGTERM or SIGINT, then let what is under way end, within a bounded time."""
     from statefun.cli.assembly import assemble  # noqa: PLC0415 - needs an extra
@@ -163,6 +180,7 @@ def run(arguments: Namespace) -> int:
         access=access,
         invocation_port=arguments.ingress_port,
         listen=arguments.listen,
+        names=dict(arguments.set),
         observers=[CallLines()] if arguments.show_calls else [],
         webhooks=dict(arguments.webhook),
     )

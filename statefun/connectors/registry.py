@@ -9,7 +9,7 @@ Law: a kind is one entry, a `Connector`. A package adds its own as an entry poin
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any, Final, Literal
 
@@ -37,12 +37,27 @@ class Surroundings:
         access: Who may reach it; None for whoever is on this machine.
         dialect: The name of the engine that the module files were written for.
         data: The data directory of the runtime; None if nothing survives the process.
+        names: Names of hosts in addresses, with or without a port → what to use instead.
     """
 
     host: str = "127.0.0.1"
     access: Access | None = None
     dialect: str = "embedded"
     data: Path | None = None
+    names: Mapping[str, str] = field(default_factory=dict)
+
+    def address(self, address: str) -> str:
+        """Give an address, or several with commas between them, with its names replaced."""
+        return ",".join(self._replaced(each.strip()) for each in address.split(","))
+
+    def _replaced(self, address: str) -> str:
+        host, colon, port = address.rpartition(":")
+        if address in self.names:
+            return self.names[address]
+        value = self.names.get(host, host)
+        return (
+            value if ":" in value.removeprefix("[") and value != host else f"{value}{colon}{port}"
+        )
 
 
 @dataclass(frozen=True, slots=True)

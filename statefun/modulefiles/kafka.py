@@ -25,6 +25,7 @@ from pydantic import (
 
 from statefun.errors import ConfigurationError
 from statefun.modulefiles.dialects import ParseContext
+from statefun.modulefiles.failures import FailureMode, RetrySpec
 from statefun.modulefiles.fields import (
     Name,
     PositiveDuration,
@@ -34,6 +35,7 @@ from statefun.modulefiles.fields import (
     doubtful_properties,
     property_value,
 )
+from statefun.runtime.engine.policy import FailurePolicy
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -127,6 +129,18 @@ class KafkaTopic(Spec):
     invalid_records: InvalidRecordHandling | None = Field(
         default=None, alias="invalidRecordHandling"
     )
+    failure_mode: FailureMode | None = Field(default=None, alias="failureMode")
+    retry: RetrySpec | None = None
+
+    @model_validator(mode="after")
+    def _suits_the_dialect(self, info: ValidationInfo) -> Self:
+        says_it = self.failure_mode is not None or self.retry is not None
+        if says_it and not ParseContext.of(info.context).runs_here:
+            raise ConfigurationError(
+                "'failureMode' of a topic is known to the embedded runtime only: write it into the "
+                "endpoint"
+            )
+        return self
 
 
 class KafkaStartupPosition(Spec):
@@ -216,6 +230,14 @@ class KafkaIngressSpec(Spec):
             better = f"write 'type: {_KZM_POSITIONS[position_type]}'"
             yield ("startupPosition", "type"), f"{text}: {better}"
         yield from doubtful_properties(self.properties, "properties")
+
+    def topic_failures(self) -> dict[str, FailurePolicy]:
+        """What becomes of messages of a topic that functions fail on, where a topic says it."""
+        return {
+            each.topic: FailurePolicy(each.failure_mode, (each.retry or RetrySpec()).policy())
+            for each in self.topics
+            if each.failure_mode is not None
+        }
 
     def invalid_record_handling(self, topic: KafkaTopic, dialect: Dialect) -> InvalidRecordHandling:
         """What holds for a topic: what it says, or else the ingress, or else the dialect."""

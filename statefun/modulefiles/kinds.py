@@ -11,12 +11,10 @@ Source:
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated, Final, Literal, NamedTuple, Self, TypeAlias
 
 from pydantic import (
     AfterValidator,
-    BeforeValidator,
     Field,
     StrictInt,
     StrictStr,
@@ -26,8 +24,8 @@ from pydantic import (
 
 from statefun.errors import ConfigurationError
 from statefun.modulefiles.dialects import ParseContext
+from statefun.modulefiles.failures import FailureMode, RetrySpec
 from statefun.modulefiles.fields import (
-    Count,
     Functions,
     Name,
     Port,
@@ -39,9 +37,7 @@ from statefun.modulefiles.fields import (
 from statefun.modulefiles.kafka import KafkaEgressSpec, KafkaIngressSpec
 from statefun.modulefiles.kinesis import KinesisEgressSpec, KinesisIngressSpec
 from statefun.modulefiles.transports import AsyncTransport, OkHttpTimeouts, Transport
-from statefun.runtime.engine.policy import FailurePolicy, Outcome
-from statefun.runtime.engine.retry import Backoff
-from statefun.sdk.specs import whole_millis
+from statefun.runtime.engine.policy import FailurePolicy
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -62,21 +58,6 @@ __all__ = [
 Role: TypeAlias = Literal["endpoint", "ingress", "egress", "pipeline"]
 """The part that a component is."""
 
-_BACKOFF: Final = Backoff()
-_BEYOND_MS: Final = 366 * 86_400_000  # more than any wait may be, and less than breaks a timedelta
-
-
-def _check_failure_mode(mode: str, info: ValidationInfo) -> str:
-    known = ParseContext.of(info.context).dialect.failure_modes
-    if mode not in known:
-        raise ConfigurationError(
-            f"'failureMode' {mode!r} is unknown: write one of {', '.join(known)}"
-        )
-    return mode
-
-
-FailureMode: TypeAlias = Annotated[Outcome, BeforeValidator(_check_failure_mode)]
-
 
 def _check_topics(topics: tuple[str, ...]) -> tuple[str, ...]:
     if not topics:
@@ -87,27 +68,6 @@ def _check_topics(topics: tuple[str, ...]) -> tuple[str, ...]:
         if topics.count(topic) > 1:
             raise ConfigurationError(f"{topic!r} is named twice: keep one of them")
     return topics
-
-
-class RetrySpec(Spec):
-    """How often and when a message is tried that the functions fail on."""
-
-    attempts: Count = _BACKOFF.attempts
-    first: PositiveDuration = whole_millis(_BACKOFF.first)
-    longest: PositiveDuration = _BACKOFF.longest_ms
-
-    @model_validator(mode="after")
-    def _makes_sense(self) -> Self:
-        self.policy()
-        return self
-
-    def policy(self) -> Backoff:
-        """As the runtime knows it."""
-        return Backoff(
-            first=timedelta(milliseconds=self.first),
-            longest=timedelta(milliseconds=min(self.longest, _BEYOND_MS)),
-            attempts=self.attempts,
-        )
 
 
 class EndpointSpec(Spec, ABC):

@@ -46,3 +46,7 @@ class Program:
         if self._server:
             self._server.close()
             self._server = None
+
+    def errors(self) -> str:
+        """What it has said on stderr since its last start."""
+        return self._server.errors() if self._server else ""

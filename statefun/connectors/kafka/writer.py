@@ -35,7 +35,9 @@ _MOST_RECORDS: Final = 500
 _IDLE_S: Final = 0.2
 _REPORTS_S: Final = 0.01
 _AGAIN_S: Final = 1.0
-_CALL_S: Final = 30.0
+_CALL_S: Final = 10.0
+_LATE_S: Final = 5.0
+"""A call that does not come back so long after its own time-out is left behind."""
 _DAY_S: Final = 86_400.0
 _MOST_KEPT: Final = 200  # their ids stand in the metadata of the position, 4,096 bytes
 _END: Final = None
@@ -109,7 +111,7 @@ class Writer:
         self._is_stopped.set()
         self._queue.put(_END)
         if self._thread.is_alive():
-            self._thread.join(_CALL_S / 10)
+            self._thread.join(_LATE_S)
 
     def _run(self) -> None:
         while not self._is_stopped.is_set():
@@ -175,9 +177,12 @@ class PlainWriter(Writer):
         self._done: list[int] = []
         self._failed: list[Outgoing] = []
         self._is_dead = False
+        self._suspects: list[Outgoing] = []  # refused in a batch with others
+        self._alone: int | None = None
 
     def _write(self) -> None:
         again, self._failed, self._is_dead = list(self._open.values()), [], False
+        self._suspects.clear()
         for record in again:
             self._produce(record, partial(self._reported, record))
         while not self._is_stopped.is_set():
@@ -191,15 +196,29 @@ class PlainWriter(Writer):
                 self._delivered(done)
             if self._is_dead:
                 raise _FailedError
+            if self._suspects:
+                self._send_alone()
             if self._failed and not self._is_stopped.wait(_AGAIN_S):
                 failed, self._failed = self._failed, []
                 for record in failed:
                     self._produce(record, partial(self._reported, record))
 
+    def _send_alone(self) -> None:
+        """Send records by themselves, to find out which of them is refused."""
+        suspects, self._suspects = self._suspects, []
+        self._producer.flush(_CALL_S)
+        for record in suspects:
+            self._alone = record.record_id
+            self._produce(record, partial(self._reported, record))
+            self._producer.flush(_CALL_S)
+        self._alone = None
+
     def _reported(self, record: Outgoing, error: KafkaError | None, _message: Message) -> None:
         if error is None:
             if self._open.pop(record.record_id, None) is not None:
                 self._done.append(record.record_id)
+        elif error.code() in _NEVER and record.record_id != self._alone:
+            self._suspects.append(record)  # the broker has refused a batch, not this record
         elif error.code() in _NEVER:
             if self._open.pop(record.record_id, None) is not None:
                 self._kept(record, error.str())
@@ -244,6 +263,7 @@ class TransactionWriter(Writer):
         self._position = 0  # the id of the first record that is not written
         self._kept_ids: set[int] = set()  # below the position, and not written
         self._refused: dict[int, str] = {}
+        self._alone_until = -1  # up to this id each record has a transaction of its own
         self._written_s = 0.0
 
     def stop(self) -> None:
@@ -259,12 +279,11 @@ class TransactionWriter(Writer):
             self._waiting += self._next(0.0 if self._waiting else _IDLE_S)
             self._drop_written()
             if self._waiting:
-                self._transact([self._waiting[each] for each in range(self._count())])
+                is_alone = self._waiting[0].record_id <= self._alone_until
+                count = 1 if is_alone else min(len(self._waiting), _MOST_RECORDS)
+                self._transact([self._waiting[each] for each in range(count)])
             elif self._position and time.monotonic() - self._written_s > _DAY_S:
                 self._transact([])  # or the broker forgets the position after some days
-
-    def _count(self) -> int:
-        return min(len(self._waiting), _MOST_RECORDS)
 
     def _read_position(self) -> None:
         """Read how far a former producer has come, now that its last transaction is settled."""
@@ -313,7 +332,7 @@ class TransactionWriter(Writer):
             self._produce(record, partial(reported, record))
         self._bounded(partial(producer.flush, _CALL_S))
         if errors:
-            self._note(errors)
+            self._note(errors, sent)
         if self._is_stopped.is_set():
             raise _FailedError
         if records and not self._identity.topic:
@@ -347,16 +366,18 @@ class TransactionWriter(Writer):
         if done:
             self._delivered(done)
 
-    def _note(self, errors: Mapping[int, KafkaError]) -> None:
-        """Remember which records are refused for good; the transaction is begun again without them.
+    def _note(self, errors: Mapping[int, KafkaError], sent: Sequence[Outgoing]) -> None:
+        """Remember a record that is refused for good; the broker refuses batches, so look closer.
 
         Raises:
             _FailedError: Always: a producer is of no use after a record has failed.
         """
-        for record_id, error in errors.items():
-            if error.code() in _NEVER:
-                self._refused[record_id] = error.str()
-        if not self._refused:
+        never = {each: error for each, error in errors.items() if error.code() in _NEVER}
+        if never and len(sent) > 1:
+            self._alone_until = sent[-1].record_id
+        elif never:
+            self._refused |= {each: error.str() for each, error in never.items()}
+        else:
             self._reports.trouble("records could not be written", next(iter(errors.values())))
         raise _FailedError
 
@@ -376,7 +397,7 @@ class TransactionWriter(Writer):
                 outcome.put((False, error))
 
         threading.Thread(target=run, name="statefun-kafka-call", daemon=True).start()
-        deadline_s = time.monotonic() + 2 * _CALL_S
+        deadline_s = time.monotonic() + _CALL_S + _LATE_S
         while not self._is_stopped.is_set() and time.monotonic() < deadline_s:
             try:
                 is_done, result = outcome.get(timeout=_IDLE_S)

@@ -126,6 +126,8 @@ def test_a_kafka_ingress_is_read_whole(folder: Path) -> None:
                 "targets": ("com.example/greeter", "com.example/log"),
                 "forward_headers": None,
                 "invalid_records": None,
+                "failure_mode": None,
+                "retry": None,
             },
             {
                 "topic": "ages",
@@ -133,6 +135,8 @@ def test_a_kafka_ingress_is_read_whole(folder: Path) -> None:
                 "targets": (),
                 "forward_headers": None,
                 "invalid_records": None,
+                "failure_mode": None,
+                "retry": None,
             },
         ),
         "auto_offset_reset": "earliest",
