@@ -91,7 +91,10 @@ class Awakeable:
         rest = text.removeprefix(_AWAKEABLE)
         seq = int.from_bytes(_bytes(rest[:6], ""), "big")
         invocation = _INVOCATION + rest[6:]
-        InvocationId.parse(invocation)
+        try:
+            InvocationId.parse(invocation)
+        except TerminalError:
+            raise _malformed(text) from None
         return cls(invocation, seq)
 
 
