@@ -59,6 +59,7 @@ from statefun.durable.exceptions import (
     is_internal_exception,
 )
 from statefun.durable.harness import create_test_harness, test_harness
+from statefun.durable.limits import Limits
 from statefun.durable.logging import RestateLoggingFilter, getLogger
 from statefun.durable.object import VirtualObject
 from statefun.durable.options import RateLimit
@@ -82,6 +83,7 @@ __all__ = [
     "InvocationRetryPolicy",
     "JournalValueCodec",
     "JournalValueCodecProvider",
+    "Limits",
     "ObjectContext",
     "ObjectSharedContext",
     "RateLimit",

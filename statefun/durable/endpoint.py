@@ -95,6 +95,7 @@ def app(
     journal_value_codec: JournalValueCodec | JournalValueCodecProvider | None = None,
     *,
     namespace: str = "durable",
+    limits: Limits | None = None,
 ) -> App:
     """Put services together.
 
@@ -105,6 +106,7 @@ def app(
         journal_value_codec: Transforms all values that are kept and sent, as encryption does, or an
             async function that makes it once. Clients over HTTP need the same one.
         namespace: The namespace of their functions; apps of one runtime have different ones.
+        limits: What bounds turns, values and invocations; None for the defaults.
 
     Raises:
         DefinitionError: If something else is among them, or a name comes twice.
@@ -126,7 +128,7 @@ def app(
             option="identity_keys",
         )
     codec = ValueCodec(journal_value_codec)
-    return App(_distinct(services), namespace=namespace, codec=codec)
+    return App(_distinct(services), namespace=namespace, limits=limits, codec=codec)
 
 
 class Endpoint:

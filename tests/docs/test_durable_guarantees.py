@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import re
+from dataclasses import fields
 
+from statefun.durable import InvocationRetryPolicy, Limits, RunOptions
+from statefun.durable.options import Options
 from tests.tools.durable_scenarios.catalogue import CATALOGUE
 from tests.tools.durable_scenarios.everywhere import EVERYWHERE
 from tests.tools.durable_scenarios.page import PAGE, rendered
@@ -41,3 +44,27 @@ def test_every_place_of_durable_scenarios_is_explained() -> None:
     }
 
     assert set(EVERYWHERE) <= explained
+
+
+def test_every_option_and_every_limit_is_on_its_page() -> None:
+    """With the default that the code has, for those that are numbers."""
+    page = (PAGE.parent / "durable-options.md").read_text()
+    named = set(re.findall(r"`(\w+)`", page))
+    options = {field.name for field in (*fields(Options), *fields(Limits), *fields(RunOptions))}
+    policy = {field.name for field in fields(InvocationRetryPolicy)}
+    deprecated = {"max_retry_duration"}
+
+    assert (options | policy) - deprecated - named == set()
+    for field in fields(Limits):
+        if isinstance(field.default, int):
+            [row] = [line for line in page.splitlines() if line.startswith(f"| `{field.name}`")]
+            assert f"{field.default:,}" in row
+
+
+def test_every_difference_from_restate_has_its_test() -> None:
+    """The last cell of each row names one."""
+    page = (PAGE.parent / "coming-from-restate-sdk.md").read_text()
+    said = [line for line in page.splitlines() if line.startswith("| ") and "| there |" not in line]
+
+    assert len(said) > 30
+    assert [line for line in said if "`test_" not in line.rsplit(" | ", 1)[1]] == []

@@ -115,7 +115,15 @@ BAD = [
     ("POST", "/Greeter/greet", (JSON, f"content-length: {33 * MIB}"), b"", 413, "bytes", "32"),
     ("POST", "/Greeter/greet", (JSON, "content-length: one"), b"", 400, "", ""),
     # headers and parameters
-    ("POST", "/Greeter/ping", ("idempotency-key: a", "idempotency-key: b"), b"", 400, "2 times", "send it once"),
+    (
+        "POST",
+        "/Greeter/ping",
+        ("idempotency-key: a", "idempotency-key: b"),
+        b"",
+        400,
+        "2 times",
+        "send it once",
+    ),
     ("POST", "/Greeter/ping", ("idempotency-key:",), b"", 400, "idempotency-key", "empty"),
     ("POST", "/Flow/w/start", ("idempotency-key: a",), b"", 400, "idempotency-key", "workflow"),
     ("POST", "/Greeter/ping/send?delay=soon", (), b"", 400, "soon", "1h30m"),
