@@ -10,6 +10,7 @@ import socket
 import struct
 import zlib
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
@@ -81,7 +82,7 @@ class Ingress(FakeIntake):
             0,
             max_body_bytes=max_body_bytes,
             max_unfinished_bytes=max_unfinished_bytes,
-            idle_timeout_s=idle_timeout_s,
+            idle_timeout=timedelta(seconds=idle_timeout_s),
         )
         self.taken: list[tuple[Address, bytes, str]] = []
         self._writers: list[asyncio.StreamWriter] = []

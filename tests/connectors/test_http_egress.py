@@ -7,6 +7,7 @@ import json
 import socket
 import struct
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
@@ -58,7 +59,9 @@ class Reader:
 async def reading(
     *records: tuple[int, bytes], write_timeout_s: float = 30
 ) -> AsyncIterator[Reader]:
-    egress = HttpEgress(0, ["greetings", "other topic"], write_timeout_s=write_timeout_s)
+    egress = HttpEgress(
+        0, ["greetings", "other topic"], write_timeout=timedelta(seconds=write_timeout_s)
+    )
     async with aiohttp.ClientSession() as session:
         reader = Reader(egress, session)
         await egress.start(reader.take)

@@ -13,6 +13,7 @@ import asyncio
 import json
 import logging
 from base64 import b64encode
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote, unquote_to_bytes
 
@@ -59,7 +60,7 @@ class HttpEgress:
         host: Where to listen.
         typename: The egress typename that functions send to.
         access: Who may ask; by default whoever is on this machine.
-        write_timeout_s: A reader that takes no byte of its record for so many seconds is sent away.
+        write_timeout: A reader that takes no byte of its record for so long is sent away.
     """
 
     def __init__(
@@ -70,10 +71,12 @@ class HttpEgress:
         typename: str = PLAYGROUND_EGRESS,
         *,
         access: Access | None = None,
-        write_timeout_s: float = 30.0,
+        write_timeout: timedelta = timedelta(seconds=30),
     ) -> None:
         self._typename = typename
-        limits = ServerLimits(max_body_bytes=_SMALL_BODY, write_timeout_s=write_timeout_s)
+        limits = ServerLimits(
+            max_body_bytes=_SMALL_BODY, write_timeout_s=write_timeout.total_seconds()
+        )
         self._server = HttpServer(self._handle, host, port, access=access, limits=limits)
         self._topics = {topic: Topic() for topic in topics}
         self._is_stopping = False

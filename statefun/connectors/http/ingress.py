@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from datetime import timedelta
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote_to_bytes
@@ -30,7 +31,6 @@ from statefun.sdk.wire import decode_typed_value, encode_typed_value
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable
-    from datetime import timedelta
 
     from statefun.ports import Intake
 
@@ -61,7 +61,7 @@ class HttpIngress:
         max_body_bytes: The longest body that is read; functions may take less.
         max_unfinished_bytes: The most bytes of bodies that are not complete, of all clients
             together, besides the first 64 KiB of each.
-        idle_timeout_s: A request that stops coming for so many seconds is given up.
+        idle_timeout: A request that stops coming for so long is given up.
     """
 
     def __init__(
@@ -72,12 +72,12 @@ class HttpIngress:
         access: Access | None = None,
         max_body_bytes: int = _LONGEST_BODY,
         max_unfinished_bytes: int = 8 * _LONGEST_BODY,
-        idle_timeout_s: float = 60.0,
+        idle_timeout: timedelta = timedelta(minutes=1),
     ) -> None:
         limits = ServerLimits(
             max_body_bytes=max_body_bytes,
             max_unfinished_bytes=max_unfinished_bytes,
-            idle_timeout_s=idle_timeout_s,
+            idle_timeout_s=idle_timeout.total_seconds(),
         )
         self._server = HttpServer(self._handle, host, port, access=access, limits=limits)
         self._intake: Intake | None = None
