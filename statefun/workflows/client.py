@@ -22,7 +22,6 @@ from statefun.workflows.common import (
     WorkflowIDConflictPolicy,
     WorkflowIDReusePolicy,
 )
-from statefun.workflows.connection import RefusedError
 from statefun.workflows.converter import DataConverter
 from statefun.workflows.definitions import (
     MESSAGE,
@@ -694,7 +693,7 @@ class Client:
     ) -> _proto.Started:
         try:
             answer = await self.ask(name, start.workflow_id, data, start.run_id, within)
-        except RefusedError as refused:
+        except RPCError as refused:
             if refused.status is RPCStatusCode.ALREADY_EXISTS:
                 raise WorkflowAlreadyStartedError(
                     start.workflow_id,
@@ -883,7 +882,7 @@ class Client:
             updated = await handle.send_update(
                 update, arguments_of(arg, args), id, result_type, wait_for_stage, start
             )
-        except RefusedError as refused:
+        except RPCError as refused:
             if refused.status is not RPCStatusCode.ALREADY_EXISTS:
                 operation.fail(refused)
                 raise

@@ -33,15 +33,7 @@ if TYPE_CHECKING:
     from statefun.ports import Intake
     from statefun.sdk.functions import StatefulFunctions
 
-__all__ = ["Connection", "LocalConnection", "RefusedError"]
-
-
-class RefusedError(RPCError):
-    """The service refused a request, with more facts."""
-
-    def __init__(self, message: str, status: RPCStatusCode, facts: dict[str, str]) -> None:
-        super().__init__(message, status)
-        self.facts = facts
+__all__ = ["Connection", "LocalConnection"]
 
 
 class Connection(Protocol):
@@ -218,9 +210,8 @@ class LocalConnection:
         finally:
             answered.cancel()
         if outcome.value is None:
-            raise RefusedError(
-                outcome.message, _status(outcome.code, outcome.answer), outcome.metadata or {}
-            )
+            status = _status(outcome.code, outcome.answer)
+            raise RPCError(outcome.message, status, facts=outcome.metadata)
         return outcome.value
 
 

@@ -15,7 +15,6 @@ from statefun.http import HttpServer, Response
 from statefun.http.messages import text_response
 from statefun.workflows import _proto
 from statefun.workflows.addresses import queue_of
-from statefun.workflows.connection import RefusedError
 from statefun.workflows.frames import PATH, PROTOCOL, FrameError, FrameStream
 from statefun.workflows.logs import logger
 from statefun.workflows.service import RPCError, RPCStatusCode
@@ -196,8 +195,7 @@ class Listener:
         except RPCError as error:
             answer.refusal.status = error.status
             answer.refusal.message = error.message
-            if isinstance(error, RefusedError):
-                answer.refusal.facts.update(error.facts)
+            answer.refusal.facts.update(error.facts)
         except (StatefunError, ValueError, durable.DecodeError) as error:
             answer.refusal.status = RPCStatusCode.INTERNAL
             answer.refusal.message = str(error)

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 from statefun.sdk.handler import RequestReplyHandler
 from statefun.sdk.wire import split_request
 from statefun.workflows import _proto
-from statefun.workflows.connection import RefusedError
 from statefun.workflows.frames import PATH, PROTOCOL, FrameError, FrameStream
 from statefun.workflows.logs import logger
 from statefun.workflows.service import RPCError, RPCStatusCode
@@ -195,7 +194,7 @@ class RemoteConnection:
             asked.answered.set_result(answer.value)
             return
         refusal = answer.refusal
-        error = RefusedError(refusal.message, RPCStatusCode(refusal.status), dict(refusal.facts))
+        error = RPCError(refusal.message, RPCStatusCode(refusal.status), facts=dict(refusal.facts))
         asked.answered.set_exception(error)
 
     async def _call(self, stream: FrameStream, frame: _proto.Frame) -> None:

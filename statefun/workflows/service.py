@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from enum import IntEnum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from statefun.workflows.exceptions import TemporalError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 __all__ = ["RPCError", "RPCStatusCode"]
 
@@ -39,10 +42,21 @@ class RPCError(TemporalError):
         message: What happened.
         status: The status.
         raw_grpc_status: Bytes of a status of gRPC; always empty here.
+        facts: More facts, such as the run that is in the way.
+
+    Attributes:
+        facts: More facts.
     """
 
-    def __init__(self, message: str, status: RPCStatusCode, raw_grpc_status: bytes = b"") -> None:
+    def __init__(
+        self,
+        message: str,
+        status: RPCStatusCode,
+        raw_grpc_status: bytes = b"",
+        facts: Mapping[str, str] | None = None,
+    ) -> None:
         super().__init__(message)
+        self.facts = dict(facts or {})
         self._message = message
         self._status = status
         self._raw = raw_grpc_status
@@ -63,4 +77,4 @@ class RPCError(TemporalError):
         return self._raw
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return type(self), (self._message, self._status, self._raw)
+        return type(self), (self._message, self._status, self._raw, self.facts)

@@ -322,7 +322,7 @@ async def _outside(stage: Stage) -> Any:
 
 @scenario(
     "an activity that is completed from outside is completed once",
-    [("RefusedError", "activity not found")],
+    [("RPCError", "activity not found")],
     has_own_time=True,
 )
 async def _outside_twice(stage: Stage) -> Any:
@@ -423,12 +423,12 @@ async def _terminated(stage: Stage) -> Any:
 @scenario(
     "a workflow that has ended takes no signal, and a cancel without a word",
     [
-        [("RefusedError", "workflow execution already completed")],
+        [("RPCError", "workflow execution already completed")],
         ("returned", None),
-        [("RefusedError", "workflow execution already completed")],
-        [("RefusedError", "workflow not found for ID: nobody")],
-        [("RefusedError", "workflow not found for ID: nobody")],
-        [("RefusedError", "workflow not found for ID: nobody")],
+        [("RPCError", "workflow execution already completed")],
+        [("RPCError", "workflow not found for ID: nobody")],
+        [("RPCError", "workflow not found for ID: nobody")],
+        [("RPCError", "workflow not found for ID: nobody")],
     ],
 )
 async def _over(stage: Stage) -> Any:
@@ -955,8 +955,8 @@ async def _reused(stage: Stage) -> Any:
     [
         [("RPCError", "WorkflowId is not set on request.")],
         [("RPCError", "WorkflowId length exceeds limit.")],
-        [("RefusedError", "missing task queue name")],
-        [("RefusedError", "invalid CronSchedule.")],
+        [("RPCError", "missing task queue name")],
+        [("RPCError", "invalid CronSchedule.")],
         [("ValueError", "Maximum attempts cannot be negative")],
     ],
 )
