@@ -46,7 +46,7 @@ from statefun.workflows.status import WorkflowExecutionStatus
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
-    from typing import Unpack
+    from typing import Concatenate, Unpack
 
     from statefun.workflows.common import RetryPolicy
     from statefun.workflows.connection import Connection
@@ -970,7 +970,7 @@ class WithStartWorkflowOperation(Generic[W, R]):
 
     def __init__(
         self,
-        workflow: Callable[..., Awaitable[R]] | str,
+        workflow: Callable[Concatenate[W, ...], Awaitable[R]],
         arg: Any = UNSET,
         *,
         id: str,  # noqa: A002 - the peer's name
@@ -1313,7 +1313,7 @@ class WorkflowHandle(Generic[W, R]):
     @overload
     async def execute_update(
         self,
-        update: Callable[[W], Awaitable[R2] | R2],
+        update: Callable[[W], Awaitable[R2]],
         *,
         id: str | None = ...,
         rpc_timeout: timedelta | None = ...,
@@ -1321,7 +1321,7 @@ class WorkflowHandle(Generic[W, R]):
     @overload
     async def execute_update(
         self,
-        update: Callable[[W, T], Awaitable[R2] | R2],
+        update: Callable[[W, T], Awaitable[R2]],
         arg: T,
         *,
         id: str | None = ...,
@@ -1330,7 +1330,33 @@ class WorkflowHandle(Generic[W, R]):
     @overload
     async def execute_update(
         self,
-        update: Callable[..., Awaitable[R2] | R2],
+        update: Callable[..., Awaitable[R2]],
+        *,
+        args: Sequence[Any],
+        id: str | None = ...,
+        rpc_timeout: timedelta | None = ...,
+    ) -> R2: ...
+    @overload
+    async def execute_update(
+        self,
+        update: Callable[[W], R2],
+        *,
+        id: str | None = ...,
+        rpc_timeout: timedelta | None = ...,
+    ) -> R2: ...
+    @overload
+    async def execute_update(
+        self,
+        update: Callable[[W, T], R2],
+        arg: T,
+        *,
+        id: str | None = ...,
+        rpc_timeout: timedelta | None = ...,
+    ) -> R2: ...
+    @overload
+    async def execute_update(
+        self,
+        update: Callable[..., R2],
         *,
         args: Sequence[Any],
         id: str | None = ...,

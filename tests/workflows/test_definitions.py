@@ -256,9 +256,7 @@ def test_init_decorates_init() -> None:
 
 def test_a_dynamic_workflow_is_not_started_by_its_method() -> None:
     """A name is needed."""
-    with pytest.raises(
-        ValueError, match=r"missing attributes, was it decorated with @workflow.run"
-    ):
+    with pytest.raises(ValueError, match=r"was it decorated with @workflow.run"):
         WorkflowDefinition.of_run(_fine)
 
 
