@@ -1,4 +1,4 @@
-"""Law: what observers see of a scenario is what they see with Temporal, or the reason stands here."""
+"""Law: what is seen of a scenario is what is seen with Temporal, or the reason stands here."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.workflows.scenarios import SCENARIOS
 
 DIFFERENCES = {
     "what takes too long is told as asyncio tells it": "`time.time` is substituted, not real",
-    "an activity that is completed from outside is completed once": "the texts of requests are ours",
+    "an activity that is completed from outside is completed once": "texts of requests are ours",
     "sleeping takes the time of the workflow": "two hours of real time are not waited for",
     "a start may wait": "an hour of real time is not waited for",
 }
