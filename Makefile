@@ -19,13 +19,16 @@ COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gene
 SUPPORTED := -c 'import sys; v = sys.version_info; v < (3, 11) and sys.exit("statefun needs Python 3.11 \
 or newer, and $(PYTHON) is Python %d.%d: name a newer one, as in make PYTHON=python3.12" % v[:2])'
 
-.PHONY: greeter orders test native fuzz wheels simulate simulate-durable compare-reactive crashes engines matrix check bench protos format lock clean
+.PHONY: greeter orders transfer test native fuzz wheels simulate simulate-durable compare-reactive crashes engines matrix check bench protos format lock clean
 
 greeter: $(VENV)/.all ## the greeter on the embedded runtime, killed in the middle
 	$(BIN)/python examples/greeter/demo.py
 
 orders: $(VENV)/.all ## a shop of durable handlers; its processes are killed while orders are under way
 	$(BIN)/python examples/orders/demo.py
+
+transfer: $(VENV)/.all ## money transfers as workflows; worker and service are killed while they are under way
+	$(BIN)/python examples/transfer/demo.py
 
 test: $(VENV)/.test .venv-upstream/.done ## all tests; CORE=python or CORE=native says on which core
 	$(VENV)/$(TESTS)

@@ -137,7 +137,7 @@ SHELL_ONLY_EXCEPT = {
 LIBRARIES: dict[str, set[str]] = {
     "google": {
         *("sdk.types", "durable.serde", "durable._proto"),
-        *("workflows._proto", "workflows.converter"),
+        *("workflows._proto", "workflows.converter", "workflows.histories"),
         *(f"sdk.wire.{name}" for name in ("_proto", "scalars", "python", "egress_records")),
     },
     "statefun_core": {"sdk.wire.native"},

@@ -31,6 +31,7 @@ from statefun.cli import (
     state,
     status,
     timers,
+    workflows,
 )
 from statefun.cli.arguments import UsageError
 from statefun.cli.options import file_arguments
@@ -47,7 +48,7 @@ logger = logging.getLogger("statefun.cli")
 
 _COMMANDS = (
     *(new, dev, run, serve, module, send, status, state, timers, dead_letters, paused, invocations),
-    *(replay, check, backup),
+    *(workflows, replay, check, backup),
 )
 _INTERRUPTED = 130
 _EXIT_S = 3.0

@@ -14,6 +14,7 @@ from statefun.durable import _proto as durable
 from statefun.durable.outcomes import succeeded
 
 __all__ = [
+    "HISTORY",
     "REPLIES",
     "activity_typename",
     "command",
@@ -26,6 +27,9 @@ __all__ = [
 
 REPLIES = "io.statefun.workflows/replies"
 """The egress that takes answers to clients."""
+
+HISTORY = "__statefun_history"
+"""The query that a run answers with its journal."""
 
 _MANY_NAMES = 10_000
 

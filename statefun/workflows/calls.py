@@ -359,12 +359,10 @@ class _Activity:
         timers = []
         if given.schedule_to_close_timeout is not None:
             after = given.schedule_to_close_timeout.total_seconds() + _GRACE_S
-            kind = TimeoutType.SCHEDULE_TO_CLOSE
-            timers.append(loop.call_later(after, self._give_up, kind, seq, ending))
+            timers.append(loop.call_later(after, self._give_up, seq, ending))
         if given.schedule_to_start_timeout is not None:
             after = given.schedule_to_start_timeout.total_seconds() + _GRACE_S
-            kind = TimeoutType.SCHEDULE_TO_START
-            timer = loop.call_later(after, self._give_up, kind, seq, ending)
+            timer = loop.call_later(after, self._give_up, seq, ending)
             timers.append(timer)
             started_seq, _ = self._instance.run.step("activity started")
             started = self._instance.run.future(started_seq, bytes)
@@ -372,16 +370,17 @@ class _Activity:
             task.started_route = self._instance.route(started_seq).SerializeToString()
         return timers
 
-    def _give_up(self, kind: TimeoutType, seq: int, ending: Any) -> None:
-        """No worker has said anything in time."""
+    def _give_up(self, seq: int, ending: Any) -> None:
+        """No worker has taken it in time: one that has tells itself what takes too long."""
         if ending.done():
             return
         self._cancel()
         self._instance.run.forget(seq)
         error = self._error("Activity task timed out", seq, RetryState.NON_RETRYABLE_FAILURE)
-        word = "Start" if kind is TimeoutType.SCHEDULE_TO_START else "Close"
         error.__cause__ = TimeoutError(
-            f"activity ScheduleTo{word} timeout", type=kind, last_heartbeat_details=[]
+            "activity ScheduleToStart timeout",
+            type=TimeoutType.SCHEDULE_TO_START,
+            last_heartbeat_details=[],
         )
         ending.fail(error)
 

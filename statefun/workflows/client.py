@@ -14,7 +14,12 @@ from typing import TYPE_CHECKING, Any, Generic, TypedDict, TypeVar, cast, overlo
 
 from statefun.durable import _proto as durable
 from statefun.workflows import _proto
-from statefun.workflows.addresses import activity_typename, command, workflow_typename
+from statefun.workflows.addresses import (
+    HISTORY,
+    activity_typename,
+    command,
+    workflow_typename,
+)
 from statefun.workflows.arguments import UNSET, arguments_of
 from statefun.workflows.common import (
     Priority,
@@ -37,6 +42,7 @@ from statefun.workflows.exceptions import (
     TemporalError,
     WorkflowAlreadyStartedError,
 )
+from statefun.workflows.histories import WorkflowHistory
 from statefun.workflows.remote import RemoteConnection
 from statefun.workflows.retrying import policy_message
 from statefun.workflows.service import RPCError, RPCStatusCode
@@ -45,7 +51,7 @@ from statefun.workflows.spans import milliseconds
 from statefun.workflows.status import WorkflowExecutionStatus
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping, Sequence
+    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
     from typing import Concatenate, Unpack
 
     from statefun.workflows.common import RetryPolicy
@@ -63,6 +69,7 @@ __all__ = [
     "WorkflowExecutionStatus",
     "WorkflowFailureError",
     "WorkflowHandle",
+    "WorkflowHistory",
     "WorkflowQueryFailedError",
     "WorkflowQueryRejectedError",
     "WorkflowUpdateFailedError",
@@ -1069,7 +1076,9 @@ class WorkflowHandle(Generic[W, R]):
     async def _ask(
         self, name: str, request: _proto.Request, within: timedelta | None = None
     ) -> bytes:
-        return await self._client.ask(name, self._id, request.SerializeToString(), "", within)
+        identity = str(uuid.uuid4()) if name == "signal" else ""
+        data = request.SerializeToString()
+        return await self._client.ask(name, self._id, data, identity, within)
 
     async def result(
         self,
@@ -1169,6 +1178,25 @@ class WorkflowHandle(Generic[W, R]):
             "WorkflowExecutionDescription",
             _described(WorkflowExecutionDescription, self._client, workflow),
         )
+
+    async def fetch_history(self, *, rpc_timeout: timedelta | None = None) -> WorkflowHistory:
+        """The history of the run, as long as it is kept; a worker tells it.
+
+        Raises:
+            RPCError: If there is no such workflow, or no worker answers in time.
+        """
+        request = self._request()
+        request.query.name = HISTORY
+        answer = _proto.QueryAnswer.FromString(await self._ask("query", request, rpc_timeout))
+        journal = durable.Journal.FromString(answer.result.payloads[0].data)
+        return WorkflowHistory(self._id, list(journal.records))
+
+    async def fetch_history_events(
+        self, *, rpc_timeout: timedelta | None = None
+    ) -> AsyncIterator[durable.Record]:
+        """The events of `fetch_history`, one after another."""
+        for each in (await self.fetch_history(rpc_timeout=rpc_timeout)).events:
+            yield each
 
     # --- signals ---
 

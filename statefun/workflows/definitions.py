@@ -28,6 +28,7 @@ __all__ = [
     "WorkflowDefinition",
     "define_activity",
     "define_workflow",
+    "definitions_of",
     "hints_of",
     "is_async",
 ]
@@ -493,3 +494,27 @@ _WORDS: dict[type, str] = {
     QueryDefinition: "query",
     UpdateMarker: "update",
 }
+
+
+def definitions_of(classes: Sequence[type[Any]]) -> list[WorkflowDefinition]:
+    """The definitions of classes.
+
+    Raises:
+        ValueError: If one is not decorated, or two have the same name.
+    """
+    found: dict[str | None, WorkflowDefinition] = {}
+    for each in classes:
+        definition = WorkflowDefinition.of(each)
+        if definition is None:
+            name = getattr(each, "__qualname__", each)
+            raise ValueError(
+                f"Workflow {name} missing attributes, was it decorated with @workflow.defn?"
+            )
+        if definition.name in found:
+            raise ValueError(
+                "More than one dynamic workflow"
+                if definition.name is None
+                else f"More than one workflow named {definition.name}"
+            )
+        found[definition.name] = definition
+    return list(found.values())

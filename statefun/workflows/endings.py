@@ -9,7 +9,7 @@ from statefun.workflows.exceptions import TemporalError
 if TYPE_CHECKING:
     from statefun.workflows import _proto
 
-__all__ = ["ContinueAsNewError", "ReadOnlyContextError"]
+__all__ = ["ContinueAsNewError", "NondeterminismError", "ReadOnlyContextError"]
 
 
 class ContinueAsNewError(BaseException):
@@ -26,3 +26,7 @@ class ContinueAsNewError(BaseException):
 
 class ReadOnlyContextError(TemporalError):
     """A query or a validator tried to do something."""
+
+
+class NondeterminismError(TemporalError):
+    """The code of a workflow does not do what its history says."""

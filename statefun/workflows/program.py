@@ -16,6 +16,7 @@ from statefun.durable.program import Program
 from statefun.durable.retries import Retries
 from statefun.durable.service import Service
 from statefun.workflows import _proto
+from statefun.workflows.addresses import HISTORY
 from statefun.workflows.calls import Outbound, close_children
 from statefun.workflows.exceptions import ApplicationError
 from statefun.workflows.instance import Instance
@@ -90,6 +91,9 @@ class _WorkflowRun(Program):
 
     def query(self, query: durable.Query) -> durable.Outcome:
         answer = _proto.QueryAnswer()
+        if query.name == HISTORY:
+            answer.result.payloads.add(data=self.execution.journal.encoded())
+            return succeeded(answer.SerializeToString())
         if self._instance is None or self._instance.object is None:
             error = ApplicationError("the run has not begun: ask again once a worker has taken it")
             converter = self._registered.data_converter

@@ -1,7 +1,7 @@
 """Remote connections: clients and workers of a service that runs elsewhere.
 
-Law: a connection that is lost is made again, and workers attach again. A request whose repeat does
-no harm is made again, too; another one fails, since nobody knows what became of it.
+Law: a connection that is lost is made again, and workers attach again. Requests without an answer
+are made again, too: the service knows a repeat by its id.
 """
 
 from __future__ import annotations
@@ -30,16 +30,13 @@ __all__ = ["RemoteConnection"]
 
 _FIRST_PAUSE_S = 0.05
 _LONGEST_PAUSE_S = 2.0
-_ONCE = ("signal",)
-"""Requests that are not repeated: a second one would count."""
 
 
 class _Asked:
     """A request without an answer."""
 
-    def __init__(self, frame: _proto.Frame, *, is_repeatable: bool) -> None:
+    def __init__(self, frame: _proto.Frame) -> None:
         self.frame = frame
-        self.is_repeatable = is_repeatable
         self.answered: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
 
 
@@ -169,14 +166,6 @@ class RemoteConnection:
         stream.close()
         for call in self._calls:
             call.cancel()
-        for asked in list(self._asked.values()):
-            if not asked.is_repeatable and not asked.answered.done():
-                asked.answered.set_exception(
-                    RPCError(
-                        "the connection was lost before the answer came: it may have been done",
-                        RPCStatusCode.UNAVAILABLE,
-                    )
-                )
 
     def _take(self, stream: FrameStream, frame: _proto.Frame) -> None:
         match frame.WhichOneof("content"):
@@ -237,16 +226,13 @@ class RemoteConnection:
     ) -> bytes:
         """See `Connection`."""
         await self.connect()
-        is_repeatable = envelope.invoke.handler not in _ONCE
         ask = _proto.Ask(typename=typename, id=target_id, envelope=envelope.SerializeToString())
-        return await self._ask(_proto.Frame(ask=ask), within, is_repeatable=is_repeatable)
+        return await self._ask(_proto.Frame(ask=ask), within)
 
-    async def _ask(
-        self, frame: _proto.Frame, within: timedelta | None, *, is_repeatable: bool
-    ) -> bytes:
+    async def _ask(self, frame: _proto.Frame, within: timedelta | None) -> bytes:
         self._count += 1
         number = frame.number = self._count
-        asked = self._asked[number] = _Asked(frame, is_repeatable=is_repeatable)
+        asked = self._asked[number] = _Asked(frame)
         try:
             async with asyncio.timeout(None if within is None else within.total_seconds()):
                 if self._stream is not None:
@@ -264,7 +250,7 @@ class RemoteConnection:
         number = self._count
         self._serving[functions] = (number, RequestReplyHandler(functions))
         frame = self._attach_frame(number, functions)
-        asked = self._asked[number] = _Asked(frame, is_repeatable=True)
+        asked = self._asked[number] = _Asked(frame)
         try:
             if self._stream is not None:
                 self._stream.send(frame)
@@ -284,7 +270,7 @@ class RemoteConnection:
         number, _ = self._serving[functions]
         if self._stream is not None:
             frame = _proto.Frame(number=number, detach=_proto.Detach())
-            asked = self._asked[number] = _Asked(frame, is_repeatable=True)
+            asked = self._asked[number] = _Asked(frame)
             self._stream.send(frame)
             try:
                 await asked.answered

@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from statefun.workflows.activities import ActivityRunner
-from statefun.workflows.definitions import ActivityDefinition, WorkflowDefinition
+from statefun.workflows.definitions import ActivityDefinition, definitions_of
 from statefun.workflows.hosts import QueueFunctions
 from statefun.workflows.interceptors import (
     ActivityInboundInterceptor,
@@ -21,6 +21,11 @@ from statefun.workflows.interceptors import (
 )
 from statefun.workflows.program import Workflows
 from statefun.workflows.registered import Registered
+from statefun.workflows.replayer import (
+    Replayer,
+    WorkflowReplayResult,
+    WorkflowReplayResults,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -34,11 +39,14 @@ __all__ = [
     "ActivityInboundInterceptor",
     "ActivityOutboundInterceptor",
     "Interceptor",
+    "Replayer",
     "UnsandboxedWorkflowRunner",
     "Worker",
     "WorkflowInboundInterceptor",
     "WorkflowInterceptorClassInput",
     "WorkflowOutboundInterceptor",
+    "WorkflowReplayResult",
+    "WorkflowReplayResults",
 ]
 
 _HOLD_S = 1.0
@@ -144,7 +152,7 @@ class Worker:
         given = WorkflowInterceptorClassInput({})
         around = [each.workflow_interceptor_class(given) for each in interceptors]
         registered = Registered(
-            _definitions(classes),
+            definitions_of(classes),
             converter,
             failure_exception_types,
             [each for each in around if each is not None],
@@ -237,25 +245,6 @@ def _activities(
         if not definition.is_async and executor is None:
             raise ValueError(
                 f"Activity {definition.name} is not async so an activity_executor must be present"
-            )
-        found[definition.name] = definition
-    return list(found.values())
-
-
-def _definitions(classes: Sequence[type[Any]]) -> list[WorkflowDefinition]:
-    found: dict[str | None, WorkflowDefinition] = {}
-    for each in classes:
-        definition = WorkflowDefinition.of(each)
-        if definition is None:
-            name = getattr(each, "__qualname__", each)
-            raise ValueError(
-                f"Workflow {name} missing attributes, was it decorated with @workflow.defn?"
-            )
-        if definition.name in found:
-            raise ValueError(
-                "More than one dynamic workflow"
-                if definition.name is None
-                else f"More than one workflow named {definition.name}"
             )
         found[definition.name] = definition
     return list(found.values())

@@ -12,7 +12,6 @@ import inspect
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol, TypedDict, TypeVar, cast, overload
 
-from statefun.errors import NonDeterminismError
 from statefun.workflows.arguments import UNSET, arguments_of
 from statefun.workflows.calls import ChildWorkflowHandle, ExternalWorkflowHandle
 from statefun.workflows.common import Priority, WorkflowIDReusePolicy
@@ -32,7 +31,11 @@ from statefun.workflows.definitions import (
     hints_of,
     is_async,
 )
-from statefun.workflows.endings import ContinueAsNewError, ReadOnlyContextError
+from statefun.workflows.endings import (
+    ContinueAsNewError,
+    NondeterminismError,
+    ReadOnlyContextError,
+)
 from statefun.workflows.facts import (
     ActivityCancellationType,
     ChildWorkflowCancellationType,
@@ -170,7 +173,6 @@ R = TypeVar("R")
 R_co = TypeVar("R_co", covariant=True)
 S = TypeVar("S")
 
-NondeterminismError = NonDeterminismError
 LoggerAdapter = ContextLogger
 ActivityHandle = asyncio.Task
 """An activity that was started: a task, to be awaited or cancelled."""

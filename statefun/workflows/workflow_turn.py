@@ -36,6 +36,7 @@ __all__ = ["VALUE", "WorkflowTurn"]
 
 VALUE = "workflow"
 _MOST_PAST_RUNS = 100
+_REMEMBERED_SIGNALS = 32
 _COMMANDS = {
     *("start", "signal", "query", "update", "cancel", "terminate", "describe", "result"),
     *("ended", "upsert"),
@@ -293,8 +294,15 @@ class WorkflowTurn:
 
     def _signal(self, invoke: durable.Invoke) -> bytes:
         request = self._request(invoke)
+        state = self._state
+        if state is not None and invoke.id and invoke.id in state.signal_ids:
+            return b""  # a repeat
         if not request.HasField("start"):
-            self._tell(self._open(request), request.told)
+            state = self._open(request)
+            self._tell(state, request.told)
+            if invoke.id and not request.is_from_workflow:
+                state.signal_ids.append(invoke.id)
+                del state.signal_ids[:-_REMEMBERED_SIGNALS]
             return b""
         started = self._with_start(request)
         return started.SerializeToString()

@@ -42,8 +42,8 @@ class RealTime:
 
     async def sleep(self, duration: float | timedelta) -> None:
         """Let time pass."""
-        is_span = isinstance(duration, timedelta)
-        await asyncio.sleep(duration.total_seconds() if is_span else duration)
+        span = duration if isinstance(duration, timedelta) else timedelta(seconds=duration)
+        await asyncio.sleep(span.total_seconds())
 
     async def get_current_time(self) -> datetime:
         """The time."""

@@ -283,7 +283,7 @@ for _name, _script, _expected in (
     (
         "an activity that no worker takes runs out of all its time",
         calls("nothing", [], {"schedule_to_close": 60, "queue": "nobody"}),
-        activity_timed_out("SCHEDULE_TO_CLOSE", "NON_RETRYABLE_FAILURE"),
+        activity_timed_out("SCHEDULE_TO_START", "NON_RETRYABLE_FAILURE"),
     ),
 ):
     scenario(_name, _expected)(_script)

@@ -531,7 +531,7 @@ class Waiter(_message.Message):
     def __init__(self, route: _Optional[bytes] = ..., run_id: _Optional[str] = ..., follows_runs: _Optional[bool] = ...) -> None: ...
 
 class Workflow(_message.Message):
-    __slots__ = ("start", "status", "start_ms", "close_ms", "ending", "past", "waiters", "history_length", "run_deadline_ms", "begins_ms", "buffered", "time_ms", "alarm_ms", "alarm_token", "details", "expires_ms", "execution_start_ms")
+    __slots__ = ("start", "status", "start_ms", "close_ms", "ending", "past", "waiters", "history_length", "run_deadline_ms", "begins_ms", "buffered", "time_ms", "alarm_ms", "alarm_token", "details", "expires_ms", "execution_start_ms", "signal_ids")
     START_FIELD_NUMBER: _ClassVar[int]
     STATUS_FIELD_NUMBER: _ClassVar[int]
     START_MS_FIELD_NUMBER: _ClassVar[int]
@@ -549,6 +549,7 @@ class Workflow(_message.Message):
     DETAILS_FIELD_NUMBER: _ClassVar[int]
     EXPIRES_MS_FIELD_NUMBER: _ClassVar[int]
     EXECUTION_START_MS_FIELD_NUMBER: _ClassVar[int]
+    SIGNAL_IDS_FIELD_NUMBER: _ClassVar[int]
     start: Start
     status: int
     start_ms: int
@@ -566,7 +567,8 @@ class Workflow(_message.Message):
     details: Payload
     expires_ms: int
     execution_start_ms: int
-    def __init__(self, start: _Optional[_Union[Start, _Mapping]] = ..., status: _Optional[int] = ..., start_ms: _Optional[int] = ..., close_ms: _Optional[int] = ..., ending: _Optional[_Union[Ending, _Mapping]] = ..., past: _Optional[_Iterable[_Union[PastRun, _Mapping]]] = ..., waiters: _Optional[_Iterable[_Union[Waiter, _Mapping]]] = ..., history_length: _Optional[int] = ..., run_deadline_ms: _Optional[int] = ..., begins_ms: _Optional[int] = ..., buffered: _Optional[_Iterable[_Union[Told, _Mapping]]] = ..., time_ms: _Optional[int] = ..., alarm_ms: _Optional[int] = ..., alarm_token: _Optional[str] = ..., details: _Optional[_Union[Payload, _Mapping]] = ..., expires_ms: _Optional[int] = ..., execution_start_ms: _Optional[int] = ...) -> None: ...
+    signal_ids: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, start: _Optional[_Union[Start, _Mapping]] = ..., status: _Optional[int] = ..., start_ms: _Optional[int] = ..., close_ms: _Optional[int] = ..., ending: _Optional[_Union[Ending, _Mapping]] = ..., past: _Optional[_Iterable[_Union[PastRun, _Mapping]]] = ..., waiters: _Optional[_Iterable[_Union[Waiter, _Mapping]]] = ..., history_length: _Optional[int] = ..., run_deadline_ms: _Optional[int] = ..., begins_ms: _Optional[int] = ..., buffered: _Optional[_Iterable[_Union[Told, _Mapping]]] = ..., time_ms: _Optional[int] = ..., alarm_ms: _Optional[int] = ..., alarm_token: _Optional[str] = ..., details: _Optional[_Union[Payload, _Mapping]] = ..., expires_ms: _Optional[int] = ..., execution_start_ms: _Optional[int] = ..., signal_ids: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class Activity(_message.Message):
     __slots__ = ("task", "route", "attempt", "arrived_ms", "scheduled_ms", "started_ms", "owner", "heartbeat_ms", "heartbeat", "last_failure", "due_ms", "is_cancelled", "completes_later", "alarm_ms", "alarm_token", "time_ms", "last_timeout")
