@@ -186,6 +186,8 @@ class Attempts:
         self._here.outbox.answer(execution.header.waiters, outcome)
         if not execution.is_shared:
             self._retain(execution.id, execution.header.retention_ms, outcome)
+            if self._here.kept.receipt is not None and _is_looked_at(execution, outcome):
+                self._here.kept.close(execution.header, execution.journal)
 
     def conclude(
         self, invoke: _proto.Invoke, waiters: Iterable[_proto.Route], outcome: _proto.Outcome
@@ -208,3 +210,9 @@ class Attempts:
     def forget(self) -> None:
         """The time of a receipt is over, and for a workflow that of its state."""
         self._here.kept.forget(with_state=self._here.kind == "workflow")
+
+
+def _is_looked_at(execution: Execution, outcome: _proto.Outcome) -> bool:
+    """Whether the journal of an invocation that is over is kept: if it failed, or by option."""
+    has_failed = outcome.WhichOneof("result") == "failure"
+    return has_failed or bool(execution.handler.options.journal_retention)

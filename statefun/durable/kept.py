@@ -41,11 +41,12 @@ class Kept:
 
     __slots__ = (
         *("host", "queue", "entries", "entries_changed", "promises", "promises_changed"),
-        "_values",
+        *("_values", "_closed_journal"),
     )
 
     def __init__(self, values: Mapping[str, bytes | None]) -> None:
         self._values = values
+        self._closed_journal: Journal | None = None
         self.host = _proto.Host.FromString(values["host"] or b"")
         self.queue = deque(_proto.Queue.FromString(values.get("queue") or b"").waiting)
         self.entries = dict(_proto.Entries.FromString(values.get("entries") or b"").entries)
@@ -78,9 +79,16 @@ class Kept:
                 413,
             )
 
+    def close(self, header: _proto.Execution, journal: Journal) -> None:
+        """Keep the journal of what has ended, as long as its receipt."""
+        self.host.closed.CopyFrom(header)
+        self._closed_journal = journal
+
     def forget(self, *, with_state: bool) -> None:
         """The time of the receipt is over, and perhaps that of the state."""
         self.host.ClearField("receipt")
+        self.host.ClearField("closed")
+        self._closed_journal = None
         if with_state:
             self.entries.clear()
             self.promises.clear()
@@ -108,8 +116,10 @@ class Kept:
             host.format, host.time_ms = _FORMAT, now_ms
             host.stamp = stamp if headers else 0
             values["host"] = host.SerializeToString()
-        segments = {} if journal is None else journal.segments()
-        values |= {name: segments.get(name) or None for name in SEGMENTS}
+        journal = journal or self._closed_journal
+        if journal is not None or not host.HasField("closed"):
+            segments = {} if journal is None else journal.segments()
+            values |= {name: segments.get(name) or None for name in SEGMENTS}
         values["queue"] = _proto.Queue(waiting=self.queue).SerializeToString() or None
         if self.entries_changed:
             entries = _proto.Entries(entries=self.entries)

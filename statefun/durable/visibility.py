@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from statefun.durable import _proto
@@ -77,10 +77,20 @@ def invocations_at(address: Address, values: Mapping[str, bytes]) -> Iterator[In
             yield _of_execution(address, execution, values)
         if host.HasField("receipt"):
             receipt = host.receipt
-            yield _ended(address, receipt.id, "", receipt.outcome, receipt.expires_ms)
+            ended = _ended(address, receipt.id, "", receipt.outcome, receipt.expires_ms)
+            yield _with_journal(ended, host.closed, values) if host.HasField("closed") else ended
     for waiting in _proto.Queue.FromString(values.get("queue") or b"").waiting:
         status = "scheduled" if waiting.start_ms else "queued"
         yield _view(address, waiting.invoke, status, due_ms=waiting.start_ms)
+
+
+def _with_journal(
+    ended: InvocationView, closed: _proto.Execution, values: Mapping[str, bytes]
+) -> InvocationView:
+    journal = Journal({name: values.get(name, b"") for name in SEGMENTS})
+    records = tuple(journal.records())
+    begun_ms = records[0].time_ms if records else 0
+    return replace(ended, handler=closed.handler, begun_ms=begun_ms, journal=records)
 
 
 def _of_ticket(address: Address, ticket: _proto.Ticket) -> InvocationView:

@@ -358,20 +358,22 @@ class Receipt(_message.Message):
     def __init__(self, id: _Optional[str] = ..., outcome: _Optional[_Union[Outcome, _Mapping]] = ..., expires_ms: _Optional[int] = ...) -> None: ...
 
 class Host(_message.Message):
-    __slots__ = ("format", "stamp", "time_ms", "alarm", "executions", "receipt")
+    __slots__ = ("format", "stamp", "time_ms", "alarm", "executions", "receipt", "closed")
     FORMAT_FIELD_NUMBER: _ClassVar[int]
     STAMP_FIELD_NUMBER: _ClassVar[int]
     TIME_MS_FIELD_NUMBER: _ClassVar[int]
     ALARM_FIELD_NUMBER: _ClassVar[int]
     EXECUTIONS_FIELD_NUMBER: _ClassVar[int]
     RECEIPT_FIELD_NUMBER: _ClassVar[int]
+    CLOSED_FIELD_NUMBER: _ClassVar[int]
     format: int
     stamp: int
     time_ms: int
     alarm: Alarm
     executions: _containers.RepeatedCompositeFieldContainer[Execution]
     receipt: Receipt
-    def __init__(self, format: _Optional[int] = ..., stamp: _Optional[int] = ..., time_ms: _Optional[int] = ..., alarm: _Optional[_Union[Alarm, _Mapping]] = ..., executions: _Optional[_Iterable[_Union[Execution, _Mapping]]] = ..., receipt: _Optional[_Union[Receipt, _Mapping]] = ...) -> None: ...
+    closed: Execution
+    def __init__(self, format: _Optional[int] = ..., stamp: _Optional[int] = ..., time_ms: _Optional[int] = ..., alarm: _Optional[_Union[Alarm, _Mapping]] = ..., executions: _Optional[_Iterable[_Union[Execution, _Mapping]]] = ..., receipt: _Optional[_Union[Receipt, _Mapping]] = ..., closed: _Optional[_Union[Execution, _Mapping]] = ...) -> None: ...
 
 class Ticket(_message.Message):
     __slots__ = ("invoke", "is_forwarded", "waiters", "outcome", "due_ms", "alarm")

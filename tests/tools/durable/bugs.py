@@ -25,6 +25,7 @@ from statefun.durable.loop import DeterministicLoop
 from statefun.durable.outbox import Outbox
 from statefun.durable.replay import Replay
 from statefun.durable.run import Run
+from statefun.durable.script import Script
 from statefun.durable.surroundings import Surroundings
 from statefun.durable.tickets import TicketTurn
 from statefun.durable.turn import Turn
@@ -428,3 +429,25 @@ def _(original: Any) -> Any:
         execution.header.status = _proto.RUNNING
 
     return suspend
+
+
+# --- what waits, and who asks ---------------------------------------------------------------------
+
+
+@bug("an effect that has failed is not tried again", Effects, "_try_again")
+def _(original: Any) -> Any:
+    def try_again(self: Any, execution: Any, effect: Any, error: BaseException) -> None:
+        original(self, execution, effect, error)
+        effect.due_ms = 1 << 62
+
+    return try_again
+
+
+@bug("a replay takes any command for the recorded one", Script, "take")
+def _(_: Any) -> Any:
+    def take(self: Any, _command: str) -> bool:
+        if self._position < len(self._commands):
+            self._position += 1
+        return True
+
+    return take

@@ -10,6 +10,7 @@ import pytest
 from statefun.durable import (
     Context,
     ObjectContext,
+    RunOptions,
     Service,
     TerminalError,
     VirtualObject,
@@ -19,6 +20,8 @@ from statefun.durable import (
     _proto,
 )
 from statefun.durable.identity import InvocationId
+from statefun.durable.visibility import InvocationView, describe_journal, invocations_at
+from statefun.sdk.address import Address
 from tests.tools.durable.stage import ANSWERS, Stage
 
 MINUTE = timedelta(minutes=1)
@@ -138,3 +141,69 @@ def test_a_workflow_keeps_its_key_and_its_state_for_its_time(stage: Stage) -> No
 
     assert (again.status_code, within, gone) == (409, "first", None)
     assert stage.call(run, "third", key="w") == "third"
+
+
+# --- journals -------------------------------------------------------------------------------------
+
+
+@service.handler(idempotency_retention=MINUTE)
+async def fail(ctx: Context, name: str) -> str:
+    await ctx.run_typed("look up", name.upper)
+    raise TerminalError("not there", 404)
+
+
+@kept.handler()
+async def look_up(ctx: Context, name: str) -> str:
+    return await ctx.run_typed("look up", str.upper, RunOptions(type_hint=str), name)
+
+
+def view(stage: Stage, name: str) -> list[InvocationView]:
+    """What an operator sees of it."""
+    invocation = stage.ids[name]
+    home = stage.application.directory.home_of(InvocationId.parse(invocation))
+    values = {each: value.data for each, value in stage.harness.state(*home).items()}
+    return list(invocations_at(Address(*home), values))
+
+
+@pytest.mark.parametrize(
+    ("handler", "options", "status"),
+    [(fail, {"idempotency_key": "k"}, "failed"), (look_up, {}, "succeeded")],
+)
+def test_the_journal_of_what_failed_is_kept_and_that_of_others_by_option(
+    stage: Stage, handler: Any, options: dict[str, Any], status: str
+) -> None:
+    """As long as the outcome, so that somebody can see how it came to that."""
+    name = stage.invoke(handler, "ada", **options)
+    [ended] = view(stage, name)
+    stage.forget()
+    peeked(stage, name)
+    [later] = view(stage, name)
+    stage.advance(MINUTE)
+
+    events = [event for _, event, _ in describe_journal(ended.journal)]
+    assert (ended.status, ended.handler) == (status, handler.__name__)
+    assert events == [f'begun: {handler.__name__}, argument "ada"', 'run look up: "ADA"']
+    assert later == ended
+    assert view(stage, name) == []
+
+
+def test_the_journal_of_what_succeeded_is_not_kept(stage: Stage) -> None:
+    """Unless its handler says so."""
+    [ended] = view(stage, stage.invoke(greet, "ada", idempotency_key="k"))
+
+    assert (ended.status, ended.journal) == ("succeeded", ())
+
+
+def test_the_journal_of_what_was_killed_is_kept(stage: Stage) -> None:
+    """It says how far it had come."""
+    name = stage.invoke(rest, idempotency_key="k")
+    stage.command(name, "kill")
+    [ended] = view(stage, name)
+
+    assert (ended.status, ended.failure) == ("failed", "409 killed")
+    assert [steps for _, _, steps in describe_journal(ended.journal)] == [["sleep"]]
+
+
+@service.handler(idempotency_retention=MINUTE)
+async def rest(ctx: Context) -> None:
+    await ctx.sleep(timedelta(hours=1))
