@@ -20,10 +20,11 @@ from statefun.runtime.engine import validation as replies_module
 from statefun.runtime.engine.backlog import Backlog
 from statefun.runtime.engine.changes import Changes
 from statefun.runtime.engine.dead_letters import DeadLetters
-from statefun.runtime.engine.declarations import is_expired
+from statefun.runtime.engine.declarations import Declaration, is_expired
 from statefun.runtime.engine.edits import Edits
 from statefun.runtime.engine.engine import Engine
 from statefun.runtime.engine.failures import FailureState
+from statefun.runtime.engine.holds import Holds
 from statefun.runtime.engine.idempotency import Receipts
 from statefun.runtime.engine.intake import Intake
 from statefun.runtime.engine.mailbox import Mailbox
@@ -35,6 +36,7 @@ from statefun.runtime.engine.trials import Trials
 from statefun.runtime.engine.turns import Turns
 from statefun.runtime.intake import RuntimeIntake
 from statefun.runtime.send_queue import SendQueue
+from statefun.runtime.stores import writes as writes_module
 from statefun.runtime.transports.breaker import Breaker
 from statefun.runtime.transports.routing import FunctionRouter
 from statefun.sdk.wire import Result
@@ -44,7 +46,7 @@ if TYPE_CHECKING:
 
     from statefun.runtime.engine.records import Delta, Released
 
-__all__ = ["BUGS", "Bug"]
+__all__ = ["BUGS", "STORE_BUGS", "Bug"]
 
 
 @dataclass(frozen=True)
@@ -77,9 +79,13 @@ class Bug:
 BUGS: list[Bug] = []
 
 
-def _bug(name: str, owner: Any, function: str) -> Callable[[Any], Any]:
+STORE_BUGS: list[Bug] = []
+"""Those of the store on disk, found by simulations that use it."""
+
+
+def _bug(name: str, owner: Any, function: str, bugs: list[Bug] = BUGS) -> Callable[[Any], Any]:
     def add(spoil: Any) -> Any:
-        BUGS.append(Bug(name, owner, function, spoil))
+        bugs.append(Bug(name, owner, function, spoil))
         return spoil
 
     return add
@@ -527,6 +533,76 @@ def _not_first(_original: Any) -> Any:
     )
 
 
+# --- values whose type a deploy changes -----------------------------------------------------------
+
+
+@_bug("a message is given up whose function cannot read a value", Engine, "_unreadable")
+def _given_up(_original: Any) -> Any:
+    return lambda self, mailbox, error, now_ms: self._consequences.failed(mailbox, error, now_ms, 1)
+
+
+@_bug("a held address does not go on in the next process", Engine, "retry_held")
+def _stays_held(_original: Any) -> Any:
+    return lambda _: None
+
+
+@_bug("a hold does not survive the process", Holds, "hold")
+def _lost_hold(original: Any) -> Any:
+    def hold(self: Any, mailbox: Any, error: Any, now_ms: int) -> None:
+        original(self, mailbox, error, now_ms)
+        del self._changes._now.paused[mailbox.address]
+
+    return hold
+
+
+@_bug("an address that goes on is held after a restart", Holds, "release")
+def _held_for_ever(original: Any) -> Any:
+    def release(self: Any, mailbox: Any) -> None:
+        pause = mailbox.failures.pause
+        original(self, mailbox)
+        self._changes.pause(mailbox.address, pause)
+
+    return release
+
+
+@_bug("an edit of its value leaves an address held", Edits, "set_value")
+def _edited_in_vain(original: Any) -> Any:
+    def set_value(self: Any, address: Any, name: str, entry: Any) -> None:
+        release, self._holds.__class__.release = self._holds.__class__.release, lambda *_: None
+        try:
+            original(self, address, name, entry)
+        finally:
+            self._holds.__class__.release = release
+
+    return set_value
+
+
+@_bug("a value is sent that the function cannot read", Declaration, "readable")
+def _sent_all_the_same(_original: Any) -> Any:
+    return lambda _self, entry: entry
+
+
+@_bug("a value is held that the function can upgrade", declarations_module, "_declaration")
+def _no_upgrades(original: Any) -> Any:
+    return lambda value: replace(original(value), upgrades=())
+
+
+@_bug("an expiration that a deploy adds counts from the last write", Declaration, "read")
+def _counts_from_the_write(original: Any) -> Any:
+    return lambda self, entry, now_ms: original(
+        self, entry if entry.ttl_ms else entry._replace(ttl_ms=self.ttl_ms), now_ms
+    )
+
+
+@_bug("a value that had expired comes back with a deploy", Declaration, "read")
+def _comes_to_life(original: Any) -> Any:
+    def read(self: Any, entry: Any, now_ms: int) -> Any:
+        is_changed = entry.ttl_ms != self.ttl_ms
+        return original(self, entry._replace(ttl_ms=0) if is_changed else entry, now_ms)
+
+    return read
+
+
 # --- edits ----------------------------------------------------------------------------------------
 
 
@@ -572,3 +648,21 @@ def _told_too_early(_original: Any) -> Any:
         self._idle_waiters = []
 
     return tell_idle_waiters
+
+
+# --- the store on disk ----------------------------------------------------------------------------
+
+
+@_bug("a value that is written again counts once more", writes_module, "_PUT_VALUE", STORE_BUGS)
+def _replaces_values(_original: Any) -> Any:
+    return writes_module._insert("state", 7)
+
+
+@_bug("a dead letter that is stored again counts twice", writes_module, "_PUT_LETTER", STORE_BUGS)
+def _replaces_letters(_original: Any) -> Any:
+    return writes_module._insert("dead_letter", 11)
+
+
+@_bug("a value that changes its type counts as before", writes_module, "_PUT_VALUE", STORE_BUGS)
+def _keeps_the_type(_original: Any) -> Any:
+    return writes_module._insert("state", 7, writes_module._update("data", "touched_ms", "ttl_ms"))

@@ -395,6 +395,9 @@ class Witness:
 
     def take_batches(self, now_ms: int) -> list[Attempt]:
         batches = self._engine.take_batches(now_ms)
+        for held in self._told():
+            if self._process.is_alive:
+                self._simulation.held(self._process, held, now_ms)
         if batches and self._process.is_alive:
             for batch in batches:
                 self._simulation.requested(self._process, batch, now_ms)

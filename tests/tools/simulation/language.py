@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "EGRESS",
+    "OTHER",
+    "VALUE",
     "Cancel",
     "Delay",
     "Effects",
@@ -43,6 +45,8 @@ __all__ = [
 
 EGRESS = "s/out"
 _MESSAGE = "s/message"
+VALUE, OTHER = "s/value", "s/other"
+"""The types of values."""
 
 
 class Send(NamedTuple):
@@ -106,15 +110,26 @@ Programs: TypeAlias = "Mapping[str, tuple[Step, ...]]"
 
 
 class Spec(NamedTuple):
-    """A declared value: it expires so long after it was written, or used; never for 0."""
+    """A declared value: it expires so long after it was written, or used; never for 0.
+
+    Attributes:
+        typename: Its type.
+        upgrades: Other types from which the function upgrades it.
+    """
 
     name: str
     written_ms: int = 0
     used_ms: int = 0
+    typename: str = VALUE
+    upgrades: tuple[str, ...] = ()
 
     @property
     def ttl_ms(self) -> int:
         return self.written_ms or self.used_ms
+
+    def reads(self, typename: str) -> bool:
+        """Whether the function can read what is stored as that type."""
+        return typename == self.typename or typename in self.upgrades
 
 
 @dataclass(frozen=True)
@@ -139,11 +154,13 @@ class Request(NamedTuple):
         target: Whom it is for.
         state: Every value that it carries, None for one that is not there.
         messages: Name and caller of each message.
+        types: The types of the values that are there.
     """
 
     target: Address
     state: dict[str, bytes | None]
     messages: tuple[tuple[str, Address | None], ...]
+    types: dict[str, str]
 
 
 @dataclass
@@ -185,6 +202,11 @@ def read_request(body: bytes) -> Request:
             )
             for each in batch.invocations
         ),
+        {
+            each.state_name: each.state_value.typename
+            for each in batch.state
+            if each.HasField("state_value")
+        },
     )
 
 
@@ -206,7 +228,7 @@ def run(function: Function, programs: Programs, request: Request) -> tuple[bytes
         effects = Effects(missing=list(function.specs))
     else:
         effects = _turn(programs, request)
-    return _encode(effects), effects
+    return _encode(effects, {spec.name: spec.typename for spec in function.specs}), effects
 
 
 def _turn(programs: Programs, request: Request) -> Effects:
@@ -233,11 +255,13 @@ def _turn(programs: Programs, request: Request) -> Effects:
     return effects
 
 
-def _encode(effects: Effects) -> bytes:
+def _encode(effects: Effects, types: Mapping[str, str]) -> bytes:
     reply = FromFunction()
     for spec in effects.missing:
         added = reply.incomplete_invocation_context.missing_values.add(
-            state_name=spec.name, type_typename="s/value"
+            state_name=spec.name,
+            type_typename=spec.typename,
+            upgraded_typenames=spec.upgrades,
         )
         if spec.written_ms or spec.used_ms:
             added.expiration_spec.mode = (
@@ -272,7 +296,7 @@ def _encode(effects: Effects) -> bytes:
         if data is None:
             result.state_mutations.add(mutation_type=0, state_name=value)
         else:
-            stored = TypedValue(typename="s/value", has_value=True, value=data)
+            stored = TypedValue(typename=types[value], has_value=True, value=data)
             result.state_mutations.add(mutation_type=1, state_name=value, state_value=stored)
     return reply.SerializeToString()
 

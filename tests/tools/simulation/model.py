@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from statefun.runtime.engine.policy import WAITING_BYTES
-from tests.tools.simulation.language import Cancel, Delay, argument_of
+from tests.tools.simulation.language import VALUE, Cancel, Delay, argument_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sized
@@ -38,11 +38,16 @@ __all__ = [
     "Released",
     "Replayed",
     "Restarted",
+    "Resumed",
     "Turn",
     "World",
     "mistake",
     "size_of",
 ]
+
+
+HELD = {"pause": "failure", "hold": "unreadable-value"}
+"""The fates that hold an address, and why it is then."""
 
 
 class Came(NamedTuple):
@@ -58,14 +63,14 @@ class Turn(NamedTuple):
     """A function's reply was applied: so many of its messages are done.
 
     Attributes:
-        ttls: How long the values live that it declares, by name.
+        specs: The values that it declares, by name.
     """
 
     address: Address
     done: int
     effects: Effects
     now_ms: int
-    ttls: Mapping[str, int]
+    specs: Mapping[str, Spec]
 
 
 class Fired(NamedTuple):
@@ -127,6 +132,12 @@ class Failed(NamedTuple):
     attempts: Attempts | None
 
 
+class Resumed(NamedTuple):
+    """An address that is held because of a value is tried again."""
+
+    address: Address
+
+
 class Released(NamedTuple):
     """An address is held no more."""
 
@@ -159,6 +170,7 @@ class Changed(NamedTuple):
     data: bytes | None
     now_ms: int
     ttl_ms: int
+    typename: str = VALUE
 
 
 class Cancelled(NamedTuple):
@@ -179,6 +191,7 @@ Event: TypeAlias = (
     | Read
     | Delivered
     | GivenUp
+    | Resumed
     | Released
     | Replayed
     | Dropped
@@ -231,6 +244,7 @@ class Stored(NamedTuple):
     data: bytes
     touched_ms: int
     ttl_ms: int
+    typename: str
 
     def is_expired(self, now_ms: int) -> bool:
         return bool(self.ttl_ms) and self.touched_ms + self.ttl_ms <= now_ms
@@ -243,7 +257,7 @@ class Stored(NamedTuple):
         elif self.ttl_ms:
             ends_ms = self.touched_ms + spec.ttl_ms
         touched_ms = ends_ms - spec.ttl_ms if spec.ttl_ms else self.touched_ms
-        return Stored(self.data, touched_ms, spec.ttl_ms)
+        return Stored(self.data, touched_ms, spec.ttl_ms, self.typename)
 
 
 @dataclass
@@ -260,7 +274,7 @@ class World:
         done: The messages that were worked on, in order.
         dropped: Those that were given up and forgotten.
         letters: Those that were given up and kept; those that go first come first.
-        paused: The addresses that are held, with attempts, first and last failure.
+        paused: The addresses that are held, with attempts, first and last failure, and why.
         receipts: The keys of messages from outside, oldest first.
         attempts: What failed at each address.
     """
@@ -274,7 +288,7 @@ class World:
     done: list[str] = field(default_factory=list)
     dropped: list[str] = field(default_factory=list)
     letters: dict[str, Letter] = field(default_factory=dict)
-    paused: dict[Address, tuple[int, int, int]] = field(default_factory=dict)
+    paused: dict[Address, tuple[int, int, int, str]] = field(default_factory=dict)
     receipts: dict[tuple[Address, str], Receipt] = field(default_factory=dict)
     attempts: dict[Address, Attempts] = field(default_factory=dict)
     count: int = 0
@@ -308,7 +322,8 @@ class World:
             self._forget_receipts(came.now_ms)
 
     def _apply_other(
-        self, event: Failed | Delivered | Released | Replayed | Dropped | Changed | Cancelled
+        self,
+        event: Failed | Delivered | Resumed | Released | Replayed | Dropped | Changed | Cancelled,
     ) -> None:
         match event:
             case Failed(address, None):
@@ -317,6 +332,8 @@ class World:
                 self.attempts[address] = attempts
             case Delivered(record):
                 self.records.pop(record, None)
+            case Resumed(address):
+                del self.paused[address]
             case Released(address):
                 self.paused.pop(address, None)
                 self._begin_anew(address)
@@ -326,14 +343,20 @@ class World:
             case Dropped(message):
                 del self.letters[message]
                 self.dropped.append(message)
-            case Changed(address, name, data, now_ms, ttl_ms):
-                values = self.values.setdefault(address, {})
-                if data is None:
-                    values.pop(name, None)
-                else:
-                    values[name] = Stored(data, now_ms, ttl_ms)
+            case Changed():
+                self._change(event)
             case Cancelled(message):
                 self.alarms = [alarm for alarm in self.alarms if alarm.message != message]
+
+    def _change(self, changed: Changed) -> None:
+        address, name, data, now_ms, ttl_ms, typename = changed
+        values = self.values.setdefault(address, {})
+        if data is None:
+            values.pop(name, None)
+        else:
+            values[name] = Stored(data, now_ms, ttl_ms, typename)
+        if self.is_held(address):
+            del self.paused[address]
 
     def _begin_anew(self, address: Address) -> None:
         known = self.attempts.pop(address, None)
@@ -393,13 +416,27 @@ class World:
                 pending.add(each.token)
         return False
 
+    def is_held(self, address: Address) -> bool:
+        """Whether an address waits because a value cannot be read."""
+        return address in self.paused and self.paused[address][-1] == HELD["hold"]
+
+    def unreadable(self, address: Address, specs: Iterable[Spec], now_ms: int) -> list[str]:
+        """The values that a function cannot read as they are stored."""
+        values = self.values.get(address, {})
+        return [
+            spec.name
+            for spec in specs
+            if (stored := values.get(spec.name)) is not None
+            and not (stored.is_expired(now_ms) or spec.reads(stored.typename))
+        ]
+
     def _enqueue(self, target: Address, message: str, caller: Address | None) -> None:
         self.queues.setdefault(target, deque()).append(Waiting(message, caller))
 
     def _give_up(self, lost: GivenUp) -> None:
         address, facts = lost.address, (lost.attempts, lost.first_ms, lost.now_ms)
-        if lost.fate == "pause":
-            self.paused[address] = facts
+        if lost.fate in HELD:
+            self.paused[address] = (*facts, HELD[lost.fate])
             return
         message, caller = self.queues[address].popleft()
         if lost.fate == "drop":
@@ -424,7 +461,7 @@ class World:
             del self.receipts[key]
 
     def _turn(self, turn: Turn) -> None:
-        address, done, effects, now_ms, ttls = turn
+        address, done, effects, now_ms, specs = turn
         queue = self.queues[address]
         for _ in range(done):
             self.done.append(queue.popleft().message)
@@ -433,7 +470,7 @@ class World:
             if data is None:
                 values.pop(name, None)
             else:
-                values[name] = Stored(data, now_ms, ttls[name])
+                values[name] = Stored(data, now_ms, specs[name].ttl_ms, specs[name].typename)
         for target, message in effects.messages:
             self._enqueue(target, message, address)
         for each in effects.delayed:

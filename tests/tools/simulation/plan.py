@@ -16,6 +16,8 @@ from statefun.runtime.engine.policy import FailurePolicy, Limits, Outcome, Reten
 from statefun.runtime.engine.retry import Backoff
 from statefun.sdk.address import Address
 from tests.tools.simulation.language import (
+    OTHER,
+    VALUE,
     Cancel,
     Delay,
     Emit,
@@ -42,6 +44,7 @@ __all__ = [
     "Deployment",
     "Edit",
     "Jump",
+    "Left",
     "Outage",
     "Plan",
     "Weather",
@@ -154,6 +157,14 @@ class Deployment(NamedTuple):
     has_egress: bool = True
 
 
+class Left(NamedTuple):
+    """A value that an earlier version of a function left."""
+
+    address: Address
+    name: str
+    typename: str
+
+
 class Blackout(NamedTuple):
     """A time in which no connection can be made."""
 
@@ -224,6 +235,7 @@ class Plan:
         edits: What is changed by hand.
         deployments: What the processes know of the functions, one after another; those after them
             know what `functions` says.
+        left: The values that were there before.
     """
 
     seed: int
@@ -250,6 +262,7 @@ class Plan:
     deployments: tuple[Deployment, ...]
     topics: Mapping[str, FailurePolicy] = field(default_factory=dict)
     origins: Mapping[str, str] = field(default_factory=dict)
+    left: tuple[Left, ...] = ()
 
     def draw(self, *key: object) -> float:
         """A number from 0 up to 1 for a key; always the same."""
@@ -301,7 +314,7 @@ class Plan:
 
     def cuts(self) -> list[tuple[str, object]]:
         """What can be taken out, bigger things first; for `without`."""
-        happenings = "arrivals crashes stops jumps outages blackouts edits deployments"
+        happenings = "arrivals crashes stops jumps outages blackouts edits deployments left"
         cuts: list[tuple[str, object]] = [
             (name, each) for name in happenings.split() for each in getattr(self, name)
         ]
@@ -373,6 +386,7 @@ def plan_of(seed: int) -> Plan:
         _edits(chance),
         _deployments(chance, functions),
     )
+    plan = _with_types(plan)
     return _with_topics(plan) if has_topics else plan
 
 
@@ -561,6 +575,46 @@ def _function(chance: Random) -> Function:
 def _other_function(chance: Random) -> Function:
     """An older version of a function."""
     return replace(_function(chance), asks_in_vain=chance.random() < 0.1)
+
+
+def _typed(function: Function, chance: Random, *, reads_all: bool) -> Function:
+    """A version of a function that declares its values as these or those types."""
+
+    def typed(spec: Spec) -> Spec:
+        typename, other = chance.sample((VALUE, OTHER), 2)
+        return spec._replace(
+            typename=typename, upgrades=(other,) if reads_all or chance.random() < 0.2 else ()
+        )
+
+    return replace(function, specs=tuple(map(typed, function.specs)))
+
+
+def _with_types(plan: Plan) -> Plan:
+    """Let deployments change the types of values; the last can read all of them."""
+    chance = Random(plan.seed ^ 0xBAD)
+    deployments = tuple(
+        each._replace(
+            functions={
+                name: _typed(function, chance, reads_all=False)
+                for name, function in each.functions.items()
+            }
+        )
+        for each in plan.deployments
+    )
+    functions = {
+        name: _typed(function, chance, reads_all=True) for name, function in plan.functions.items()
+    }
+    names = {typename: function.specs for typename, function in plan.functions.items()}
+    for each in deployments[:1]:
+        names |= {typename: function.specs for typename, function in each.functions.items()}
+    targets = sorted({arrival.target for arrival in plan.arrivals})
+    left = tuple(
+        Left(target, spec.name, chance.choice((VALUE, OTHER)))
+        for target in targets
+        for spec in names[target.typename]
+        if deployments and chance.random() < 0.3
+    )
+    return replace(plan, functions=functions, deployments=deployments, left=left)
 
 
 def _crashes(chance: Random, outages: tuple[Outage, ...]) -> tuple[Crash, ...]:

@@ -38,11 +38,14 @@ from statefun.runtime.admin import edits
 from statefun.runtime.dispatcher import Dispatcher
 from statefun.runtime.engine.engine import Engine
 from statefun.runtime.engine.policy import Rules
+from statefun.runtime.engine.records import Delta, StoredEntry, ValueCount
 from statefun.runtime.stores.memory import MemoryStore
 from statefun.runtime.transports.routing import FunctionRouter
 from tests.tools.simulation.fakes import FakeClock, FakeEgress, FakeEndpoint, FakeStore, Witness
 from tests.tools.simulation.language import (
     EGRESS,
+    OTHER,
+    VALUE,
     Effects,
     argument_of,
     name_of,
@@ -64,6 +67,7 @@ from tests.tools.simulation.model import (
     Read,
     Released,
     Replayed,
+    Resumed,
     Turn,
     mistake,
     size_of,
@@ -77,13 +81,7 @@ if TYPE_CHECKING:
     from statefun.runtime.admin.edits import Edit as WantedEdit
     from statefun.runtime.engine.failures import FailedAttempt
     from statefun.runtime.engine.mailbox import Attempt
-    from statefun.runtime.engine.records import (
-        DeadLetter,
-        Delta,
-        Recovered,
-        StoredEntry,
-        Trial,
-    )
+    from statefun.runtime.engine.records import DeadLetter, Recovered, Trial
     from statefun.runtime.engine.retry import Backoff
     from statefun.runtime.stores.base import Store
     from statefun.sdk.address import Address
@@ -260,6 +258,11 @@ class Process:
             can_end_process=(lambda _: True) if is_blocking else None,
         )
         self.engine = engine
+        engine.retry_held()
+        for address in simulation.model.world.paused.copy():
+            if simulation.model.world.is_held(address):
+                simulation.note("%s is tried again", address)
+                simulation.model.happen(Resumed(address))
         self._witness = Witness(engine, self)
         self._dispatcher = Dispatcher(
             cast("Engine", self._witness), cast("Store", store), directory, self._clock
@@ -484,6 +487,7 @@ class Simulation:
     def run(self) -> Violation | None:
         """Carry out the plan; returns the law that was broken, None if none was."""
         now_ms = 0
+        self._leave()
         while not self._is_finished and self.violation is None:
             process = Process(self, now_ms)
             self.processes.append(process)
@@ -510,6 +514,17 @@ class Simulation:
                 if arrival not in waiting
             ]
         return self.violation
+
+    def _leave(self) -> None:
+        """Let the values be there that are of before."""
+        values: dict[tuple[Address, str], StoredEntry | None] = {}
+        for address, name, typename in self.plan.left:
+            data = b"left"
+            values[address, name] = StoredEntry(typename, data, _START_MS, 0)
+            self.model.happen(Changed(address, name, data, _START_MS, 0, typename))
+        if values:
+            self.kept.commit(Delta(1, values))
+            self.model.durable = self.model.covered = len(self.model.log)
 
     def _due(self, at_ms: int, callback: Callable[..., object], arguments: tuple[Any, ...]) -> None:
         self._agenda.remove((at_ms, callback, arguments))
@@ -764,14 +779,16 @@ class Simulation:
     def _event(self, wanted: WantedEdit, changed: Any) -> Event:
         """What an edit has done to one of the things it changed."""
         match wanted:
-            case edits.SetValue(at, _, _, data):
-                return Changed(at, changed, data, self.now_ms(), self._ttl_ms(at, changed, {}))
+            case edits.SetValue(at, _, typename, data):
+                ttl_ms = self._ttl_ms(at, changed, {})
+                return Changed(at, changed, data, self.now_ms(), ttl_ms, typename)
             case edits.DeleteValues(at):
                 return Changed(at, changed, None, self.now_ms(), self._ttl_ms(at, changed, {}))
             case edits.CancelTimers():
                 return Cancelled(name_of(cast("Any", self._numbers[changed]).argument))
             case edits.Release():
-                return Released(changed)
+                is_held = self.model.world.is_held(changed)
+                return Resumed(changed) if is_held else Released(changed)
         letters = self.model.world.letters.items()
         name = next(name for name, letter in letters if letter.number == changed)
         return Replayed(name) if isinstance(wanted, edits.Replay) else Dropped(name)
@@ -797,7 +814,8 @@ class Simulation:
             return None
         address, name = where[int(edit.which * len(where))]
         if edit.kind == "set":
-            return edits.SetValue(address, name, "s/value", b"by hand at %d" % edit.at_ms)
+            typename = VALUE if self.plan.draw("type", edit.at_ms, edit.which) < 0.7 else OTHER
+            return edits.SetValue(address, name, typename, b"by hand at %d" % edit.at_ms)
         return edits.DeleteValues(address, [name] if edit.which < _ALL else None)
 
     def edited(self, changed: list[Any], at: int) -> None:
@@ -811,7 +829,8 @@ class Simulation:
         self.note("value %s of %s is changed by hand", name, address)
         data = None if entry is None else entry.data
         ttl_ms = self._ttl_ms(address, name, self.processes[-1].declared)
-        self.model.happen(Changed(address, name, data, self.now_ms(), ttl_ms))
+        typename = VALUE if entry is None else entry.typename
+        self.model.happen(Changed(address, name, data, self.now_ms(), ttl_ms, typename))
         self.point("after an edit")
 
     def timer_cancelled(self, seq: int, *, is_cancelled: bool) -> None:
@@ -858,18 +877,46 @@ class Simulation:
         if not request.messages or expected != request.messages:
             self._fail(*self._explain(request))
         self._check_batch(process, batch, [name for name, _ in request.messages])
+        process.flying[address] = batch
+        process.batches[batch.request] = batch
         declared = process.declared.get(address.typename, {})
+        unreadable = world.unreadable(address, declared.values(), now_ms)
+        if unreadable and not request.state:
+            self.note("%s is asked which values it declares", address)
+            return
+        if unreadable:
+            self._fail(
+                "a function is sent what it can read",
+                f"{address} is sent {unreadable} all the same",
+            )
         seen = world.seen(address, declared.values(), now_ms)
         if request.state != seen:
             self._fail(
                 "a function sees the values that its turns left, unless they expired",
                 f"{address} is sent {request.state} instead of {seen}",
             )
+        values = world.values.get(address, {})
+        types = {name: values[name].typename for name, data in seen.items() if data is not None}
+        if request.types != types:
+            self._fail("a value is sent as it is stored", f"{request.types} instead of {types}")
         read = Read(address, tuple(declared.values()), now_ms)
         if world.is_touched(read):
             self.model.happen(read)
-        process.flying[address] = batch
-        process.batches[batch.request] = batch
+
+    def held(self, process: Process, failed_attempt: FailedAttempt, now_ms: int) -> None:
+        """The engine holds an address because of a value."""
+        address, world = failed_attempt.address, self.model.world
+        self.note("%s is held: %s", address, failed_attempt.error)
+        declared = process.declared.get(address.typename, {})
+        is_held = failed_attempt.decision.next == "hold"
+        if not is_held or not world.unreadable(address, declared.values(), now_ms):
+            self._fail(
+                "only a value that cannot be read holds an address, and it does nothing else",
+                f"{address}: {failed_attempt}",
+            )
+        failures = process.failures.get(address, FailureState())
+        first_ms = now_ms if failures.first_ms is None else failures.first_ms
+        self.model.happen(GivenUp(address, "hold", 0, failures.attempts, first_ms, now_ms))
 
     def _explain(self, request: Request) -> tuple[str, str]:
         """Which law a request breaks that does not have the next messages of its address."""
@@ -955,8 +1002,8 @@ class Simulation:
         self.note("%s has answered: %s", batch.address, effects)
         self._go_on(process, batch.address, len(batch.messages))
         declared = process.declared.get(batch.address.typename, {})
-        ttls = {name: spec.ttl_ms for name, spec in declared.items()}
-        self.model.happen(Turn(batch.address, len(batch.messages), effects, now_ms, ttls))
+        specs = dict(declared)
+        self.model.happen(Turn(batch.address, len(batch.messages), effects, now_ms, specs))
         self.point("after a reply was applied")
 
     def _mistake(self, process: Process, address: Address, effects: Effects | None) -> str:
@@ -1132,6 +1179,10 @@ class Simulation:
         self.note("%s is released", address)
         if is_released != (address in self.model.world.paused):
             self._fail("what is paused can be released", f"{address}: {is_released}")
+        if self.model.world.is_held(address):
+            self.model.happen(Resumed(address))
+            self.point("after an edit")
+            return
         if is_released:
             self.model.happen(Released(address))
         failures = process.failures.get(address)
@@ -1244,7 +1295,7 @@ class Simulation:
         for address, values in world.values.items():
             known_values = engine.residency.values_of(address, self.kept.load(address))
             if {
-                name: (each.data, each.touched_ms, each.ttl_ms)
+                name: (each.data, each.touched_ms, each.ttl_ms, each.typename)
                 for name, each in known_values.items()
             } != values:
                 self._break("the engine knows all values", f"{known_values} instead of {values}")
@@ -1307,7 +1358,7 @@ class Simulation:
         ]
         values = {
             address: {
-                name: (entry.data, entry.touched_ms, entry.ttl_ms)
+                name: (entry.data, entry.touched_ms, entry.ttl_ms, entry.typename)
                 for name, entry in self.kept.load(address).items()
             }
             for typename in self.plan.functions
@@ -1321,7 +1372,10 @@ class Simulation:
             for each in self.kept.dead_letters()
         }
         paused = {
-            each.address: (each.attempts, each.first_failed_ms, each.last_failed_ms)
+            each.address: (
+                *(each.attempts, each.first_failed_ms, each.last_failed_ms),
+                each.cause,
+            )
             for each in recovered.paused
         }
         receipts = {key: each.taken_ms for key, each in recovered.receipts.items()}
@@ -1331,7 +1385,18 @@ class Simulation:
         }
         topics = {name_of(each.argument): each.topic for each in recovered.messages}
         topics |= {name_of(each.argument): each.topic for each in self.kept.dead_letters()}
+        counts = Counter(
+            (at.typename, name, each.typename)
+            for at, known in world.values.items()
+            for name, each in known.items()
+        )
         for what, stored, expected in (
+            (
+                "counts of values",
+                self.kept.value_counts(),
+                sorted(ValueCount(*key, count) for key, count in counts.items()),
+            ),
+            ("number of dead letters", recovered.dead_letters, len(world.letters)),
             ("messages", queues, {at: list(queue) for at, queue in world.queues.items() if queue}),
             ("timers", alarms, [(each[0], *each[2:]) for each in sorted(world.alarms)]),
             ("records", [name_of(each.argument) for each in recovered.egress], [*world.records]),
