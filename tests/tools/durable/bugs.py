@@ -23,9 +23,11 @@ from statefun.durable.journal import Journal
 from statefun.durable.kept import Kept
 from statefun.durable.loop import DeterministicLoop
 from statefun.durable.outbox import Outbox
+from statefun.durable.pending import Timers
 from statefun.durable.replay import Replay
 from statefun.durable.run import Run
 from statefun.durable.script import Script
+from statefun.durable.signals import Mailboxes
 from statefun.durable.surroundings import Surroundings
 from statefun.durable.tickets import TicketTurn
 from statefun.durable.turn import Turn
@@ -441,6 +443,49 @@ def _(original: Any) -> Any:
         effect.due_ms = 1 << 62
 
     return try_again
+
+
+@bug("the last attempt of a handler answers nobody", Attempts, "give_up")
+def _(_: Any) -> Any:
+    return lambda self, execution, _error: self.suspend(execution, _proto.PAUSED, 0)
+
+
+@bug("who asks for what is over is not answered", Inbox, "_join")
+def _(original: Any) -> Any:
+    def join(self: Any, known: Any, route: Any) -> None:
+        if not isinstance(known, _proto.Receipt):
+            original(self, known, route)
+
+    return join
+
+
+@bug("of two timers the later one fires first", Timers, "first")
+def _(_: Any) -> Any:
+    return property(lambda self: max(self._by_seq.values(), key=lambda t: t.due_ms, default=None))
+
+
+@bug("a signal is taken by whoever waited last", Mailboxes, "put")
+def _(original: Any) -> Any:
+    def put(self: Any, name: str, outcome: Any) -> Any:
+        for mailbox in self._by_name.values():
+            mailbox.waiting.reverse()
+        return original(self, name, outcome)
+
+    return put
+
+
+@bug("a signal that came early is lost", Mailboxes, "take")
+def _(original: Any) -> Any:
+    def take(self: Any, name: str, seq: int) -> Any:
+        self._by_name.pop(name, None)
+        return original(self, name, seq)
+
+    return take
+
+
+@bug("the state of a workflow outlives it", Kept, "forget")
+def _(original: Any) -> Any:
+    return lambda self, *, with_state: original(self, with_state=with_state and False)
 
 
 @bug("a replay takes any command for the recorded one", Script, "take")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from statefun.durable import (
     Context,
+    InvocationRetryPolicy,
     ObjectContext,
     ObjectSharedContext,
     RunOptions,
@@ -17,6 +18,7 @@ from statefun.durable import (
     Workflow,
     WorkflowContext,
     WorkflowSharedContext,
+    select,
 )
 
 if TYPE_CHECKING:
@@ -41,14 +43,17 @@ class Programs:
         self.counter = VirtualObject("Counter")
         self.orders = Service("Orders")
         self.approval = Workflow("Approval")
+        self.waits = Service("Waits")
+        self.draws = Service("Draws")
         self._declare_counter()
         self._declare_orders()
         self._declare_approval()
+        self._declare_waits()
 
     @property
     def declarations(self) -> list[Declaration]:
         """All of them."""
-        return [self.counter, self.orders, self.approval]
+        return [self.counter, self.orders, self.approval, self.waits, self.draws]
 
     def _declare_counter(self) -> None:
         counter = self.counter
@@ -151,3 +156,52 @@ class Programs:
             return True
 
         self.run, self.give = run, give
+
+    def _declare_waits(self) -> None:
+        waits = self.waits
+        thrice = InvocationRetryPolicy(max_attempts=3, on_max_attempts="kill")
+
+        @waits.handler()
+        async def listen(ctx: Context) -> list[int]:
+            """Three signals: two are awaited side by side, and the third comes early."""
+            ctx.service_send(tell, ctx.request().id)
+            first, second = (ctx.signal("go", type_hint=int) for _ in range(2))
+            self._stumble()
+            told = [await first, await second]
+            await ctx.sleep(timedelta(milliseconds=200))
+            return [*told, await ctx.signal("go", type_hint=int)]
+
+        @waits.handler()
+        async def tell(ctx: Context, listener: str) -> None:
+            for number in range(3):
+                ctx.resolve_signal(listener, "go", number)
+
+        @waits.handler()
+        async def race(ctx: Context) -> list[str]:
+            """Two sleeps side by side, in the order in which they end."""
+            late, early = (ctx.sleep(timedelta(milliseconds=each)) for each in (600, 200))
+            won = (await select(late=late, early=early))[0]
+            self._stumble()
+            await late
+            return [won, "late"]
+
+        @waits.handler()
+        async def ask_twice(ctx: Context, by: int) -> list[int]:
+            """Two calls with one idempotency key: the second gets the stored answer."""
+            first = await ctx.service_call(self.draw, by, idempotency_key=f"draw {by}")
+            self._stumble()
+            return [first, await ctx.service_call(self.draw, by, idempotency_key=f"draw {by}")]
+
+        @self.draws.handler()
+        async def draw(ctx: Context, by: int) -> int:
+            del by
+            return await ctx.run_typed("drawn", self._perform, RunOptions(), "drawn", 0)
+
+        @waits.handler(invocation_retry_policy=thrice)
+        async def doomed(ctx: Context) -> None:
+            """It fails for good, after an effect that is performed once."""
+            await ctx.run_typed("side", self._perform, RunOptions(), "side", 0)
+            raise ValueError("doomed")
+
+        self.listen, self.race, self.ask_twice = listen, race, ask_twice
+        self.draw, self.doomed = draw, doomed
