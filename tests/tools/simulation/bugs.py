@@ -6,6 +6,7 @@ planted. A bug whose place is no longer there cannot be planted, which is an err
 
 from __future__ import annotations
 
+from collections import deque
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -35,6 +36,7 @@ from statefun.runtime.engine.timers import Timers
 from statefun.runtime.engine.trials import Trials
 from statefun.runtime.engine.turns import Turns
 from statefun.runtime.intake import RuntimeIntake
+from statefun.runtime.outlets import Outlets
 from statefun.runtime.send_queue import SendQueue
 from statefun.runtime.stores import writes as writes_module
 from statefun.runtime.transports.breaker import Breaker
@@ -103,7 +105,7 @@ def _nothing(_original: Any) -> Any:
 def _early_acknowledgement(original: Any) -> Any:
     def deliver(self: Any, target: Any, argument: bytes, ticket: Any = None, **more: Any) -> None:
         original(self, target, argument, None, **more)
-        ticket.set_result(None)
+        ticket.durable.set_result(None)
 
     return deliver
 
@@ -601,6 +603,58 @@ def _comes_to_life(original: Any) -> Any:
         return original(self, entry._replace(ttl_ms=0) if is_changed else entry, now_ms)
 
     return read
+
+
+# --- ports ----------------------------------------------------------------------------------------
+
+
+@_bug("a position is stored later than its messages", Changes, "position")
+def _late_position(original: Any) -> Any:
+    latest: dict[int, Any] = {}
+
+    def position(self: Any, name: str, value: bytes | None) -> None:
+        before = latest.get(id(self), b"0")
+        latest[id(self)] = value
+        original(self, name, before)
+
+    return position
+
+
+@_bug("a position is forgotten by a restart", RuntimeIntake, "position")
+def _forgotten_position(_original: Any) -> Any:
+    return lambda *_: None
+
+
+@_bug("a delivery with a position is taken in in part", Intake, "deliver_all")
+def _in_part(original: Any) -> Any:
+    def deliver_all(self: Any, messages: Any, *arguments: Any, **more: Any) -> None:
+        for target, argument, _, topic in messages[:-1]:
+            self._add(target, None, argument, topic, "", 0)
+        original(self, messages[-1:], *arguments, **more)
+
+    return deliver_all
+
+
+@_bug("records are put to an egress that pushes back", Outlets, "push")
+def _pushed(_original: Any) -> Any:
+    def push(self: Any) -> None:
+        for typename in [each for each in self._waiting if each in self._egresses]:
+            for epoch, records in self._waiting.pop(typename):
+                self._egresses[typename].put(epoch, records)
+
+    return push
+
+
+@_bug("records overtake those that wait for room", Outlets, "hand_over")
+def _overtaking(_original: Any) -> Any:
+    def hand_over(self: Any, epoch: int, records: Any) -> None:
+        waiting, self._waiting = self._waiting, {}
+        _original(self, epoch, records)
+        for typename, epochs in self._waiting.items():
+            waiting.setdefault(typename, deque()).extend(epochs)
+        self._waiting = waiting
+
+    return hand_over
 
 
 # --- edits ----------------------------------------------------------------------------------------

@@ -105,13 +105,14 @@ class FakeStore:
 
 
 class FakeEgress:
-    """A sink that takes its time."""
+    """A sink that takes its time, and pushes back when it has too much to do."""
 
     typename = EGRESS
 
     def __init__(self, process: Process) -> None:
         self._process = process
         self._delivered: Callable[[Sequence[int]], None] | None = None
+        self._under_way: set[int] = set()
 
     def accept(self, argument: bytes) -> None:
         """Any record will do."""
@@ -119,7 +120,9 @@ class FakeEgress:
     async def start(self, delivered: Callable[[Sequence[int]], None]) -> None:
         self._delivered = delivered
 
-    has_room = True
+    @property
+    def has_room(self) -> bool:
+        return len(self._under_way) < self._process.simulation.plan.egress_room()
 
     async def flush(self) -> None:
         """What is put goes out by itself."""
@@ -128,7 +131,10 @@ class FakeEgress:
         process = self._process
         if not process.is_alive:
             return
+        if not self.has_room:
+            process.simulation.crowded(len(self._under_way))
         for record in records:
+            self._under_way.add(record.id)
             name = process.simulation.handed_over(process, record)
             delay_ms = process.simulation.plan.pick(300, "deliver", name, len(process.handed))
             process.loop.after(delay_ms, self._deliver, record.id)
@@ -137,6 +143,7 @@ class FakeEgress:
     def _deliver(self, record_id: int) -> None:
         process = self._process
         if process.is_alive and self._delivered is not None:
+            self._under_way.discard(record_id)
             self._delivered([record_id])
             process.simulation.point("after a record was delivered")
 
@@ -290,6 +297,28 @@ class WitnessOfIntake:
             raise
         if process.is_alive:
             self._simulation.came(process, target, argument, key, now_ms, answer)
+
+    def deliver_all(
+        self,
+        messages: Sequence[tuple[Address, bytes, str, str]],
+        ticket: object,
+        *,
+        position: tuple[str, bytes | None] | None = None,
+        now_ms: int = 0,
+    ) -> None:
+        process, simulation = self._process, self._simulation
+        answers = [
+            simulation.answer(process, target, argument, key, now_ms)
+            for target, argument, key, _ in messages
+        ]
+        try:
+            self._intake.deliver_all(messages, ticket, position=position, now_ms=now_ms)
+        except StatefunError as error:
+            if process.is_alive:
+                simulation.all_turned_away(answers, error)
+            raise
+        if process.is_alive:
+            simulation.all_came(process, messages, position, now_ms, answers)
 
 
 class WitnessOfEdits:

@@ -34,6 +34,7 @@ __all__ = [
     "Fired",
     "GivenUp",
     "Model",
+    "Moved",
     "Read",
     "Released",
     "Replayed",
@@ -57,6 +58,12 @@ class Came(NamedTuple):
     message: str
     key: str
     now_ms: int
+
+
+class Moved(NamedTuple):
+    """The source has been read up to a position, together with what came just before."""
+
+    position: int
 
 
 class Turn(NamedTuple):
@@ -185,6 +192,7 @@ class Restarted(NamedTuple):
 
 Event: TypeAlias = (
     Came
+    | Moved
     | Turn
     | Failed
     | Fired
@@ -277,6 +285,7 @@ class World:
         paused: The addresses that are held, with attempts, first and last failure, and why.
         receipts: The keys of messages from outside, oldest first.
         attempts: What failed at each address.
+        position: How far the source has been read.
     """
 
     letters_kept: Retention
@@ -291,12 +300,15 @@ class World:
     paused: dict[Address, tuple[int, int, int, str]] = field(default_factory=dict)
     receipts: dict[tuple[Address, str], Receipt] = field(default_factory=dict)
     attempts: dict[Address, Attempts] = field(default_factory=dict)
+    position: int = 0
     count: int = 0
 
     def apply(self, event: Event) -> None:
         match event:
             case Came():
                 self._come(event)
+            case Moved(position):
+                self.position = position
             case Turn():
                 self._turn(event)
             case Fired(now_ms):

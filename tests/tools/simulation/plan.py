@@ -278,6 +278,15 @@ class Plan:
         """Whether a message is sent from the process itself."""
         return not arrival.key and self.draw("local", arrival.message) < 0.5
 
+    def is_sourced(self, arrival: Arrival) -> bool:
+        """Whether a message is a record of the source that has positions."""
+        may_be = not (arrival.key or self.is_local(arrival))
+        return may_be and self.draw("sourced", arrival.message) < 0.6
+
+    def egress_room(self) -> int:
+        """So many records the egress takes at a time before it pushes back."""
+        return (1, 3, 1000, 1000)[int(self.draw("egress room") * 4)]
+
     def origin(self, message: str) -> str:
         """The topic that a message came from, empty for none."""
         return self.origins.get(message, "")

@@ -33,7 +33,7 @@ from statefun.errors import (
     UnknownEgressError,
     UnknownFunctionError,
 )
-from statefun.ports import IngressMessage
+from statefun.ports import IngressMessage, Position
 from statefun.runtime.admin import edits
 from statefun.runtime.dispatcher import Dispatcher
 from statefun.runtime.engine.engine import Engine
@@ -64,6 +64,7 @@ from tests.tools.simulation.model import (
     Fired,
     GivenUp,
     Model,
+    Moved,
     Read,
     Released,
     Replayed,
@@ -115,6 +116,8 @@ _DEADLY = 0.15
 _FEWEST_DEATHS = 3
 _LOOK_AGAIN_MS = 100
 _LAST_LOOK_MS = 1500
+_SOURCE = "simulated/0"
+"""The name of the position of the source."""
 _EDITS: dict[str, Callable[[Any], WantedEdit]] = {
     "cancel": edits.CancelTimers,
     "replay": edits.Replay,
@@ -230,6 +233,7 @@ class Process:
         self._commits = 0
         self._writing: asyncio.Future[Any] | None = None
         self._tasks: list[asyncio.Task[Any]] = []
+        self._is_reading = False  # the source
         number = len(simulation.processes)
         self.deployment = simulation.plan.deployment(number)
         self.loop = SimulatedLoop(now_ms, Random(simulation.plan.seed + number), self._write)
@@ -265,7 +269,8 @@ class Process:
                 simulation.model.happen(Resumed(address))
         self._witness = Witness(engine, self)
         self._dispatcher = Dispatcher(
-            cast("Engine", self._witness), cast("Store", store), directory, self._clock
+            *(cast("Engine", self._witness), cast("Store", store), directory, self._clock),
+            positions=recovered.positions,
         )
         self._running = self._task(self._dispatcher.run())
         self._running.add_done_callback(self._ended)
@@ -287,6 +292,7 @@ class Process:
             self._task(self._egress.start(self._dispatcher.delivered))
             self._dispatcher.add_egress(self._egress)
         self._dispatcher.hand_over(records)
+        self.read_source()
         self.simulation.point("after recovery")
 
     def send(self, arrival: Arrival) -> None:
@@ -314,6 +320,48 @@ class Process:
                 self.simulation.acknowledged(arrival)
         finally:
             self.clients -= 1
+
+    def read_source(self) -> None:
+        """Take in the records of the source that have not been read, one delivery after another."""
+        if not self._is_reading:
+            self._is_reading = True
+            self.clients += 1
+            self._task(self._read_source())
+
+    async def _read_source(self) -> None:
+        simulation, intake = self.simulation, self._dispatcher.intake
+        at = int(intake.position(_SOURCE) or b"0")
+        count = 0
+        try:
+            while at < len(simulation.source):
+                count = 1 if count else 1 + simulation.plan.pick(20, "records at a time", at) // 10
+                some = simulation.source[at : at + count]
+                try:
+                    await self._deliver_records(some, at + len(some))
+                except (AddressBusyError, StoreError):
+                    await asyncio.sleep(0.1)
+                    continue
+                except StatefunError:
+                    if len(some) > 1:
+                        continue  # find the one that cannot be taken in
+                    await intake.deliver((), Position(_SOURCE, b"%d" % (at + 1)))
+                else:
+                    for arrival in some if self.is_alive else ():
+                        simulation.acknowledged(arrival)
+                at, count = at + len(some), 0
+        except (RuntimeStoppedError, StoreError) as error:
+            simulation.note("the source is read no more: %s", error)
+        finally:
+            self._is_reading = False
+            self.clients -= 1
+
+    async def _deliver_records(self, records: Sequence[Arrival], position: int) -> None:
+        origin = self.simulation.plan.origin
+        messages = [
+            IngressMessage(each.target, argument_of(each.message), "", origin(each.message))
+            for each in records
+        ]
+        await self._dispatcher.intake.deliver(messages, Position(_SOURCE, b"%d" % position))
 
     def edit(self, edit: Edit) -> None:
         """Let an operator change something."""
@@ -433,6 +481,7 @@ class Simulation:
         model: The reference.
         processes: All processes so far.
         replies: What is in a reply, by its bytes.
+        source: The records of the source so far; it survives processes.
         violation: The law that was broken first.
         is_mended: Whether functions that always failed do so no more.
         rules: What the engine is told about failures and limits.
@@ -442,6 +491,7 @@ class Simulation:
     kept: Store
     processes: list[Process] = field(default_factory=list)
     replies: dict[bytes, Effects] = field(default_factory=lambda: {b"": Effects()})
+    source: list[Arrival] = field(default_factory=list)
     violation: Violation | None = None
     is_mended: bool = False
 
@@ -606,6 +656,10 @@ class Simulation:
 
     def _arrive(self, arrival: Arrival) -> None:
         self._arrived.add(arrival.message)
+        if self.plan.is_sourced(arrival):
+            self.source.append(arrival)
+            self.processes[-1].read_source()
+            return
         if arrival.key and arrival.message not in self._acknowledged:
             self._owed[arrival.message] = arrival
         self.processes[-1].send(arrival)
@@ -667,6 +721,30 @@ class Simulation:
             self.note("%s comes for %s", name, target)
             self.model.happen(Came(target, name, key, now_ms))
         self.point("after a message came")
+
+    def all_came(
+        self,
+        process: Process,
+        messages: Sequence[tuple[Address, bytes, str, str]],
+        position: tuple[str, bytes | None] | None,
+        now_ms: int,
+        answers: Sequence[str],
+    ) -> None:
+        """The engine took messages of the source in, with its position."""
+        for (target, argument, key, _), answer in zip(messages, answers, strict=True):
+            name = name_of(argument)
+            if name in self.model.origin:
+                self._fail("a record of a source is taken in once", f"{name} comes again")
+            self.came(process, target, argument, key, now_ms, answer)
+        assert position is not None
+        self.note("the source is read up to %s", position[1])
+        self.model.happen(Moved(int(position[1] or b"0")))
+
+    def all_turned_away(self, answers: Sequence[str], error: Exception) -> None:
+        """The engine did not take messages of the source in, none of them."""
+        self.note("records are not taken in: %s", answers)
+        if not any(isinstance(error, _ANSWERS.get(answer, ())) for answer in answers):
+            self._fail("only what cannot be taken in is refused", f"{answers}: {error}")
 
     def turned_away(
         self, process: Process, target: Address, argument: bytes, answer: str, error: Exception
@@ -1224,6 +1302,13 @@ class Simulation:
         process.handed.append(record.id)
         return name
 
+    def crowded(self, count: int) -> None:
+        """The egress got records though it had no room."""
+        self._fail(
+            "an egress that pushes back is given nothing",
+            f"it gets more while it has {count} to write out",
+        )
+
     def delivered(self, ids: Sequence[int]) -> None:
         """The engine was told that records were delivered."""
         for each in ids:
@@ -1335,7 +1420,8 @@ class Simulation:
 
     def _is_done(self) -> bool:
         """Whether besides that nobody waits for an answer, or will ask again."""
-        return self._is_settled() and not (self._agenda or self._owed)
+        is_read = self.model.world.position == len(self.source)
+        return self._is_settled() and is_read and not (self._agenda or self._owed)
 
     def _unfinished(self, process: Process) -> str:
         world = self.model.world
@@ -1400,6 +1486,7 @@ class Simulation:
             ("messages", queues, {at: list(queue) for at, queue in world.queues.items() if queue}),
             ("timers", alarms, [(each[0], *each[2:]) for each in sorted(world.alarms)]),
             ("records", [name_of(each.argument) for each in recovered.egress], [*world.records]),
+            ("positions", int(recovered.positions.get(_SOURCE, b"0")), world.position),
             ("paused addresses", paused, world.paused),
             ("dead letters", letters, world.letters),
             ("topics", topics, {name: self.plan.origin(name) for name in topics}),
