@@ -8,7 +8,7 @@ runtime's side of the port; a connector holds nothing that a crash may not take.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -16,7 +16,16 @@ if TYPE_CHECKING:
 
     from statefun.sdk.address import Address
 
-__all__ = ["Egress", "Ingress", "IngressMessage", "Intake", "OutgoingRecord", "Position"]
+__all__ = [
+    "Egress",
+    "Ingress",
+    "IngressMessage",
+    "Intake",
+    "OutgoingRecord",
+    "Position",
+    "Source",
+    "WithSources",
+]
 
 
 class IngressMessage(NamedTuple):
@@ -48,6 +57,29 @@ class Position(NamedTuple):
 
     name: str
     value: bytes | None
+
+
+class Source(NamedTuple):
+    """One of the sources of an ingress, for example a partition of a topic, as it is now.
+
+    Attributes:
+        name: The name of its position.
+        position: Where the ingress goes on after a restart.
+        end: The place behind the last record; None if it is not known yet.
+        is_paused: Whether nothing is fetched from it for now, since too much waits.
+        problem: Why nothing is taken from it any more; empty if it is.
+    """
+
+    name: str
+    position: int
+    end: int | None = None
+    is_paused: bool = False
+    problem: str = ""
+
+    @property
+    def lag(self) -> int | None:
+        """How many places the ingress is behind; None if that is not known yet."""
+        return None if self.end is None else max(0, self.end - self.position)
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +185,15 @@ class Ingress(Protocol):
 
         Also called when `start` failed or was never called.
         """
+        ...
+
+
+@runtime_checkable
+class WithSources(Protocol):
+    """What an ingress has that can say how far it has come; not every one can."""
+
+    def sources(self) -> Sequence[Source]:
+        """Its sources, ordered by name."""
         ...
 
 

@@ -31,6 +31,7 @@ from statefun.cli import (
     state,
     status,
     timers,
+    topics,
     workflows,
 )
 from statefun.cli.arguments import UsageError
@@ -48,7 +49,7 @@ logger = logging.getLogger("statefun.cli")
 
 _COMMANDS = (
     *(new, dev, run, serve, module, send, status, state, timers, dead_letters, paused, invocations),
-    *(workflows, replay, check, backup),
+    *(workflows, topics, replay, check, backup),
 )
 _INTERRUPTED = 130
 _EXIT_S = 3.0

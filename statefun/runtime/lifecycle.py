@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from statefun.errors import ConfigurationError, RuntimeStoppedError
 from statefun.runtime.admin.control import ControlServer
+from statefun.runtime.admin.figures import sources_of
 from statefun.runtime.admin.types import type_changes
 from statefun.runtime.dispatcher import Dispatcher
 from statefun.runtime.engine.engine import Engine
@@ -68,7 +69,7 @@ class Lifecycle:
         self._data = data
         self._open_store = open_store
         self._router = router
-        self._ingresses = ingresses
+        self.ingresses = ingresses
         self._egresses = egresses
         self._clock = clock
         self._random = random
@@ -150,7 +151,7 @@ class Lifecycle:
         self._running = asyncio.create_task(dispatcher.run(), name="statefun-dispatcher")
         exits.push_async_callback(self._finish)
         if self._data is not None and isinstance(store, SqliteStore):
-            control = ControlServer(Path(self._data), edit)
+            control = ControlServer(Path(self._data), edit, lambda: sources_of(self.ingresses))
             exits.push_async_callback(control.stop)
             await control.start()
         exits.push_async_callback(_stop_together, egresses.values())
@@ -160,8 +161,8 @@ class Lifecycle:
         dispatcher.hand_over(recovered.egress)
         exits.push_async_callback(self._flush)
         exits.push_async_callback(dispatcher.drain, options.drain)
-        exits.push_async_callback(_stop_together, self._ingresses)
-        for ingress in self._ingresses:
+        exits.push_async_callback(_stop_together, self.ingresses)
+        for ingress in self.ingresses:
             await ingress.start(dispatcher.intake)
             dispatcher.add_ingress(ingress)
 

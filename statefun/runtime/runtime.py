@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from statefun.errors import ConfigurationError, InvalidMessageError, RuntimeStoppedError
 from statefun.runtime.admin.edits import apply, find
-from statefun.runtime.admin.figures import Metrics
+from statefun.runtime.admin.figures import Metrics, sources_of
 from statefun.runtime.clock import SystemClock
 from statefun.runtime.lifecycle import Lifecycle
 from statefun.runtime.log import LogObserver
@@ -325,6 +325,7 @@ class Runtime:
             kept_dead_letters=len(engine.dead_letters),
             commit_durations=self._recorder.commit_durations,
             functions=self._recorder.functions,
+            sources=sources_of(self._life.ingresses),
         )
 
     def _open_store(self) -> Store:

@@ -26,7 +26,7 @@ from statefun.connectors.kafka.reader import Found, Reader
 from statefun.connectors.kafka.reports import Reports
 from statefun.connectors.kafka.start import Start, resolved
 from statefun.errors import AddressBusyError, ConfigurationError, RuntimeStoppedError, StoreError
-from statefun.ports import Position
+from statefun.ports import Position, Source
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -95,6 +95,7 @@ class KafkaIngress:
         self._looking: asyncio.Task[None] | None = None
         self._is_paused = False
         self._told: dict[Partition, int] = {}  # what the group knows
+        self._ends: dict[Partition, int] = {}
 
     # --- life -------------------------------------------------------------------------------------
 
@@ -135,6 +136,19 @@ class KafkaIngress:
             self._reader.resume(
                 each for each, lane in self._lanes.items() if not (lane.is_held or lane.problem)
             )
+
+    def sources(self) -> list[Source]:
+        """The partitions, ordered; how far the broker is was looked up some seconds ago."""
+        return [
+            Source(
+                self._name(*partition),
+                lane.position,
+                self._ends.get(partition),
+                is_paused=lane.is_held or self._is_paused,
+                problem=lane.problem,
+            )
+            for partition, lane in sorted(self._lanes.items())
+        ]
 
     # --- records ----------------------------------------------------------------------------------
 
@@ -190,6 +204,7 @@ class KafkaIngress:
         if is_well:
             self._reports.clear()
         await self._tell_group(reader)
+        self._ends |= await reader.ends(self._lanes)
 
     async def _look_at(self, reader: Reader, topic: str, found: Found) -> None:
         """Begin to read the partitions of a topic that are not read yet."""

@@ -1,7 +1,8 @@
 """The control socket of a data directory: edits on a runtime that has it.
 
 A Unix domain socket `control.sock` in the data directory, which only its owner may use. One line of
-JSON asks, `{"edit": …}`, and one answers, `{"changed": […]}` or `{"error": "…", …}`.
+JSON asks, `{"edit": …}`, and one answers, `{"changed": […]}` or `{"error": "…", …}`. Another line,
+`{"ask": "sources"}`, is answered by `{"sources": […]}`.
 
 Law: whoever has the data directory makes the edits; nobody else writes to it.
 """
@@ -18,21 +19,23 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from statefun.errors import EditError, StatefunError, StoreError, StoreLockedError
+from statefun.ports import Source
 from statefun.runtime.admin import edit_json, error_json
 from statefun.runtime.admin.edits import apply_to_store
 from statefun.runtime.stores.sqlite import SqliteReader, SqliteStore
 from statefun.sdk.address import Address
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterator
+    from collections.abc import Awaitable, Callable, Iterator, Sequence
 
     from statefun.runtime.admin.edits import Changed, Edit
 
-__all__ = ["SOCKET_NAME", "ControlServer", "is_served", "make_edit"]
+__all__ = ["SOCKET_NAME", "ControlServer", "ask_sources", "is_served", "make_edit"]
 
 logger = logging.getLogger("statefun.runtime")
 
 SOCKET_NAME = "control.sock"
+_SOURCES = {"ask": "sources"}
 _LONGEST_LINE = 128 << 20
 _LONGEST_PATH = 100  # bytes; the shortest limit of a platform is 104, with the final zero
 _PATIENCE_S = 60
@@ -45,11 +48,18 @@ class ControlServer:
     Args:
         directory: The data directory.
         edit: Makes an edit; returns what it changed, once that is durable.
+        sources: Gives the sources of the ingresses.
     """
 
-    def __init__(self, directory: Path, edit: Callable[[Edit], Awaitable[Changed]]) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        edit: Callable[[Edit], Awaitable[Changed]],
+        sources: Callable[[], Sequence[Source]] = tuple,
+    ) -> None:
         self._directory = directory
         self._edit = edit
+        self._sources = sources
         self._server: asyncio.Server | None = None
         self._conversations: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
 
@@ -102,7 +112,10 @@ class ControlServer:
 
     async def _answer(self, line: bytes) -> dict[str, Any]:
         try:
-            return {"changed": await self._edit(edit_json.decode(_parsed(line)))}
+            question = _parsed(line)
+            if question == _SOURCES:
+                return {"sources": self._sources()}
+            return {"changed": await self._edit(edit_json.decode(question))}
         except StatefunError as error:
             return error_json.encode(error)
         except Exception:
@@ -128,7 +141,7 @@ def make_edit(directory: str | Path, edit: Edit, now_ms: int) -> Changed:
             there.
     """
     SqliteReader(directory).close()  # an error if there is nothing; a store would make it
-    answer = _ask(Path(directory), edit)
+    answer = _ask(Path(directory), edit_json.encode(edit))
     if answer is None:
         try:
             store = SqliteStore(directory)
@@ -164,13 +177,23 @@ def _parsed(line: bytes) -> object:
         raise EditError(f"{len(line)} bytes are not a line of JSON: {error}") from error
 
 
-def _ask(directory: Path, edit: Edit) -> dict[str, Any] | None:
+def ask_sources(directory: str | Path) -> list[Source] | None:
+    """The sources of the ingresses of the runtime that has a directory; None if none listens.
+
+    Raises:
+        StoreError: If it cannot be asked.
+    """
+    answer = _ask(Path(directory), _SOURCES)
+    return None if answer is None else [Source(*each) for each in answer["sources"]]
+
+
+def _ask(directory: Path, question: object) -> dict[str, Any] | None:
     """The answer of the runtime that has the directory, None if none listens."""
     try:
         with socket.socket(socket.AF_UNIX) as connection, _path(directory) as path:
             connection.settimeout(_PATIENCE_S)
             connection.connect(path)
-            connection.sendall(json.dumps(edit_json.encode(edit)).encode() + b"\n")
+            connection.sendall(json.dumps(question).encode() + b"\n")
             with connection.makefile("rb") as lines:
                 line = lines.readline()
     except (FileNotFoundError, ConnectionRefusedError):

@@ -9,12 +9,15 @@ from bisect import bisect_left
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+from statefun.ports import WithSources
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from statefun.ports import Ingress, Source
     from statefun.runtime.engine.counters import Counters
 
-__all__ = ["BOUNDS_S", "Durations", "FunctionFigures", "Metrics"]
+__all__ = ["BOUNDS_S", "Durations", "FunctionFigures", "Metrics", "sources_of"]
 
 BOUNDS_S: Final = (0.001, 0.005, 0.02, 0.1, 0.5, 2.0, 10.0)
 """The upper bounds of the buckets of durations, in seconds; the last bucket has none."""
@@ -72,6 +75,7 @@ class Metrics:
         kept_dead_letters: Dead letters that can be replayed.
         commit_durations: How long commits took.
         functions: Typename → what the function has done; `other` is for all beyond a thousand.
+        sources: The sources of the ingresses that can say how far they have come.
     """
 
     counters: Counters
@@ -85,3 +89,14 @@ class Metrics:
     kept_dead_letters: int
     commit_durations: Durations = field(default_factory=Durations)
     functions: Mapping[str, FunctionFigures] = field(default_factory=dict)
+    sources: Sequence[Source] = ()
+
+
+def sources_of(ingresses: Iterable[Ingress]) -> list[Source]:
+    """The sources of those ingresses that can say how far they have come."""
+    return [
+        source
+        for ingress in ingresses
+        if isinstance(ingress, WithSources)
+        for source in ingress.sources()
+    ]

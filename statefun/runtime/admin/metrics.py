@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
     from prometheus_client.metrics_core import Metric
 
+    from statefun.ports import Source
     from statefun.runtime.admin.figures import Durations, FunctionFigures, Metrics
 
 __all__ = ["AdminServer"]
@@ -144,6 +145,13 @@ class _Figures:
         for typename, figures in functions.items():
             calls.add_metric([typename], *_buckets(figures.calls))
         yield calls
+        for name, text in SOURCE_GAUGES.items():
+            by_source = GaugeMetricFamily(f"statefun_{name}", text, labels=["source"])
+            for source in metrics.sources:
+                value = _SOURCE_VALUES[name](source)
+                if value is not None:
+                    by_source.add_metric([source.name], value)
+            yield by_source
 
 
 def _buckets(durations: Durations) -> tuple[list[tuple[str, float]], float]:
@@ -185,6 +193,21 @@ GAUGES: Final[Mapping[str, str]] = {
     "kept_dead_letters": "Dead letters that can be replayed.",
 }
 """The name of each gauge → what it shows."""
+
+SOURCE_GAUGES: Final[Mapping[str, str]] = {
+    "source_position": "Where an ingress goes on in a source, such as a partition.",
+    "source_lag": "How many places an ingress is behind the end of a source.",
+    "source_paused": "1 while nothing is fetched from a source, since too much waits.",
+    "source_stands_still": "1 if nothing is taken from a source until somebody decides.",
+}
+"""The name of each gauge with the label `source` → what it shows."""
+
+_SOURCE_VALUES: Final[Mapping[str, Callable[[Source], int | None]]] = {
+    "source_position": lambda source: source.position,
+    "source_lag": lambda source: source.lag,
+    "source_paused": lambda source: int(source.is_paused),
+    "source_stands_still": lambda source: int(bool(source.problem)),
+}
 
 FUNCTION_COUNTERS: Final[Mapping[str, str]] = {
     "function_messages": "Messages in requests that a function answered.",

@@ -163,6 +163,10 @@ class SqliteReader:
             return None
         return next(self._dead_letters("WHERE id = ?", (letter_id,)), None)
 
+    def positions(self) -> dict[str, bytes]:
+        """The positions of ingresses, ordered by name."""
+        return dict(self._rows_since(4, "SELECT name, value FROM position ORDER BY name"))
+
     def paused(self) -> Iterator[PausedAddress]:
         """The addresses that are held, ordered."""
         cause = "cause" if self._version >= _COUNTS_SINCE else "'failure'"
@@ -195,7 +199,7 @@ class SqliteReader:
                     2, "SELECT typename, id, key, seq, digest, taken_ms FROM receipt ORDER BY seq"
                 )
             },
-            dict(self._rows_since(4, "SELECT name, value FROM position ORDER BY name")),
+            self.positions(),
             tuple(self._failures()),
             tuple(
                 Trial(Address(typename, address_id), seq)

@@ -10,7 +10,7 @@ import pytest
 
 from statefun.connectors.kafka import InvalidRecords, KafkaIngress, KafkaTopic, Start
 from statefun.errors import AddressBusyError, ConfigurationError, StatefunError, StoreError
-from statefun.ports import IngressMessage
+from statefun.ports import IngressMessage, Source
 from statefun.sdk.address import Address
 from statefun.sdk.wire import encode_typed_value
 from statefun.testing.ports import FakeIntake
@@ -312,6 +312,21 @@ async def test_nothing_is_delivered_while_it_is_paused(
     await ingresses.has(2)
 
     assert sorted(ids(intake)) == ["1", "2"]
+
+
+async def test_an_ingress_says_how_far_it_has_come(
+    broker: Broker, topic: str, ingresses: Ingresses, intake: PickyIntake
+) -> None:
+    """Its position in each partition, and how much there is."""
+    broker.produce(topic, numbered(1, 2, 3), partition=1)
+    ingress = await ingresses.start(Start("earliest"))
+    await ingresses.at(1, 3)
+    await until(lambda: all(each.lag == 0 for each in ingress.sources()))
+
+    assert ingress.sources() == [
+        Source(f"t/in/{topic}/{partition}", 3 * (partition == 1), 3 * (partition == 1))
+        for partition in range(4)
+    ]
 
 
 # --- invalid records ------------------------------------------------------------------------------
