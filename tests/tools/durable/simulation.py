@@ -141,13 +141,15 @@ class _Play:
                     self.programs.run, by, key, lambda answer: answer in (7 + by, 409), once=True
                 )
             case 5:
-                self._request(self.programs.listen, None, None, [0, 1, 2].__eq__)
+                self._request(self.programs.listen, None, None, lambda answer: answer == [0, 1, 2])
             case 6:
-                self._request(self.programs.race, None, None, ["early", "late"].__eq__)
+                self._request(
+                    self.programs.race, None, None, lambda answer: answer == ["early", "late"]
+                )
             case 7:
                 self._request(self.programs.ask_twice, by, None, self._same)
             case 8:
-                self._request(self.programs.doomed, None, None, (500).__eq__)
+                self._request(self.programs.doomed, None, None, lambda answer: answer == 500)
             case _:
                 key = self.random.choice("ab")
                 self._request(self.programs.give, 7, key, lambda answer: isinstance(answer, bool))
