@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -144,6 +145,26 @@ async def everything(kafka: Kafka, topic: str) -> list[str]:
             lambda: [each for _ in range(3) for each in reader.records()]
         )
     return [(record.value() or b"").decode() for record in records]
+
+
+async def test_an_older_copy_of_the_data_directory_loses_no_new_record(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Its numbers come again, so what has them is not taken for written."""
+    with Kafka(tmp_path / "kafka", java_flags=SHORT_LIVED) as kafka:
+        make_topics(kafka.bootstrap, {"orders": 1, "counts": 1})
+        produce(kafka.bootstrap, "orders", [("a", b"1")])
+        async with shop(kafka, "orders", tmp_path / "data"):
+            await committed(kafka, "counts", 1)
+        shutil.copytree(tmp_path / "data", tmp_path / "copy")
+        produce(kafka.bootstrap, "orders", [("a", b"2"), ("a", b"3"), ("a", b"4")])
+        async with shop(kafka, "orders", tmp_path / "data"):
+            await committed(kafka, "counts", 4)
+        async with shop(kafka, "orders", tmp_path / "copy"):
+            found = await committed(kafka, "counts", 7)
+
+    assert found == ["1:1", *["2:2", "3:3", "4:4"] * 2]
+    assert "older than what was written" in caplog.text
 
 
 # --- topics that change ---------------------------------------------------------------------------

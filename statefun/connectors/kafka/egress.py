@@ -142,7 +142,7 @@ class KafkaEgress:
             ) from error
         self._writer.start()
 
-    def put(self, epoch: int, records: Sequence[OutgoingRecord]) -> None:  # noqa: ARG002 - a transaction may hold several
+    def put(self, epoch: int, records: Sequence[OutgoingRecord]) -> None:
         """Take over records; see `Egress`.
 
         One that it cannot write stays in the store, and comes again to the next process: the module
@@ -159,7 +159,7 @@ class KafkaEgress:
             self._sizes[record.id] = size
             self._waiting_bytes += size
             self._is_empty.clear()
-            self._writer.put(outgoing)
+            self._writer.put(outgoing._replace(is_new=epoch > 0))
 
     async def flush(self) -> None:
         """Wait until the broker has every record; see `Egress`."""

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 from typing import TYPE_CHECKING, Final
 
 from confluent_kafka import KafkaException
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
     from statefun.ports import Intake
 
 __all__ = ["KafkaIngress"]
+
+logger = logging.getLogger("statefun.connectors")
 
 _DISCOVERY_MS: Final = 10_000
 _RETRY_S: Final = 1.0
@@ -188,6 +191,8 @@ class KafkaIngress:
                 wait_s = _RETRY_S
             except RuntimeStoppedError:
                 return
+            except Exception:
+                logger.exception("%s: the topics could not be looked up", self.ingress_id)
             await asyncio.sleep(wait_s)
 
     async def _look(self, reader: Reader) -> None:

@@ -139,6 +139,9 @@ class Lane:
                 pause_s = min(2 * pause_s, _LONGEST_S)
             except RuntimeStoppedError:
                 return
+            except Exception as error:
+                logger.exception("%s: an unexpected error", self._subject)
+                self.stand_still(f"an unexpected error, {error!r}; start again")
             else:
                 pause_s = _SHORTEST_S
 

@@ -12,6 +12,7 @@ Laws:
 from __future__ import annotations
 
 import json
+import logging
 import queue
 import threading
 import time
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
     from statefun.connectors.kafka.reports import Reports
 
 __all__ = ["Outgoing", "PlainWriter", "TransactionWriter", "Writer"]
+
+logger = logging.getLogger("statefun.connectors")
 
 _MOST_RECORDS: Final = 500
 _IDLE_S: Final = 0.2
@@ -55,6 +58,7 @@ class Outgoing(NamedTuple):
     Attributes:
         record_id: Grows from record to record.
         key: None for a null key.
+        is_new: Whether this process made it; an earlier one cannot have written it then.
     """
 
     record_id: int
@@ -62,6 +66,7 @@ class Outgoing(NamedTuple):
     key: bytes | None
     value: bytes
     headers: list[tuple[str, str | bytes | None]]
+    is_new: bool = False
 
 
 class _FailedError(Exception):
@@ -121,6 +126,8 @@ class Writer:
                 self._reports.trouble("records could not be written", error.args[0])
             except _FailedError:
                 pass  # told already
+            except Exception:
+                logger.exception("records could not be written; it goes on trying")
             if self._is_stopped.wait(_AGAIN_S):
                 return
             self._producer = Producer(self._settings)
@@ -309,6 +316,14 @@ class TransactionWriter(Writer):
         """Report what a former producer has written, and keep what it could not."""
         written = []
         while self._waiting and self._waiting[0].record_id < self._position:
+            if self._waiting[0].is_new:  # the data directory is an older copy: its ids come again
+                self._reports.tell(
+                    "older copy",
+                    "the data directory is older than what was written: it goes on with its own "
+                    "numbers, and records that were written since that copy may come twice",
+                )
+                self._position, self._kept_ids = self._waiting[0].record_id, set()
+                break
             record = self._waiting.popleft()
             if record.record_id in self._kept_ids:
                 self._kept(record, "an earlier attempt was refused by the broker")
