@@ -33,7 +33,7 @@ def run(arguments: Namespace) -> int:
     app: Any = load_functions(arguments.target)
     if not isinstance(app, Application):
         raise ConfigurationError(
-            f"{arguments.target} is no app of durable handlers: name what app([...]) returns",
+            f"{arguments.target} is not an app of durable handlers: name what app([...]) returns",
             given=str(arguments.target),
         )
     told = [

@@ -50,7 +50,7 @@ def warn_of_hazards(function: Any, what: str) -> None:
     try:
         tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
     except (OSError, TypeError, SyntaxError):
-        return  # there is no source, as in a console, or it is no function
+        return  # there is no source, as in a console, or it is not a function
     file, first = inspect.getsourcefile(function) or "", function.__code__.co_firstlineno
     for line, called, advice in _hazards(tree, _names(function)):
         warnings.warn_explicit(

@@ -102,7 +102,7 @@ class Outbox:
             self.egress.append(egress_answer(route, outcome, expires_ms))
         else:
             logger.error(
-                "an outcome for %r is lost, since %s is none of the egresses that may be sent to: "
+                "an outcome for %r is lost, since %s is not one of the egresses that are allowed: "
                 "add it to egresses=…",
                 route.id,
                 route.typename,

@@ -72,7 +72,7 @@ class Recording:
             where: Whose line it is, for the error.
 
         Raises:
-            ConfigurationError: If it is none.
+            ConfigurationError: If it is not one.
         """
         try:
             told: Any = json.loads(text)
@@ -87,7 +87,7 @@ class Recording:
             _check_format(told["format"])
         except (ValueError, KeyError, TypeError, AttributeError, _proto.DecodeError) as error:
             raise ConfigurationError(
-                f"{where} is no recording of an invocation ({type(error).__name__}: {error}): "
+                f"{where} is not a recording of an invocation ({type(error).__name__}: {error}): "
                 "make one with 'statefun invocations export ID', or by DurableHarness.recordings",
                 given=where,
             ) from error

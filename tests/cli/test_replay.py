@@ -60,7 +60,7 @@ def test_code_that_differs_is_told_with_the_step(folder: Path, recorded: str) ->
 @pytest.mark.parametrize(
     ("content", "sentence"),
     [
-        ("{", "bad.json, line 1 is no recording of an invocation"),
+        ("{", "bad.json, line 1 is not a recording of an invocation"),
         ('{"format": 2}', "no recording of an invocation"),
         ("[]", "no recording of an invocation"),
     ],
