@@ -61,8 +61,8 @@ def test_code_that_differs_is_told_with_the_step(folder: Path, recorded: str) ->
     ("content", "sentence"),
     [
         ("{", "bad.json, line 1 is not a recording of an invocation"),
-        ('{"format": 2}', "no recording of an invocation"),
-        ("[]", "no recording of an invocation"),
+        ('{"format": 2}', "not a recording of an invocation"),
+        ("[]", "not a recording of an invocation"),
     ],
 )
 def test_a_file_that_holds_no_recording_is_refused(
