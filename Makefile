@@ -19,7 +19,7 @@ COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gene
 SUPPORTED := -c 'import sys; v = sys.version_info; v < (3, 11) and sys.exit("statefun needs Python 3.11 \
 or newer, and $(PYTHON) is Python %d.%d: name a newer one, as in make PYTHON=python3.12" % v[:2])'
 
-.PHONY: greeter orders transfer test native fuzz wheels simulate simulate-durable compare-reactive crashes engines matrix check bench protos format lock clean
+.PHONY: greeter orders transfer test native fuzz memory wheels simulate simulate-durable compare-reactive crashes engines matrix check bench protos format lock clean
 
 greeter: $(VENV)/.all ## the greeter on the embedded runtime, killed in the middle
 	$(BIN)/python examples/greeter/demo.py
@@ -41,6 +41,9 @@ native: $(VENV)/.test $(VENV)/.maturin ## the native core, built into .venv; nee
 
 fuzz: native ## REQUESTS=N random requests through both cores: byte-equal replies, the same errors
 	$(BIN)/python -m tests.tools.fuzz --first $(FIRST) --requests $(REQUESTS)
+
+memory: $(VENV)/.test ## the memory of a process after ten million messages, against one million
+	$(BIN)/python -m tests.tools.memory
 
 wheels: $(VENV)/.maturin ## wheels of the package and of the native core, in dist/; the core for PYTHON; needs Rust
 	$(VENV)/$(PIP) install $(LOCKED) locks/test.txt

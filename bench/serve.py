@@ -16,18 +16,21 @@ from bench.figure import Row, compared, in_turns
 from bench.server_process import (
     Load,
     ServerProcess,
+    aiohttp_adapter,
     aiohttp_endpoint,
     free_port,
     statefun_serve,
 )
 from bench.workloads import GREETER
+from statefun.sdk.wire import CORE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 __all__ = ["FIGURE"]
 
-GOALS = {1: 3.0, 100: 3.5}
+GOALS = {"native": {1: 5.0, 100: 10.0}, "python": {1: 3.0, 100: 3.5}}[CORE]
+ADAPTER_GOALS = {"native": {1: 1.8, 100: 8.0}, "python": {1: None, 100: None}}[CORE]
 
 # CPU time is told in hundredths of a second.
 _SLICE_SECONDS = 0.6
@@ -47,6 +50,10 @@ class ServeFigure:
             for batch_size, goal in GOALS.items():
                 sides = (ours, theirs)
                 yield _row(rounds, batch_size, sides, "flink-statefun + aiohttp", goal)
+            adapter = stack.enter_context(aiohttp_adapter(GREETER.program))
+            for batch_size, goal in ADAPTER_GOALS.items():
+                sides, peer_name = (adapter, theirs), "flink-statefun + aiohttp"
+                yield _row(rounds, batch_size, sides, peer_name, goal, "aiohttp adapter")
             for batch_size in GOALS:
                 with TemporaryDirectory() as folder, _echo(Path(folder), batch_size) as echo:
                     yield _row(rounds, batch_size, (ours, echo), "C echo server", None)
@@ -58,12 +65,13 @@ def _row(
     sides: tuple[ServerProcess, ServerProcess],
     peer: str,
     goal: float | None,
+    server: str = "1 worker",
 ) -> Row:
     load = Load(GREETER.request(batch_size))
     ours, theirs = (partial(load.seconds_each, side, _SLICE_SECONDS) for side in sides)
     return compared(
         FIGURE.name,
-        f"greeter, batch {batch_size}, 1 worker",
+        f"greeter, batch {batch_size}, {server}",
         in_turns(rounds, ours, theirs),
         unit=lambda each: f"{each * 1e6:.1f} µs",
         peer=peer,

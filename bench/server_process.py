@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Load",
     "ServerProcess",
+    "aiohttp_adapter",
     "aiohttp_endpoint",
     "cpu_seconds",
     "free_port",
@@ -87,6 +88,13 @@ def aiohttp_endpoint(python: str, program: str) -> ServerProcess:
     port = free_port()
     script = str(PROGRAMS / "aiohttp_endpoint.py")
     return ServerProcess([python, script, program, str(port)], port)
+
+
+def aiohttp_adapter(program: str) -> ServerProcess:
+    """A program behind our own adapter for aiohttp."""
+    port = free_port()
+    script = str(PROGRAMS / "aiohttp_adapter.py")
+    return ServerProcess([sys.executable, script, program, str(port)], port)
 
 
 def cpu_seconds(pid: int) -> float:
