@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from statefun.errors import RequestRefusedError
 from statefun.http.bodies import too_long
 from statefun.http.messages import text_response
-from statefun.serve.endpoint import FunctionEndpoint
+from statefun.serve.endpoint import OCTETS, FunctionEndpoint
 
 if TYPE_CHECKING:
     from aiohttp.web import Application, Request, Response
@@ -19,6 +20,9 @@ __all__ = ["aiohttp_app"]
 
 _DECOMPRESSED = ("gzip", "deflate", "br", "zstd")
 """The content encodings that aiohttp undoes by itself."""
+
+_PLAIN = re.compile(r"(/[A-Za-z0-9_-]+)+")
+"""A path that means the same to aiohttp as to us."""
 
 
 def aiohttp_app(functions: Functions, *, path: str | None = None) -> Application:
@@ -47,24 +51,36 @@ def aiohttp_app(functions: Functions, *, path: str | None = None) -> Application
         ) from error
     endpoint = FunctionEndpoint(functions, path)
 
-    async def respond(request: Request) -> Response:
-        coding = request.headers.get("Content-Encoding", "")
-        is_open = coding.strip().lower() in _DECOMPRESSED
-        try:
-            body = await _body(request, endpoint.max_decompressed_bytes if is_open else None)
-        except (RequestRefusedError, web.RequestPayloadError) as error:
-            request.content.feed_eof()  # else aiohttp reads on, and fails on the same body again
-            status = getattr(error, "http_status", 400)
-            refused = response_of(text_response(status, " ".join(str(error).split())))
-            refused.force_close()
-            return refused
-        left = "" if is_open else coding
-        return response_of(await endpoint.answer(request.method, _path(request), body, left))
+    async def respond(request: Request, at: str | None = None) -> Response:
+        content, coding = request.content, request.headers.get("Content-Encoding", "")
+        if not coding and content.is_eof():  # nearly always: the whole body is here
+            body = content.read_nowait()
+        else:
+            is_open = coding.strip().lower() in _DECOMPRESSED
+            try:
+                body = await _body(request, endpoint.max_decompressed_bytes if is_open else None)
+            except (RequestRefusedError, web.RequestPayloadError) as error:
+                content.feed_eof()  # else aiohttp reads on, and fails on the same body again
+                status = getattr(error, "http_status", 400)
+                refused = response_of(text_response(status, " ".join(str(error).split())))
+                refused.force_close()
+                return refused
+            if is_open:
+                coding = ""
+        where = _path(request) if at is None else at
+        return response_of(await endpoint.answer(request.method, where, body, coding))
+
+    async def respond_at_the_path(request: Request) -> Response:
+        return await respond(request, path)
 
     def response_of(answer: Answer) -> Response:
+        if answer.content_type == OCTETS:  # a reply: the shorter way
+            return web.Response(body=answer.body, content_type=OCTETS)
         return web.Response(status=answer.status, headers=answer.fields, body=answer.body)
 
     app = web.Application(client_max_size=0)
+    if path is not None and _PLAIN.fullmatch(path):  # found faster than by a pattern
+        app.router.add_route("*", path, respond_at_the_path)
     app.router.add_route("*", "", respond)
     app.router.add_route("*", "/{below:.*}", respond)
     return app

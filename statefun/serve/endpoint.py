@@ -35,14 +35,14 @@ if TYPE_CHECKING:
 
     Body: TypeAlias = bytes | bytearray | memoryview
 
-__all__ = ["HEALTH_PATH", "SERVICES_PATH", "UNREADABLE", "FunctionEndpoint"]
+__all__ = ["HEALTH_PATH", "OCTETS", "SERVICES_PATH", "UNREADABLE", "FunctionEndpoint"]
 
 HEALTH_PATH = "/health"
 SERVICES_PATH = "/services"
 UNREADABLE = "unreadable-value"
 """The header `Statefun-Failure` of an answer says so if a stored value cannot be read."""
 
-_OCTETS = "application/octet-stream"  # the engine compares the whole header: no parameters
+OCTETS = "application/octet-stream"  # the engine compares the whole header: no parameters
 _LONGEST_REASON = 2000
 
 logger = logging.getLogger("statefun.serve")
@@ -103,7 +103,7 @@ class FunctionEndpoint:
             try:
                 if coding:
                     body = decompressed(bytes(body), coding, self.max_decompressed_bytes)
-                return Response(200, await self.handler.handle_async(body), _OCTETS)
+                return Response(200, await self.handler.handle_async(body), OCTETS)
             except BaseException as raised:
                 error = failure_of(raised) or raised
                 if isinstance(error, RequestRefusedError):
@@ -121,7 +121,7 @@ class FunctionEndpoint:
             try:
                 if coding:
                     body = decompressed(bytes(body), coding, self.max_decompressed_bytes)
-                return Response(200, self.handler.invoke_sync(body), _OCTETS)
+                return Response(200, self.handler.invoke_sync(body), OCTETS)
             except RequestRefusedError as error:
                 return refusal(error)
             except Exception as error:  # noqa: BLE001 - logged and answered
