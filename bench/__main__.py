@@ -6,7 +6,17 @@ import argparse
 import sys
 from typing import TYPE_CHECKING
 
-from bench import cold_keys, durable, engine, handler, ingress, reactive, runtime, serve
+from bench import (
+    cold_keys,
+    durable,
+    engine,
+    handler,
+    ingress,
+    reactive,
+    request_memory,
+    runtime,
+    serve,
+)
 from bench.environment import Unavailable, described
 
 if TYPE_CHECKING:
@@ -21,6 +31,7 @@ FIGURES: dict[str, Figure] = {
         handler.FIGURE,
         handler.CODECS,
         handler.REFERENCE,
+        request_memory.FIGURE,
         serve.FIGURE,
         runtime.FIGURE,
         cold_keys.FIGURE,

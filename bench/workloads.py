@@ -46,16 +46,19 @@ class Workload:
     state: Mapping[str, StoredValue]
     caller: Address | None = None
 
+    @property
+    def address(self) -> Address:
+        """The address it is called at."""
+        return Address(self.typename, "joe")
+
     def request(self, batch_size: int) -> bytes:
         """A ToFunction with that many messages, each a short text of its own."""
         arguments = [
             message_builder(self.typename, "joe", str_value=f"name-{number}").argument()
             for number in range(batch_size)
         ]
-        target = Address(self.typename, "joe")
-        return encode_request(
-            target, self.state, [Invocation(self.caller, each) for each in arguments]
-        )
+        messages = [Invocation(self.caller, each) for each in arguments]
+        return encode_request(self.address, self.state, messages)
 
 
 GREETER = Workload(

@@ -1,15 +1,17 @@
 """Runs a program's handler as it is told on stdin; the same text for both SDKs.
 
 Each line is JSON: `["reply", request]`, `["equal", reply, reply]`, or `[verb, request, batch size,
-count]` with the verb `time`, `floor` or `bare`; bytes are in hexadecimal. The answer is one line of
-JSON.
+count]` with the verb `time`, `floor` or `bare`, or `["peak", path of a request]`; bytes are in
+hexadecimal. The answer is one line of JSON.
 """
 
 import asyncio
 import importlib
 import json
+import resource
 import sys
 import time
+from pathlib import Path
 from typing import Any
 
 from statefun import RequestReplyHandler
@@ -83,6 +85,13 @@ async def bare(_: str, batch_size: int, count: int) -> float:
     return time.process_time() - began
 
 
+async def peak(path: str) -> int:
+    """The memory in bytes that a request takes at most, itself included."""
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    await handler.handle_async(Path(path).read_bytes())
+    return (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024
+
+
 async def equal(one: str, other: str) -> bool:
     """Whether two replies say the same."""
     schema: Any = importlib.import_module("statefun.request_reply_pb2")
@@ -92,7 +101,14 @@ async def equal(one: str, other: str) -> bool:
 
 async def main() -> None:
     """Do as told until stdin ends."""
-    verbs: Any = {"reply": reply, "time": timed, "floor": floor, "bare": bare, "equal": equal}
+    verbs: Any = {
+        "reply": reply,
+        "time": timed,
+        "floor": floor,
+        "bare": bare,
+        "peak": peak,
+        "equal": equal,
+    }
     for line in sys.stdin:
         verb, *arguments = json.loads(line)
         print(json.dumps(await verbs[verb](*arguments)), flush=True)

@@ -608,3 +608,137 @@ pub fn address_prefix(namespace: &[u8], name: &[u8]) -> Vec<u8> {
     out.push(tag(3));
     out
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn field(tag: u8, content: &[u8]) -> Vec<u8> {
+        let mut out = Vec::new();
+        put_field(&mut out, tag, content);
+        out
+    }
+
+    fn typed_value(typename: &str, value: &[u8]) -> Vec<u8> {
+        let mut out = present_fields(typename.as_bytes());
+        put_varint(&mut out, value.len() as u64);
+        out.extend_from_slice(value);
+        out
+    }
+
+    fn target() -> Vec<u8> {
+        let mut out = address_prefix(b"n", b"f");
+        put_varint(&mut out, 1);
+        out.push(b'1');
+        field(0x0A, &out)
+    }
+
+    fn around(batch: &[u8]) -> Vec<u8> {
+        let mut out = vec![0xA2, 0x06];
+        put_varint(&mut out, batch.len() as u64);
+        out.extend_from_slice(batch);
+        out
+    }
+
+    fn request(state: &[u8], invocation: &[u8]) -> Vec<u8> {
+        around(&[target(), field(0x12, state), field(0x1A, invocation)].concat())
+    }
+
+    fn usual() -> Vec<u8> {
+        let stored = [field(0x0A, b"seen"), field(0x12, &typed_value("a/b", &[7; 200]))].concat();
+        request(&stored, &field(0x12, &typed_value("a/b", b"\x0a\x01x")))
+    }
+
+    #[test]
+    fn a_usual_request_is_split_into_its_pieces() {
+        let data = usual();
+        let read = split(&data).unwrap();
+        assert_eq!(read.target.namespace.of(&data), b"n");
+        assert_eq!(read.target.name.of(&data), b"f");
+        assert_eq!(read.target.id.of(&data), b"1");
+        assert_eq!(read.state[0].name.of(&data), b"seen");
+        assert_eq!(read.state[0].typed.value.of(&data), [7; 200]);
+        assert_eq!(read.invocations.len(), 1);
+        assert_eq!(read.invocations[0].typed.value.of(&data), b"\x0a\x01x");
+        assert!(read.invocations[0].typed.has_value);
+    }
+
+    #[test]
+    fn a_request_that_is_cut_anywhere_is_not_read() {
+        let data = usual();
+        for end in 0..data.len() {
+            assert_eq!(split(&data[..end]), None, "cut at {end}");
+        }
+    }
+
+    #[test]
+    fn whatever_one_byte_becomes_every_span_lies_inside() {
+        let data = usual();
+        for at in 0..data.len() {
+            for byte in 0..=255 {
+                let mut changed = data.clone();
+                changed[at] = byte;
+                if let Some(read) = split(&changed) {
+                    for invocation in &read.invocations {
+                        invocation.typed.value.of(&changed);
+                        let piece = invocation.whole.of(&changed).to_vec();
+                        let moved = invocation.detached();
+                        assert_eq!(
+                            moved.typed.value.of(&piece),
+                            invocation.typed.value.of(&changed)
+                        );
+                    }
+                }
+                outcome(&changed);
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_unusual_is_left_to_the_reference() {
+        let value = field(0x12, &typed_value("a/b", b""));
+        let twice = [value.clone(), value.clone()].concat();
+        let unknown = [value.clone(), field(0x7A, b"x")].concat();
+        let not_text = field(0x12, &field(0x0A, b"\xff"));
+        for invocation in [&twice, &unknown, &not_text] {
+            assert_eq!(split(&request(b"", invocation)), None);
+        }
+        let no_target = around(&field(0x1A, &value));
+        let two_targets = around(&[target(), target(), field(0x1A, &value)].concat());
+        let long_length = [&[0xA2, 0x06, 0x80, 0x00], &[][..]].concat();
+        for whole in [no_target, two_targets, long_length] {
+            assert_eq!(split(&whole), None);
+        }
+    }
+
+    #[test]
+    fn lengths_are_written_as_they_are_read() {
+        for number in [0, 1, 127, 128, 300, 16_383, 16_384, 2_097_152, i32::MAX as u64] {
+            let mut out = Vec::new();
+            put_varint(&mut out, number);
+            assert_eq!(out.len(), varint_size(number));
+            let mut reader = Reader {
+                data: &out,
+                at: 0,
+                end: out.len(),
+            };
+            assert_eq!(reader.length(), Some(number as usize));
+            assert!(reader.is_done());
+        }
+    }
+
+    #[test]
+    fn an_argument_in_another_form_than_protobuf_writes_is_left_to_the_reference() {
+        let target = &target()[..];
+        let canonical = typed_value("a/b", b"x");
+        let other_order = [field(0x1A, b"x"), field(0x0A, b"a/b"), vec![0x10, 1]].concat();
+        let explicit_default = [&field(0x0A, b"a/b")[..], &[0x10, 0]].concat();
+        let reply = |argument: &[u8]| {
+            let message = [target, &field(0x12, argument)].concat();
+            around(&field(0x12, &message))
+        };
+        assert!(outcome(&reply(&canonical)).is_some());
+        assert_eq!(outcome(&reply(&other_order)), None);
+        assert_eq!(outcome(&reply(&explicit_default)), None);
+    }
+}
