@@ -21,6 +21,7 @@ __all__ = [
     "EGRESS_MESSAGES",
     "FIVE_VALUES",
     "GREETER",
+    "READING",
     "SUSPENDING",
     "THREE_SENDS",
     "VALUES",
@@ -85,6 +86,7 @@ FIVE_VALUES = Workload(
 EGRESS_MESSAGES = Workload("two egress messages", "egress_messages", "bench/egress-messages", {})
 THREE_SENDS = Workload("three sends", "three_sends", "bench/three-sends", {})
 DELAYED = Workload("a delayed send and a cancellation", "delayed", "bench/delayed", {})
+READING = Workload("a function that reads", "reading", "bench/reading", {})
 SUSPENDING = Workload("a function that suspends", "suspending", "bench/suspending", {})
 
 
