@@ -99,6 +99,6 @@ def _value(codec: str, type_typename: str) -> Workload:
 
 VALUES = (
     _value("json", "bench/order"),
-    _value("protobuf", "type.googleapis.com/google.protobuf.Struct"),
+    _value("protobuf", "type.googleapis.com/google.protobuf.ListValue"),
     _value("dataclass", "bench/order"),
 )
