@@ -1,4 +1,4 @@
-"""What commands have in common: kinds of arguments, and the way to print."""
+"""Kinds of arguments, and the way to print: the common part of all commands."""
 
 from __future__ import annotations
 
@@ -160,7 +160,7 @@ class Actions:
     Args:
         commands: Where the command is added.
         name: The command's.
-        text: What it is for.
+        text: Its purpose.
         parents: Whose options every action has, besides `--data` and `--json`.
     """
 

@@ -90,16 +90,16 @@ def assemble(
         strict: Whether an unknown key in a file is an error.
         dialect: The engine that the files were written for.
         options: How the runtime works, without `failure` and `limits`.
-        rules: What is said of functions, by `namespace/name` or `namespace/*`, which goes before
+        rules: The rules for functions, by `namespace/name` or `namespace/*`, which go before
             what files say. What becomes of messages that functions fail on is said by `*` for all
             others of this process; limits are said by it for all others.
-        access: Who may reach the ingresses and egresses; by default whoever is on this machine.
+        access: The clients of the ingresses and egresses; by default all of this machine.
         invocation_port: Where invocations of durable handlers are taken in, those of endpoints
             too; None for 8080 if there are any in this process, else for nowhere.
         listen: Where clients and workers of `statefun.workflows` connect; None for nowhere.
         names: Names of hosts in the addresses of the files, with or without a port → what to use
             instead.
-        observers: Who learns of what the runtime does, besides the log.
+        observers: Told of every event of the runtime, besides the log.
         webhooks: Egress typename → the URL to which its records are posted.
 
     Raises:
@@ -182,7 +182,7 @@ def _invocations(
 
 
 def _invocation_spec(module: Module) -> InvocationIngressSpec | None:
-    """What the files say about the ingress of invocations."""
+    """The spec of the ingress of invocations, if the files have one."""
     specs = [spec for _, spec in module.ingresses if isinstance(spec, InvocationIngressSpec)]
     if len(specs) > 1:
         raise ConfigurationError(
@@ -194,7 +194,7 @@ def _invocation_spec(module: Module) -> InvocationIngressSpec | None:
 
 
 def _invocation_access(spec: InvocationIngressSpec, around: Surroundings) -> Access | None:
-    """Who may invoke: as the file says, or else as everywhere."""
+    """The access to invocations: as the file says, or else as everywhere."""
     if spec.tls is None and spec.token_file is None:
         return around.access
     tls = spec.tls
@@ -254,7 +254,7 @@ def _endpoint(spec: EndpointSpec, dialect: Dialect, around: Surroundings) -> Htt
 def _failures(
     functions: Sequence[StatefulFunctions], module: Module, on_failure: Mapping[str, Outcome]
 ) -> dict[str, FailurePolicy]:
-    """What becomes of messages by function, where it is not for the files alone to say."""
+    """The policies by function, for those that the options name or that run here."""
     given = {pattern: FailurePolicy(outcome) for pattern, outcome in on_failure.items()}
     named = {pattern: policy for pattern, policy in given.items() if pattern != "*"}
     here = [name for each in functions for name in each.typenames]

@@ -1,4 +1,4 @@
-"""What commands that edit have in common."""
+"""The common part of commands that edit."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def make(arguments: Namespace, edit: Edit, done: str) -> Changed:
 
     Args:
         arguments: With `data` and `json`.
-        edit: What to do.
+        edit: The edit.
         done: The word for it; the key in JSON.
     """
     changed = make_edit(arguments.data, edit, SystemClock().now_ms())

@@ -34,10 +34,10 @@ _DIGITS: Final = len(str((1 << 63) - 1))
 
 @dataclass(frozen=True, slots=True)
 class FunctionRules:
-    """What the command line says of functions, by `namespace/name`, `namespace/*` and `*`.
+    """The rules of the command line for functions, by `namespace/name`, `namespace/*` and `*`.
 
     Attributes:
-        on_failure: What becomes of messages that functions fail on.
+        on_failure: The outcome for messages that functions fail on.
         limits: Limits that are other than by default: name → number.
     """
 

@@ -89,7 +89,7 @@ def show_topic(message: DeadLetter | PendingMessage) -> str:
 
 
 def describe_failure(failed: DeadLetter | PausedAddress) -> dict[str, Any]:
-    """What failed how often, and when, for JSON."""
+    """The failures of a message, for JSON."""
     return {
         "error": failed.error,
         "attempts": failed.attempts,

@@ -59,7 +59,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run a command.
 
     Args:
-        argv: What follows the program's name; None for the arguments of this process, which then
+        argv: The arguments behind the program's name; None for those of this process, which then
             ends within three seconds after the command, whatever threads are left.
 
     Returns:

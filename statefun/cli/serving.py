@@ -1,4 +1,4 @@
-"""What the commands that listen have in common: who may reach them, and how many at a time."""
+"""Options of the commands that listen: which clients may connect, and how many at a time."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def add_access(parser: ArgumentParser) -> None:
 
 
 def access_files(arguments: Namespace) -> AccessFiles:
-    """Who may reach a server, by its options."""
+    """The access to a server, by its options."""
     return AccessFiles(
         arguments.tls_cert,
         arguments.tls_key,

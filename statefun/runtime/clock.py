@@ -79,7 +79,7 @@ class ManualClock:
     """A clock that stands still until it is told to go on; for tests.
 
     Args:
-        now_ms: What it shows first, in milliseconds since the epoch.
+        now_ms: The time it shows first, in milliseconds since the epoch.
     """
 
     def __init__(self, now_ms: int = 1_000_000_000_000) -> None:

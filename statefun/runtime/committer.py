@@ -36,7 +36,7 @@ class Ticket(NamedTuple):
 
     Attributes:
         durable: Done once it is.
-        advice: What a commit that fails tells them, before the reason; empty for those who wait
+        advice: The sentence for them if a commit fails, before the reason; empty for those who wait
             for the store however long it takes.
     """
 

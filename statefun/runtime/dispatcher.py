@@ -49,11 +49,11 @@ class Dispatcher:
     """Drives an engine: makes its calls, its commits, and wakes it in time.
 
     Args:
-        engine: What to drive; it has taken in what the store held.
+        engine: The engine; it has taken in the contents of the store.
         store: Where its deltas go.
         router: How its functions are reached.
-        clock: What time it is.
-        observers: Who learns of what happens.
+        clock: Gives the time.
+        observers: Told of every event.
         positions: The positions of ingresses that the store held.
     """
 
@@ -98,7 +98,7 @@ class Dispatcher:
         return self.intake.is_accepting and not self.committer.is_behind
 
     async def read(self, look: Callable[[Reader], T]) -> T:
-        """What a function finds in the store, without changes that are not durable.
+        """Call a function with the store, which lacks changes that are not durable.
 
         Args:
             look: Called in the thread of the reads; it may not touch anything else.

@@ -46,7 +46,7 @@ class RuntimeIntake:
     Args:
         engine: Where they go.
         committer: Makes them durable.
-        clock: What time it is.
+        clock: Gives the time.
         wake: Called when there is something to do.
         positions: The positions that were durable at the start.
 

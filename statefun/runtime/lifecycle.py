@@ -46,11 +46,11 @@ class Lifecycle:
         data: The data directory, None if there is none.
         open_store: Opens the store of it.
         router: The ways to the functions.
-        ingresses: What brings messages in.
-        egresses: Typename → what takes records out; more may come while it runs.
-        clock: What time it is.
+        ingresses: They bring messages in.
+        egresses: Typename → egress; more may come while it runs.
+        clock: Gives the time.
         random: Gives a number from 0 up to 1, for the policies.
-        observers: Who learns of what happens.
+        observers: Told of every event.
     """
 
     def __init__(

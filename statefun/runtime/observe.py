@@ -45,7 +45,7 @@ class Observer:
         """A function let a KeyboardInterrupt through, which interrupts the process."""
 
     def committed(self, seconds: float) -> None:
-        """What happened until now is durable.
+        """Everything until now is durable.
 
         Args:
             seconds: How long the store took.

@@ -23,14 +23,14 @@ if TYPE_CHECKING:
 __all__ = ["ADMIN_STOP_S", "PARTS_STOP", "Durability", "RuntimeOptionValues", "RuntimeOptions"]
 
 Durability: TypeAlias = Literal["full", "normal", "memory"]
-"""What a message that was answered for survives. `full`: everything but the loss of the disk;
+"""The failures that an acknowledged message survives. `full`: everything but the loss of the disk;
 `normal`: everything but a power failure, which may take the last commits; `memory`: nothing."""
 
 PARTS_STOP: Final = timedelta(seconds=5)
 """How long ingresses may take to stop, and then egresses; those that take longer are left."""
 
 COMMIT: Final = timedelta(seconds=2)
-"""What the last commit takes, with some to spare: the only part of a stop without a bound."""
+"""The time of the last commit, with some to spare: the only part of a stop without a bound."""
 
 ADMIN_STOP_S: Final = 2.0
 """How long the admin server may take to stop, which runs beside a runtime, in seconds."""
@@ -57,8 +57,8 @@ class RuntimeOptions:
     """How a runtime works, whatever it runs.
 
     Attributes:
-        durability: What a message that was answered for survives; see `Durability`.
-        failure: What becomes of messages that functions fail on; for all functions, or by
+        durability: The failures that an acknowledged message survives; see `Durability`.
+        failure: The policy for messages that functions fail on; for all functions, or by
             `namespace/name`, `namespace/*` and `*`. It goes before what endpoints say.
         topic_failure: Topic of an ingress → the same for messages from it; goes before `failure`.
         limits: How much an address may have, by functions likewise.
@@ -115,7 +115,7 @@ class RuntimeOptions:
         return replace(self, **values)
 
     def rules(self, router: FunctionRouter) -> Rules:
-        """What the engine goes by, together with what endpoints say."""
+        """The rules of the engine: these options, and those of endpoints."""
         return self._rules(router.failure_policies, router.limits)
 
     def _rules(self, failure: Mapping[str, FailurePolicy], limits: Mapping[str, Limits]) -> Rules:

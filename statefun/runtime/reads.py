@@ -44,7 +44,7 @@ class Reads:
         self._loading: asyncio.Future[dict[Address, Mapping[str, StoredEntry]]] | None = None
 
     async def read(self, look: Callable[[Reader], T]) -> T:
-        """What a function finds in the store; it is called in the thread of the reads."""
+        """Call a function with the store, in the thread of the reads; returns its result."""
         if self._reader is None:
             return look(self._store)
         return await asyncio.get_running_loop().run_in_executor(self._reader, look, self._store)

@@ -1,4 +1,4 @@
-"""The runtime: functions, a data directory, what comes in and what goes out, put together."""
+"""The runtime: functions, a data directory, ingresses and egresses, put together."""
 
 from __future__ import annotations
 
@@ -53,11 +53,11 @@ class Runtime:
             before endpoints that name them too.
         data: The data directory, made if it does not exist; None to keep everything in memory.
         endpoints: Where other functions are.
-        ingresses: What brings messages in, besides `send`.
-        egresses: What takes records out; a typename stands for one that is read by `egress`.
-        clock: What time it is.
+        ingresses: They bring messages in, besides `send`.
+        egresses: They take records out; a typename stands for one that is read by `egress`.
+        clock: Gives the time; by default that of the machine.
         random: Gives a number from 0 up to 1, for the policies.
-        observers: Who learns of what happens, besides the log.
+        observers: Told of every event, besides the log.
         options: How it works; by default as `RuntimeOptions` says.
         **values: Single options, which go before those of `options`; see `RuntimeOptions`.
 
@@ -344,7 +344,7 @@ class Runtime:
 
 
 def _target_and_argument(message: Message) -> tuple[Address, bytes]:
-    """Whom a message is for, and its value as a serialized `TypedValue`."""
+    """The target of a message, and its value as a serialized `TypedValue`."""
     if not isinstance(message, Message):
         raise InvalidMessageError(
             f"{message!r} is not a message: make one with message_builder(...)"

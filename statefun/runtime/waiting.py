@@ -27,7 +27,7 @@ class PendingReply:
     """One request whose reply is awaited; the token by which the engine knows it.
 
     Attributes:
-        target: Whom the request is for.
+        target: The address that the request is for.
         reply: The reply, a serialized `TypedValue`.
         ticket: Done once the request is durable.
     """

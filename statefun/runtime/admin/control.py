@@ -128,7 +128,7 @@ def make_edit(directory: str | Path, edit: Edit, now_ms: int) -> Changed:
 
     Args:
         directory: The data directory.
-        edit: What to do.
+        edit: The edit.
         now_ms: The time.
 
     Returns:

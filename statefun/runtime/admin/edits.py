@@ -150,7 +150,7 @@ Edit: TypeAlias = (
 """Something that can be changed by hand."""
 
 Changed: TypeAlias = "list[int] | list[str] | list[Address]"
-"""What an edit has changed: ids of dead letters or timers, names of values, or addresses."""
+"""The result of an edit: ids of dead letters or timers, names of values, or addresses."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,7 +44,7 @@ class Durations:
 
 @dataclass(slots=True)
 class FunctionFigures:
-    """What one function has done since the start.
+    """The work of one function since the start.
 
     Attributes:
         messages: Messages in requests that were answered.
@@ -64,7 +64,7 @@ class Metrics:
     """How a runtime is doing.
 
     Attributes:
-        counters: What it has done since it was started.
+        counters: Its work since it was started.
         commits: Commits since then that are durable, with those that had nothing to write.
         failed_commits: Commits since then that could not be stored.
         busy_addresses: Addresses with messages.

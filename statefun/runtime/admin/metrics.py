@@ -35,7 +35,7 @@ class AdminServer:
         is_healthy: Whether messages are taken in and kept, as `Runtime.is_healthy`.
         host: Where to listen.
         port: Which port; 0 for any free one.
-        access: Who may ask; by default whoever is on this machine.
+        access: The clients that may ask; by default all of this machine.
 
     Raises:
         ModuleNotFoundError: If the extra `runtime` is not installed.

@@ -36,11 +36,11 @@ T = TypeVar("T")
 
 @dataclass(slots=True)
 class _Tally(Generic[T]):
-    """What was added and what was removed, by number, within one epoch.
+    """The additions and removals of one epoch, by number.
 
     Attributes:
-        added: What was added and not removed again.
-        removed: What was removed.
+        added: The additions that were not removed again.
+        removed: The numbers that were removed.
         doubtful: Of what was added, the numbers that may be stored already: a delta with them
             failed, and nobody knows how far it got.
     """

@@ -36,7 +36,7 @@ _REASON_LENGTH = 4000
 
 
 class Consequences:
-    """What becomes of batches that fail.
+    """Carries out what was decided about batches that fail.
 
     Args:
         rules: The policies.
@@ -190,7 +190,7 @@ class Consequences:
 
 
 def _facts(failures: FailureState, error: Exception, now_ms: int) -> tuple[str, int, int, int]:
-    """What is kept of a failure: why, after how many attempts, when it was first, and last."""
+    """The facts of a failure: why, after how many attempts, when it was first, and last."""
     assert failures.first_failed_ms is not None, "no attempt failed"  # noqa: S101 - our invariant
     sentence = (str(error) or type(error).__name__)[:_REASON_LENGTH]
     reason = sentence.encode(errors="backslashreplace").decode()

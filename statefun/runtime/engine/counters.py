@@ -9,7 +9,7 @@ __all__ = ["Counters"]
 
 @dataclass(slots=True)
 class Counters:
-    """What an engine has done since it was made; every figure only grows.
+    """The work of an engine since it was made; every figure only grows.
 
     Attributes:
         ingress_messages: Messages taken in from outside.

@@ -72,8 +72,8 @@ class Engine:
     Args:
         functions: Which typenames can be addressed.
         egresses: Egress typename → check of a record; asked anew for each record.
-        recovered: What the store held.
-        rules: What becomes of messages that fail, and how much there may be.
+        recovered: The contents of the store.
+        rules: The policies and limits.
         random: Gives a number from 0 up to 1, for the policies.
         max_resident: So many addresses are kept in memory; idle ones above it are forgotten once
             the store has all of them.

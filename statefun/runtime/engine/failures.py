@@ -55,7 +55,7 @@ Next: TypeAlias = "Literal['retry', 'isolate', 'hold'] | Outcome"
 
 @dataclass(slots=True)
 class FailureState:
-    """What an address remembers of a batch that failed, until all of it is done.
+    """The failures of a batch that its address remembers, until all of it is done.
 
     Attributes:
         attempts: How many attempts with the current batch have failed.
@@ -110,7 +110,7 @@ class FailureState:
         self.first_failed_ms = self.pause = None
 
     def record(self, address: Address, size: int) -> FailureRecord | None:
-        """What is stored of it, None for nothing.
+        """The record that is stored of it, None for nothing.
 
         Args:
             address: Whose.
@@ -125,7 +125,7 @@ class FailureState:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What becomes of a failed batch.
+    """The decision about a failed batch.
 
     Attributes:
         next: `retry` the same, `isolate` by trying a part of it, `hold` it until a value can be
@@ -147,7 +147,7 @@ class FailedAttempt:
         address: Where.
         error: Why.
         attempts: How many attempts have failed by now, not counting those without a connection.
-        decision: What happens next.
+        decision: The next step.
         topic: The topic whose policy that was, empty if it was that of the function.
     """
 

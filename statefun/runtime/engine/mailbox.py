@@ -29,7 +29,7 @@ class Attempt(NamedTuple):
     """One attempt with a batch: a request to be made, answered by a reply or a failure.
 
     Attributes:
-        address: Whom it is for.
+        address: The address it is for.
         request: A serialized ToFunction.
         messages: The numbers of its messages, in order.
         attempt: Which attempt this is; the first is 1.

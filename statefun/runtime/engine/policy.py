@@ -28,13 +28,13 @@ __all__ = [
 ]
 
 Outcome: TypeAlias = Literal["dead-letter", "drop", "pause", "fail"]
-"""What becomes of a message that used up its attempts. `dead-letter`: it is kept apart, with the
+"""The fate of a message that used up its attempts. `dead-letter`: it is kept apart, with the
 reason, until somebody replays or drops it. `drop`: it is forgotten. `pause`: its address is held,
 with everything that waits for it, until somebody releases it. `fail`: the runtime stops, as a
 cluster does."""
 
 WAITING_BYTES: Final = 1000
-"""What a waiting message needs in memory besides its value, about."""
+"""The memory that a waiting message needs besides its value, about."""
 
 OUTCOMES: Final[tuple[Outcome, ...]] = ("dead-letter", "drop", "pause", "fail")
 
@@ -43,10 +43,10 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class FailurePolicy:
-    """What happens when a function fails on a message.
+    """The policy for messages that a function fails on.
 
     Attributes:
-        on_exhausted: What becomes of a message that used up its attempts.
+        on_exhausted: The fate of a message that used up its attempts.
         retry: How often and when it is tried before.
         isolate_after: A batch of several messages that failed so often is taken apart, so that
             the good ones go on without the bad one.

@@ -40,7 +40,7 @@ ValueKey: TypeAlias = "tuple[Address, str]"
 """Where a value is: the address and the value's name."""
 
 ReceiptKey: TypeAlias = "tuple[Address, str]"
-"""What names a receipt: the address a message is for and its idempotency key."""
+"""The key of a receipt: the address a message is for and its idempotency key."""
 
 
 class StoredEntry(NamedTuple):
@@ -66,7 +66,7 @@ class PendingMessage(NamedTuple):
     Attributes:
         caller: The sender; None if it came from an ingress.
         argument: A serialized `TypedValue`.
-        target: Whom it is for.
+        target: The address it is for.
         seq: Its number; messages to one address are delivered in this order.
         topic: The topic of the ingress that it came from, empty for none.
     """
@@ -84,8 +84,9 @@ class Timer(NamedTuple):
     Attributes:
         seq: Its number; timers due at the same time fire in this order.
         due_ms: When it fires.
-        sender: Who sent it; the caller of the message, and by its id the scope of the token.
-        target: Whom the message is for.
+        sender: The address that sent it: the caller of the message, and by its id the scope of
+            the token.
+        target: The address that the message is for.
         argument: A serialized `TypedValue`.
         token: The name to cancel it by, empty if it cannot be cancelled.
     """
@@ -118,8 +119,8 @@ class DeadLetter:
 
     Attributes:
         id: The number that the message had.
-        target: Whom it was for.
-        caller: Who sent it; None for an ingress.
+        target: The address it was for.
+        caller: The address that sent it; None for an ingress.
         argument: A serialized `TypedValue`; `statefun.runtime.Value.decode` reads it.
         error: Why the last attempt failed.
         attempts: How many attempts were made with it, not counting those without a connection and
@@ -207,7 +208,7 @@ class Trial:
     """That a message is tried after an unclean stop, to find out whether it ends the process.
 
     Attributes:
-        address: Whom it is for.
+        address: The address it is for.
         seq: Its number.
     """
 
@@ -294,7 +295,7 @@ class Delta:
 
 @dataclass(frozen=True, slots=True)
 class Recovered:
-    """What a store holds besides values.
+    """The contents of a store, without values.
 
     Messages, egress records and receipts are in the order of their numbers, timers in that of their
     firing, paused addresses in that of their names.
@@ -340,7 +341,7 @@ class GivenUp:
 
 @dataclass(frozen=True, slots=True)
 class Released:
-    """What may leave the runtime because the commit that contains it is durable.
+    """Everything that may leave the runtime because the commit that contains it is durable.
 
     Attributes:
         tickets: Those handed in with ingress messages.

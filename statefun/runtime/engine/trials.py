@@ -36,7 +36,7 @@ _MOST_MESSAGES = 256
 """So many are tried at once, as long as nothing is known about them."""
 
 _FEWER = 8
-"""What a group is divided by that ended the process."""
+"""A group that ended the process is divided by this."""
 
 _CAREFUL_COMMITS = 100
 """After an unclean end messages are called only once they are stored, for so many commits."""
@@ -114,7 +114,7 @@ class Trials:
                 self._changes.trial(())
 
     def committed(self) -> None:
-        """What had changed is durable."""
+        """The changes are durable."""
         self._careful_commits -= 1
 
     def end(self) -> None:

@@ -71,7 +71,7 @@ class ReplyCheck:
 
         Args:
             sender: Whose result it is.
-            result: What it asks for.
+            result: The effects it asks for.
             declared: The values that it may change.
             limits: How long values and messages may be.
 

@@ -124,7 +124,7 @@ def identity(path: Path) -> tuple[int, int] | None:
 
 
 def status(path: Path) -> os.stat_result | None:
-    """What the system knows of a file; None if there is none.
+    """The status of a file from the operating system; None if there is none.
 
     Raises:
         StoreError: If a parent is a file, or the file cannot be looked at.

@@ -214,7 +214,7 @@ class SqliteReader:
         )
 
     def summary(self, most: int = 5) -> StoreSummary:
-        """What waits, and what was given up; with the `most` busiest addresses."""
+        """How much waits, and how much was given up; with the `most` busiest addresses."""
         busiest = self._rows(
             "SELECT target_typename, target_id, count(*) FROM message GROUP BY 1, 2"
             " ORDER BY 3 DESC, 1, 2 LIMIT ?",
@@ -311,7 +311,7 @@ class SqliteStore(SqliteReader):
 
     Args:
         directory: The data directory; made if it does not exist.
-        durability: What a commit has to survive.
+        durability: The failures that a commit has to survive.
 
     Raises:
         StoreLockedError: If another process is using the directory.

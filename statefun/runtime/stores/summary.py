@@ -1,4 +1,4 @@
-"""What a data directory holds, in numbers."""
+"""The contents of a data directory, in numbers."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class BusyAddress:
 
 @dataclass(frozen=True, slots=True)
 class StoreSummary:
-    """What waits, and what was given up.
+    """How much waits, and how much was given up.
 
     Attributes:
         messages: Messages that wait, those of paused addresses too.

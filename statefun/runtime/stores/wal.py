@@ -33,7 +33,7 @@ _INDEX = struct.Struct("=16xI")
 
 
 class _Frame(NamedTuple):
-    """What stands before a page in the log."""
+    """The header of a page in the log."""
 
     offset: int
     pages: int  # of the file, after the commit that ends here; 0 if none does

@@ -49,8 +49,8 @@ def _insert(table: str, columns: int, otherwise: str = "") -> _Statement:
     Args:
         table: The table.
         columns: How many columns it has.
-        otherwise: What becomes of a row that it has, for a table whose triggers count rows; without
-            that it is replaced.
+        otherwise: The SQL for a row that it has, for a table whose triggers count rows; without
+            that the row is replaced.
     """
     verb = "INSERT" if otherwise else "INSERT OR REPLACE"
     row = f"({', '.join('?' * columns)})"
@@ -206,5 +206,5 @@ def _receipt_key(item: tuple[ReceiptKey, object]) -> ReceiptKey:
 
 
 def _gone(changes: Mapping[Any, Any]) -> list[Any]:
-    """What is there no more."""
+    """The keys whose value was removed."""
     return [key for key, change in changes.items() if change is None]

@@ -30,7 +30,7 @@ class Transport(Protocol):
         Raises:
             TransportError: If the function could not be reached, or something else than an
                 endpoint answered.
-            StatefunError: What else went wrong; the runtime tries again either way.
+            StatefunError: If something else went wrong; the runtime tries again either way.
         """
         ...
 

@@ -40,7 +40,7 @@ _HEADERS: Final = {"Content-Type": _OCTETS, "Accept": _OCTETS, "User-Agent": "st
 _LARGE_BODY_BYTES: Final = 1 << 20
 _REASON_BYTES: Final = 200
 _UNREADABLE: Final = "unreadable-value"
-"""What an endpoint of ours says in the header `Statefun-Failure` if it cannot read a value."""
+"""The value of an endpoint of ours in the header `Statefun-Failure` if it cannot read a value."""
 
 
 class HttpEndpoint:
@@ -53,7 +53,7 @@ class HttpEndpoint:
         max_batch: From how many messages waiting for one address on there is back pressure; 0 or
             less for never.
         options: How the functions are called.
-        failure: What becomes of messages that its functions fail on; None for the runtime's policy.
+        failure: The policy for messages that its functions fail on; None for the runtime's.
         limits: How much an address of its functions may have; None for what `max_batch` says, and
             else the runtime's limits.
 

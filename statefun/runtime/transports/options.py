@@ -57,7 +57,7 @@ class TlsFiles:
     client_key_password: str | None = None
 
     def context(self) -> ssl.SSLContext:
-        """What a connection needs to know.
+        """The context of a TLS connection.
 
         Raises:
             ConfigurationError: If a file cannot be read, or they do not go together.
@@ -125,7 +125,7 @@ class HttpOptions:
             for their turn, before their time begins.
         pool_ttl_ms: How long an idle connection is kept; 0 to keep none.
         payload_max_bytes: The size of the largest answer that is read.
-        tls: Whom to trust and what to show over TLS; None for what the system trusts.
+        tls: The certificates to trust and to show; None to trust those of the system.
 
     Source:
         Transport `io.statefun.transports.v1/async` of Flink Stateful Functions.
@@ -217,5 +217,5 @@ def file_path(location: str) -> str:
 
 
 def _reason(error: OSError) -> str:
-    """What is wrong, without the error number that Python puts before it."""
+    """The reason, without the error number that Python puts before it."""
     return error.strerror or str(error)

@@ -138,7 +138,7 @@ class FunctionRouter:
         return endpoint.transport(typename)
 
     def breaker(self, typename: str) -> Breaker | None:
-        """What stands before the endpoint of a function; None before one of this process."""
+        """The breaker before the endpoint of a function; None before one of this process."""
         endpoint = self._elsewhere(typename)
         return None if endpoint is None else self._breakers[endpoint.functions]
 
