@@ -25,7 +25,10 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from statefun.connectors.kafka import KafkaEgress, KafkaIngress, KafkaTopic, Start
+from statefun.ports import OutgoingRecord
 from statefun.runtime import Runtime
+from statefun.sdk.egress import KAFKA_RECORD
+from statefun.sdk.wire import encode_kafka_record, encode_typed_value
 from statefun.testing.ports import FakeIntake
 from tests.engines.kafka_shop import functions
 from tests.engines.topics import Reader, make_topics, produce
@@ -145,6 +148,54 @@ async def everything(kafka: Kafka, topic: str) -> list[str]:
             lambda: [each for _ in range(3) for each in reader.records()]
         )
     return [(record.value() or b"").decode() for record in records]
+
+
+async def test_what_was_written_before_a_crash_is_not_written_again(
+    kafka: Kafka, tmp_path: Path
+) -> None:
+    """The process died between the broker's commit and its own; the position tells them apart."""
+    make_topics(kafka.bootstrap, {"forgotten": 1})
+    records = [outgoing(number, "forgotten") for number in range(1, 6)]
+    reported: list[list[int]] = []
+    for put in (records[:3], records):
+        ids: list[int] = []
+        egress = KafkaEgress("shop/out", kafka.bootstrap, delivery="exactly-once", data=tmp_path)
+        await egress.start(ids.extend)
+        egress.put(0, put)
+        async with asyncio.timeout(60):
+            await egress.flush()
+        await egress.stop()
+        reported.append(ids)
+
+    assert reported == [[1, 2, 3], [1, 2, 3, 4, 5]]
+    assert await committed(kafka, "forgotten", 5) == ["1", "2", "3", "4", "5"]
+
+
+async def test_a_second_process_on_a_copy_fences_the_first(kafka: Kafka, tmp_path: Path) -> None:
+    """What the first was about to write does not count; it makes a new producer and goes on."""
+    make_topics(kafka.bootstrap, {"fenced": 1})
+    ids: list[int] = []
+    egresses = [
+        KafkaEgress("shop/out", kafka.bootstrap, delivery="exactly-once", data=tmp_path)
+        for _ in range(2)
+    ]
+    try:
+        for number, egress in enumerate(egresses, 1):
+            await egress.start(ids.extend)
+            egress.put(number, [outgoing(number, "fenced")])
+            await until(lambda: number in ids)  # noqa: B023
+        egresses[0].put(3, [outgoing(3, "fenced")])
+        await until(lambda: 3 in ids)
+    finally:
+        for egress in egresses:
+            await egress.stop()
+
+    assert await committed(kafka, "fenced", 3) == ["1", "2", "3"]
+
+
+def outgoing(number: int, topic: str) -> OutgoingRecord:
+    content = encode_kafka_record(topic, "k", b"%d" % number, None)
+    return OutgoingRecord(number, encode_typed_value(KAFKA_RECORD, content))
 
 
 async def test_an_older_copy_of_the_data_directory_loses_no_new_record(

@@ -24,6 +24,7 @@ _HINTS: Final = {
     "_TRANSPORT": "check the address, and whether the broker runs",
     "_ALL_BROKERS_DOWN": "check the address, and whether the broker runs",
     "_AUTHENTICATION": "check user name, password and 'sasl.mechanism'",
+    "_FENCED": "another process has a copy of the data directory: stop one of the two",
     "_SSL": "check the certificates, and 'security.protocol'",
     "SASL_AUTHENTICATION_FAILED": "check user name, password and 'sasl.mechanism'",
     "TOPIC_AUTHORIZATION_FAILED": "let the user read or write the topic",

@@ -408,8 +408,8 @@ class TransactionWriter(Writer):
         def run() -> None:
             try:
                 outcome.put((True, call(*arguments)))
-            except KafkaException as error:
-                outcome.put((False, error))
+            except Exception as error:  # noqa: BLE001 - raised where it was called
+                outcome.put((False, _reason(error)))
 
         threading.Thread(target=run, name="statefun-kafka-call", daemon=True).start()
         deadline_s = time.monotonic() + _CALL_S + _LATE_S
@@ -422,3 +422,9 @@ class TransactionWriter(Writer):
                 return result
             raise result
         raise _FailedError
+
+
+def _reason(error: Exception) -> BaseException:
+    """The error of the client: a fatal one, met in a callback, comes inside a `SystemError`."""
+    inner = error.__cause__ or error.__context__
+    return inner if isinstance(inner, KafkaException) else error
