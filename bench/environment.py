@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import platform
 import subprocess
-import sys
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -32,7 +31,16 @@ RESTATE = ROOT / ".venv-restate"
 TEMPORAL = ROOT / ".venv-temporal"
 
 _OURS = ("statefun", "protobuf", "httptools", "uvloop")
-_THEIRS = ("flink-statefun", "protobuf", "aiohttp")
+_PEERS = {
+    UPSTREAM_PYTHON: ("flink-statefun", "protobuf", "aiohttp"),
+    BEFORE_PYTHON: ("statefun", "protobuf", "httptools", "uvloop"),
+    RESTATE / "bin" / "python": ("restate-sdk", "hypercorn"),
+    DBOS_PYTHON: ("dbos",),
+}
+_SETTINGS = (
+    "settings: durability full everywhere; the ingress has 64 clients of wrk and 3 s a round; "
+    "Restate 1.7.12 of npm syncs its log; DBOS has SQLite's defaults; CPU time is user and system"
+)
 
 
 class Unavailable(Exception):  # noqa: N818 - no error: the table says so
@@ -65,9 +73,12 @@ def described() -> list[str]:
     system = f"{platform.system()} {platform.machine()}, {os.cpu_count()} CPUs ({_processor()})"
     ours = [f"{name} {_version(name)}" for name in _OURS]
     lines = [f"{system}, Python {platform.python_version()}", f"ours: {', '.join(ours)}"]
-    if UPSTREAM_PYTHON.exists():
-        lines.append(f"peer: {', '.join(_versions_upstream())}")
-    return lines
+    lines += [
+        f"peer: {', '.join(_versions(python, names))}"
+        for python, names in _PEERS.items()
+        if python.exists()
+    ]
+    return [*lines, _SETTINGS]
 
 
 def _processor() -> str:
@@ -86,11 +97,12 @@ def _version(name: str) -> str:
         return "missing"
 
 
-def _versions_upstream() -> list[str]:
+def _versions(python: Path, names: tuple[str, ...]) -> list[str]:
+    """The versions that an environment of its own has."""
     code = (
         "import sys; from importlib.metadata import version\n"
         "print(*(f'{name} {version(name)}' for name in sys.argv[1:]), sep='\\n')"
     )
-    command = [str(UPSTREAM_PYTHON), "-c", code, *_THEIRS]
-    shown = subprocess.run(command, capture_output=True, text=True, check=False)
-    return shown.stdout.splitlines() or [sys.executable]
+    command = [str(python), "-c", code, *names]
+    shown = subprocess.run(command, capture_output=True, text=True, check=False, cwd=python.parent)
+    return [*shown.stdout.splitlines(), f"in {python.parents[1].name}"]
