@@ -41,7 +41,7 @@ def run(arguments: Namespace) -> int:
 
 
 def _stored(positions: dict[str, bytes]) -> list[Source]:
-    """What the data directory says; a position that is no number is for its connector alone."""
+    """The positions in the data directory; one that is not a number is for its connector alone."""
     return [Source(name, int(at)) for name, at in positions.items() if at.isdigit()]
 
 
