@@ -16,6 +16,7 @@ from bench import (
     request_memory,
     runtime,
     serve,
+    workflows,
 )
 from bench.environment import Unavailable, described
 
@@ -37,6 +38,7 @@ FIGURES: dict[str, Figure] = {
         cold_keys.FIGURE,
         ingress.FIGURE,
         durable.FIGURE,
+        workflows.FIGURE,
         engine.FIGURE,
         reactive.FIGURE,
     )

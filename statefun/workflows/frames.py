@@ -36,6 +36,7 @@ class FrameStream:
         self._reader = reader
         self._writer = writer
         self._count = 0
+        self._waiting: list[bytes] = []
         self._pinging: asyncio.Task[None] | None = None
 
     def next_number(self) -> int:
@@ -44,11 +45,16 @@ class FrameStream:
         return self._count
 
     def send(self, frame: _proto.Frame) -> None:
-        """Send a frame; it is lost if the connection is."""
-        if self._writer.is_closing():
-            return
+        """Send a frame, with the others of this moment; it is lost if the connection is."""
         data = frame.SerializeToString()
-        self._writer.write(len(data).to_bytes(4, "big") + data)
+        if not self._waiting:
+            asyncio.get_running_loop().call_soon(self._flush)
+        self._waiting += (len(data).to_bytes(4, "big"), data)
+
+    def _flush(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        if waiting and not self._writer.is_closing():
+            self._writer.write(b"".join(waiting))
 
     async def frames(self) -> AsyncIterator[_proto.Frame]:
         """The frames that come, without pings, until the connection ends.
@@ -88,5 +94,6 @@ class FrameStream:
             self.send(_proto.Frame(ping=_proto.Ping()))
 
     def close(self) -> None:
-        """End the connection."""
+        """End the connection, after what was to be sent."""
+        self._flush()
         self._writer.close()
