@@ -156,9 +156,11 @@ LIBRARIES: dict[str, set[str]] = {
     "pydantic": {
         *(f"modulefiles.{name}" for name in ("fields", "kinds", "validation", "transports")),
         *(f"modulefiles.{name}" for name in ("kafka", "kinesis", "durable", "webhook", "failures")),
-        "sdk.json_values",
+        *("sdk.json_values", "workflows.contrib.pydantic"),
     },
-    "pydantic_core": {"modulefiles.validation", "sdk.json_values"},
+    "pydantic_core": {
+        *("modulefiles.validation", "sdk.json_values", "workflows.contrib.pydantic"),
+    },
     "msgspec": {"sdk.json_values"},
     "cronsim": {"durable.schedule"},
     "typing_extensions": {
@@ -177,7 +179,7 @@ LIBRARIES: dict[str, set[str]] = {
 # Files that need their extra to be imported at all: they import it at the top, and are themselves
 # imported inside functions only. Everywhere else a library is imported inside a function.
 NEED_AN_EXTRA = {
-    "sdk.wire.native",
+    *("sdk.wire.native", "workflows.contrib.pydantic"),
     *("http.connection", "http.reader"),
     *(f"modulefiles.{name}" for name in ("yaml", "components", "fields", "transports", "kinds")),
     *(f"modulefiles.{name}" for name in ("kafka", "kinesis", "durable", "webhook")),
