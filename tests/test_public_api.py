@@ -41,6 +41,7 @@ NO_NAMES = {
         "statefun.sdk.wire._proto",
         "statefun.durable._proto",
         "statefun.workflows._proto",
+        "statefun.workflows.contrib",
         "statefun.__main__",
     ),
     *("statefun.modulefiles", "statefun.runtime.engine", "statefun.runtime.stores"),
