@@ -66,4 +66,5 @@ async def main() -> None:
             sys.stdout.flush()
 
 
-asyncio.run(main())
+if __name__ == "__main__":  # the sandbox of workflows imports this file again
+    asyncio.run(main())
