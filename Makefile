@@ -9,6 +9,8 @@ REQUESTS ?= 20000
 BEFORE ?= a782853
 CORES ?= 2
 CARGO := $(or $(shell command -v cargo),$(wildcard $(HOME)/.cargo/bin/cargo))
+RUSTUP := $(wildcard $(abspath $(dir $(CARGO))../../.rustup)) # where it is, also under another HOME
+RUST = PATH="$(dir $(CARGO)):$$PATH" $(if $(RUSTUP),RUSTUP_HOME="$${RUSTUP_HOME:-$(strip $(RUSTUP))}")
 export STATEFUN_CORE ?= $(CORE)
 TESTS := bin/python -m pytest -n $(CORES)
 PIP := bin/pip --quiet --disable-pip-version-check
@@ -35,7 +37,7 @@ test: $(VENV)/.test .venv-upstream/.done ## all tests; CORE=python or CORE=nativ
 
 native: $(VENV)/.test $(VENV)/.maturin ## the native core, built into .venv; needs Rust
 	@test -n '$(CARGO)' || { echo 'the native core needs Rust, and there is no cargo: see https://rustup.rs'; exit 1; }
-	PATH="$(dir $(CARGO)):$$PATH" VIRTUAL_ENV=$(abspath $(VENV)) \
+	$(RUST) VIRTUAL_ENV=$(abspath $(VENV)) \
 		$(BIN)/maturin develop --release --locked --manifest-path native/Cargo.toml
 	STATEFUN_CORE=native $(BIN)/statefun --version
 
@@ -48,7 +50,7 @@ memory: $(VENV)/.test ## the memory of a process after ten million messages, aga
 wheels: $(VENV)/.maturin ## wheels of the package and of the native core, in dist/; the core for PYTHON; needs Rust
 	$(VENV)/$(PIP) install $(LOCKED) locks/test.txt
 	$(BIN)/pip --quiet wheel --no-deps --no-build-isolation --wheel-dir dist .
-	PATH="$(dir $(CARGO)):$$PATH" $(BIN)/maturin build --release --locked --strip --out dist \
+	$(RUST) $(BIN)/maturin build --release --locked --strip --out dist \
 		--manifest-path native/Cargo.toml --interpreter $(BIN)/python
 
 simulate: $(VENV)/.test ## the runtime in simulated worlds: SEEDS=N of them, or SEED=n and what happens in it

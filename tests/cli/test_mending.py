@@ -159,11 +159,15 @@ def test_a_policy_may_be_for_one_function_alone(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("policy", "code", "error"),
     [
-        ("explode", 2, "argument --on-failure: 'explode' is no policy: write one of dead-letter,"),
+        (
+            "explode",
+            2,
+            "argument --on-failure: 'explode' is not a policy: write one of dead-letter,",
+        ),
         (
             "t/count=",
             2,
-            "argument --on-failure: 't/count=' is no policy: write one of dead-letter,",
+            "argument --on-failure: 't/count=' is not a policy: write one of dead-letter,",
         ),
         ("count=pause", 2, "argument --on-failure: typename 'count' is not of the form"),
         (

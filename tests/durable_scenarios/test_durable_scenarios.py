@@ -17,9 +17,9 @@ from tests.tools.durable_scenarios.places import is_alone
 from tests.tools.durable_scenarios.scenario import channels
 from tests.tools.scenarios.places import StuckError, play
 from tests.tools.scenarios.scenario import Outcome
+from tests.tools.durable_scenarios.scenario import DurableScenario
 
 if TYPE_CHECKING:
-    from tests.tools.durable_scenarios.scenario import DurableScenario
 
 AT_ONCE = 16
 AT_ONCE_ON_AN_ENGINE = 100
@@ -53,7 +53,9 @@ def outcome(
         asked = [
             each.params["scenario"]
             for each in params
-            if each is not None and each.params.get("place") == place
+            if each is not None
+            and each.params.get("place") == place
+            and isinstance(each.params["scenario"], DurableScenario)
         ]
         RESULTS[place] = asyncio.run(_play_all(asked, place, tmp_path_factory))
     return RESULTS[place][scenario.name]

@@ -270,7 +270,10 @@ async def test_what_an_edit_names_must_be_there() -> None:
             (edits.Release([A]), "t/a '1' is not paused; nothing was changed"),
             (edits.CancelTimers([7]), "no delayed message 7 waits; nothing was changed"),
             (edits.DeleteValues(A, ["count", "n"]), "t/a '1' has no value 'n'; values: 'count'"),
-            (edits.SetValue(A, "count", string, b""), "value 'count' of t/a '1' is a .*/int'"),
+            (
+                edits.SetValue(A, "count", string, b""),
+                "value 'count' of t/a '1' is declared as .*/int'",
+            ),
         ):
             with pytest.raises(EditError, match=sentence):
                 await runtime.edit(edit)
