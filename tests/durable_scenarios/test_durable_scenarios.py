@@ -7,19 +7,15 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.tools.durable_scenarios.catalogue import CATALOGUE, HOUSES
 from tests.tools.durable_scenarios.everywhere import CALM, ENGINES, EVERYWHERE, LASTING
 from tests.tools.durable_scenarios.places import is_alone
-from tests.tools.durable_scenarios.scenario import channels
+from tests.tools.durable_scenarios.scenario import DurableScenario, channels
 from tests.tools.scenarios.places import StuckError, play
 from tests.tools.scenarios.scenario import Outcome
-from tests.tools.durable_scenarios.scenario import DurableScenario
-
-if TYPE_CHECKING:
 
 AT_ONCE = 16
 AT_ONCE_ON_AN_ENGINE = 100
