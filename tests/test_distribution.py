@@ -39,13 +39,16 @@ harness.run()
 print(harness.state("com.example/greeter", "Ada")["seen"].value)
 """
 
+ENVIRONMENT = {name: value for name, value in os.environ.items() if name != "STATEFUN_CORE"}
+"""Of the commands of the wheel, which comes without the native core."""
+
 
 def run(*command: str | Path, **environ: str) -> str:
     """Run a command away from the repository, whose folder would go before what is installed."""
     done = subprocess.run(
         list(map(str, command)),
         cwd="/",
-        env={**os.environ, **environ},
+        env={**ENVIRONMENT, **environ},
         capture_output=True,
         text=True,
         check=False,
@@ -129,6 +132,7 @@ def test_the_command_of_the_wheel_says_what_an_extra_is_for(installed: Path) -> 
     done = subprocess.run(
         [command, "serve", "greeter:functions"],
         cwd="/",
+        env=ENVIRONMENT,
         capture_output=True,
         text=True,
         check=False,
