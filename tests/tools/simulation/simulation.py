@@ -195,6 +195,9 @@ class Process:
         is_mending: Whether somebody replays and releases what was given up.
         is_full: Whether its last commit failed; then functions wait.
         flying: The attempt that is in flight for an address.
+        tried_again: The addresses that were held because of a value and are not any more; with the
+            first turn of one, the others of its function are tried again.
+        asked_anew: The addresses that are asked, until they answer, which values they declare.
         loading: Addresses whose values the engine waits for.
         next_batch: The messages that the next request of an address has, if that is known.
         failures: What an address that failed has behind it.
@@ -218,6 +221,8 @@ class Process:
         self.is_mending = False
         self.is_full = False
         self.flying: dict[Address, Attempt] = {}
+        self.tried_again: set[Address] = set()
+        self.asked_anew: set[Address] = set()
         self.loading: set[Address] = set()
         self.next_batch: dict[Address, list[str]] = {}
         self.failures: dict[Address, FailureState] = {}
@@ -267,6 +272,7 @@ class Process:
             if simulation.model.world.is_held(address):
                 simulation.note("%s is tried again", address)
                 simulation.model.happen(Resumed(address))
+                self.tried_again.add(address)
         self._witness = Witness(engine, self)
         self._dispatcher = Dispatcher(
             *(cast("Engine", self._witness), cast("Store", store), directory, self._clock),
@@ -908,6 +914,8 @@ class Simulation:
         data = None if entry is None else entry.data
         ttl_ms = self._ttl_ms(address, name, self.processes[-1].declared)
         typename = VALUE if entry is None else entry.typename
+        if self.model.world.is_held(address):
+            self.processes[-1].tried_again.add(address)
         self.model.happen(Changed(address, name, data, self.now_ms(), ttl_ms, typename))
         self.point("after an edit")
 
@@ -959,8 +967,9 @@ class Simulation:
         process.batches[batch.request] = batch
         declared = process.declared.get(address.typename, {})
         unreadable = world.unreadable(address, declared.values(), now_ms)
-        if unreadable and not request.state:
+        if not request.state and (unreadable or address in process.asked_anew):
             self.note("%s is asked which values it declares", address)
+            process.asked_anew.add(address)
             return
         if unreadable:
             self._fail(
@@ -1071,6 +1080,7 @@ class Simulation:
             self.failed(process, batch, now_ms, failed_attempts, worth=3 if is_bytes else None)
             return
         assert effects is not None
+        process.asked_anew.discard(batch.address)
         del process.flying[batch.address]
         if effects.missing:
             self.note("%s asks for %s", batch.address, [spec.name for spec in effects.missing])
@@ -1082,7 +1092,20 @@ class Simulation:
         declared = process.declared.get(batch.address.typename, {})
         specs = dict(declared)
         self.model.happen(Turn(batch.address, len(batch.messages), effects, now_ms, specs))
+        self._try_others(process, batch.address)
         self.point("after a reply was applied")
+
+    def _try_others(self, process: Process, address: Address) -> None:
+        """An address that was held got through, so the others of its function are tried again."""
+        if address not in process.tried_again:
+            return
+        process.tried_again.remove(address)
+        world = self.model.world
+        for each in list(world.paused):
+            if each.typename == address.typename and world.is_held(each):
+                self.note("%s is tried again", each)
+                process.tried_again.add(each)
+                self.model.happen(Resumed(each))
 
     def _mistake(self, process: Process, address: Address, effects: Effects | None) -> str:
         """What cannot be of a reply; empty if there is nothing."""
@@ -1258,6 +1281,7 @@ class Simulation:
         if is_released != (address in self.model.world.paused):
             self._fail("what is paused can be released", f"{address}: {is_released}")
         if self.model.world.is_held(address):
+            process.tried_again.add(address)
             self.model.happen(Resumed(address))
             self.point("after an edit")
             return
