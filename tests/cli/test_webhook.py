@@ -63,7 +63,10 @@ class Hook:
 def hook() -> Iterator[Hook]:
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["Content-Length"]))
+            size = int(self.headers["Content-Length"])
+            body = self.rfile.read(size)
+            if len(body) < size:  # the sender was killed while it wrote
+                return
             with found.changed:
                 found.posted[self.headers["Record-Id"]].append(body[2:].decode())
                 found.authorizations.add(self.headers["Authorization"])
