@@ -233,9 +233,10 @@ class Dispatcher:
 
     def _make_calls(self, now_ms: int) -> None:
         """Begin the calls that are ready, and load what others need first."""
-        self.calls.start(self._engine.take_batches(now_ms))
-        while (addresses := self._engine.take_loads()) and self.reads.load(addresses):
-            self.calls.start(self._engine.take_batches(now_ms))
+        attempts = self._engine.attempts
+        self.calls.start(attempts.take(now_ms))
+        while (addresses := attempts.take_loads()) and self.reads.load(addresses):
+            self.calls.start(attempts.take(now_ms))
 
     def _apply_outcomes(self) -> None:
         if self.calls.has_outcomes:

@@ -57,7 +57,7 @@ class Reads:
         """
         if self._reader is None:
             for address, values in self._store.load_many(addresses).items():
-                self._engine.loaded(address, values)
+                self._engine.attempts.loaded(address, values)
             return True
         self._wanted += addresses
         self._begin()
@@ -74,7 +74,7 @@ class Reads:
             return
         self._loading = None
         for address, values in loading.result().items():
-            self._engine.loaded(address, values)
+            self._engine.attempts.loaded(address, values)
         self._begin()
 
     def close(self) -> None:

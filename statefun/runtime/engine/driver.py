@@ -55,17 +55,17 @@ class Driver(Generic[S]):
 
     def take_attempts(self, now_ms: int) -> list[Attempt]:
         """All attempts that are ready, after the loads they need."""
-        engine = self.engine
-        attempts = engine.take_batches(now_ms)
-        while loads := engine.take_loads():
+        ready = self.engine.attempts
+        attempts = ready.take(now_ms)
+        while loads := ready.take_loads():
             self.load(loads)
-            attempts += engine.take_batches(now_ms)
+            attempts += ready.take(now_ms)
         return attempts
 
     def load(self, addresses: Sequence[Address]) -> None:
         """Load the values of addresses that the engine asked for."""
         for address, values in self.store.load_many(addresses).items():
-            self.engine.loaded(address, values)
+            self.engine.attempts.loaded(address, values)
 
     def step(self, call: Callable[[Attempt], bytes], now_ms: Callable[[], int]) -> bool:
         """Let timers fire and make every call that is ready, one after another.

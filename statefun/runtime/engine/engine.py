@@ -1,6 +1,6 @@
 """The engine: the state machine that decides everything the embedded runtime does.
 
-Events and the time go in by methods; what is to be done comes out of `take_…` and of the commit.
+Events and the time go in by methods; what is to be done comes out of `attempts` and of the commit.
 The engine is the place where its parts meet; each part has a law of its own.
 
 Rule 1: nothing here waits, reads a clock, draws a random number of its own, or does any I/O.
@@ -23,21 +23,20 @@ from statefun.errors import (
     ProcessEndedError,
     RemoteProtocolError,
     UnknownEgressError,
-    UnreadableValueError,
 )
+from statefun.runtime.engine.attempts import Attempts
 from statefun.runtime.engine.backlog import Backlog
 from statefun.runtime.engine.barrier import Barrier
 from statefun.runtime.engine.changes import Changes
 from statefun.runtime.engine.consequences import Consequences
 from statefun.runtime.engine.counters import Counters
 from statefun.runtime.engine.dead_letters import DeadLetters
-from statefun.runtime.engine.declarations import NONE_DECLARED, DeclaredFunctions
+from statefun.runtime.engine.declarations import DeclaredFunctions
 from statefun.runtime.engine.edits import Edits
 from statefun.runtime.engine.failures import NO_RETRY, UNDECODABLE_ATTEMPTS, attempt_limit
 from statefun.runtime.engine.holds import Holds, is_about_a_value
 from statefun.runtime.engine.idempotency import Receipts
 from statefun.runtime.engine.intake import Intake
-from statefun.runtime.engine.mailbox import Attempt
 from statefun.runtime.engine.policy import Rules
 from statefun.runtime.engine.records import Recovered
 from statefun.runtime.engine.replies import Replies
@@ -47,17 +46,16 @@ from statefun.runtime.engine.timers import Timers
 from statefun.runtime.engine.trials import Trials
 from statefun.runtime.engine.turns import Turns
 from statefun.runtime.engine.validation import ReplyCheck
-from statefun.sdk.wire import Result, decode_reply, encode_request, is_marked
+from statefun.sdk.wire import Result, decode_reply, is_marked
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable
 
     from statefun.runtime.engine.declarations import Declarations
     from statefun.runtime.engine.failures import FailedAttempt
-    from statefun.runtime.engine.mailbox import Mailbox
-    from statefun.runtime.engine.records import Delta, Released, StoredEntry
+    from statefun.runtime.engine.mailbox import Attempt, Mailbox
+    from statefun.runtime.engine.records import Delta, Released
     from statefun.runtime.engine.validation import EgressChecks, KnownFunctions
-    from statefun.sdk.address import Address
     from statefun.sdk.wire import Reply
 
 __all__ = ["Engine"]
@@ -86,6 +84,7 @@ class Engine:
         counters: How often things have happened.
         residency: The addresses in memory.
         backlog: The messages that wait.
+        attempts: Says which batches are to be called.
         dead_letters: The messages that were given up.
         intake: Takes messages of ingresses in.
         edits: Makes changes by hand.
@@ -111,7 +110,6 @@ class Engine:
         self._declared = DeclaredFunctions()
         self._timers = Timers()
         self._retries = Retries()
-        self._loads: list[Address] = []
         self.residency = Residency(
             changes, limits_of, rules.address_share, max_resident, max_resident_bytes
         )
@@ -143,6 +141,16 @@ class Engine:
             counters,
         )
         self._holds = Holds(self.backlog, changes, self._consequences.report, can_change)
+        self._trials = None if can_end_process is None else Trials(can_end_process, changes)
+        self.attempts = Attempts(
+            self.residency,
+            self.backlog,
+            self._declared,
+            self._barrier,
+            self._trials,
+            self._holds,
+            counters,
+        )
         self._turns = Turns(
             self.residency, self.backlog, self._timers, self._replies, changes, counters
         )
@@ -158,7 +166,6 @@ class Engine:
             changes,
         )
         self._reply_check = ReplyCheck(functions, egresses, self._timers)
-        self._trials = None if can_end_process is None else Trials(can_end_process, changes)
         self._recover(recovered)
 
     def _recover(self, recovered: Recovered) -> None:
@@ -182,12 +189,9 @@ class Engine:
 
         A reply to an attempt that is over changes nothing.
         """
-        mailbox = self._claim(attempt)
+        mailbox = self.attempts.end(attempt)
         if mailbox is None:
             return
-        trials = self._trials
-        if trials is not None and trials.is_active:
-            trials.ended(mailbox)
         declared = self._declared.of(mailbox.address.typename)
         decoded = self._checked(mailbox, attempt, reply, declared, now_ms)
         if isinstance(decoded, Result):
@@ -221,7 +225,7 @@ class Engine:
             failed(mailbox, error, now_ms)
         except (RemoteProtocolError, InvalidMessageError) as error:
             if mailbox.freshness == "known" and declared.is_outdated_by(decoded):
-                self._ask_anew(mailbox)
+                self.attempts.ask_anew(mailbox)
             else:
                 failed(mailbox, error, now_ms, NO_RETRY)
         else:
@@ -230,14 +234,13 @@ class Engine:
 
     def failed(self, attempt: Attempt, error: Exception, now_ms: int) -> None:
         """An attempt gave no reply. Other addresses are not held up by it."""
-        mailbox = self._claim(attempt)
-        if mailbox is not None:
-            if self._trials is not None:
-                self._trials.ended(mailbox)
-            if is_about_a_value(error):
-                self._unreadable(mailbox, error, now_ms)
-            else:
-                self._consequences.failed(mailbox, error, now_ms, attempt_limit(error))
+        mailbox = self.attempts.end(attempt)
+        if mailbox is None:
+            return
+        if is_about_a_value(error):
+            self.attempts.unreadable(mailbox, error, now_ms)
+        else:
+            self._consequences.failed(mailbox, error, now_ms, attempt_limit(error))
 
     def tick(self, now_ms: int) -> None:
         """Let due timers fire, and make batches ready whose retry is due."""
@@ -248,6 +251,14 @@ class Engine:
         self._turns.fire(now_ms)
         self.backlog.ready += self._retries.take_due(now_ms)
         self._holds.tick(now_ms)
+
+    def _convict(self, mailbox: Mailbox, now_ms: int) -> None:
+        """Count the attempt that ended the last process."""
+        self.backlog.ready.remove(mailbox)
+        mailbox.try_first(1)
+        error = ProcessEndedError(mailbox.address, mailbox.messages[0].seq)
+        self._consequences.failed(mailbox, error, now_ms)
+        self._changes.trial(())
 
     def retry_held(self) -> None:
         """Try the addresses again that were held because of a value: the functions are others."""
@@ -269,49 +280,12 @@ class Engine:
         self._retries.clock_set(by_ms)
         self._holds.clock_set(by_ms)
 
-    def loaded(self, address: Address, values: Mapping[str, StoredEntry]) -> None:
-        """Take in the stored values of an address that `take_loads` named."""
-        self.backlog.ready.append(self.residency.loaded(address, values))
-
     def egress_delivered(self, ids: Iterable[int]) -> None:
         """A sink has written these records out; the next commit forgets them."""
         for record_id in ids:
             self._changes.egress_removed(record_id)
 
     # --- what comes out ---------------------------------------------------------------------------
-
-    def take_batches(self, now_ms: int) -> list[Attempt]:
-        """Requests to be made, each answered by one `replied` or `failed`.
-
-        Building a request reads the values, which counts for those that expire after a call.
-        Addresses whose values have to be loaded first are in `take_loads` afterwards.
-        """
-        attempts: list[Attempt] = []
-        ready, declared_by = self.backlog.ready, self._declared.get
-        if self._trials is not None and self._trials.is_active:
-            self._trials.arrange(ready)
-        while ready:
-            mailbox = ready.popleft()
-            if self._barrier.is_active and self._barrier.stops(mailbox):
-                continue
-            declared = declared_by(mailbox.address.typename)
-            if mailbox.freshness == "ask":
-                declared = None
-            if declared is not None and mailbox.values is None:
-                self._loads.append(mailbox.address)
-                continue
-            try:
-                attempts.append(self._attempt(mailbox, declared or NONE_DECLARED, now_ms))
-            except UnreadableValueError as error:
-                if mailbox.freshness == "fresh" and self._trials is not None:
-                    self._trials.ended(mailbox)
-                self._unreadable(mailbox, error, now_ms)
-        return attempts
-
-    def take_loads(self) -> list[Address]:
-        """Addresses whose stored values are needed; give them to `loaded`, then take batches."""
-        loads, self._loads = self._loads, []
-        return loads
 
     def take_failed_attempts(self) -> list[FailedAttempt]:
         """Failed attempts since the last call, for whoever logs them."""
@@ -390,47 +364,3 @@ class Engine:
     def abandon(self) -> tuple[object, ...]:
         """The tickets that will never be released, when no more commits are to come."""
         return self._changes.abandon()
-
-    # --- attempts ---------------------------------------------------------------------------------
-
-    def _attempt(self, mailbox: Mailbox, declared: Declarations, now_ms: int) -> Attempt:
-        """The next attempt with a mailbox's batch."""
-        messages = mailbox.messages
-        state = self.residency.read(mailbox, declared, now_ms) if declared else {}
-        attempt = mailbox.attempt = Attempt(
-            mailbox.address,
-            encode_request(mailbox.address, state, messages),
-            tuple([message.seq for message in messages]),
-            1 if mailbox.failures is None else mailbox.failures.attempts + 1,
-            len(declared),
-        )
-        return attempt
-
-    def _unreadable(self, mailbox: Mailbox, error: Exception, now_ms: int) -> None:
-        """A value cannot be read as it is declared: ask the function anew, or hold the address."""
-        if mailbox.freshness == "known":
-            self._ask_anew(mailbox)
-        else:
-            self._holds.hold(mailbox, error, now_ms)
-
-    def _ask_anew(self, mailbox: Mailbox) -> None:
-        """Let the function say which values it declares: it may have been deployed meanwhile."""
-        mailbox.freshness = "ask"
-        self.backlog.ready.append(mailbox)
-
-    def _convict(self, mailbox: Mailbox, now_ms: int) -> None:
-        """Count the attempt that ended the last process."""
-        self.backlog.ready.remove(mailbox)
-        mailbox.try_first(1)
-        error = ProcessEndedError(mailbox.address, mailbox.messages[0].seq)
-        self._consequences.failed(mailbox, error, now_ms)
-        self._changes.trial(())
-
-    def _claim(self, attempt: Attempt) -> Mailbox | None:
-        """The mailbox of a pending attempt, or None if the attempt is over."""
-        mailbox = self.residency.find(attempt.address)
-        if mailbox is None or mailbox.attempt is not attempt:
-            self.counters.stray_replies += 1
-            return None
-        mailbox.attempt = None
-        return mailbox

@@ -18,6 +18,7 @@ from statefun.runtime.engine import engine as engine_module
 from statefun.runtime.engine import failures as setbacks_module
 from statefun.runtime.engine import idempotency as receipts_module
 from statefun.runtime.engine import validation as replies_module
+from statefun.runtime.engine.attempts import Attempts
 from statefun.runtime.engine.backlog import Backlog
 from statefun.runtime.engine.changes import Changes
 from statefun.runtime.engine.dead_letters import DeadLetters
@@ -194,12 +195,12 @@ def _late_deletion(original: Any) -> Any:
     return begin
 
 
-@_bug("a message counts as done when it is sent", Engine, "_attempt")
+@_bug("a message counts as done when it is sent", Attempts, "_begin")
 def _done_when_sent(original: Any) -> Any:
     def batch(self: Any, mailbox: Any, declared: Any, now_ms: int) -> Any:
         made = original(self, mailbox, declared, now_ms)
         for seq in made.messages:
-            self._changes.message_removed(seq)
+            self._backlog._changes.message_removed(seq)
         return made
 
     return batch
@@ -319,16 +320,15 @@ def _forgotten(original: Any) -> Any:
 # --- replies and failures -------------------------------------------------------------------------
 
 
-@_bug("a reply to an attempt that is over is applied", Engine, "_claim")
+@_bug("a reply to an attempt that is over is applied", Attempts, "end")
 def _stale(original: Any) -> Any:
-    def claim(self: Any, batch: Any) -> Any:
-        mailbox = self.residency.find(batch.address)
+    def end(self: Any, attempt: Any) -> Any:
+        mailbox = self._residency.find(attempt.address)
         if mailbox is None or mailbox.attempt is None:
             return None
-        mailbox.attempt = None
-        return mailbox
+        return original(self, mailbox.attempt)
 
-    return claim
+    return end
 
 
 @_bug("a message that failed is never tried again", Engine, "tick")
@@ -340,9 +340,13 @@ def _never_again(original: Any) -> Any:
     return tick
 
 
-@_bug("an address that failed holds up the others", Engine, "take_batches")
+@_bug("an address that failed holds up the others", Attempts, "take")
 def _held_up(original: Any) -> Any:
-    return lambda self, now_ms: [] if self._retries else original(self, now_ms)
+    def take(self: Any, now_ms: int) -> Any:
+        has_failed = any(each.failures for each in self._residency)
+        return [] if has_failed else original(self, now_ms)
+
+    return take
 
 
 @_bug("a batch is taken apart in another order", Mailbox, "take_apart")
@@ -538,9 +542,13 @@ def _not_first(_original: Any) -> Any:
 # --- values whose type a deploy changes -----------------------------------------------------------
 
 
-@_bug("a message is given up whose function cannot read a value", Engine, "_unreadable")
+@_bug("a message is given up whose function cannot read a value", Holds, "hold")
 def _given_up(_original: Any) -> Any:
-    return lambda self, mailbox, error, now_ms: self._consequences.failed(mailbox, error, now_ms, 1)
+    def hold(self: Any, mailbox: Any, error: Any, now_ms: int) -> None:
+        consequences = self._report.__self__
+        consequences.failed(mailbox, error, now_ms, 1)
+
+    return hold
 
 
 @_bug("a held address does not go on in the next process", Engine, "retry_held")
@@ -669,11 +677,11 @@ def _early_answer(_original: Any) -> Any:
     return make_edit
 
 
-@_bug("an edit is lost when the values are loaded", Engine, "loaded")
+@_bug("an edit is lost when the values are loaded", Residency, "loaded")
 def _loaded_over(original: Any) -> Any:
-    def loaded(self: Any, address: Any, values: Any) -> None:
-        self.residency.find(address).edits = None
-        original(self, address, values)
+    def loaded(self: Any, address: Any, values: Any) -> Any:
+        self.find(address).edits = None
+        return original(self, address, values)
 
     return loaded
 

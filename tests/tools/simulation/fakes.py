@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from statefun.ports import OutgoingRecord
     from statefun.runtime.clock import Alarm
+    from statefun.runtime.engine.attempts import Attempts
     from statefun.runtime.engine.edits import Edits
     from statefun.runtime.engine.engine import Engine
     from statefun.runtime.engine.failures import FailedAttempt
@@ -321,6 +322,47 @@ class WitnessOfIntake:
             simulation.all_came(process, messages, position, now_ms, answers)
 
 
+class WitnessOfAttempts:
+    """Notes the attempts that an engine makes.
+
+    Args:
+        attempts: Makes them.
+        process: Who is told.
+        told: What the engine says about failures.
+    """
+
+    def __init__(
+        self, attempts: Attempts, process: Process, told: Callable[[], list[FailedAttempt]]
+    ) -> None:
+        self._attempts = attempts
+        self._process = process
+        self._told = told
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._attempts, name)
+
+    def take_loads(self) -> list[Address]:
+        addresses = self._attempts.take_loads()
+        self._process.loading.update(addresses)
+        return addresses
+
+    def loaded(self, address: Address, values: Mapping[str, StoredEntry]) -> None:
+        self._process.loading.discard(address)
+        self._attempts.loaded(address, values)
+
+    def take(self, now_ms: int) -> list[Attempt]:
+        attempts = self._attempts.take(now_ms)
+        simulation = self._process.simulation
+        for held in self._told():
+            if self._process.is_alive:
+                simulation.held(self._process, held, now_ms)
+        if attempts and self._process.is_alive:
+            for attempt in attempts:
+                simulation.requested(self._process, attempt, now_ms)
+            simulation.point("after requests were built")
+        return attempts
+
+
 class WitnessOfEdits:
     """The edits of an engine, with somebody who watches what they change."""
 
@@ -373,6 +415,7 @@ class Witness:
     def __init__(self, engine: Engine, process: Process) -> None:
         self.intake = WitnessOfIntake(engine.intake, process)
         self.edits = WitnessOfEdits(engine.edits, process)
+        self.attempts = WitnessOfAttempts(engine.attempts, process, self.told)
         self._engine = engine
         self._process = process
         self._simulation = process.simulation
@@ -385,17 +428,17 @@ class Witness:
         if self._process.is_alive:
             self._simulation.point("before a reply is applied")
         self._engine.replied(batch, reply, now_ms)
-        failed_attempts = self._told()
+        failed_attempts = self.told()
         if self._process.is_alive:
             self._simulation.replied(self._process, batch, reply, now_ms, failed_attempts)
 
     def failed(self, batch: Attempt, error: Exception, now_ms: int) -> None:
         self._engine.failed(batch, error, now_ms)
-        failed_attempts = self._told()
+        failed_attempts = self.told()
         if self._process.is_alive:
             self._simulation.failed(self._process, batch, now_ms, failed_attempts)
 
-    def _told(self) -> list[FailedAttempt]:
+    def told(self) -> list[FailedAttempt]:
         """What the engine says about failures, kept for the dispatcher."""
         failed_attempts = self._engine.take_failed_attempts()
         self._failed_attempts += failed_attempts
@@ -405,33 +448,13 @@ class Witness:
         failed_attempts, self._failed_attempts = self._failed_attempts, []
         return failed_attempts + self._engine.take_failed_attempts()
 
-    def take_loads(self) -> list[Address]:
-        addresses = self._engine.take_loads()
-        self._process.loading.update(addresses)
-        return addresses
-
-    def loaded(self, address: Address, values: Mapping[str, StoredEntry]) -> None:
-        self._process.loading.discard(address)
-        self._engine.loaded(address, values)
-
     def tick(self, now_ms: int) -> None:
         self._engine.tick(now_ms)
-        for failed_attempt in self._told():
+        for failed_attempt in self.told():
             if self._process.is_alive:
                 self._simulation.convicted(self._process, failed_attempt, now_ms)
         if self._process.is_alive:
             self._simulation.ticked(now_ms)
-
-    def take_batches(self, now_ms: int) -> list[Attempt]:
-        batches = self._engine.take_batches(now_ms)
-        for held in self._told():
-            if self._process.is_alive:
-                self._simulation.held(self._process, held, now_ms)
-        if batches and self._process.is_alive:
-            for batch in batches:
-                self._simulation.requested(self._process, batch, now_ms)
-            self._simulation.point("after requests were built")
-        return batches
 
     def egress_delivered(self, ids: Sequence[int]) -> None:
         self._engine.egress_delivered(ids)
