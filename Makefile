@@ -21,7 +21,7 @@ COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gene
 SUPPORTED := -c 'import sys; v = sys.version_info; v < (3, 11) and sys.exit("statefun needs Python 3.11 \
 or newer, and $(PYTHON) is Python %d.%d: name a newer one, as in make PYTHON=python3.12" % v[:2])'
 
-.PHONY: greeter orders transfer test native fuzz memory wheels simulate simulate-durable compare-reactive crashes engines matrix check bench protos format lock clean
+.PHONY: greeter orders transfer test native fuzz memory wheels simulate simulate-durable compare-reactive crashes crash-workflows engines matrix check bench protos format lock clean
 
 greeter: $(VENV)/.all ## the greeter on the embedded runtime, killed in the middle
 	$(BIN)/python examples/greeter/demo.py
@@ -67,6 +67,9 @@ crashes: $(VENV)/.test ## real processes killed KILLS=N times each, and one with
 	KILLS=$(KILLS) $(BIN)/python -m pytest -v -m 'not engines' tests/runtime/test_crashes.py \
 		tests/cli/test_run_survives_kills.py tests/cli/test_durable_survives_kills.py \
 		tests/cli/test_many_connections.py
+
+crash-workflows: $(VENV)/.test ## the service of workflows and its workers killed KILLS=N times under load
+	KILLS=$(KILLS) $(BIN)/python -m pytest -v tests/cli/test_workflows_survive_kills.py
 
 engines: $(VENV)/.engines ## the scenarios on the real engines, and what only they can show; needs Java and Maven
 	$(BIN)/python -m tests.tools.lab

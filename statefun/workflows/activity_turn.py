@@ -4,7 +4,8 @@ Law: an activity has one ending, which its caller is told once. What a worker mu
 `attempt`; who drives the turn does it, and tells by `ended` or `goes_on` what came of it.
 
 An attempt that ends soon leaves no state behind: its message is sent again if the worker dies.
-A longer one is claimed by its worker, and looked at again and again.
+A longer one is claimed by its worker, and looked at again and again. A turn with an attempt has
+acted on the outside world: nothing follows from it before it is durable.
 """
 
 from __future__ import annotations
@@ -72,7 +73,8 @@ class ActivityTurn:
         kept: What is kept there; None if there is nothing.
         now_ms: The time.
         token: Names what this turn makes; no other turn has it.
-        worker: The process that drives it.
+        worker: Names the worker that drives it; no other one ever has this name.
+        identity: How that worker is called in failures.
     """
 
     def __init__(
@@ -83,6 +85,7 @@ class ActivityTurn:
         now_ms: int,
         token: str,
         worker: str,
+        identity: str,
     ) -> None:
         self._outbox = outbox
         self._target_id = target_id
@@ -91,6 +94,8 @@ class ActivityTurn:
         self._now_ms = max(now_ms, self._state.time_ms if self._state is not None else 0)
         self._token = token
         self._worker = worker
+        self._identity = identity
+        self._has_acted = False
 
     # --- messages ---
 
@@ -183,6 +188,7 @@ class ActivityTurn:
             )
             task.started_route = b""
         state.started_ms = state.started_ms or self._now_ms
+        self._has_acted = True
         return Attempt(
             self._target_id,
             task,
@@ -212,6 +218,7 @@ class ActivityTurn:
     def _claim(self, state: _proto.Activity) -> None:
         state.owner = self._worker
         state.heartbeat_ms = self._now_ms
+        self._has_acted = True  # it begins once the claim is durable
         self._outbox.send_to_self(0, durable.Envelope(wake=True))
 
     def _check_lease(self, state: _proto.Activity) -> None:
@@ -323,7 +330,7 @@ class ActivityTurn:
                 _proto.ActivityFailureInfo(
                     scheduled_event_id=route.seq,
                     started_event_id=route.seq,
-                    identity=self._worker,
+                    identity=self._identity,
                     activity_type=state.task.activity_type,
                     activity_id=state.task.activity_id,
                     retry_state=reason,
@@ -354,11 +361,12 @@ class ActivityTurn:
         state = self._state
         if state is None:
             values: dict[str, bytes | None] = {} if self._kept is None else {VALUE: None}
-            return Reply(values, self._outbox)
+            return Reply(values, self._outbox, has_acted=self._has_acted)
         due_ms = state.due_ms if state.due_ms > self._now_ms else 0
         if state.due_ms and not due_ms:
             self._outbox.send_to_self(0, durable.Envelope(wake=True))
         arm(self._outbox, state, due_ms, self._now_ms, self._token)
         state.time_ms = self._now_ms
         data = state.SerializeToString()
-        return Reply({} if data == self._kept else {VALUE: data}, self._outbox)
+        changed: dict[str, bytes | None] = {} if data == self._kept else {VALUE: data}
+        return Reply(changed, self._outbox, has_acted=self._has_acted)

@@ -169,6 +169,7 @@ class _ActivityHost(EnvelopeHost):
         super().__init__(shell, typename, (activity_turn.VALUE,))
         self._runner = runner
         self._identity = identity
+        self._name = f"{identity} {nonce():016x}"  # a process may come back under its identity
         self._hold_s = hold_s
 
     async def turn(
@@ -181,6 +182,7 @@ class _ActivityHost(EnvelopeHost):
             values[activity_turn.VALUE],
             self.shell.now_ms(),
             f"{self.typename}:{nonce():016x}",
+            self._name,
             self._identity,
         )
         for envelope in envelopes:
