@@ -84,6 +84,7 @@ check: $(VENV)/.check ## formatter, linter, types, architecture, freshness
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/pyright
+	$(BIN)/python tools/type_pages.py
 	$(BIN)/python tools/generate_protos.py --check
 	$(BIN)/python -m pytest -q tests/test_architecture.py
 

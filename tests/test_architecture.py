@@ -86,7 +86,7 @@ SDK = [
         "builders",
         "egress",
     ),
-    *("storage", "effects", "context", "functions", "middleware", "executor", "failures"),
+    *("storage", "effects", "context", "state", "functions", "middleware", "executor", "failures"),
     "handler",
 ]
 
@@ -167,6 +167,7 @@ LIBRARIES: dict[str, set[str]] = {
         "durable.context_types",
         "durable.serde",
         "reactive.events",
+        "sdk.context",
     },  # for type checkers alone
     "prometheus_client": {"runtime.admin.metrics"},
     "watchfiles": {"cli.dev"},

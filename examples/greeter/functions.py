@@ -19,7 +19,7 @@ functions = StatefulFunctions()
 @functions.bind("com.example/person", specs=[ValueSpec("visits", IntType)])
 async def person(context: Context, message: Message) -> None:
     """One instance a person: counts the visits, and asks the greeter to say hello."""
-    name = message.as_type(VISIT)["name"]
+    name = message.expect(VISIT)["name"]
     context.storage.visits = (context.storage.visits or 0) + 1
     visit = {"name": name, "visits": context.storage.visits}
     context.send(message_builder("com.example/greeter", name, value=visit, value_type=VISIT))
@@ -28,7 +28,7 @@ async def person(context: Context, message: Message) -> None:
 @functions.bind("com.example/greeter")
 async def greeter(context: Context, message: Message) -> None:
     """Says hello through the egress; it keeps no state."""
-    visit = message.as_type(VISIT)
+    visit = message.expect(VISIT)
     greeting = f"Hello {visit['name']}, this is visit number {visit['visits']}."
     context.send_egress(
         kafka_egress_message(

@@ -7,10 +7,14 @@ import os
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from statefun.workflows import activity, workflow
 from statefun.workflows.common import RetryPolicy
 from statefun.workflows.exceptions import ActivityError, ApplicationError
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
 
 TASK_QUEUE = "money"
 LARGE_CENTS = 100_000
@@ -85,10 +89,10 @@ class MoneyTransfer:
         self.step = "done"
         return f"{transfer.cents} moved from {transfer.source} to {transfer.target}"
 
-    async def call(self, step: object, transfer: Transfer) -> None:
+    async def call(self, step: Callable[[Transfer], Awaitable[None]], transfer: Transfer) -> None:
         """Run one of the activities."""
         await workflow.execute_activity(
-            step,  # type: ignore[call-overload]
+            step,
             transfer,
             start_to_close_timeout=timedelta(seconds=5),
             retry_policy=RetryPolicy(initial_interval=timedelta(milliseconds=100)),

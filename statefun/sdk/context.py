@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from datetime import timedelta
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, Generic, NoReturn
 
 from statefun.errors import InvalidMessageError, TurnEndedError
 from statefun.sdk.effects import Effects
@@ -14,14 +14,25 @@ from statefun.sdk.specs import whole_millis
 from statefun.sdk.wire import Cancellation, SendAfter, accelerator, utf8
 
 if TYPE_CHECKING:
+    from typing_extensions import TypeVar  # for checkers, which have it: `typing` has no default
+
     from statefun.sdk.address import SdkAddress
     from statefun.sdk.wire import InvocationBatch
+
+    S_co = TypeVar("S_co", covariant=True, default=Any)
+else:
+    from typing import TypeVar
+
+    S_co = TypeVar("S_co", covariant=True)
 
 __all__ = ["BatchContext", "Context"]
 
 
-class Context(ABC):
+class Context(ABC, Generic[S_co]):
     """The first argument of a function, beside its message.
+
+    `Context[Cart]` is that of a function whose values are declared by the class `Cart`, a
+    `statefun.sdk.state.State`; `Context` alone knows nothing about them.
 
     Nothing that a function asks for leaves before its whole batch has succeeded and the engine has
     committed it; if one function of the batch fails, nothing was sent and nothing was written.
@@ -36,7 +47,7 @@ class Context(ABC):
 
     @property
     @abstractmethod
-    def storage(self) -> Any:
+    def storage(self) -> S_co:
         """The values of this address, as attributes; see `statefun.sdk.storage.Storage`."""
 
     @property

@@ -18,6 +18,7 @@ from statefun.errors import (
 )
 from statefun.sdk.address import parse_typename
 from statefun.sdk.specs import check_names
+from statefun.sdk.state import State, specs_of, with_state
 from statefun.sdk.storage import StorageSpec
 
 if TYPE_CHECKING:
@@ -92,7 +93,7 @@ class StatefulFunctions:
         self,
         typename: str,
         fun: UserFunction,
-        specs: Iterable[ValueSpec] | None = None,
+        specs: Iterable[ValueSpec] | type[State] | None = None,
         *,
         blocking: bool = False,
         kind: str = "function",
@@ -106,7 +107,7 @@ class StatefulFunctions:
             fun: Called with a context and a message; its return value is awaited if it can be. A
                 generator is refused here if it is visible, or else when it is returned: nothing
                 would run it.
-            specs: Its values.
+            specs: Its values: a list, or a class of `statefun.sdk.state.State`.
             blocking: Run it in a thread, off the event loop; batches of one address still run one
                 after another, in the order of their requests, and up to 64 of different addresses
                 at a time. For functions that wait without `await`.
@@ -127,12 +128,15 @@ class StatefulFunctions:
                 name=typename,
             )
         _check_callable(typename, fun)
+        is_async = _is_coroutine_function(fun)
+        if isinstance(specs, type) and issubclass(specs, State):
+            fun, specs = with_state(specs, fun, is_async=is_async), specs_of(specs)
         storage_spec = StorageSpec(typename, check_names(specs or (), typename))
         self._functions[typename] = StatefulFunction(
             typename,
             fun,
             storage_spec,
-            _is_coroutine_function(fun),
+            is_async,
             blocking,
             kind,
             schema,
@@ -142,7 +146,7 @@ class StatefulFunctions:
     def bind(
         self,
         typename: str,
-        specs: Iterable[ValueSpec] | None = None,
+        specs: Iterable[ValueSpec] | type[State] | None = None,
         *,
         blocking: bool = False,
         kind: str = "function",

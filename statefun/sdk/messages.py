@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from statefun.errors import InvalidMessageError
+from statefun.errors import InvalidMessageError, TypeMismatchError
 from statefun.sdk import wire
 from statefun.sdk.address import parse_typename
 from statefun.sdk.primitives import (
@@ -123,6 +123,21 @@ class Message(wire.MessageCarrier):
         if data is None:
             data = self.raw_value()
         return None if data is None else tpe.serializer().deserialize(data)
+
+    def expect(self, tpe: Type[T]) -> T:
+        """The value of a message that has to be of a type.
+
+        Unlike `as_type`, it looks at the typename for every type, and never gives None.
+
+        Raises:
+            TypeMismatchError: If the value is of another type, or there is none; a `TypeError`.
+            SerializationError: If the bytes do not fit a built-in type; a `ValueError`.
+        """
+        if not self.is_type(tpe):
+            raise TypeMismatchError("the message", tpe.typename, self.value_typename())
+        if self.raw_value() is None:
+            raise TypeMismatchError("the message without a value", tpe.typename, tpe.typename)
+        return cast("T", self.as_type(tpe))
 
     def __repr__(self) -> str:
         value = self.raw_value()

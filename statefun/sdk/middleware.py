@@ -14,9 +14,10 @@ if TYPE_CHECKING:
     from statefun.sdk.functions import StatefulFunction
     from statefun.sdk.messages import Message
 
-    Proceed: TypeAlias = Callable[[], Awaitable[Any]]
+__all__ = ["Middleware", "Proceed", "around_batch", "around_message", "check_middleware"]
 
-__all__ = ["Middleware", "around_batch", "around_message", "check_middleware"]
+Proceed: TypeAlias = "Callable[[], Awaitable[Any]]"
+"""What middleware awaits to run what it stands around."""
 
 
 class Middleware:

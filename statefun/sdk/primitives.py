@@ -72,11 +72,17 @@ class PrimitiveSerializer(TypeSerializer[T]):
 
 
 BoolType = PrimitiveType(wire.BOOL)
+"""`True` or `False`. `io.statefun.types/bool`."""
 IntType = PrimitiveType(wire.INT)
+"""A whole number of 32 bits, from -2³¹ to 2³¹ - 1. `io.statefun.types/int`."""
 FloatType = PrimitiveType(wire.FLOAT)
+"""A number of 32 bits after IEEE 754: about 7 exact decimal digits. `io.statefun.types/float`."""
 LongType = PrimitiveType(wire.LONG)
+"""A whole number of 64 bits, from -2⁶³ to 2⁶³ - 1. `io.statefun.types/long`."""
 DoubleType = PrimitiveType(wire.DOUBLE)
+"""A number of 64 bits after IEEE 754, which is Python's `float`. `io.statefun.types/double`."""
 StringType = PrimitiveType(wire.STRING)
+"""Text, which is UTF-8 in bytes. `io.statefun.types/string`."""
 
 BUILT_IN: Mapping[str, PrimitiveType[Any]] = {
     each.typename: each for each in (BoolType, IntType, FloatType, LongType, DoubleType, StringType)

@@ -9,6 +9,7 @@ from typing import assert_type
 from statefun import (
     Context,
     IntType,
+    LongType,
     Message,
     RequestReplyHandler,
     SdkAddress,
@@ -18,10 +19,13 @@ from statefun import (
     TypeSerializer,
     ValueSpec,
     egress_message_builder,
+    make_json_type,
     message_builder,
 )
+from statefun.sdk.state import State, Value
 
 functions = StatefulFunctions()
+NAMES = make_json_type("t/names", list[str])
 SECOND = timedelta(seconds=1)
 
 
@@ -122,6 +126,31 @@ def a_context_says_where_and_takes_effects(context: Context, message: Message) -
     context.address.id = "2"  # type: ignore[misc]
     context.adress  # type: ignore[attr-defined]  # noqa: B018
     Context()  # type: ignore[abstract]
+
+
+class Cart(State):
+    items = Value(LongType, default=0)
+    names = Value(NAMES, default_factory=list[str])
+    note = Value(StringType)
+
+
+@functions.bind("t/cart", specs=Cart)
+async def cart(context: Context[Cart], message: Message) -> None:
+    assert_type(context.storage, Cart)
+    assert_type(context.storage.items, int)
+    assert_type(context.storage.names, list[str])
+    assert_type(context.storage.note, str | None)
+    assert_type(Cart.items, Value[int])
+    context.storage.items += message.expect(IntType)
+    context.storage.names.append("pear")
+    context.storage.note.upper()  # type: ignore[union-attr]
+    context.storage.note = "here"
+    del context.storage.note
+
+    context.storage.items = "two"  # type: ignore[assignment]
+    context.storage.names.append(2)  # type: ignore[arg-type]
+    context.storage.itmes = 2  # type: ignore[attr-defined]
+    Value(LongType, default="0")  # type: ignore[misc]
 
 
 async def a_handler_turns_bytes_into_bytes(handler: RequestReplyHandler) -> None:

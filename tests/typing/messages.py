@@ -70,6 +70,8 @@ def reading_gives_the_value_or_none(message: Message) -> None:
     assert_type(message.as_type(ADDRESS), Address | None)
     assert_type(message.as_type(LongType), int | None)
     assert_type(message.as_type(StringType), str | None)
+    assert_type(message.expect(ORDER), Order)
+    assert_type(message.expect(LongType), int)
     assert_type(message.is_type(ORDER), bool)
     assert_type(message.is_string(), bool)
     assert_type(message.headers, tuple[Header, ...])

@@ -221,6 +221,25 @@ def test_a_type_of_ones_own_reads_any_bytes() -> None:
     assert message.as_type(JSON) == {"a": 1}
 
 
+@pytest.mark.parametrize("other", [IntType, StringType, make_json_type("t/other")])
+def test_an_expected_value_is_of_its_type(other: Type[Any]) -> None:
+    """`expect` gives the value, and refuses another typename, for types of one's own, too."""
+    mine = make_json_type("t/mine", dict)
+    message = message_builder("a/b", "1", value={"a": 1}, value_type=mine)
+
+    assert message.expect(mine) == {"a": 1}
+    with pytest.raises(TypeMismatchError, match="t/mine"):
+        message.expect(other)
+
+
+def test_a_message_without_a_value_is_not_what_is_expected() -> None:
+    """So the value of `expect` is never None by accident."""
+    empty = Message("a/b", "1", _proto.TypedValue(typename=IntType.typename))
+
+    with pytest.raises(TypeMismatchError, match="without a value"):
+        empty.expect(IntType)
+
+
 def test_a_message_without_a_value_reads_as_none() -> None:
     """An engine may send a message that has no value; whatever it is read as, it is None."""
     message = Message("t/f", "1", _proto.TypedValue(typename="t/nothing"))

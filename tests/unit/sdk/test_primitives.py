@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import ast
+import inspect
 import struct
+from itertools import pairwise
 from math import copysign, inf, isnan, nan
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +14,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from statefun.errors import SerializationError
+from statefun.sdk import primitives
 from statefun.sdk.primitives import (
     BoolType,
     DoubleType,
@@ -246,3 +250,20 @@ def test_text_in_place_of_a_built_in_value_is_told_what_makes_one(
         f"5 bytes are not a value of io.statefun.types/{name}, which is a protobuf message and not "
         "bare text: make it by message_builder, or by 'statefun send' ("
     )
+
+
+# --- in an editor ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["Bool", "Int", "Float", "Long", "Double", "String"])
+def test_an_editor_shows_a_text_about_a_built_in_type(name: str) -> None:
+    """Editors show the text below an assignment; it says what the values are, and the typename."""
+    body = ast.parse(inspect.getsource(primitives)).body
+    texts = {
+        each.targets[0].id: below.value.value
+        for each, below in pairwise(body)
+        if isinstance(each, ast.Assign) and isinstance(each.targets[0], ast.Name)
+        if isinstance(below, ast.Expr) and isinstance(below.value, ast.Constant)
+    }
+
+    assert f"io.statefun.types/{name.lower()}" in str(texts[f"{name}Type"])
