@@ -136,8 +136,8 @@ SHELL_ONLY_EXCEPT = {
 # A library → the files that adapt it.
 LIBRARIES: dict[str, set[str]] = {
     "google": {
-        *("sdk.types", "durable.serde", "durable._proto"),
-        *("workflows._proto", "workflows.converter", "workflows.histories"),
+        *("sdk.types", "durable.serde", "durable.schema"),
+        *("workflows.converter", "workflows.histories"),
         *(f"sdk.wire.{name}" for name in ("_proto", "scalars", "python", "egress_records")),
     },
     "statefun_core": {"sdk.wire.native"},

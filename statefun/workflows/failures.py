@@ -261,7 +261,7 @@ def _read_activity(failure: _proto.Failure, _: PayloadConverter) -> FailureError
         identity=info.identity,
         activity_type=info.activity_type,
         activity_id=info.activity_id,
-        retry_state=RetryState(info.retry_state) if info.retry_state else None,
+        retry_state=_retry_state(info.retry_state),
     )
 
 
@@ -289,8 +289,12 @@ def _read_child(failure: _proto.Failure, _: PayloadConverter) -> FailureError:
         workflow_type=info.workflow_type,
         initiated_event_id=info.initiated_event_id,
         started_event_id=info.started_event_id,
-        retry_state=RetryState(info.retry_state) if info.retry_state else None,
+        retry_state=_retry_state(info.retry_state),
     )
+
+
+def _retry_state(number: int) -> RetryState | None:
+    return RetryState(number) if number else None
 
 
 def _other(error: Any, _: PayloadConverter, failure: _proto.Failure) -> None:

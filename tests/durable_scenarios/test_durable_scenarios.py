@@ -5,7 +5,6 @@ The scenarios of one place are played at the same time; on an engine most of the
 
 from __future__ import annotations
 
-import asyncio
 from collections import Counter
 
 import pytest
@@ -14,73 +13,23 @@ from tests.tools.durable_scenarios.catalogue import CATALOGUE, HOUSES
 from tests.tools.durable_scenarios.everywhere import CALM, ENGINES, EVERYWHERE, LASTING
 from tests.tools.durable_scenarios.places import is_alone
 from tests.tools.durable_scenarios.scenario import DurableScenario, channels
-from tests.tools.scenarios.places import StuckError, play
-from tests.tools.scenarios.scenario import Outcome
+from tests.tools.scenarios.plays import Plays, check, plays
 
-AT_ONCE = 16
-AT_ONCE_ON_AN_ENGINE = 100
+AT_ONCE = dict.fromkeys(ENGINES, 100)
 """They share a job; most of their time is spent waiting."""
-ON_ENGINES = (pytest.mark.engines, pytest.mark.timeout(900))
-
-PLAYS = [
-    pytest.param(
-        scenario,
-        place,
-        id=f"{scenario.name}-{place}",
-        marks=ON_ENGINES if place in ENGINES else (),
-    )
-    for place in EVERYWHERE
-    for scenario in CATALOGUE
-    if place in scenario.places
-]
-RESULTS: dict[str, dict[str, Outcome | BaseException]] = {}
 
 
-@pytest.fixture
-def outcome(
-    request: pytest.FixtureRequest,
-    scenario: DurableScenario,
-    place: str,
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Outcome | BaseException:
-    """What a scenario comes to; with the first of a place, all that are asked for are played."""
-    if place not in RESULTS:
-        params = [getattr(item, "callspec", None) for item in request.session.items]
-        asked = [
-            each.params["scenario"]
-            for each in params
-            if each is not None
-            and each.params.get("place") == place
-            and isinstance(each.params["scenario"], DurableScenario)
-        ]
-        RESULTS[place] = asyncio.run(_play_all(asked, place, tmp_path_factory))
-    return RESULTS[place][scenario.name]
+@pytest.fixture(scope="module")
+def all_plays(tmp_path_factory: pytest.TempPathFactory) -> Plays:
+    return Plays(HOUSES, AT_ONCE, tmp_path_factory)
 
 
-async def _play_all(
-    scenarios: list[DurableScenario], place: str, folders: pytest.TempPathFactory
-) -> dict[str, Outcome | BaseException]:
-    turn = asyncio.Semaphore(AT_ONCE_ON_AN_ENGINE if place in ENGINES else AT_ONCE)
-    async with HOUSES[place](folders.mktemp(place)) as opened:
-
-        async def play_one(scenario: DurableScenario) -> Outcome:
-            async with turn:
-                return await play(scenario, place, opened, folders.mktemp(place))
-
-        outcomes = await asyncio.gather(*map(play_one, scenarios), return_exceptions=True)
-    return dict(zip([each.name for each in scenarios], outcomes, strict=True))
-
-
-@pytest.mark.parametrize(("scenario", "place"), PLAYS)
+@pytest.mark.parametrize(("scenario", "place"), plays(CATALOGUE, EVERYWHERE, ENGINES))
 def test_a_durable_scenario_has_the_same_outcome_at_every_place(
-    scenario: DurableScenario, place: str, outcome: Outcome | BaseException
+    scenario: DurableScenario, place: str, all_plays: Plays, request: pytest.FixtureRequest
 ) -> None:
     """The same answers and records, in the same order per channel; none too early."""
-    if isinstance(outcome, StuckError):
-        pytest.fail(f"{scenario.rule_at(place)}\n{outcome}", pytrace=False)
-    if isinstance(outcome, BaseException):
-        raise outcome
-    assert outcome == Outcome.expected(scenario, place), scenario.rule_at(place)
+    check(all_plays.outcome(request), scenario, place)
 
 
 def test_the_scenarios_fit_into_one_application() -> None:

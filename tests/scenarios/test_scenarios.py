@@ -1,14 +1,11 @@
-"""Every scenario, at every place, comes to what it says.
-
-The scenarios of one place are played at the same time, each in a runtime or a job of its own, since
-most of their time is spent waiting.
-"""
+"""Every scenario, at every place, comes to what it says."""
 
 from __future__ import annotations
 
 import asyncio
+from contextlib import asynccontextmanager
 from dataclasses import replace
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
 import aiohttp
 import pytest
@@ -21,6 +18,7 @@ from tests.tools.scenarios import engines, places
 from tests.tools.scenarios.catalogue import CATALOGUE
 from tests.tools.scenarios.function_server import FunctionServer
 from tests.tools.scenarios.places import StuckError, play
+from tests.tools.scenarios.plays import Plays, check, plays
 from tests.tools.scenarios.scenario import (
     ENGINES,
     EVERYWHERE,
@@ -38,121 +36,28 @@ from tests.tools.scenarios.scenario import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import AsyncIterator
     from pathlib import Path
 
     from statefun.sdk.context import Context
     from statefun.sdk.messages import Message
-
-    Results: TypeAlias = dict[str, Outcome | BaseException]
+    from tests.tools.scenarios.places import Place
 
 HOUSES = {**places.PLACES, **engines.ENGINES}
-AT_ONCE = 16
-ON_ENGINES = (pytest.mark.engines, pytest.mark.timeout(900))
-"""The first of the tests waits for the plays of all."""
-
-PLAYS = [
-    pytest.param(
-        scenario,
-        place,
-        id=f"{scenario.name}-{place}",
-        marks=ON_ENGINES if place in ENGINES else (),
-    )
-    for place in EVERYWHERE
-    for scenario in CATALOGUE
-    if place in scenario.places
-]
+AT_ONCE = dict.fromkeys(ENGINES, engines.AT_ONCE)
 
 
 @pytest.fixture(scope="module")
-def results(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Callable[[str], Results]:
-    """Plays all scenarios of a place that this run asks for, once."""
-
-    @once
-    def of(place: str) -> Results:
-        asked = [item.callspec.params for item in request.session.items if _is_play(item)]  # type: ignore[attr-defined]
-        scenarios = [each["scenario"] for each in asked if each["place"] == place]
-        progress = _progress(request.config) if place in ENGINES else _no_progress
-        return asyncio.run(_play_all(scenarios, place, tmp_path_factory, progress))
-
-    return of
+def all_plays(tmp_path_factory: pytest.TempPathFactory) -> Plays:
+    return Plays(HOUSES, AT_ONCE, tmp_path_factory)
 
 
-def once(call: Callable[[str], Results]) -> Callable[[str], Results]:
-    """The same results when asked again; also what went wrong does so only once."""
-    known: dict[str, Results | BaseException] = {}
-
-    def of(place: str) -> Results:
-        if place not in known:
-            try:
-                known[place] = call(place)
-            except BaseException as error:
-                known[place] = error
-                raise
-        found = known[place]
-        if isinstance(found, BaseException):
-            pytest.fail(f"{place} did not come up, as told before", pytrace=False)
-        return found
-
-    return of
-
-
-def _is_play(item: pytest.Item) -> bool:
-    return getattr(item, "originalname", "") == (
-        test_a_scenario_has_the_same_outcome_at_every_place.__name__
-    )
-
-
-def _progress(config: pytest.Config) -> Callable[[str], None]:
-    """Tells what is being played; on an engine the first test waits for all plays."""
-    terminal = config.pluginmanager.get_plugin("terminalreporter")
-    assert terminal is not None
-
-    def tell(line: str) -> None:
-        terminal.ensure_newline()
-        terminal.write_line(line)
-
-    return tell
-
-
-def _no_progress(line: str) -> None:
-    """Where all is over in a moment."""
-
-
-async def _play_all(
-    scenarios: list[Scenario],
-    name: str,
-    folders: pytest.TempPathFactory,
-    progress: Callable[[str], None],
-) -> Results:
-    turn = asyncio.Semaphore(engines.AT_ONCE if name in ENGINES else AT_ONCE)
-    folder = folders.mktemp(name)
-    progress(f"{name}: the logs are in {folder}")
-    async with HOUSES[name](folder) as place:
-
-        async def play_one(scenario: Scenario) -> Outcome:
-            async with turn:
-                progress(f"{name}: {scenario.name}")
-                return await play(scenario, name, place, folders.mktemp(name))
-
-        outcomes = await asyncio.gather(*map(play_one, scenarios), return_exceptions=True)
-    return dict(zip([each.name for each in scenarios], outcomes, strict=True))
-
-
-@pytest.mark.parametrize(("scenario", "place"), PLAYS)
+@pytest.mark.parametrize(("scenario", "place"), plays(CATALOGUE, EVERYWHERE, ENGINES))
 def test_a_scenario_has_the_same_outcome_at_every_place(
-    scenario: Scenario, place: str, results: Callable[[str], Results]
+    scenario: Scenario, place: str, all_plays: Plays, request: pytest.FixtureRequest
 ) -> None:
     """The same records in the same order per channel, the same state, nothing too early."""
-    outcome = results(place)[scenario.name]
-
-    if isinstance(outcome, StuckError):
-        pytest.fail(f"{scenario.rule_at(place)}\n{outcome}", pytrace=False)
-    if isinstance(outcome, BaseException):
-        raise outcome
-    assert outcome == Outcome.expected(scenario, place), scenario.rule_at(place)
+    check(all_plays.outcome(request), scenario, place)
 
 
 def test_scenarios_have_names_of_their_own() -> None:
@@ -291,20 +196,24 @@ def test_of_a_difference_its_reason_is_the_rule() -> None:
     )
 
 
-def test_a_place_that_does_not_come_up_is_started_once() -> None:
+def test_a_place_that_does_not_come_up_is_started_once(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> None:
     """Else each of its tests would wait for that anew, for minutes."""
-    calls = []
+    folders = []
 
-    @once
-    def start(place: str) -> Results:
-        calls.append(place)
+    @asynccontextmanager
+    async def away(folder: Path) -> AsyncIterator[Place]:
+        folders.append(folder)
         raise LabError("no such engine")
+        yield
 
+    all_plays = Plays({"single": away}, {}, tmp_path_factory)
     with pytest.raises(LabError, match="no such engine"):
-        start("single")
+        all_plays.outcomes(request, "single")
     with pytest.raises(pytest.fail.Exception, match="single did not come up, as told before"):
-        start("single")
-    assert calls == ["single"]
+        all_plays.outcomes(request, "single")
+    assert len(folders) == 1
 
 
 async def test_a_server_that_stops_cuts_off_what_is_under_way() -> None:
