@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from statefun.durable import _proto
 from statefun.durable.directory import Directory
@@ -53,10 +53,14 @@ class Application(StatefulFunctions):
         directory: All of them, and where their invocations live.
         shell: What the hosts of its functions share, for further hosts.
         front_end: Who knows how invocations run.
+        hosts: What runs the turns of services, objects and workflows.
+        host_type: The class of those; a test kit may have its own.
 
     Raises:
         AlreadyRegisteredError: If two have the same name.
     """
+
+    host_type: ClassVar[type[Host]] = Host
 
     def __init__(
         self,
@@ -77,11 +81,11 @@ class Application(StatefulFunctions):
         )
         self.shell = shell = Shell(self.directory, clock, dead_letters)
         self.front_end = front_end
-        self._hosts: list[Host] = []
+        self.hosts: list[Host] = []
         for name, declaration in self.directory.declarations.items():
-            host = Host(shell, self.directory.typename(name), declaration, front_end)
+            host = self.host_type(shell, self.directory.typename(name), declaration, front_end)
             host.bind(self)
-            self._hosts.append(host)
+            self.hosts.append(host)
             if declaration.service_tag.kind == "object":
                 TicketHost(shell, self.directory.ticket_typename(name)).bind(self)
         ProxyHost(shell, self.directory.proxy_typename).bind(self)
@@ -89,7 +93,7 @@ class Application(StatefulFunctions):
 
     def forget(self) -> None:
         """Put all suspended handlers out of memory; their next turns begin with a replay."""
-        for host in self._hosts:
+        for host in self.hosts:
             host.cache.clear()
 
     # --- for plain functions ---

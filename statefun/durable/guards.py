@@ -18,7 +18,7 @@ import uuid
 from asyncio import events
 from contextlib import contextmanager, suppress
 from functools import cache
-from threading import Lock, get_ident
+from threading import RLock, get_ident
 from typing import TYPE_CHECKING, Any, Protocol
 
 from statefun.durable.exceptions import CutOffException
@@ -45,8 +45,8 @@ class Guarded(Protocol):
 GUARDED: dict[Any, int] = {}
 """The loops of handlers that are being driven, each with its thread."""
 
-LOCK = Lock()
-"""Held while that changes."""
+LOCK = RLock()
+"""Held while that changes; the collector may put handlers away within."""
 
 _REFUSED = {
     "socket.connect": "a socket",

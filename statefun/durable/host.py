@@ -26,7 +26,7 @@ from statefun.durable.memo import Memo
 from statefun.durable.outbox import Outbox
 from statefun.durable.outcomes import ENVELOPE_TYPE, as_message, failed, succeeded
 from statefun.durable.tickets import TicketTurn
-from statefun.durable.turn import Reply, Turn
+from statefun.durable.turn import Cached, Reply, Turn
 from statefun.durable.watchdog import start_watchdog
 from statefun.sdk.builders import egress_message_builder
 from statefun.sdk.messages import Message
@@ -224,8 +224,8 @@ class Host(EnvelopeHost):
         start_watchdog()
         self.cache = Cache(shell.directory.limits.cached_addresses)
         self._memo = Memo(shell.directory.limits.remembered_turns)
-        self._declaration = declaration
-        self._front_end = front_end
+        self.declaration = declaration
+        self.front_end = front_end
 
     async def turn(
         self, target_id: str, values: Mapping[str, bytes | None], envelopes: list[_proto.Envelope]
@@ -235,17 +235,7 @@ class Host(EnvelopeHost):
         known = await self._memo.find(target_id, values, envelopes)
         if known is not None:
             return known
-        turn = Turn(
-            self.shell.directory,
-            self._declaration,
-            self._front_end,
-            self.typename,
-            target_id,
-            values,
-            self.shell.now_ms(),
-            nonce(),
-            self.cache.take(self.typename, target_id),
-        )
+        turn = self.begin(target_id, values, self.cache.take(self.typename, target_id))
         remembered = None
         try:
             for envelope in envelopes:
@@ -254,7 +244,10 @@ class Host(EnvelopeHost):
             while wave := turn.effects.wave():
                 has_acted = has_acted or any(not each.execution.is_relaxed for each in wave)
                 remembered = remembered or self._memo.begin(target_id, values, envelopes)
-                await self._perform(turn, wave)
+                outcomes = await self.perform(wave)
+                for ready, outcome in zip(wave, outcomes, strict=True):
+                    turn.effects.complete(ready, outcome)
+                turn.resume()
             reply = turn.end()
             reply.has_acted = has_acted
         except BaseException as error:
@@ -268,18 +261,31 @@ class Host(EnvelopeHost):
             self.cache.put(self.typename, target_id, reply.cached)
         return reply
 
-    async def _perform(self, turn: Turn, wave: list[Ready]) -> None:
-        """Perform effects side by side, and go on with their outcomes."""
+    def begin(
+        self, target_id: str, values: Mapping[str, bytes | None], cached: Cached | None
+    ) -> Turn:
+        """A turn that has received nothing yet."""
+        return Turn(
+            self.shell.directory,
+            self.declaration,
+            self.front_end,
+            self.typename,
+            target_id,
+            values,
+            self.shell.now_ms(),
+            nonce(),
+            cached,
+        )
+
+    async def perform(self, wave: list[Ready]) -> list[bytes | BaseException]:
+        """Perform effects side by side; what each has returned, encoded, or raised."""
         limits = self.shell.directory.limits
-        outcomes = await asyncio.gather(
+        return await asyncio.gather(
             *(
                 _outcome(each.effect, limits.time_of(each.execution.handler.options))
                 for each in wave
             )
         )
-        for ready, outcome in zip(wave, outcomes, strict=True):
-            turn.effects.complete(ready, outcome)
-        turn.resume()
 
 
 @cache

@@ -10,6 +10,7 @@ has an event for it. What would reach outside is refused, with the durable step 
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import logging
 import sys
 from asyncio import events, tasks
@@ -18,12 +19,11 @@ from contextlib import contextmanager
 from random import Random
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
-from statefun.durable.exceptions import SdkInternalException
+from statefun.durable.eviction import close_generator, evict
 from statefun.durable.guards import guarded, unguarded
 from statefun.errors import NotDeterministicError
 
 if TYPE_CHECKING:
-    import contextvars
     from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator
 
 __all__ = ["DeterministicLoop", "LoopFuture", "LoopTask"]
@@ -44,7 +44,11 @@ class LoopFuture(asyncio.Future[T]):
 
 
 class LoopTask(asyncio.Task[T]):
-    """A task whose place in a set is the same in every replay."""
+    """A task whose place in a set is the same in every replay.
+
+    Attributes:
+        context: The context that it runs in.
+    """
 
     def __init__(
         self,
@@ -54,7 +58,8 @@ class LoopTask(asyncio.Task[T]):
         context: contextvars.Context | None = None,
     ) -> None:
         self._hash = loop.next_hash()
-        super().__init__(coroutine, loop=loop, name=name, context=context)
+        self.context = contextvars.copy_context() if context is None else context
+        super().__init__(coroutine, loop=loop, name=name, context=self.context)
 
     def __hash__(self) -> int:
         return self._hash
@@ -86,7 +91,8 @@ class DeterministicLoop(asyncio.AbstractEventLoop):
     ) -> None:
         self._ready: deque[asyncio.Handle] = deque()
         self._tasks: list[LoopTask[Any]] = []
-        self._generators: list[AsyncGenerator[Any, Any]] = []
+        self._generators: list[Any] = []
+        self._most_generators = 64
         self._hash = salt
         self._seed = seed
         self._random: Random | None = None
@@ -143,7 +149,7 @@ class DeterministicLoop(asyncio.AbstractEventLoop):
             tasks._leave_task(outer, task)  # noqa: SLF001
         events._set_running_loop(self)  # noqa: SLF001
         hooks = sys.get_asyncgen_hooks()
-        sys.set_asyncgen_hooks(firstiter=self._generators.append, finalizer=None)
+        sys.set_asyncgen_hooks(firstiter=self._hold, finalizer=None)
         try:
             with guarded(self):
                 yield
@@ -161,18 +167,26 @@ class DeterministicLoop(asyncio.AbstractEventLoop):
             yield
 
     def close(self) -> None:
-        """Close every coroutine, the newest first; their `finally` blocks run now and here."""
+        """End every coroutine, the newest first; their `finally` blocks run now and here."""
         self.is_closing = True
         waiting = self.waiting()
         if waiting or self._generators:
             with self.entered():
                 for task in reversed(waiting):
-                    _close(task.get_coro())
+                    self._evict(task)
                 for generator in reversed(self._generators):
-                    _close_generator(generator)
+                    close_generator(generator)
         self._ready.clear()
         self._tasks.clear()
         self._generators.clear()
+
+    def _evict(self, task: LoopTask[Any]) -> None:
+        """End the coroutine of a task as that task, in its context."""
+        tasks._enter_task(self, task)  # noqa: SLF001 - as a loop may
+        try:
+            task.context.run(evict, task.get_coro())
+        finally:
+            tasks._leave_task(self, task)  # noqa: SLF001
 
     def waiting(self) -> list[LoopTask[Any]]:
         """The tasks that are not done, in the order of their creation."""
@@ -250,6 +264,13 @@ class DeterministicLoop(asyncio.AbstractEventLoop):
             self._tasks = waiting
         self._tasks.append(task)
 
+    def _hold(self, generator: AsyncGenerator[Any, Any]) -> None:
+        """Keep a generator from the collector, which would end it at any time."""
+        if len(self._generators) > self._most_generators:
+            self._generators = [each for each in self._generators if each.ag_frame is not None]
+            self._most_generators = 2 * len(self._generators) + 64
+        self._generators.append(generator)
+
     def is_running(self) -> bool:
         """Whether it is being driven."""
         return events._get_running_loop() is self  # noqa: SLF001
@@ -306,24 +327,3 @@ for _method in (
     setattr(DeterministicLoop, _method, _refused(_method, _SOCKETS))
 for _method in ("run_forever", "run_until_complete", "stop"):
     setattr(DeterministicLoop, _method, _refused(_method, "await it: a handler runs on a loop"))
-
-
-def _close(coroutine: Any) -> None:
-    try:
-        coroutine.close()
-    except SdkInternalException:
-        pass  # a durable step in its `finally`, which is for when it ends by itself
-    except BaseException:
-        logger.warning("a durable handler does not let itself be put away", exc_info=True)
-
-
-def _close_generator(generator: AsyncGenerator[Any, Any]) -> None:
-    closing = generator.aclose()
-    try:
-        closing.send(None)
-    except (StopIteration, StopAsyncIteration):
-        pass
-    except BaseException:
-        logger.warning("an async generator does not let itself be put away", exc_info=True)
-    finally:
-        closing.close()

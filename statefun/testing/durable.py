@@ -54,6 +54,7 @@ async def run_app(
         tested, data=None, clock=clock, ingresses=[ingress], egresses=[ingress.replies]
     )
     async with AsyncExitStack() as stack:
+        stack.callback(tested.forget)
         await stack.enter_async_context(runtime)
         operator = OperatorServer(ingress)
         stack.push_async_callback(operator.stop)

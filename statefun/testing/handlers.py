@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import weakref
 from copy import copy
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -26,10 +27,12 @@ from statefun.sdk.functions import StatefulFunctions
 from statefun.sdk.messages import Message
 from statefun.sdk.wire import incoming_message
 from statefun.testing.harness import Harness
+from statefun.testing.replays import ReplayingHost
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from statefun.durable.context import Context
     from statefun.durable.declaration import Declaration
 
 __all__ = ["Called", "DurableHarness", "Invocation"]
@@ -43,6 +46,12 @@ _PATIENT = FailurePolicy(
         first=timedelta(milliseconds=10), longest=timedelta(seconds=1), attempts=1_000_000
     )
 )
+
+
+class _ReplayedApp(App):
+    """An app whose turns also run from the journal."""
+
+    host_type = ReplayingHost
 
 
 class _LostReplyError(Exception):
@@ -106,9 +115,9 @@ class DurableHarness:
 
     Args:
         app: What `app([...])` returns.
-        replay: `"always"` lets every turn begin with a replay of the journal, which shows at once
-            what is not deterministic: that raises where the test goes on. `"never"` keeps suspended
-            handlers in memory, as a process does until it ends.
+        replay: `"always"` runs every turn once more from the journal and compares what both ask
+            for, which shows at once what is not deterministic: that raises where the test goes on.
+            `"never"` keeps suspended handlers in memory, as a process does until it ends.
         faults: From 0 up to 1: so often the process dies between a turn and its reply. The turn
             runs again then, and its effects are performed again.
         seed: What chance there is in faults; the same seed, the same faults.
@@ -142,17 +151,18 @@ class DurableHarness:
             raise ConfigurationError(f"faults are from 0 up to 1, without 1, got {faults!r}")
         self.clock = ManualClock()
         limits = app.directory.limits
-        if replay == "always":
-            limits = replace(limits, cached_addresses=0)
         if faults:
             limits = replace(limits, remembered_turns=0)
         services = _with_mocks(app.services, mocks or {})
-        self._app = App(
+        clock = self.clock
+        self._app = (_ReplayedApp if replay == "always" else App)(
             services,
             app.directory.namespace,
             limits=limits,
-            clock=lambda: self.clock.now_ms() / 1000,
+            clock=lambda: clock.now_ms() / 1000,
+            codec=app.directory.codec,
         )
+        weakref.finalize(self, self._app.forget)
         self._random = Random(seed)  # noqa: S311 - to be repeated
         self._faults = faults
         self._called: dict[str, Called] = {}
@@ -206,7 +216,8 @@ class DurableHarness:
         envelope.invoke.reply.id = envelope.invoke.id
         self._harness.send(as_message(message.target_typename, message.target_id, envelope))
         self.run()
-        return Invocation(envelope.invoke.id, self, known.handler_io.output_serde.deserialize)
+        reads = self._app.directory.codec.over(known.handler_io.output_serde)
+        return Invocation(envelope.invoke.id, self, reads.deserialize)
 
     def call(self, handler: Any, argument: Any = None, **options: Any) -> Any:
         """Invoke a handler, let time pass until it has ended, and return its result.
@@ -241,7 +252,7 @@ class DurableHarness:
             failure: The message of the failure that it ends with instead.
         """
         known = Awakeable.parse(name)
-        outcome = succeeded(DEFAULT_SERDE.serialize(value))
+        outcome = succeeded(self._app.directory.codec.over(DEFAULT_SERDE).serialize(value))
         if failure:
             outcome = failed(TerminalError(failure))
         done = _proto.Done(execution=known.invocation, seq=known.seq, outcome=outcome)
@@ -362,7 +373,10 @@ class DurableHarness:
         return {name: value.data for name, value in values.items()}
 
     def _look(self) -> None:
-        """Raise what blocks an invocation."""
+        """Raise what a replay does otherwise, and what blocks an invocation."""
+        for each in self._app.hosts:
+            if isinstance(each, ReplayingHost) and each.differences:
+                raise AssertionError(each.differences.pop(0))
         for address in self._addresses:
             host = _proto.Host.FromString(self._values(address).get("host") or b"")
             for execution in host.executions:
@@ -397,7 +411,8 @@ class DurableHarness:
             envelope = _proto.Envelope.FromString(message.raw_value() or b"")
             handler = declaration.handlers.get(envelope.invoke.handler)
             if handler is not None and envelope.invoke.id not in self._called:
-                argument = handler.handler_io.input_serde.deserialize(envelope.invoke.argument)
+                reads = self._app.directory.codec.over(handler.handler_io.input_serde)
+                argument = reads.deserialize(envelope.invoke.argument)
                 key = "" if declaration.service_tag.kind == "service" else batch.target_id
                 self._called[envelope.invoke.id] = Called(
                     declaration.name, handler.name, key, argument, envelope.invoke.id
@@ -428,8 +443,17 @@ def _with_mocks(
 
 
 def _mock(function: Callable[..., Any]) -> Callable[..., Any]:
-    async def mocked(*arguments: Any) -> Any:
-        result = function(*arguments)
-        return await result if inspect.isawaitable(result) else result
+    """A handler that a function stands in for; for each invocation it has one result."""
+    results: dict[str, Any] = {}
+
+    async def mocked(context: Context, *arguments: Any) -> Any:
+        invocation = context.request().id
+        if invocation in results:
+            return results[invocation]
+        result = function(context, *arguments)
+        if inspect.isawaitable(result):
+            return await result
+        results[invocation] = result
+        return result
 
     return mocked

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import contextvars
 import random
 import time
 from typing import TYPE_CHECKING, Any
@@ -184,3 +186,73 @@ def test_what_is_put_away_runs_its_finally_blocks_at_once() -> None:
     driver.loop.close()
 
     assert trace == ["second", "first", "generator", "generator"]
+
+
+def test_what_is_awaited_in_a_finally_block_does_not_keep_a_coroutine() -> None:
+    """It is ended there as well, as its own task and in its own context, without a word."""
+    trace: list[str] = []
+    depth: contextvars.ContextVar[int] = contextvars.ContextVar("depth", default=0)
+
+    async def numbers() -> AsyncIterator[int]:
+        try:
+            await asyncio.sleep(5)
+            yield 1
+        finally:
+            trace.append("generator")
+
+    async def waits() -> None:
+        token = depth.set(1)
+        helper = asyncio.ensure_future(asyncio.sleep(5))
+        try:
+            async for _ in numbers():
+                pass
+        finally:
+            try:
+                await helper
+            finally:
+                depth.reset(token)
+                task = asyncio.current_task()
+                trace.append(task.get_name() if task else "nobody")
+
+    driver = Driver()
+    driver.loop.create_task(waits(), name="mine")
+    driver.loop.drain()
+    driver.loop.close()
+
+    assert trace == ["generator", "mine"]
+
+
+def test_a_handler_that_does_not_end_is_told(caplog: pytest.LogCaptureFixture) -> None:
+    """It cannot be put away, and whoever wrote it can see why."""
+
+    async def stays() -> None:
+        for _ in range(150):
+            with contextlib.suppress(BaseException):  # the mistake that the test is about
+                await asyncio.sleep(5)
+
+    driver = Driver()
+    task = driver.loop.create_task(stays())
+    driver.loop.drain()
+    driver.loop.close()
+
+    assert "a durable handler goes on while it leaves memory" in caplog.text
+    with driver.loop.entered(), contextlib.suppress(StopIteration):
+        while True:
+            task.get_coro().throw(ValueError())
+
+
+def test_generators_that_have_ended_are_let_go() -> None:
+    """A loop over many of them does not grow."""
+
+    async def one() -> AsyncIterator[int]:
+        yield 1
+
+    async def many() -> None:
+        for _ in range(1_000):
+            async for _ in one():
+                pass
+
+    driver = Driver()
+    driver.run(many())
+
+    assert len(driver.loop._generators) < 200

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import gc
 import random as chance
 from collections import Counter
 from datetime import timedelta
@@ -11,6 +13,7 @@ import pytest
 
 from statefun.durable import (
     Context,
+    JournalValueCodec,
     ObjectContext,
     RunOptions,
     Service,
@@ -131,8 +134,120 @@ def test_a_handler_that_is_not_deterministic_is_told_where_it_differs() -> None:
     drawn.clear()
     harness = DurableHarness(APP, replay="always")
 
-    with pytest.raises(AssertionError, match=r"recorded is run draw 1, now it is run draw 2"):
+    with pytest.raises(AssertionError, match=r"recorded is run draw 1, now it is run draw \d"):
         harness.call(gamble)
+
+
+def restless(ctx: Context) -> int:
+    """A number that is another one whenever a handler asks, and a draw."""
+    drawn.append(1)
+    return len(drawn)
+
+
+box = VirtualObject("Box")
+
+
+@box.handler()
+async def keep(ctx: ObjectContext) -> None:
+    ctx.set("number", restless(ctx))
+
+
+@box.handler()
+async def pass_on(ctx: ObjectContext) -> None:
+    ctx.object_send(take, "tea", restless(ctx))
+
+
+@box.handler()
+async def give(ctx: ObjectContext) -> int:
+    return restless(ctx)
+
+
+@box.handler()
+async def stumble(ctx: ObjectContext) -> str:
+    if restless(ctx) % 3:
+        raise OSError("now and then")
+    return "through"
+
+
+@pytest.mark.parametrize(
+    ("handler", "sentence"),
+    [
+        (keep, r"the value 'number' is b'\d' from memory, and b'\d' from the journal"),
+        (pass_on, r"what is sent is .* from memory, and .* from the journal"),
+        (give, r"what goes to egresses is .* from memory, and .* from the journal"),
+    ],
+)
+def test_a_turn_that_asks_for_something_else_from_the_journal_is_told(
+    handler: Any, sentence: str
+) -> None:
+    """Also where the steps are the same, and within the first turn."""
+    drawn.clear()
+    apart = app([box, stock])
+
+    DurableHarness(apart).invoke(handler, key="a")
+    with pytest.raises(AssertionError, match=sentence):
+        DurableHarness(apart, replay="always").invoke(handler, key="a")
+
+
+def test_an_attempt_that_fails_by_chance_is_not_held_against_a_handler() -> None:
+    """It is tried again, and what follows is compared."""
+    drawn.clear()
+
+    harness = DurableHarness(app([box, stock]), replay="always")
+    assert harness.call(stumble, key="a") == "through"
+
+
+def test_a_mock_is_asked_once_for_each_invocation() -> None:
+    """Though the handler that it stands in for runs twice."""
+    receipts = iter(["first", "second"])
+    harness = DurableHarness(APP, replay="always", mocks={charge: lambda _, __: next(receipts)})
+
+    assert harness.call(buy, "tea")[1] == "first"
+    assert harness.call(buy, "tea")[1] == "second"
+
+
+class Mirrored(JournalValueCodec):
+    """Turns bytes round."""
+
+    def encode(self, buf: bytes) -> bytes:
+        return b"!" + buf[::-1]
+
+    async def decode(self, buf: bytes) -> bytes:
+        assert buf.startswith(b"!")
+        return buf[:0:-1]
+
+
+def test_values_pass_the_codec_of_the_app() -> None:
+    """Arguments, results, what was called, and awakeables that a test completes."""
+    mirrored = app([shop, bank, stock], journal_value_codec=Mirrored())
+    harness = DurableHarness(mirrored, replay="always", mocks=MOCKS)
+
+    assert harness.call(buy, "tea") == [8, "paid 20", "tea packed"]
+    harness.assert_called(take, key="tea", argument=2, times=1)
+    waiting = harness.invoke(wait)
+    harness.complete_awakeable(harness.called(told)[0].argument, "hello")
+    assert waiting.result() == "hello"
+
+
+def test_what_waits_when_a_test_ends_is_put_away_in_order() -> None:
+    """Its `finally` blocks run on its own loop, and not where the collector comes by."""
+    ended: list[str] = []
+    tidy = Service("Tidy")
+
+    @tidy.handler()
+    async def sleep(ctx: Context) -> None:
+        try:
+            await ctx.sleep(timedelta(hours=1))
+        finally:
+            ended.append(type(asyncio.get_running_loop()).__name__)
+            await ctx.run_typed("tidy up", str, RunOptions(), "x")
+
+    harness = DurableHarness(app([tidy]))
+    harness.invoke(sleep)
+    del harness
+    gc.collect()
+
+    assert ended == ["DeterministicLoop"]
 
 
 def test_who_waits_for_something_else_than_time_is_told_so() -> None:
