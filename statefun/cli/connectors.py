@@ -6,6 +6,7 @@ library is imported when one is made.
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -98,7 +99,7 @@ def _kafka_egress(spec: KafkaEgressSpec, around: Surroundings) -> Egress:
         spec.id,
         around.address(spec.address),
         delivery="exactly-once" if is_exact else "at-least-once",
-        transaction_timeout_ms=delivery.timeout_ms or 60_000,
+        transaction_timeout=timedelta(milliseconds=delivery.timeout_ms or 60_000),
         properties=properties_of(spec.properties),
         data=around.data,
         record_id_header=spec.record_id_header,
@@ -110,9 +111,9 @@ def _webhook_egress(spec: WebhookEgressSpec, _: Surroundings) -> WebhookEgress:
     options = WebhookOptions(
         headers={**spec.headers, **secrets},
         max_in_flight=spec.max_in_flight,
-        timeout_s=spec.timeout / 1000,
-        first_retry_s=spec.retry.first / 1000,
-        longest_retry_s=spec.retry.longest / 1000,
+        timeout=timedelta(milliseconds=spec.timeout),
+        first_retry=timedelta(milliseconds=spec.retry.first),
+        longest_retry=timedelta(milliseconds=spec.retry.longest),
         on_refused=spec.on_refused,
         max_waiting=spec.max_waiting,
         tls=None if spec.tls is None else spec.tls.context(),

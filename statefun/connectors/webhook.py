@@ -11,6 +11,7 @@ import asyncio
 import logging
 from collections import deque
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 from urllib.parse import quote, urlsplit
 
@@ -52,9 +53,9 @@ class WebhookOptions:
         headers: Header fields of each request, for example `Authorization`.
         max_in_flight: So many records are posted at once; with more than one they may arrive in
             another order.
-        timeout_s: How long one request may take.
-        first_retry_s: How long to wait before the second attempt; each wait is twice as long.
-        longest_retry_s: The longest wait. An answer with `Retry-After` is believed, up to an hour.
+        timeout: How long one request may take.
+        first_retry: How long to wait before the second attempt; each wait is twice as long.
+        longest_retry: The longest wait. An answer with `Retry-After` is believed, up to an hour.
         on_refused: What becomes of a record that the receiver answers with a 3xx or a 4xx, other
             than 408, 425 and 429.
         max_waiting: From so many waiting records on, the runtime takes no more messages in from
@@ -67,31 +68,35 @@ class WebhookOptions:
 
     headers: Mapping[str, str] | None = None
     max_in_flight: int = 1
-    timeout_s: float = 30.0
-    first_retry_s: float = 0.5
-    longest_retry_s: float = 60.0
+    timeout: timedelta = timedelta(seconds=30)
+    first_retry: timedelta = timedelta(milliseconds=500)
+    longest_retry: timedelta = timedelta(minutes=1)
     on_refused: Refusal = "retry"
     max_waiting: int = 10_000
     tls: ssl.SSLContext | None = None
 
     def __post_init__(self) -> None:
-        for name in ("max_in_flight", "timeout_s", "first_retry_s", "longest_retry_s"):
-            if getattr(self, name) <= 0:
+        for name in ("timeout", "first_retry", "longest_retry"):
+            given: timedelta = getattr(self, name)
+            if given <= timedelta():
                 raise ConfigurationError(
-                    f"{name} is {getattr(self, name)}: write more than 0", option=name
+                    f"{name} is {given}: write more than no time", option=name, given=str(given)
                 )
-        if self.max_waiting < 1:
-            raise ConfigurationError(
-                f"max_waiting is {self.max_waiting}: write 1 or more", option="max_waiting"
-            )
+        for name in ("max_in_flight", "max_waiting"):
+            number: int = getattr(self, name)
+            if number < 1:
+                raise ConfigurationError(
+                    f"{name} is {number}: write 1 or more", option=name, given=str(number)
+                )
         if self.on_refused not in ("retry", "drop"):
             raise ConfigurationError(
                 f"on_refused is {self.on_refused!r}: choose 'retry' or 'drop'", option="on_refused"
             )
 
     def wait_s(self, attempts: int) -> float:
-        """How long to wait after so many attempts that failed."""
-        return min(self.first_retry_s * 2.0 ** min(attempts - 1, 60), self.longest_retry_s)
+        """How many seconds to wait after so many attempts that failed."""
+        wait_s = self.first_retry.total_seconds() * 2.0 ** min(attempts - 1, 60)
+        return min(wait_s, self.longest_retry.total_seconds())
 
 
 class WebhookEgress:
@@ -165,7 +170,7 @@ class WebhookEgress:
             connector=connector,
             cookie_jar=aiohttp.DummyCookieJar(),
             headers={"User-Agent": "statefun", **(options.headers or {})},
-            timeout=aiohttp.ClientTimeout(total=options.timeout_s),
+            timeout=aiohttp.ClientTimeout(total=options.timeout.total_seconds()),
         )
         for _ in range(options.max_in_flight):
             self._workers.append(asyncio.create_task(self._work(), name="statefun-webhook"))
@@ -264,7 +269,10 @@ class WebhookEgress:
                     return problem, None
                 return problem, _retry_after_s(answer.headers.get("Retry-After"))
         except TimeoutError:
-            return f"{self._url} did not answer within {self._options.timeout_s:g} s", 0
+            return (
+                f"{self._url} did not answer within {self._options.timeout.total_seconds():g} s",
+                0,
+            )
         except (aiohttp.ClientError, OSError) as error:
             return f"{self._url} cannot be reached: {error or type(error).__name__}", 0
 

@@ -7,6 +7,7 @@ Source:
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import Annotated, Final, Literal, Self, TypeAlias
 
 from pydantic import AfterValidator, Discriminator, StrictStr, Tag, ValidationInfo, model_validator
@@ -31,7 +32,10 @@ ASYNC_TRANSPORT: Final = "io.statefun.transports.v1/async"
 OKHTTP_TRANSPORT: Final = "io.statefun.transports.v1/okhttp"
 
 _ASYNC: Final = HttpOptions()
-_OKHTTP: Final = HttpOptions(call_ms=60_000, connect_ms=10_000, read_ms=10_000)
+_OKHTTP: Final = HttpOptions(
+    call=timedelta(minutes=1), connect=timedelta(seconds=10), read=timedelta(seconds=10)
+)
+_MILLISECOND: Final = timedelta(milliseconds=1)
 
 
 def _check_location(location: str, info: ValidationInfo) -> str:
@@ -40,6 +44,10 @@ def _check_location(location: str, info: ValidationInfo) -> str:
 
 
 Location: TypeAlias = Annotated[StrictStr, AfterValidator(_check_location)]
+
+
+def _time(millis: int | None, default: timedelta) -> timedelta:
+    return default if millis is None else millis * _MILLISECOND
 
 
 class Timeouts(Spec):
@@ -56,9 +64,9 @@ class OkHttpTimeouts(Timeouts):
 
     @model_validator(mode="after")
     def _fit_into_call(self) -> Self:
-        call = self.call or _OKHTTP.call_ms
+        call = self.call or _OKHTTP.call // _MILLISECOND
         for name in ("connect", "read", "write"):
-            millis = getattr(self, name) or _OKHTTP.connect_ms
+            millis = getattr(self, name) or _OKHTTP.connect // _MILLISECOND
             if millis > call:
                 raise ConfigurationError(
                     f"{name} ({millis} ms) is longer than call ({call} ms), which the engine "
@@ -70,9 +78,9 @@ class OkHttpTimeouts(Timeouts):
         """What they mean for a call; there is no separate time for writing."""
         return replace(
             _OKHTTP,
-            call_ms=self.call or _OKHTTP.call_ms,
-            connect_ms=self.connect or _OKHTTP.connect_ms,
-            read_ms=self.read or _OKHTTP.read_ms,
+            call=_time(self.call, _OKHTTP.call),
+            connect=_time(self.connect, _OKHTTP.connect),
+            read=_OKHTTP.read if self.read is None else self.read * _MILLISECOND,
         )
 
 
@@ -110,7 +118,7 @@ class AsyncTransport(TlsSpec):
     call: PositiveDuration | None = None
     connect: PositiveDuration | None = None
     pool_size: Count = _ASYNC.pool_size
-    pool_ttl: Duration = _ASYNC.pool_ttl_ms
+    pool_ttl: Duration = _ASYNC.pool_ttl // _MILLISECOND
     payload_max_bytes: Count = _ASYNC.payload_max_bytes
 
     def options(self) -> HttpOptions:
@@ -122,10 +130,10 @@ class AsyncTransport(TlsSpec):
         timeouts = self.timeouts or Timeouts()
         default = _ASYNC if self.timeouts is None else _OKHTTP
         return HttpOptions(
-            call_ms=timeouts.call or self.call or default.call_ms,
-            connect_ms=timeouts.connect or self.connect or default.connect_ms,
+            call=_time(timeouts.call or self.call, default.call),
+            connect=_time(timeouts.connect or self.connect, default.connect),
             pool_size=self.pool_size,
-            pool_ttl_ms=self.pool_ttl,
+            pool_ttl=self.pool_ttl * _MILLISECOND,
             payload_max_bytes=self.payload_max_bytes,
             tls=self.tls,
         )

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import socket
 from contextlib import contextmanager
+from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -33,14 +34,14 @@ def serve(
     unix: str = "",
     path: str = "/statefun",
     workers: int = 1,
-    grace_seconds: int = 20,
+    drain: timedelta = timedelta(seconds=20),
     access: AccessFiles | None = None,
     announce: Callable[[str], None] | None = None,
 ) -> None:
     """Serve functions over HTTP until SIGTERM or SIGINT; to be called from the main thread.
 
     On a signal no connection is accepted any more, requests that have begun are answered, and it
-    returns; what takes longer than the grace is cut off. A worker process that dies is replaced.
+    returns; what takes longer than `drain` is cut off. A worker process that dies is replaced.
 
     Args:
         target: `MODULE:ATTR`, a StatefulFunctions or a RequestReplyHandler; the current directory
@@ -50,7 +51,7 @@ def serve(
         unix: The path of a Unix domain socket to listen on instead; only this user can connect.
         path: Where requests are answered. `GET /health` is answered with 200.
         workers: How many processes share the requests; 1 serves in this process.
-        grace_seconds: How long requests that have begun may take after the signal.
+        drain: How long requests that have begun may take after the signal.
         access: Who may ask; by default every process of this machine.
         announce: Told where it listens and what it serves, in one line, once it does; None prints.
 
@@ -73,7 +74,7 @@ def serve(
         )
     files = access or AccessFiles()
     opened = files.open()
-    worker = Worker(target, path, grace_seconds, files)
+    worker = Worker(target, path, drain.total_seconds(), files)
     endpoint = worker.load()
     scheme = "http" if opened.tls is None else "https"
     with _listening_at(host, port, unix) as listener:

@@ -25,7 +25,7 @@ __all__ = ["STOP_SIGNALS", "Worker"]
 
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
-# Time for what follows the grace: cancelled functions end, threads are joined.
+# Time for the rest of a stop: cancelled functions end, threads are joined.
 _ENDING_SECONDS = 3
 
 # An engine keeps a connection that it does not use for less: it is the one to close it. It sends
@@ -44,13 +44,13 @@ class Worker:
     Attributes:
         target: `MODULE:ATTR`.
         path: Where requests are answered.
-        grace_seconds: How long requests that have begun may take after a signal to stop.
+        drain_s: How long requests that have begun may take after a signal to stop, in seconds.
         access: Who may ask.
     """
 
     target: str
     path: str
-    grace_seconds: int
+    drain_s: float
     access: AccessFiles
 
     def load(self) -> FunctionEndpoint:
@@ -74,7 +74,7 @@ class Worker:
             endpoint: What to serve; None to load it.
             on_ready: Called once a signal would stop it in order.
         """
-        stopping = _Stopping(self.grace_seconds + _ENDING_SECONDS)
+        stopping = _Stopping(self.drain_s + _ENDING_SECONDS)
         with stopping.on_signals(), asyncio.Runner(loop_factory=new_event_loop) as runner:
             served = endpoint or self.load()
             collect_rarely()
@@ -95,7 +95,7 @@ class Worker:
         if on_ready is not None:
             on_ready()
         await stopping.begun.wait()
-        stop = asyncio.create_task(server.stop(self.grace_seconds))
+        stop = asyncio.create_task(server.stop(self.drain_s))
         hurry = asyncio.create_task(stopping.hurried.wait())
         await asyncio.wait((stop, hurry), return_when=asyncio.FIRST_COMPLETED)
         hurry.cancel()

@@ -32,7 +32,7 @@ __all__ = ["Workers"]
 # One that dies as soon as it is started must not keep a core busy with starting it.
 _PAUSE_SECONDS = 0.5
 
-# Beyond the grace of the requests: the time a worker takes to end by itself.
+# The time that a worker takes to end by itself, after the time for the requests.
 _ENDING_SECONDS = 5.0
 
 logger = logging.getLogger("statefun.serve")
@@ -99,7 +99,7 @@ class Workers:
         self._listener.close()
         for process in self._processes:
             process.terminate()
-        deadline = time.monotonic() + self._worker.grace_seconds + _ENDING_SECONDS
+        deadline = time.monotonic() + self._worker.drain_s + _ENDING_SECONDS
         for process in self._processes:
             process.join(max(0.0, deadline - time.monotonic()))
             if process.exitcode is None:

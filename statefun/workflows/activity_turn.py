@@ -1,7 +1,7 @@
 """The turn of an activity: its attempts, time-outs and retries. A pure function.
 
 Law: an activity has one ending, which its caller is told once. What a worker must do is named by
-`attempt`; who drives the turn does it, and tells by `ended` or `goes_on` what came of it.
+`attempt`; who drives the turn does it, and tells the outcome by `ended` or `goes_on`.
 
 An attempt that ends soon leaves no state behind: its message is sent again if the worker dies.
 A longer one is claimed by its worker, and looked at again and again. A turn with an attempt has

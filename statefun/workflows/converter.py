@@ -319,7 +319,7 @@ class JSONPlainPayloadConverter(EncodingPayloadConverter):
         """See `EncodingPayloadConverter`.
 
         Raises:
-            RuntimeError: If it is no JSON.
+            RuntimeError: If it is not JSON.
             TypeError: If it is not of that type.
         """
         try:

@@ -145,7 +145,7 @@ class WorkflowDefinition:
         """The name of the type and the types of a main method, for whoever starts it.
 
         Raises:
-            ValueError: If it is no main method of a workflow, or that of a dynamic one.
+            ValueError: If it is not the main method of a workflow, or that of a dynamic one.
         """
         if isinstance(method, type):
             definition = WorkflowDefinition.of(method)

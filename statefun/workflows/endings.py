@@ -13,7 +13,7 @@ __all__ = ["ContinueAsNewError", "NondeterminismError", "ReadOnlyContextError"]
 
 
 class ContinueAsNewError(BaseException):
-    """A run ends by a new one; it is no `Exception`, so `except Exception` lets it pass.
+    """A run ends by a new one. It is not an `Exception`, so `except Exception` lets it pass.
 
     Args:
         start: What the new run is started with.

@@ -197,7 +197,7 @@ class TimeoutType(IntEnum):
 
 
 class TimeoutError(FailureError):  # noqa: A001 - the peer's name
-    """A time-out ran out; it is no `TimeoutError` of Python.
+    """A time-out ran out; this is not Python's `TimeoutError`.
 
     Args:
         message: What happened.

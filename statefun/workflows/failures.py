@@ -147,7 +147,7 @@ def payloads_of(failure: _proto.Failure) -> list[_proto.Payloads]:
 
 
 def _as_application(exception: BaseException) -> ApplicationError:
-    """What stands for an exception that is no failure."""
+    """The failure that stands for any other exception."""
     try:
         text = str(exception)
     except Exception:  # noqa: BLE001 - the user's own __str__

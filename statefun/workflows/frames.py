@@ -21,7 +21,7 @@ _PING_S = 10.0
 
 
 class FrameError(Exception):
-    """What came is no frame, or nothing came for too long."""
+    """The other side sent something else than a frame, or nothing for too long."""
 
 
 class FrameStream:

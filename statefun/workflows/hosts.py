@@ -134,8 +134,8 @@ class QueueFunctions(StatefulFunctions):
 class _RunHost(Host):
     """The function of runs.
 
-    What came before a run began is told before its main method begins; and messages are told before
-    what else has come with them.
+    Messages that were sent before a run began are told before its main method begins; and messages
+    are told before the other events of a batch.
     """
 
     async def turn(

@@ -105,7 +105,7 @@ class _Handling:
 
 @dataclass
 class _UpdateState:
-    """An update that was accepted, and what came of it."""
+    """An update that was accepted, and its outcome."""
 
     routes: list[durable.Route] = field(default_factory=list)
     answer: _proto.UpdateAnswer | None = None
@@ -529,7 +529,7 @@ class Instance:
     # updates
 
     def _tell_outcome(self, update: _proto.UpdateInput) -> None:
-        """Tell what came of an update that was sent before."""
+        """Tell the outcome of an update that was sent before."""
         state = self._update_states.get(update.id)
         accepted, completed = _routes(update)
         if state is not None and state.answer is not None:
@@ -845,7 +845,7 @@ def _described(definitions: Mapping[str | None, Any]) -> list[dict[str, str]]:
 
 
 def _routes(update: _proto.UpdateInput) -> tuple[list[durable.Route], list[durable.Route]]:
-    """Where it is told that an update was accepted, and what came of it."""
+    """Where it is told that an update was accepted, and where its outcome."""
     accepted, completed = update.accepted_route, update.completed_route
     return (
         [durable.Route.FromString(accepted)] if accepted else [],

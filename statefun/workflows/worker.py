@@ -76,7 +76,7 @@ class Worker:
 
     Raises:
         ValueError: If these things do not go together.
-        TypeError: If something among the activities is none.
+        TypeError: If one of the activities is not an activity.
 
     Example:
         ```python

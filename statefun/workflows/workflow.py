@@ -587,7 +587,7 @@ def start_activity(
 
     Raises:
         ValueError: If a time-out is missing, or both `arg` and `args` are given.
-        TypeError: If it is no activity.
+        TypeError: If it is not an activity.
     """
     return _start_activity(activity, arg, args, result_type, options)
 
@@ -1096,7 +1096,7 @@ def continue_as_new(
         memo: Its memo; None for this one's.
 
     Raises:
-        ContinueAsNewError: Always; it is no `Exception`.
+        ContinueAsNewError: Always; it is not an `Exception`.
     """
     name = None if workflow is None else _named_workflow(workflow)[0]
     current().outbound.continue_as_new(

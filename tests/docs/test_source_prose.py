@@ -15,10 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-NOT_YET = ROOT / "statefun" / "workflows"
-FILES = sorted(
-    path for path in (ROOT / "statefun").rglob("*.py") if not path.is_relative_to(NOT_YET)
-)
+FILES = sorted((ROOT / "statefun").rglob("*.py"))
 TEXT = {tokenize.STRING, tokenize.COMMENT}
 TEXT |= {each for each, name in tokenize.tok_name.items() if name.startswith("FSTRING")}
 SEAM = re.compile(r"[\"']\s+(?:[rbf]*[\"'])|\s*\n\s*(?:# ?)?|\s+")

@@ -29,20 +29,21 @@ PATIENCE_SECONDS = 20.0
 
 START = """
 import sys
+from datetime import timedelta
 import statefun.serve.worker as worker
 from statefun.serve.server import serve
 worker._ENDING_SECONDS = 1
 if __name__ == "__main__":
-    serve(sys.argv[1], port=0, workers=int(sys.argv[2]), grace_seconds=int(sys.argv[3]))
+    serve(sys.argv[1], port=0, workers=int(sys.argv[2]), drain=timedelta(seconds=int(sys.argv[3])))
 """
 
 
 class Served:
     """A running `statefun serve`."""
 
-    def __init__(self, workers: int, grace_seconds: int) -> None:
+    def __init__(self, workers: int, drain_s: int) -> None:
         self.process = subprocess.Popen(
-            [sys.executable, "-c", START, TARGET, str(workers), str(grace_seconds)],
+            [sys.executable, "-c", START, TARGET, str(workers), str(drain_s)],
             cwd=ROOT,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -89,8 +90,8 @@ class Served:
 
 
 @contextmanager
-def serving(workers: int = 1, grace_seconds: int = 10) -> Iterator[Served]:
-    served = Served(workers, grace_seconds)
+def serving(workers: int = 1, drain_s: int = 10) -> Iterator[Served]:
+    served = Served(workers, drain_s)
     try:
         yield served
     finally:
@@ -155,10 +156,10 @@ def test_what_has_begun_is_answered_before_it_stops(
 
 @pytest.mark.parametrize("workers", [1, 2])
 def test_a_function_that_never_ends_is_cut_off(workers: int, tmp_path: Path) -> None:
-    """The grace is bounded: what takes longer is cancelled, and the engine sends it again."""
+    """The time is bounded: what takes longer is cancelled, and the engine sends it again."""
     batch = tmp_path / "batch"
 
-    with serving(workers, grace_seconds=1) as served, ThreadPoolExecutor(1) as pool:
+    with serving(workers, drain_s=1) as served, ThreadPoolExecutor(1) as pool:
         answer = pool.submit(served.ask, request("test/never-ending", str(batch)))
         until(batch.with_suffix(".begun").exists)
         code = served.end()
@@ -173,7 +174,7 @@ def test_a_function_that_never_gives_the_process_back_is_cut_off(tmp_path: Path)
     """A function that blocks the event loop cannot be cancelled: the process ends without it."""
     batch = tmp_path / "batch"
 
-    with serving(grace_seconds=1) as served, ThreadPoolExecutor(1) as pool:
+    with serving(drain_s=1) as served, ThreadPoolExecutor(1) as pool:
         answer = pool.submit(served.ask, request("test/blocking", str(batch)))
         until(batch.with_suffix(".begun").exists)
         code = served.end()

@@ -14,6 +14,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
+from datetime import timedelta
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from confluent_kafka import KafkaException
@@ -56,7 +57,7 @@ class KafkaEgress:
         egress_id: The egress typename that functions send to.
         address: Addresses of brokers, `host:port`, with commas between them.
         delivery: `at-least-once`, or `exactly-once` by transactions.
-        transaction_timeout_ms: How long a transaction may take; only for `exactly-once`.
+        transaction_timeout: How long a transaction may take; only for `exactly-once`.
         properties: Further properties of Java's producer.
         data: The data directory of the runtime; None if nothing survives the process.
         record_id_header: A header for the id of a record, which it keeps when it comes again; None
@@ -72,7 +73,7 @@ class KafkaEgress:
         address: str,
         *,
         delivery: Delivery = "at-least-once",
-        transaction_timeout_ms: int = 60_000,
+        transaction_timeout: timedelta = timedelta(minutes=1),
         properties: Mapping[str, str] | None = None,
         data: Path | None = None,
         record_id_header: str | None = None,
@@ -85,7 +86,7 @@ class KafkaEgress:
         self._delivery = delivery
         given = {**(properties or {}), "bootstrap.servers": address}
         if delivery == "exactly-once":
-            given["transaction.timeout.ms"] = str(transaction_timeout_ms)
+            given["transaction.timeout.ms"] = str(transaction_timeout // timedelta(milliseconds=1))
         translation = translate(given, "producer")
         self._settings = {
             "enable.idempotence": "true",

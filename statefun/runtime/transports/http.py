@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import io
 import sys
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote, urlsplit
 
@@ -168,9 +169,9 @@ class HttpTransport:
                 connected=False,
             ) from error
         except aiohttp.SocketTimeoutError as error:
-            raise self._late(self._endpoint.options.read_ms) from error
+            raise self._late(self._endpoint.options.read) from error
         except TimeoutError as error:
-            raise self._late(self._endpoint.options.call_ms) from error
+            raise self._late(self._endpoint.options.call) from error
         except aiohttp.ClientError as error:
             raise TransportError(f"{self.url} broke off: {_sentence(error)}") from error
 
@@ -208,9 +209,10 @@ class HttpTransport:
             )
         return b"".join(chunks)
 
-    def _late(self, patience_ms: int | None) -> TransportError:
+    def _late(self, after: timedelta | None) -> TransportError:
+        within_ms = (after or self._endpoint.options.call) // timedelta(milliseconds=1)
         return TransportError(
-            f"{self.url} gave no answer within {patience_ms} ms: make the function faster, or "
+            f"{self.url} gave no answer within {within_ms} ms: make the function faster, or "
             "give its endpoint a longer timeout"
         )
 
@@ -237,10 +239,10 @@ def _open_session(
 ) -> aiohttp.ClientSession:
     import aiohttp  # noqa: PLC0415 - an optional dependency; `HttpEndpoint` has checked for it
 
-    keep = options.pool_ttl_ms > 0
+    keep = options.pool_ttl > timedelta()
     pool: dict[str, Any] = {"limit": options.pool_size, "force_close": not keep}
     if keep:
-        pool["keepalive_timeout"] = options.pool_ttl_ms / 1000
+        pool["keepalive_timeout"] = options.pool_ttl.total_seconds()
     return aiohttp.ClientSession(
         connector=(
             aiohttp.UnixConnector(socket_path, **pool)
@@ -250,9 +252,9 @@ def _open_session(
         headers=_HEADERS,
         cookie_jar=aiohttp.DummyCookieJar(),
         timeout=aiohttp.ClientTimeout(
-            total=options.call_ms / 1000,
-            connect=options.connect_ms / 1000,
-            sock_read=None if options.read_ms is None else options.read_ms / 1000,
+            total=options.call.total_seconds(),
+            connect=options.connect.total_seconds(),
+            sock_read=None if options.read is None else options.read.total_seconds(),
         ),
     )
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 import re
 import ssl
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Final
 from urllib.parse import unquote, urlsplit
@@ -118,12 +119,12 @@ class HttpOptions:
     """How the functions of an endpoint are called; the defaults are the engine's own.
 
     Attributes:
-        call_ms: How long one call may take from beginning to end.
-        connect_ms: How long to wait for a connection.
-        read_ms: How long to wait for the next byte of an answer; None for as long as `call_ms`.
+        call: How long one call may take from beginning to end.
+        connect: How long to wait for a connection.
+        read: How long to wait for the next byte of an answer; None for as long as `call`.
         pool_size: How many calls may be made at once, each on a connection of its own; others wait
             for their turn, before their time begins.
-        pool_ttl_ms: How long an idle connection is kept; 0 to keep none.
+        pool_ttl: How long an idle connection is kept; nothing to keep none.
         payload_max_bytes: The size of the largest answer that is read.
         tls: The certificates to trust and to show; None to trust those of the system.
 
@@ -131,11 +132,11 @@ class HttpOptions:
         Transport `io.statefun.transports.v1/async` of Flink Stateful Functions.
     """
 
-    call_ms: int = 120_000
-    connect_ms: int = 20_000
-    read_ms: int | None = None
+    call: timedelta = timedelta(minutes=2)
+    connect: timedelta = timedelta(seconds=20)
+    read: timedelta | None = None
     pool_size: int = 1024
-    pool_ttl_ms: int = 15_000
+    pool_ttl: timedelta = timedelta(seconds=15)
     payload_max_bytes: int = 33_554_432
     tls: TlsFiles | None = None
 

@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from statefun.sdk.context import Context
     from statefun.sdk.messages import Message
 
-SHORT = HttpOptions(call_ms=1500, connect_ms=500)
+SHORT = HttpOptions(call=timedelta(milliseconds=1500), connect=timedelta(milliseconds=500))
 """An engine whose calls fail stops as soon as this has gone by."""
 
 
@@ -489,7 +489,11 @@ def an_answer_that_is_too_large(pace: int) -> Scenario:
         ),
         {"count": tuple("123456"), "much": ("x" * 100_000,) * 6},
         {("s/talk", "t"): {"count": 6}},
-        options=HttpOptions(call_ms=3 * busy_ms, connect_ms=500, payload_max_bytes=300_000),
+        options=HttpOptions(
+            call=timedelta(milliseconds=3 * busy_ms),
+            connect=timedelta(milliseconds=500),
+            payload_max_bytes=300_000,
+        ),
         differs_on=on_engines(
             Difference(
                 "An answer above `payload_max_bytes` stops the job, again and again: the batch "

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from contextlib import asynccontextmanager, suppress
+from datetime import timedelta
 from functools import partial
 from inspect import isawaitable
 from itertools import takewhile
@@ -226,8 +227,8 @@ class EngineStage:
         values = {
             "url": self._server.url,
             "max_waiting": self._scenario.max_waiting,
-            "call_ms": options.call_ms,
-            "connect_ms": options.connect_ms,
+            "call_ms": options.call // timedelta(milliseconds=1),
+            "connect_ms": options.connect // timedelta(milliseconds=1),
             "payload_max_bytes": options.payload_max_bytes,
             "port": self._port,
             **{file: self._folder / file for file in (INGRESS, *FILES.values())},

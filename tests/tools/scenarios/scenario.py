@@ -8,6 +8,7 @@ played; where a place differs, that is part of the scenario too, with the reason
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from statefun.durable._proto import Envelope
@@ -38,7 +39,7 @@ CONCURRENT = ("memory", "sqlite", *REMOTE)
 """Places where functions of several addresses run at the same time."""
 EVERYWHERE = (*IN_PROCESS, *REMOTE)
 
-DEFAULTS = HttpOptions(call_ms=60_000, connect_ms=1000)
+DEFAULTS = HttpOptions(call=timedelta(milliseconds=60_000), connect=timedelta(milliseconds=1000))
 
 TOLD = "s/told"
 """The egress of `tell`: texts of the form `channel|text`."""

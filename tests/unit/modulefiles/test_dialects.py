@@ -275,7 +275,9 @@ def test_the_older_form_says_the_same_things(folder: Path) -> None:
         ],
     )
     endpoints = [spec for _, spec in reading.module.components if isinstance(spec, EndpointSpec)]
-    assert [(each.functions, each.options().call_ms) for each in endpoints] == [
+    assert [
+        (each.functions, each.options().call // timedelta(milliseconds=1)) for each in endpoints
+    ] == [
         ("com.example/*", 60_000),
         ("com.example/greeter", 5_000),
     ]

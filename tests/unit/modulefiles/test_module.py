@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from textwrap import dedent
 from typing import TYPE_CHECKING
 
@@ -35,6 +36,9 @@ KINDS = (
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     return tmp_path
+
+
+S = timedelta(seconds=1)
 
 
 def read(folder: Path, *texts: str, strict: bool = False) -> ModuleReport:
@@ -106,7 +110,11 @@ def test_the_components_of_all_files_make_one_module(folder: Path) -> None:
             "com.example/*",
             "http://localhost:8000/statefun",
             1000,
-            HttpOptions(call_ms=20_000, connect_ms=10_000, read_ms=10_000),
+            HttpOptions(
+                call=20 * S,
+                connect=10 * S,
+                read=10 * S,
+            ),
         ),
     ]
     assert tuple(spec for _, spec in reading.module.ingresses) == (
@@ -126,15 +134,15 @@ def test_the_components_of_all_files_make_one_module(folder: Path) -> None:
                 f"{{type: {ASYNC}, call: 5s, connect: 1s, pool_size: 3, pool_ttl: 0, "
                 "payload_max_bytes: 99}"
             ),
-            HttpOptions(5_000, 1_000, None, 3, 0, 99),
+            HttpOptions(5 * S, S, None, 3, 0 * S, 99),
         ),
-        ("{timeouts: {}}", HttpOptions(60_000, 10_000)),
-        ("{call: 7s, timeouts: {call: 5s, read: 1s}}", HttpOptions(5_000, 10_000)),
-        ("{call: 7s, timeouts: {connect: 2s}}", HttpOptions(7_000, 2_000)),
-        (f"{{type: {OKHTTP}}}", HttpOptions(60_000, 10_000, 10_000)),
+        ("{timeouts: {}}", HttpOptions(60 * S, 10 * S)),
+        ("{call: 7s, timeouts: {call: 5s, read: 1s}}", HttpOptions(5 * S, 10 * S)),
+        ("{call: 7s, timeouts: {connect: 2s}}", HttpOptions(7 * S, 2 * S)),
+        (f"{{type: {OKHTTP}}}", HttpOptions(60 * S, 10 * S, 10 * S)),
         (
             f"{{type: {OKHTTP}, timeouts: {{call: 2min, connect: 1s, read: 2s, write: 3s}}}}",
-            HttpOptions(120_000, 1_000, 2_000),
+            HttpOptions(120 * S, S, 2 * S),
         ),
     ],
 )
@@ -528,7 +536,7 @@ def test_an_unknown_key_is_a_warning(folder: Path) -> None:
 
     assert (errors(reading), warnings(reading)) == ([], UNKNOWN)
     assert [spec.options() for spec in reading.module.endpoints] == [
-        HttpOptions(60_000, 10_000, 10_000)
+        HttpOptions(60 * S, 10 * S, 10 * S)
     ]
 
 
@@ -607,7 +615,7 @@ def test_an_alias_is_what_it_stands_for(folder: Path) -> None:
 
     assert errors(reading) + warnings(reading) == []
     assert [spec.options() for spec in reading.module.endpoints] == [
-        HttpOptions(call_ms=60_000, pool_size=2)
+        HttpOptions(call=60 * S, pool_size=2)
     ]
 
 
@@ -621,7 +629,7 @@ def test_an_alias_is_what_it_stands_for(folder: Path) -> None:
 )
 def test_a_key_goes_before_the_one_that_is_merged(folder: Path, transport: str) -> None:
     """It is not written twice; of mappings that are merged the first goes before the others."""
-    assert options(folder, transport) == HttpOptions(call_ms=2_000, connect_ms=1_000)
+    assert options(folder, transport) == HttpOptions(call=2 * S, connect=S)
 
 
 def test_no_release_of_the_library_decides_what_is_merged(
@@ -636,7 +644,7 @@ def test_no_release_of_the_library_decides_what_is_merged(
     monkeypatch.setattr(yaml.SafeLoader, "flatten_mapping", flatten)
     merged = "{<<: [&a {<<: {connect: 1s}}, {<<: *a, connect: 8s, call: 9s}], call: 2s}"
 
-    assert options(folder, merged) == HttpOptions(call_ms=2_000, connect_ms=1_000)
+    assert options(folder, merged) == HttpOptions(call=2 * S, connect=S)
     assert left == []
 
 

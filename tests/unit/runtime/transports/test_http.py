@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
@@ -263,7 +264,9 @@ async def test_a_call_that_waits_for_its_turn_is_no_failure() -> None:
         return web.Response(body=b"reply", headers={"Content-Type": OCTETS})
 
     async with answering(handle) as url:
-        endpoint = HttpEndpoint("a/*", url, options=HttpOptions(connect_ms=300, pool_size=1))
+        endpoint = HttpEndpoint(
+            "a/*", url, options=HttpOptions(connect=timedelta(milliseconds=300), pool_size=1)
+        )
         first = asyncio.ensure_future(endpoint.transport("a/b").invoke(b""))
         await is_called.wait()
         second = asyncio.ensure_future(endpoint.transport("a/b").invoke(b""))
@@ -277,7 +280,10 @@ async def test_a_call_that_waits_for_its_turn_is_no_failure() -> None:
 
 @pytest.mark.parametrize(
     ("options", "patience_ms"),
-    [(HttpOptions(call_ms=20), 20), (HttpOptions(call_ms=60_000, read_ms=30), 30)],
+    [
+        (HttpOptions(call=timedelta(milliseconds=20)), 20),
+        (HttpOptions(call=timedelta(milliseconds=60_000), read=timedelta(milliseconds=30)), 30),
+    ],
     ids=["call", "read"],
 )
 async def test_an_answer_that_does_not_come_in_time_is_an_error(
