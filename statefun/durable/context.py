@@ -280,8 +280,13 @@ class ObjectContext(Context, KeyValueStore, Generic[S]):
         """The state as one object, of the class that `VirtualObject(state=…)` names.
 
         Its fields are the values of the same names, so `ctx.get` sees them too. What was changed,
-        also in place, is kept at the next durable step and when the handler ends.
+        also in place, is kept at the next durable step and when the handler ends. Another object of
+        that class may be assigned.
         """
+
+    @state.setter
+    @abstractmethod
+    def state(self, state: S) -> None: ...
 
 
 class ObjectSharedContext(Context, Generic[S]):
@@ -294,7 +299,10 @@ class ObjectSharedContext(Context, Generic[S]):
     @property
     @abstractmethod
     def state(self) -> S:
-        """The state as one object, as it was when the handler began. Changes are not kept."""
+        """The state as one object, as it was when the handler began.
+
+        To change it is refused with a `TerminalError` at the next durable step, or at the end.
+        """
 
     @abstractmethod
     def get(

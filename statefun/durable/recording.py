@@ -16,7 +16,7 @@ from statefun.durable import _proto
 from statefun.durable.execution import Execution
 from statefun.durable.kept import VALUES
 from statefun.durable.surroundings import Surroundings
-from statefun.durable.visibility import describe_journal, invocations_at
+from statefun.durable.visibility import InvocationView, describe_journal, invocations_at
 from statefun.errors import ConfigurationError
 from statefun.sdk.address import Address
 
@@ -94,18 +94,25 @@ class Recording:
         return recording
 
     def in_words(self) -> str:
-        """What it has been told so far, and what it has asked for."""
+        """What it has been told so far, what it has asked for, and why it failed last."""
         told = [
             f"{event} -> {', '.join(steps) or 'nothing'}" for _, event, steps in self._in_words()
         ]
+        view = self._view()
+        if view is not None and view.failure:
+            told.append(
+                f"it is {view.status} after {view.attempts} failed attempts: {view.failure}"
+            )
         return "; ".join(told)
 
     def _in_words(self) -> list[tuple[int, str, list[str]]]:
+        view = self._view()
+        return [] if view is None else describe_journal(view.journal)
+
+    def _view(self) -> InvocationView | None:
         address = Address(f"recorded/{self.service}", self.target_id)
-        for view in invocations_at(address, self.values):
-            if view.id == self.invocation_id:
-                return describe_journal(view.journal)
-        return []
+        views = invocations_at(address, self.values)
+        return next((view for view in views if view.id == self.invocation_id), None)
 
 
 def _check_format(given: object) -> None:

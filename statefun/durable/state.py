@@ -94,6 +94,21 @@ class StateModel(Generic[M]):
                 changed[name] = written
         return changed
 
+    def show(self, state: M, name: str, data: bytes | None) -> None:
+        """Let a state show a value that was kept by its name.
+
+        Args:
+            state: What `load` returned.
+            name: The name; one that is no field changes nothing.
+            data: The bytes; None if the value was removed, so that the field has its default.
+
+        Raises:
+            SerializationError: If the bytes are not of the type of the field.
+        """
+        if name in self.serdes:
+            loaded = self.load({} if data is None else {name: data})
+            object.__setattr__(state, name, getattr(loaded, name))  # it may be frozen
+
     def _new(self, fields: dict[str, Any]) -> M:
         """An instance with some fields; what was read is not validated once more."""
         construct: Any = getattr(self.model, "model_construct", None)

@@ -76,9 +76,7 @@ def run_here(coroutine: Coroutine[Any, Any, T]) -> T:
     thread, which is kept in the same way.
     """
     here = _kept
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
+    if not _is_loop_running():
         if not hasattr(here, "loop"):
             here.loop = _KeptLoop()
         return here.loop.runner.run(coroutine, context=contextvars.copy_context())
@@ -86,6 +84,15 @@ def run_here(coroutine: Coroutine[Any, Any, T]) -> T:
         here.second_thread = ThreadPoolExecutor(1, thread_name_prefix="statefun-sync")
     variables = contextvars.copy_context()
     return here.second_thread.submit(lambda: variables.run(lambda: run_here(coroutine))).result()
+
+
+def _is_loop_running() -> bool:
+    """Whether this thread runs a loop; asked apart, so that no other error has its `except`."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
 
 
 class _Kept(threading.local):

@@ -42,6 +42,13 @@ class _Keyed(Steps):
             self._run.before_step = self.flush
         return self._model
 
+    def _changes(self) -> dict[str, bytes]:
+        """What differs in `state` from what is kept."""
+        model = self._execution.declaration.model
+        if self._model is None or model is None:
+            return {}
+        return model.changes(self._model, self._kept(model.serdes))
+
     def _kept(self, names: Any) -> dict[str, bytes]:
         codec = self._execution.here.directory.codec
         values = ((name, self._execution.read(name)) for name in names)
@@ -67,15 +74,35 @@ class _Keyed(Steps):
 class WritingSteps(_Keyed):
     """What contexts of exclusive handlers have."""
 
+    @property
+    def state(self) -> Any:
+        """The state as one object."""
+        return super().state
+
+    @state.setter
+    def state(self, state: Any) -> None:
+        model = self._execution.declaration.model
+        if model is None or not isinstance(state, model.model):
+            wanted = "no state" if model is None else f"a {model.model.__qualname__}"
+            raise TerminalError(
+                f"{self._execution.here.service} declares {wanted}, got {state!r} as its state"
+            )
+        self._model = state
+        self._run.before_step = self.flush
+
     def flush(self) -> None:
         """Keep what was changed in `state`."""
-        model = self._execution.declaration.model
-        if self._model is None or model is None:
-            return
         codec = self._execution.here.directory.codec
-        for name, data in model.changes(self._model, self._kept(model.serdes)).items():
+        for name, data in self._changes().items():
             self._run.plain_step(f"set {name}")
-            self._execution.write(name, None if data is None else codec.encode(data))
+            self._execution.write(name, codec.encode(data))
+
+    def _write(self, name: str, data: bytes | None) -> None:
+        """Keep a value, or remove it, and let `state` show it."""
+        self._execution.write(name, data)
+        model = self._execution.declaration.model
+        if self._model is not None and model is not None:
+            model.show(self._model, name, self._kept((name,)).get(name))
 
     def set(
         self, name: str, value: Any, serde: Any = DEFAULT_SERDE, entry_name: str | None = None
@@ -85,24 +112,24 @@ class WritingSteps(_Keyed):
         data = self._encode(self._read_by(serde), f"the value {name!r}", value)
         here = self._execution.here
         here.kept.check_state(name, data, here.limits.state_bytes)
+        model = self._execution.declaration.model
+        if model is not None and name in model.serdes:
+            model.load({name: here.directory.codec.decode(data)})  # refused, if it is no such field
         self._run.step(f"set {name}")
-        self._execution.write(name, data)
-        self._model = None
+        self._write(name, data)
 
     def clear(self, name: str, entry_name: str | None = None) -> None:
         """Remove a value."""
         del entry_name
         self._run.step(f"clear {name}")
-        self._execution.write(name, None)
-        self._model = None
+        self._write(name, None)
 
     def clear_all(self, entry_name: str | None = None) -> None:
         """Remove all values."""
         del entry_name
         self._run.step("clear all")
         for name in self._execution.names():
-            self._execution.write(name, None)
-        self._model = None
+            self._write(name, None)
 
 
 class _Promise(DurablePromise[Any]):
@@ -161,6 +188,11 @@ class PromiseSteps(_Keyed):
 
 class ReadingSteps(_Keyed):
     """What contexts of shared handlers have: writing is refused in words."""
+
+    def flush(self) -> None:
+        """Refuse what was changed in `state`."""
+        for name in self._changes():
+            self.set(name)
 
     def set(self, name: str, *_: object, **__: object) -> None:
         """Refused."""

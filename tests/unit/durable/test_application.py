@@ -122,6 +122,52 @@ def test_state_that_is_changed_in_place_is_kept(stage: Callable[..., Stage]) -> 
     assert here.call(look, key="k") == [["tea", "tea again"], True]
 
 
+def test_state_and_values_by_name_are_one(stage: Callable[..., Stage]) -> None:
+    """Whoever holds the state sees what is set, cleared or assigned, and goes on changing it."""
+    carts = VirtualObject("Carts", state=Cart)
+
+    @carts.handler()
+    async def mix(ctx: ObjectContext[Cart]) -> list[Any]:
+        held = ctx.state
+        held.items.append("tea")
+        ctx.set("note", "by name")
+        held.items.append("jam")
+        ctx.set("paid", value=True)
+        seen = [list(held.items), held.paid, await ctx.get("items")]
+        ctx.clear("items")
+        held.items.append("salt")
+        await ctx.sleep(HOUR)
+        seen.append(await ctx.get("items"))
+        ctx.state = Cart(["new"])
+        return [*seen, await ctx.get("items"), await ctx.get("paid")]
+
+    @carts.handler()
+    async def spoil(ctx: ObjectContext[Cart]) -> None:
+        cart: Any = "no cart"
+        ctx.state = cart
+
+    here = stage(carts)
+    asked = here.invoke(mix, key="k")
+    here.advance(HOUR)
+
+    assert here.answer(asked) == [["tea", "jam"], True, ["tea", "jam"], ["salt"], ["new"], False]
+    assert "declares a Cart, got 'no cart' as its state" in str(here.call(spoil, key="k"))
+
+
+def test_a_shared_handler_that_changes_the_state_is_told(stage: Callable[..., Stage]) -> None:
+    """Nothing that somebody wrote is dropped in silence."""
+    carts = VirtualObject("Carts", state=Cart)
+
+    @carts.handler(kind="shared")
+    async def pay(ctx: ObjectSharedContext[Cart]) -> None:
+        ctx.state.paid = True
+
+    told = stage(carts).call(pay, key="k")
+
+    assert told.status_code == 403
+    assert "pay is a shared handler and cannot write 'paid'" in str(told)
+
+
 def test_a_saga_undoes_its_steps_last_first(stage: Callable[..., Stage]) -> None:
     """By durable steps, when the invocation fails for good, and not between attempts."""
     declared, add, total = counter()

@@ -102,3 +102,20 @@ def test_a_field_without_a_default_is_refused() -> None:
     """A new key has no state yet."""
     with pytest.raises(DefinitionError, match="Line cannot be the state of a new key"):
         StateModel(Line)
+
+
+def test_a_state_shows_what_was_kept_by_name() -> None:
+    """Also a frozen one; a name that is no field changes nothing."""
+
+    @dataclass(frozen=True)
+    class Point:
+        x: int = 0
+        y: int = 0
+
+    points = StateModel(Point)
+    point = points.load({"x": b"3"})
+    points.show(point, "y", b"4")
+    points.show(point, "x", None)
+    points.show(point, "z", b"5")
+
+    assert point == Point(0, 4)

@@ -265,6 +265,18 @@ def test_who_waits_for_something_else_than_time_is_told_so() -> None:
     assert waiting.result() == "hello"
 
 
+def test_who_has_not_ended_since_it_fails_is_told_why() -> None:
+    """With the failure of its last attempt."""
+    broken = Service("Broken")
+
+    @broken.handler()
+    async def fail(ctx: Context) -> None:
+        raise OSError("no disk")
+
+    with pytest.raises(AssertionError, match=r"is paused after 70 failed attempts: OSError.*disk"):
+        DurableHarness(app([broken])).call(fail)
+
+
 def test_an_invocation_can_be_cancelled() -> None:
     """Its wait raises the cancellation."""
     harness = DurableHarness(APP, mocks=MOCKS)
