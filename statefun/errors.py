@@ -17,6 +17,7 @@
     ├── UnknownValueError (AttributeError)             storage was asked for a value without a spec
     ├── UnknownFunctionError (KeyError, ValueError)    no function is registered under that typename
     ├── InvocationError                                a function raised, `__cause__` says what
+    ├── DoNotRetryError                                a function wants its message given up at once
     ├── TurnEndedError (RuntimeError)                  an effect came after its batch had ended
     ├── ProtocolError                                  `.http_status`: what a server should answer
     │   └── RemoteProtocolError                        they sent nonsense
@@ -24,6 +25,7 @@
     │       ├── IncompleteRequestError (AttributeError)    a request without invocation or target
     │       └── UnknownEgressError                         a record for an unknown egress
     ├── TransportError                                 a function could not be reached
+    │   ├── MessageRefusedError                        it wants its message given up at once
     │   ├── ReplyTooLargeError                         it answered with more than is read
     │   └── ValueRefusedError                          it cannot read a stored value
     ├── AddressBusyError                               too much waits for an address
@@ -75,6 +77,7 @@ __all__ = [
     "ConfigurationError",
     "CoroutineCallbackError",
     "DefinitionError",
+    "DoNotRetryError",
     "EditError",
     "EditTargetError",
     "GivenUpError",
@@ -87,6 +90,7 @@ __all__ = [
     "InvalidTypenameError",
     "InvocationError",
     "MessageArgumentsError",
+    "MessageRefusedError",
     "MessageTooLargeError",
     "MountError",
     "NonDeterminismError",
@@ -404,6 +408,22 @@ class InvocationError(StatefunError):
         )
 
 
+class DoNotRetryError(_SentenceError):
+    """Raise it in a function to have the message given up at once: another attempt is in vain.
+
+    The message then becomes a dead letter, or whatever else the policy of the function says about a
+    message that used up its attempts. If it came with others in one batch, it is told apart from
+    them first. Functions behind an endpoint of ours may raise it, too. A Flink cluster knows
+    nothing of it, and tries again.
+
+    Example:
+        ```python
+        if order["cents"] < 0:
+            raise DoNotRetryError(f"order {context.address.id} costs less than nothing")
+        ```
+    """
+
+
 @dataclass(eq=False, repr=False)
 class TurnEndedError(StatefunError, RuntimeError):
     """A context was used after its batch had ended, so the effect would have been lost."""
@@ -472,7 +492,9 @@ class TransportError(_SentenceError):
     """A function could not be reached, or the answer did not come from an endpoint.
 
     Attributes:
-        connected: False if no connection could be made, so the function cannot have run.
+        connected: False if no connection could be made, or if the endpoint is there and takes no
+            request now (429 or 503 with `Retry-After`), so the function cannot have run.
+        retry_after_ms: The endpoint asked to be left alone so long; None if it did not.
     """
 
     is_retryable = True
@@ -480,6 +502,7 @@ class TransportError(_SentenceError):
     http_status = 502
 
     connected: bool = True
+    retry_after_ms: int | None = None
 
 
 @dataclass(eq=False, repr=False, kw_only=True)
@@ -500,6 +523,13 @@ class ReplyTooLargeError(TransportError):
 class ValueRefusedError(TransportError):
     """A function behind an endpoint cannot read a stored value; see `UnreadableValueError`."""
 
+    blame = Blame.PROGRAM
+
+
+class MessageRefusedError(TransportError):
+    """A function behind an endpoint raised a `DoNotRetryError`."""
+
+    is_retryable = False
     blame = Blame.PROGRAM
 
 

@@ -33,9 +33,10 @@ ROOMS: dict[str, set[str]] = {
     "ports": {"errors", "sdk"},
     "loading": {"errors", "sdk"},
     "tasks": set(),
+    "logs": {"sdk"},
     "http": {"errors", "tasks"},
     # shells over the sdk, which do not know one another
-    "serve": {"errors", "sdk", "http", "loading"},
+    "serve": {"errors", "sdk", "http", "loading", "logs"},
     "connectors": {"errors", "sdk", "http", "ports"},
     "modulefiles": {
         *("errors", "sdk", "runtime.engine.policy", "runtime.engine.retry"),
@@ -48,7 +49,7 @@ ROOMS: dict[str, set[str]] = {
     },
     "workflows": {"errors", "sdk", "http", "ports", "durable", "testing.workflows"},
     "reactive": {"errors", "sdk"},
-    "runtime": {"errors", "sdk", "http", "ports", "tasks"},
+    "runtime": {"errors", "sdk", "http", "ports", "tasks", "logs"},
     # tools
     "testing": {"errors", "sdk", "ports", "durable", "workflows", "runtime"},
     "console": {"http"},

@@ -311,6 +311,7 @@ EXAMPLES: dict[str, Example] = {
             "reason": "ZeroDivisionError: division by zero",
         },
     ),
+    "DoNotRetryError": Example(lambda: errors.DoNotRetryError("no such card"), "no such card"),
     "TurnEndedError": Example(
         late_effect,
         "send came after the batch of t/f 'Ada' had ended and would have been lost: "
@@ -353,6 +354,12 @@ EXAMPLES: dict[str, Example] = {
         "http://localhost:1 answered with more than 10 bytes",
         (),
         {"sentence": ANY, "connected": True, "url": "http://localhost:1", "limit_bytes": 10},
+    ),
+    "MessageRefusedError": Example(
+        lambda: errors.MessageRefusedError("http://localhost:1 answered 500: no such card"),
+        "http://localhost:1 answered 500: no such card",
+        (),
+        {"sentence": ANY, "connected": True},
     ),
     "ValueRefusedError": Example(
         lambda: errors.ValueRefusedError("http://localhost:1 answered 500: value 'seen' is …"),

@@ -8,7 +8,7 @@ from statefun.cli.arguments import print_line
 from statefun.cli.output import show_name, show_time
 from statefun.runtime.clock import SystemClock
 from statefun.runtime.observe import Observer
-from statefun.runtime.values import escaped
+from statefun.sdk.failures import escaped
 
 if TYPE_CHECKING:
     from statefun.sdk.address import Address

@@ -19,8 +19,10 @@ from statefun.cli.output import (
     show_topic,
 )
 from statefun.runtime.admin import edits
+from statefun.runtime.engine.failures import untraced
 from statefun.runtime.stores.sqlite import SqliteReader
 from statefun.runtime.values import Value
+from statefun.sdk.failures import escaped
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
@@ -75,12 +77,14 @@ def run_show(arguments: Namespace) -> int:
         ("caller", letter.caller or "an ingress"),
         ("topic", letter.topic or "none"),
         ("message", show(Value.decode(letter.argument))),
-        ("error", show_error(letter.error)),
         ("attempts", letter.attempts),
         ("first failed", show_time(letter.first_failed_ms)),
         ("last failed", show_time(letter.last_failed_ms)),
+        ("error", show_error(letter.error)),
     ):
         print_line(f"{name}: {content}")
+    for place in untraced(letter.error)[1]:
+        print_line(f"  at {escaped(place)}")
     return 0
 
 

@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from statefun.errors import SerializationError
-from statefun.runtime.values import escaped
+from statefun.runtime.engine.failures import untraced
+from statefun.sdk.failures import escaped
 
 if TYPE_CHECKING:
     from statefun.runtime.engine.records import DeadLetter, PausedAddress, PendingMessage
@@ -64,7 +65,7 @@ def show_name(name: str) -> str:
 
 def show_error(error: str) -> str:
     """An error on one line, without characters that a terminal would obey."""
-    return " ".join(map(escaped, error.split()))
+    return " ".join(map(escaped, untraced(error)[0].split()))
 
 
 def show_attempts(number: int) -> str:
@@ -90,8 +91,10 @@ def show_topic(message: DeadLetter | PendingMessage) -> str:
 
 def describe_failure(failed: DeadLetter | PausedAddress) -> dict[str, Any]:
     """The failures of a message, for JSON."""
+    error, places = untraced(failed.error)
     return {
-        "error": failed.error,
+        "error": error,
+        **({"traceback": places} if places else {}),
         "attempts": failed.attempts,
         "first_failed": rfc3339(failed.first_failed_ms),
         "last_failed": rfc3339(failed.last_failed_ms),

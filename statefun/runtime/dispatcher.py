@@ -19,7 +19,7 @@ from statefun.runtime.intake import RuntimeIntake, not_durable
 from statefun.runtime.observe import Observers
 from statefun.runtime.outlets import Outlets
 from statefun.runtime.reads import Reads
-from statefun.runtime.values import escaped
+from statefun.sdk.failures import escaped
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence

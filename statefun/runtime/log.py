@@ -10,9 +10,10 @@ import logging
 from typing import TYPE_CHECKING, Final
 
 from statefun.errors import InvocationError
+from statefun.logs import ShortTracebacks
 from statefun.runtime.observe import Observer
-from statefun.runtime.values import escaped
 from statefun.sdk.address import log_facts
+from statefun.sdk.failures import brief, escaped
 
 if TYPE_CHECKING:
     from statefun.errors import StoreError
@@ -23,11 +24,12 @@ if TYPE_CHECKING:
 __all__ = ["LogObserver"]
 
 logger = logging.getLogger("statefun.runtime")
+logger.addFilter(ShortTracebacks())
 
 _NEXT_STEPS: Final = {
     "retry": "trying again in %d ms",
     "isolate": "trying fewer of its messages at once",
-    "dead-letter": "its message is a dead letter now",
+    "dead-letter": "its message is dead letter %d now (statefun dead-letters show %d)",
     "drop": "its message is dropped",
     "pause": "the address is paused until it is released",
     "hold": "the address is held until the value can be read",
@@ -56,7 +58,7 @@ class LogObserver(Observer):
     def attempt_failed(self, failed: FailedAttempt) -> None:
         """Say why and what happens next."""
         address, decision = failed.address, failed.decision
-        reason = escaped(str(failed.error))
+        reason = brief(str(failed.error))
         facts = log_facts(address)
         if not decision.is_counted:
             if address.typename not in self._unreachable:
@@ -71,6 +73,8 @@ class LogObserver(Observer):
         next_step = _NEXT_STEPS[decision.next]
         if decision.next == "retry":
             next_step = next_step % decision.delay_ms
+        if failed.dead_letter is not None:
+            next_step = next_step % (failed.dead_letter, failed.dead_letter)
         logger.log(
             logging.WARNING if decision.next in ("retry", "isolate") else logging.ERROR,
             "attempt %d at %s failed, %s: %s",

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from statefun.sdk.types import Type
     from statefun.sdk.wire import KafkaRecord
 
-__all__ = ["EgressValue", "Value", "escaped", "visible_values"]
+__all__ = ["EgressValue", "Value", "visible_values"]
 
 T = TypeVar("T")
 
@@ -86,13 +86,6 @@ class EgressValue(Value):
         """The record whose serialized `TypedValue` this is."""
         value = decode_typed_value(argument)
         return cls(value.typename, value.data, record_id)
-
-
-def escaped(text: str) -> str:
-    """A text on one line, without characters that a terminal would obey."""
-    if text.isprintable():
-        return text
-    return "".join(each if each.isprintable() else repr(each)[1:-1] for each in text)
 
 
 def visible_values(values: Mapping[str, StoredEntry], now_ms: int) -> dict[str, Value]:

@@ -6,6 +6,7 @@ import asyncio
 import signal
 from functools import partial
 from opcode import opmap
+from traceback import StackSummary, TracebackException
 from typing import TYPE_CHECKING, Any
 
 from statefun.errors import InvocationError
@@ -15,7 +16,24 @@ if TYPE_CHECKING:
 
     from statefun.sdk.address import SdkAddress
 
-__all__ = ["FailureNote", "failure_of", "is_closing", "is_from_outside", "note_failure", "text_of"]
+__all__ = [
+    "FailureNote",
+    "brief",
+    "escaped",
+    "failure_of",
+    "is_closing",
+    "is_from_outside",
+    "note_failure",
+    "places_of",
+    "text_of",
+    "traceback_text",
+]
+
+_OURS = __file__.rpartition("/sdk/")[0] + "/"
+_LONGEST_TEXT = 1000
+_LONGEST_LINE = 500
+_MOST_LINES = 60
+_MOST_PLACES = 20
 
 
 class FailureNote(str):  # noqa: SLOT000 - it travels in the dictionary of an exception anyway
@@ -77,6 +95,65 @@ def text_of(error: BaseException) -> str:
         return f"{type(error).__name__}: {error}"
     except Exception as broken:  # noqa: BLE001 - the user's own __str__
         return f"{type(error).__name__} without a text: its __str__ raised {type(broken).__name__}"
+
+
+def escaped(text: str) -> str:
+    """A text on one line, without characters that a terminal would obey."""
+    if text.isprintable():
+        return text
+    return "".join(each if each.isprintable() else repr(each)[1:-1] for each in text)
+
+
+def brief(text: str, longest: int = _LONGEST_TEXT) -> str:
+    """A text for one line of a log: escaped, and without its middle if it is long."""
+    half = longest // 2
+    if len(text) <= longest:
+        return escaped(text)
+    left_out = f"… ({len(text) - 2 * half} characters left out) …"
+    return f"{escaped(text[:half])}{left_out}{escaped(text[-half:])}"
+
+
+def places_of(error: BaseException) -> list[str]:
+    """Where in the user's code a function raised, as `file:line in function`; empty if none did.
+
+    The outermost place comes first, as in a traceback. Nothing is read from the files.
+    """
+    cause = error.__cause__ if isinstance(error, InvocationError) else None
+    places = []
+    trace = None if cause is None else cause.__traceback__
+    while trace is not None:
+        code = trace.tb_frame.f_code
+        if not code.co_filename.startswith(_OURS):
+            place = f"{code.co_filename}:{trace.tb_lineno} in {code.co_qualname}"
+            places.append(brief(place, _LONGEST_LINE))
+        trace = trace.tb_next
+    return places[-_MOST_PLACES:]
+
+
+def traceback_text(error: BaseException) -> str:
+    """The traceback of an exception for a log: the user's frames, short, and unforgeable.
+
+    Every line is indented, so none can pass for an entry of the log.
+    """
+    if isinstance(error, InvocationError) and error.__cause__ is not None:
+        error = error.__cause__
+    told = TracebackException.from_exception(error, compact=True)
+    _leave_out_ours(told)
+    lines = "".join(told.format()).splitlines()
+    if len(lines) > _MOST_LINES:
+        half = _MOST_LINES // 2
+        left_out = f"… ({len(lines) - 2 * half} lines left out) …"
+        lines = [*lines[:half], left_out, *lines[-half:]]
+    return "\n".join(f"  {brief(line, _LONGEST_LINE)}" for line in lines)
+
+
+def _leave_out_ours(told: TracebackException) -> None:
+    """Leave our own frames out of a traceback, unless it has no others."""
+    for each in (told.__cause__, told.__context__, *(getattr(told, "exceptions", None) or ())):
+        if each is not None:
+            _leave_out_ours(each)
+    theirs = [frame for frame in told.stack if not frame.filename.startswith(_OURS)]
+    told.stack = StackSummary.from_list(theirs or list(told.stack))
 
 
 def is_from_outside(error: BaseException) -> bool:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from statefun.errors import (
     ConfigurationError,
+    DoNotRetryError,
     InvocationError,
     RequestRefusedError,
     StatefunError,
@@ -22,8 +23,9 @@ from statefun.errors import (
 from statefun.http.bodies import decompressed
 from statefun.http.limits import ServerLimits
 from statefun.http.messages import Response, refusal, text_response
+from statefun.logs import ShortTracebacks
 from statefun.sdk.address import Address, log_facts
-from statefun.sdk.failures import failure_of, text_of
+from statefun.sdk.failures import brief, failure_of, places_of, text_of
 from statefun.sdk.functions import StatefulFunctions
 from statefun.sdk.handler import RequestReplyHandler
 
@@ -41,11 +43,14 @@ HEALTH_PATH = "/health"
 SERVICES_PATH = "/services"
 UNREADABLE = "unreadable-value"
 """The header `Statefun-Failure` of an answer says so if a stored value cannot be read."""
+DO_NOT_RETRY = "do-not-retry"
+"""Likewise if a function raised a `DoNotRetryError`."""
 
 OCTETS = "application/octet-stream"  # the engine compares the whole header: no parameters
 _LONGEST_REASON = 2000
 
 logger = logging.getLogger("statefun.serve")
+logger.addFilter(ShortTracebacks())
 
 
 _HEALTHY = text_response(200, "ok")
@@ -158,7 +163,7 @@ def _failure(error: Exception) -> Response:
     """Log why a request failed, and tell the sender."""
     status = _status_of(error)
     if status < 500:
-        logger.warning("a request was refused: %s", error)
+        logger.warning("a request was refused: %s", brief(str(error)))
         return text_response(status, _line(str(error)))
     reason, facts = text_of(error), {}
     if isinstance(error, InvocationError):
@@ -166,10 +171,15 @@ def _failure(error: Exception) -> Response:
     elif isinstance(error, UnknownFunctionError):
         address = Address(error.typename, error.target_id or "")
         reason, facts = f"{address} failed: {reason}", log_facts(address)
-    logger.error("%s", reason, exc_info=error, extra=facts)
+    logger.error("%s", brief(reason), exc_info=error, extra=facts)
+    headers = {}
+    for place in places_of(error)[-1:]:
+        headers["Statefun_At"] = place.encode("ascii", "backslashreplace").decode()
     if isinstance(error.__cause__, UnreadableValueError):
-        return text_response(status, _line(reason), Statefun_Failure=UNREADABLE)
-    return text_response(status, _line(reason))
+        headers["Statefun_Failure"] = UNREADABLE
+    elif isinstance(error.__cause__, DoNotRetryError):
+        headers["Statefun_Failure"] = DO_NOT_RETRY
+    return text_response(status, _line(reason), **headers)
 
 
 def _status_of(error: Exception) -> int:

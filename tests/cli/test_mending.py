@@ -27,6 +27,8 @@ functions = StatefulFunctions()
 async def count(context, message):
     if message.as_string() == "bad" and not Path("mended").exists():
         context.send(message_builder("t/nowhere", "1", str_value="x"))
+    if message.as_string() == "raise":
+        raise ValueError("no money")
     if message.as_string() == "later":
         context.send_after(timedelta(hours=1), message_builder("t/count", "1", str_value="x"))
     context.storage.count = (context.storage.count or 0) + 1
@@ -112,6 +114,33 @@ def test_dead_letters_are_listed_shown_replayed_and_dropped(folder: Path) -> Non
     }
     assert (replayed, dropped) == ({"replayed": [first["id"]]}, {"dropped": [second["id"]]})
     assert left == []
+
+
+def test_a_dead_letter_shows_where_in_the_code_its_function_failed(folder: Path) -> None:
+    """The user's file and line; the log names the letter and the command that shows it."""
+    (folder / "program.py").write_text(
+        PROGRAM.replace('ValueError("no money")', 'DoNotRetryError("no money")').replace(
+            "from statefun import",
+            "from statefun.errors import DoNotRetryError\nfrom statefun import",
+        )
+    )
+    with run(folder) as server:
+        put(server, "raise")
+        put(server, "good")
+        wait_for_count(folder, 1)
+        [letter] = as_json(folder, "dead-letters", "list")
+        shown = done(folder, "dead-letters", "show", str(letter["id"]))
+        server.stop()
+        log = server.errors()
+
+    line = 1 + (folder / "program.py").read_text().splitlines().index(
+        '        raise DoNotRetryError("no money")'
+    )
+    place = f"{folder / 'program.py'}:{line} in count"
+    assert (letter["attempts"], letter["traceback"]) == (1, [place])
+    assert shown.splitlines()[-1] == f"  at {place}"
+    assert f"statefun dead-letters show {letter['id']}" in log
+    assert f'program.py", line {line}, in count' in log
 
 
 def test_a_stopped_runtime_is_mended_by_the_same_commands(folder: Path) -> None:

@@ -8,15 +8,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from statefun.errors import ProcessEndedError
 from statefun.runtime.engine.failures import (
     FailedAttempt,
     FailureState,
     decide,
     split_point,
+    traced,
 )
 from statefun.runtime.engine.records import DeadLetter, GivenUp, PausedAddress
 from statefun.runtime.engine.replies import CALLER
+from statefun.sdk.failures import places_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -91,13 +92,13 @@ class Consequences:
         failures.count(error, now_ms)
         policy, topic, is_mixed = self._policy(mailbox)
         size = len(mailbox.messages)
-        is_death = isinstance(error, ProcessEndedError)
         decision = decide(
-            policy, failures, size, limit, self._random, is_mixed=is_mixed, is_death=is_death
+            policy, failures, size, limit, self._random, is_mixed=is_mixed, error=error
         )
+        letter = mailbox.messages[0].seq if decision.next == "dead-letter" else None
         self._counters.failed_attempts += 1
         self._failed_attempts.append(
-            FailedAttempt(mailbox.address, error, failures.attempts, decision, topic)
+            FailedAttempt(mailbox.address, error, failures.attempts, decision, topic, letter)
         )
         match decision.next:
             case "retry":
@@ -164,24 +165,35 @@ class Consequences:
         is_kept: bool,
     ) -> None:
         """Go on without the only message of a batch."""
-        facts = _facts(failures, error, now_ms)
+        reason, attempts, first_ms, last_ms = _facts(failures, error, now_ms)
         [message] = self._backlog.finish(mailbox)
         if message.caller is not None and message.caller.typename == CALLER:
-            given_up = GivenUp(*facts[:2], message.seq if is_kept else None)
+            given_up = GivenUp(reason, attempts, message.seq if is_kept else None)
             self._replies.give_up(message.caller, given_up)
         if not is_kept:
             self._counters.dropped_messages += 1
             return
         self._counters.dead_letters += 1
-        target, caller, argument = message.target, message.caller, message.argument
-        letter = DeadLetter(message.seq, target, caller, argument, *facts, message.topic)
+        letter = DeadLetter(
+            message.seq,
+            message.target,
+            message.caller,
+            message.argument,
+            reason + traced(places_of(error)),
+            attempts,
+            first_ms,
+            last_ms,
+            message.topic,
+        )
         self._dead_letters.add(letter)
 
     def _pause(
         self, mailbox: Mailbox, failures: FailureState, error: Exception, now_ms: int
     ) -> None:
         """Pause an address with everything that waits for it."""
-        pause = failures.pause = PausedAddress(mailbox.address, *_facts(failures, error, now_ms))
+        reason, *times = _facts(failures, error, now_ms)
+        text = reason + traced(places_of(error))
+        pause = failures.pause = PausedAddress(mailbox.address, text, times[0], times[1], times[2])
         self._counters.pauses += 1
         self.paused += 1
         self._backlog.hold()

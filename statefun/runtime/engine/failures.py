@@ -12,7 +12,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from statefun.errors import (
+    DoNotRetryError,
     InvocationError,
+    MessageRefusedError,
     ProcessEndedError,
     ReplyTooLargeError,
     TransportError,
@@ -21,7 +23,7 @@ from statefun.errors import (
 from statefun.runtime.engine.records import FailureRecord
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from statefun.runtime.engine.policy import FailurePolicy, Outcome
     from statefun.runtime.engine.records import PausedAddress, PendingMessage
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "FEWEST_DEATHS",
+    "LONGEST_RETRY_AFTER_MS",
     "NO_RETRY",
     "UNDECODABLE_ATTEMPTS",
     "Decision",
@@ -38,6 +41,8 @@ __all__ = [
     "decide",
     "is_counted",
     "split_point",
+    "traced",
+    "untraced",
 ]
 
 NO_RETRY = 1
@@ -49,6 +54,14 @@ UNDECODABLE_ATTEMPTS = 3
 FEWEST_DEATHS = 3
 """A message is given up for ending the process only if that happened so often: whoever kills a
 process from outside kills the message that is tried then, too."""
+
+LONGEST_RETRY_AFTER_MS = 3_600_000
+"""An endpoint is left alone for an hour at most, whatever it asks for."""
+
+_HOPELESS = (ReplyTooLargeError, UnknownFunctionError, DoNotRetryError, MessageRefusedError)
+"""The same message would meet these errors again."""
+
+_PLACE = "\n  at "
 
 Next: TypeAlias = "Literal['retry', 'isolate', 'hold'] | Outcome"
 
@@ -66,6 +79,7 @@ class FailureState:
         deaths: How often the process ended while the first message was tried alone.
         is_stored: Whether there is a record of this in the store, or will be with the next commit.
         pause: Why the address is held, None if it is not.
+        waits_as_told: Whether its endpoint said when to try again.
     """
 
     attempts: int = 0
@@ -75,9 +89,11 @@ class FailureState:
     deaths: int = 0
     is_stored: bool = False
     pause: PausedAddress | None = None
+    waits_as_told: bool = False
 
     def count(self, error: Exception, now_ms: int) -> None:
         """Take note of a failed attempt."""
+        self.waits_as_told = isinstance(error, TransportError) and error.retry_after_ms is not None
         if not is_counted(error):
             self.misses += 1
             return
@@ -149,6 +165,7 @@ class FailedAttempt:
         attempts: How many attempts have failed by now, not counting those without a connection.
         decision: The next step.
         topic: The topic whose policy that was, empty if it was that of the function.
+        dead_letter: The id of the dead letter that its message is now, else None.
     """
 
     address: Address
@@ -156,6 +173,7 @@ class FailedAttempt:
     attempts: int
     decision: Decision
     topic: str = ""
+    dead_letter: int | None = None
 
 
 def is_counted(error: Exception) -> bool:
@@ -165,7 +183,14 @@ def is_counted(error: Exception) -> bool:
 
 def attempt_limit(error: Exception) -> int | None:
     """How many attempts are worth while after this error of a transport; None for any number."""
-    return NO_RETRY if isinstance(error, ReplyTooLargeError | UnknownFunctionError) else None
+    cause = error.__cause__ if isinstance(error, InvocationError) else error
+    return NO_RETRY if isinstance(cause, _HOPELESS) else None
+
+
+def _told_ms(error: Exception) -> int:
+    """How long an endpoint asked to be left alone, up to `LONGEST_RETRY_AFTER_MS`; 0 if not."""
+    told_ms = error.retry_after_ms if isinstance(error, TransportError) else None
+    return min(told_ms or 0, LONGEST_RETRY_AFTER_MS)
 
 
 def decide(
@@ -176,7 +201,7 @@ def decide(
     random: Callable[[], float],
     *,
     is_mixed: bool = False,
-    is_death: bool = False,
+    error: Exception | None = None,
 ) -> Decision:
     """Decide about a batch that failed.
 
@@ -187,16 +212,18 @@ def decide(
         most: How many attempts are worth while after this error, None for any number.
         random: Gives a number from 0 up to 1.
         is_mixed: Whether another message of it has another policy.
-        is_death: Whether the process ended by the last attempt.
+        error: The error of the last attempt.
     """
+    told_ms = 0 if error is None else _told_ms(error)
     if failures.misses:
         delay_ms = policy.retry.delay_ms(failures.misses, random)
         waits_ms = policy.retry.longest_ms if delay_ms is None else delay_ms
-        return Decision("retry", waits_ms, is_counted=False)
+        return Decision("retry", max(waits_ms, told_ms), is_counted=False)
     if is_mixed:
         return Decision("isolate")
     is_hopeless = most is not None and failures.attempts >= most
     delay_ms = None if is_hopeless else policy.retry.delay_ms(failures.attempts, random)
+    is_death = isinstance(error, ProcessEndedError)
     if delay_ms is None and is_death and failures.deaths < FEWEST_DEATHS:
         delay_ms = policy.retry.longest_ms
     if size > 1 and policy.on_exhausted != "fail":
@@ -204,7 +231,7 @@ def decide(
             return Decision("isolate")
     elif delay_ms is None:
         return Decision(policy.on_exhausted)
-    return Decision("retry", delay_ms or 0)
+    return Decision("retry", max(delay_ms or 0, told_ms))
 
 
 def split_point(error: Exception, size: int) -> int:
@@ -215,3 +242,14 @@ def split_point(error: Exception, size: int) -> int:
     if isinstance(error, InvocationError) and error.batch_size == size:
         return max(1, error.position - 1)
     return size // 2
+
+
+def traced(places: Sequence[str]) -> str:
+    """The end of an error's text that says where in the user's code it was raised."""
+    return "".join(f"{_PLACE}{place}" for place in places)
+
+
+def untraced(error: str) -> tuple[str, list[str]]:
+    """The text of an error without that end, and the places."""
+    text, *places = error.split(_PLACE)
+    return text, places

@@ -122,7 +122,7 @@ class DeadLetter:
         target: The address it was for.
         caller: The address that sent it; None for an ingress.
         argument: A serialized `TypedValue`; `statefun.runtime.Value.decode` reads it.
-        error: Why the last attempt failed.
+        error: Why the last attempt failed, and below that where in the code; see `untraced`.
         attempts: How many attempts were made with it, not counting those without a connection and
             those by which it was told apart from its batch.
         first_failed_ms: When it, or the batch it was in, failed first.

@@ -44,6 +44,8 @@ class Retries:
     def take_unreachable(self, is_meant: Callable[[str], bool]) -> list[Mailbox]:
         """Take out the mailboxes that wait because no connection could be made.
 
+        Those stay whose endpoint said when to try again.
+
         Args:
             is_meant: Whether the functions of a typename are meant.
         """
@@ -51,7 +53,8 @@ class Retries:
         for entry in sorted(self._heap):
             mailbox = entry[2]
             failures = mailbox.failures
-            if failures is not None and failures.misses and is_meant(mailbox.address.typename):
+            is_missed = failures is not None and failures.misses and not failures.waits_as_told
+            if is_missed and is_meant(mailbox.address.typename):
                 taken.append(mailbox)
             else:
                 later.append(entry)

@@ -11,10 +11,16 @@ import asyncio
 import io
 import sys
 from datetime import timedelta
+from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote, urlsplit
 
-from statefun.errors import ReplyTooLargeError, TransportError, ValueRefusedError
+from statefun.errors import (
+    MessageRefusedError,
+    ReplyTooLargeError,
+    TransportError,
+    ValueRefusedError,
+)
 from statefun.runtime.engine.policy import Limits
 from statefun.runtime.transports.options import (
     NO_NAMES,
@@ -26,6 +32,7 @@ from statefun.runtime.transports.options import (
     parse_url_template,
 )
 from statefun.sdk.address import parse_typename
+from statefun.sdk.specs import whole_millis
 
 if TYPE_CHECKING:
     import ssl
@@ -39,9 +46,16 @@ __all__ = ["HttpEndpoint", "HttpTransport"]
 _OCTETS: Final = "application/octet-stream"
 _HEADERS: Final = {"Content-Type": _OCTETS, "Accept": _OCTETS, "User-Agent": "statefun"}
 _LARGE_BODY_BYTES: Final = 1 << 20
-_REASON_BYTES: Final = 200
-_UNREADABLE: Final = "unreadable-value"
-"""The value of an endpoint of ours in the header `Statefun-Failure` if it cannot read a value."""
+_REASON_BYTES: Final = 4000
+_LONGEST_NUMBER: Final = 9  # digits, of seconds
+_FAILURES: Final[dict[str | None, type[TransportError]]] = {
+    "unreadable-value": ValueRefusedError,
+    "do-not-retry": MessageRefusedError,
+}
+"""What an endpoint of ours says in the header `Statefun-Failure` → the error that it stands for."""
+
+_LATER: Final = frozenset({429, 503})
+"""With `Retry-After`, an endpoint says by these that it takes no request now."""
 
 
 class HttpEndpoint:
@@ -180,9 +194,15 @@ class HttpTransport:
         if not 200 <= response.status < 300:
             reason = _first_line(await response.content.read(_REASON_BYTES))
             status = f"{response.status} {response.reason or ''}".rstrip()
-            is_refused = response.headers.get("Statefun-Failure") == _UNREADABLE
-            kind = ValueRefusedError if is_refused else TransportError
-            raise kind(f"{self.url} answered {status}{': ' if reason else ''}{reason}")
+            kind = _FAILURES.get(response.headers.get("Statefun-Failure"), TransportError)
+            wait_ms = _wait_ms(response.headers.get("Retry-After"), response.headers.get("Date"))
+            place = response.headers.get("Statefun-At")
+            at = "" if place is None else f" (at {place[:_REASON_BYTES]})"
+            raise kind(
+                f"{self.url} answered {status}{': ' if reason else ''}{reason}{at}",
+                connected=wait_ms is None or response.status not in _LATER,
+                retry_after_ms=wait_ms,
+            )
         if content_type.lower() != _OCTETS:
             raise TransportError(
                 f"{self.url} answered {response.status} with the content type {content_type!r}: "
@@ -266,6 +286,27 @@ def _require_client() -> None:
         raise ModuleNotFoundError(
             "remote functions need aiohttp: pip install 'statefun[runtime]'"
         ) from error
+
+
+def _wait_ms(retry_after: str | None, date: str | None) -> int | None:
+    """How long a server asks to be left alone, None if it does not say so.
+
+    Args:
+        retry_after: Seconds, or a date.
+        date: The server's own time, by which that date is meant.
+
+    Source:
+        RFC 9110, 10.2.3.
+    """
+    if retry_after is None:
+        return None
+    if retry_after.strip().isdecimal():
+        return int(retry_after[:_LONGEST_NUMBER]) * 1000
+    try:
+        wait = parsedate_to_datetime(retry_after) - parsedate_to_datetime(date or "")
+    except (TypeError, ValueError):  # not a date, or one with a zone and one without
+        return None
+    return max(0, whole_millis(wait))
 
 
 def _first_line(body: bytes) -> str:

@@ -11,8 +11,10 @@ import pytest
 
 from statefun.errors import (
     ConfigurationError,
+    DoNotRetryError,
     InvalidMessageError,
     InvocationError,
+    MessageRefusedError,
     ReplyTooLargeError,
     TransportError,
     UnknownFunctionError,
@@ -738,3 +740,73 @@ def test_one_attempt_is_one_attempt() -> None:
 
     assert requests == [["a", BAD], ["a"], [BAD]]
     assert [each.attempts for each in letters(driver)] == [1]
+
+
+# --- messages that are not tried again ------------------------------------------------------------
+
+
+def refused_here(position: int = 1, size: int = 1) -> InvocationError:
+    error = InvocationError(A, "t/x", position, size, "DoNotRetryError: no")
+    error.__cause__ = DoNotRetryError("no")
+    return error
+
+
+@pytest.mark.parametrize("error", [refused_here(), MessageRefusedError("answered 500: no")])
+def test_a_message_that_its_function_refuses_is_given_up_at_once(error: Exception) -> None:
+    """One attempt, whether the function runs in this process or behind an endpoint."""
+    driver = Driver()
+    driver.send(A, BAD)
+
+    requests = run(driver, error)
+    [failed] = driver.engine.take_failed_attempts()
+    driver.commit()
+
+    assert requests == [[BAD]]
+    [letter] = letters(driver)
+    assert (letter.attempts, letter.error) == (1, str(error))
+    assert failed.dead_letter == letter.id
+
+
+def test_a_refused_message_is_told_apart_from_its_batch() -> None:
+    """The good ones are applied, in order; the refused one is tried alone once."""
+    driver = Driver()
+    backlog(driver, "a", BAD, "c")
+
+    assert run(driver, refused_here(2, 3)) == [["a", BAD, "c"], ["a"], [BAD, "c"], [BAD], ["c"]]
+    assert applied(driver) == ["a", "c"]
+
+
+# --- endpoints that say when ----------------------------------------------------------------------
+
+
+def waited(driver: Driver, error: Exception) -> int:
+    """How long the next attempt waits after an error."""
+    driver.fail(driver.batch(), error)
+    wake_ms = driver.engine.next_wake_ms()
+    assert wake_ms is not None
+    return wake_ms - driver.now_ms
+
+
+def later(retry_after_ms: int, *, connected: bool = True) -> TransportError:
+    return TransportError("busy", connected=connected, retry_after_ms=retry_after_ms)
+
+
+def test_the_next_attempt_waits_as_long_as_the_endpoint_says() -> None:
+    """Unless the policy waits longer, and an hour at most."""
+    for told_ms, waits_ms in ((30_000, 30_000), (1, 100), (10**9, 3_600_000)):
+        driver = Driver()
+        driver.send(A, "x")
+
+        assert waited(driver, later(told_ms)) == waits_ms
+
+
+def test_an_endpoint_that_takes_no_request_now_costs_no_attempt() -> None:
+    """However often it says so, the message is kept and tried again."""
+    driver = Driver()
+    driver.send(A, "x")
+
+    for _ in range(20):
+        driver.wait(waited(driver, later(5000, connected=False)))
+
+    assert [seen.messages for seen in driver.take()] == [["x"]]
+    assert letters(driver) == []

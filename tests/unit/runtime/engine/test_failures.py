@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -23,7 +24,7 @@ def failed(times: int, error: Exception | None = None) -> FailureState:
     return state
 
 
-def decided(times: int, size: int = 1, policy: FailurePolicy = PATIENT, **more: bool) -> Decision:
+def decided(times: int, size: int = 1, policy: FailurePolicy = PATIENT, **more: Any) -> Decision:
     return decide(policy, failed(times), size, None, float, **more)
 
 

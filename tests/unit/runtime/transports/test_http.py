@@ -11,14 +11,26 @@ from typing import TYPE_CHECKING
 import pytest
 from aiohttp import web
 
-from statefun.errors import ConfigurationError, TransportError
+from statefun.errors import (
+    ConfigurationError,
+    DoNotRetryError,
+    MessageRefusedError,
+    TransportError,
+)
 from statefun.runtime.transports.http import HttpEndpoint
 from statefun.runtime.transports.options import HttpOptions
+from statefun.sdk.address import Address
+from statefun.sdk.functions import StatefulFunctions
+from statefun.serve.endpoint import FunctionEndpoint
+from tests.builders import text, to_function
 from tests.tools.lab.server import free_port
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
     from pathlib import Path
+
+    from statefun.sdk.context import Context
+    from statefun.sdk.messages import Message
 
     Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -157,6 +169,71 @@ async def test_any_success_with_the_content_type_is_a_reply(handler: Handler, re
     """Status 200 to 299 and the content type, in any case, make a reply; it may be empty."""
     async with answering(handler) as url:
         assert await call(url) == reply
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "told"),
+    [
+        (503, {"Retry-After": "7"}, (False, 7000)),
+        (429, {"Retry-After": " 7 "}, (False, 7000)),
+        (500, {"Retry-After": "7"}, (True, 7000)),
+        (503, {}, (True, None)),
+        (503, {"Retry-After": "soon"}, (True, None)),
+        (503, {"Retry-After": "9" * 400}, (False, 999_999_999_000)),
+        (
+            503,
+            {
+                "Date": "Mon, 01 Jan 2024 00:00:00 GMT",
+                "Retry-After": "Mon, 01 Jan 2024 00:00:09 GMT",
+            },
+            (False, 9000),
+        ),
+        (
+            503,
+            {
+                "Date": "Mon, 01 Jan 2024 00:00:09 GMT",
+                "Retry-After": "Mon, 01 Jan 2024 00:00:00 GMT",
+            },
+            (False, 0),
+        ),
+    ],
+)
+async def test_an_endpoint_says_when_to_try_again(
+    status: int, headers: dict[str, str], told: tuple[bool, int | None]
+) -> None:
+    """In seconds or as a date; by 429 and 503 it also says that it has not run the function."""
+
+    async def handle(request: web.Request) -> web.Response:
+        return web.Response(status=status, headers=headers)
+
+    async with answering(handle) as url:
+        error = await failure(url)
+
+    assert (error.connected, error.retry_after_ms) == told
+
+
+async def test_an_endpoint_of_ours_says_which_message_is_not_to_be_tried_again() -> None:
+    """And where in its code that was raised."""
+    functions = StatefulFunctions()
+
+    @functions.bind(GREETER)
+    def refuse(context: Context, message: Message) -> None:
+        raise DoNotRetryError("no such customer")
+
+    endpoint = FunctionEndpoint(functions)
+
+    async def handle(request: web.Request) -> web.Response:
+        answer = await endpoint.answer("POST", "/", await request.read())
+        return web.Response(status=answer.status, body=answer.body, headers=dict(answer.headers))
+
+    request = to_function(Address(GREETER, "1"), text("hi"))
+    async with answering(handle) as url:
+        with pytest.raises(MessageRefusedError) as caught:
+            await call(url, request)
+
+    assert "DoNotRetryError: no such customer (at " in str(caught.value)
+    assert f"{__file__}:" in str(caught.value)
+    assert str(caught.value).endswith("refuse)")
 
 
 async def test_a_compressed_reply_is_unpacked() -> None:
