@@ -11,12 +11,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from statefun.reactive.announcer import Failure
 from statefun.reactive.backends.base import MISSING
 from statefun.reactive.derivations import in_order
 from statefun.reactive.equality import is_equal
 
 if TYPE_CHECKING:
     from statefun.reactive.announcer import Announcer
+    from statefun.reactive.derivations import Derivation
     from statefun.reactive.events import StateEvent
     from statefun.reactive.steps import Steps
     from statefun.reactive.transactions import Change, Transaction
@@ -33,27 +35,53 @@ def commit(announcer: Announcer, transaction: Transaction) -> Steps[None]:
         if event is not None:
             events.append((path, event))
     transaction.is_open = False
-    operations = transaction.operations()
-    if transaction.overlay.operations:
-        yield announcer.state.tree.apply, (operations,)
+    overtaken = yield from _apply(announcer, transaction)
+    transaction.declared.clear()
+    failure = Failure(is_quiet=False)
     for path, event in events:
-        yield from announcer.deliver(path, event, to_derivations=False)
+        with failure:
+            yield from announcer.deliver(
+                path, event, to_derivations=False, is_quiet=failure.is_quiet
+            )
     for path, event in transaction.notices:
-        yield from announcer.deliver(path, event)
+        with failure:
+            yield from announcer.deliver(path, event, is_quiet=failure.is_quiet)
+    for derivation in overtaken:
+        with failure:
+            yield from derivation.update(is_quiet=failure.is_quiet)
+    failure.come_out()
+
+
+def _apply(announcer: Announcer, transaction: Transaction) -> Steps[list[Derivation]]:
+    """Apply everything as one; give the derivations that others have run meanwhile.
+
+    Only an async controller has others: they write past the transaction, and have not seen what it
+    has written.
+    """
+    operations = transaction.operations()
+    interrupted = [derivation for derivation in transaction.computed if derivation.overtake()]
+    try:
+        if operations:
+            yield announcer.state.tree.apply, (operations,)
+    except BaseException:
+        for derivation in interrupted:
+            yield from derivation.update()
+        raise
+    return [each for each, runs in transaction.computed.items() if each.runs != runs + 1]
 
 
 def _derive_pending(announcer: Announcer, transaction: Transaction) -> Steps[None]:
     """Compute each derived value that depends on a change, once and in order."""
     # also where a value has come back: a node above may exist now that did not
-    told = [
-        path
+    told = {
+        path: change
         for path, change in transaction.changes.items()
         if change.is_announced or change.is_pinged
-    ]
+    }
     waiting = dict.fromkeys(each for path in told for each in announcer.derived_from(path))
-    for path, change in transaction.changes.items():
-        if change.is_deleted:
-            waiting |= dict.fromkeys(announcer.derived_below(path))
+    for path, change in told.items():
+        own = None if change.is_direct else announcer.derivations.get(path)
+        waiting |= dict.fromkeys(announcer.put_wrong(path, by=own, is_deep=change.is_deleted))
     for derivation in in_order(waiting, lambda each: announcer.derived_from(each.dest)):
         if derivation in waiting:
             yield from derivation.update()

@@ -92,19 +92,26 @@ class _Scope:
         _trace: TracebackType | None,
     ) -> Steps[None]:
         transaction = self._transaction
+        announcer = self._controller._announcer
         if transaction is None:
             return
         if self._savepoint is not None:
             if error is not None:
                 transaction.roll_back(self._savepoint)
+                declared = transaction.declared[self._savepoint.declared :]
+                del transaction.declared[self._savepoint.declared :]
+                yield from announcer.take_back(declared)
             return
         try:
             if error is None:
-                yield from commit(self._controller._announcer, transaction)
+                yield from commit(announcer, transaction)
         finally:
             transaction.is_open = False
             open_transaction.set(transaction.outer)
-            self._controller.include()
+            try:
+                yield from announcer.take_back(transaction.declared)
+            finally:
+                self._controller.include()
 
 
 class _SyncScope(_Scope):

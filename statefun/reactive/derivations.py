@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Protocol
 
 from statefun.reactive.backends.base import MISSING
 from statefun.reactive.equality import is_equal
 from statefun.reactive.events import DeriveData
-from statefun.reactive.paths import posix
+from statefun.reactive.paths import posix, relative
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from statefun.reactive.events import StateEvent
     from statefun.reactive.state import State
     from statefun.reactive.steps import Steps
+    from statefun.reactive.transactions import Transaction
 
 __all__ = ["Derivation", "in_order"]
 
@@ -25,8 +26,24 @@ class Host(Protocol):
     controller: Any
     state: State
 
-    def announce(self, path: str, before: Any, value: Any, payload: Any) -> Steps[None]:
+    def announce(
+        self,
+        path: str,
+        before: Any,
+        value: Any,
+        payload: Any,
+        *,
+        by: Derivation | None,
+        is_quiet: bool,
+    ) -> Steps[None]:
         """Tell everybody of a change."""
+
+    def is_current(self, derivation: Derivation) -> bool:
+        """Whether a derivation has neither been replaced nor ended."""
+
+
+# The derivations whose value is being announced around this point, the outermost first.
+_announcing: ContextVar[tuple[Derivation, ...]] = ContextVar("announcing", default=())
 
 
 class Derivation:
@@ -36,9 +53,8 @@ class Derivation:
         dest: Canonical path of the derived value.
         sources: Canonical paths of what it is computed of.
         payload: What its events carry.
+        runs: How often it was computed, or overtaken by a transaction.
     """
-
-    is_stoppable = False
 
     def __init__(
         self,
@@ -56,35 +72,75 @@ class Derivation:
         self._host = host
         self._transform = transform
         self._is_many = is_many
-        self._runs = 0
+        self.runs = 0
+        self._running = 0
 
     def __repr__(self) -> str:
         return f"<derivation of {self.dest}>"
 
-    def deliver(self, event: StateEvent[Any, Any]) -> Steps[None]:
-        """Compute the value anew, unless the event is of the derived value itself."""
-        if str(event.emitting_path) != self.dest:
-            yield from self.update()
+    def is_within(self, path: str) -> bool:
+        """Whether the derived value is at or below a path, or a source strictly below it."""
+        return relative(self.dest, path) is not None or any(
+            relative(source, path) not in {None, "/"} for source in self.sources
+        )
 
-    def update(self) -> Steps[None]:
+    def update(self, *, is_quiet: bool = False) -> Steps[None]:
         """Compute the value, write it and announce it if it differs.
 
         With an async controller a run may be overtaken by a newer one. The newer one has read the
         sources later, so the older one gives up; if both have written, the later writer runs again.
+
+        A callback of the derived value may write that value itself. It is put back, but not
+        announced to callbacks again, or the two would go on for ever.
+
+        Args:
+            is_quiet: Whether callbacks are not to be called.
         """
-        state, dest = self._host.state, self.dest
+        host = self._host
+        transaction = host.state.transaction
+        self._running += transaction is None
+        try:
+            written = yield from self._write(transaction)
+        finally:
+            self._running -= transaction is None
+        if written is None:
+            return
+        outer = _announcing.get()
+        _announcing.set((*outer, self))
+        try:
+            yield from host.announce(
+                self.dest, *written, self.payload, by=self, is_quiet=is_quiet or self in outer
+            )
+        finally:
+            _announcing.set(outer)
+
+    def _write(self, transaction: Transaction | None) -> Steps[tuple[Any, Any] | None]:
+        """Compute the value and write it; give the one before and it, None if they are equal."""
+        host, dest = self._host, self.dest
         while True:
-            self._runs += 1
-            run = self._runs
+            if transaction is None:
+                self.runs += 1
+            else:
+                transaction.computed[self] = self.runs
+            run = self.runs
             value = yield from self.compute()
-            previous = yield from state.read(dest)
+            previous = yield from host.state.read(dest)
             before = None if previous is MISSING else previous
-            if run != self._runs or is_equal(value, before):
-                return
-            yield from state.write(dest, value, previous)
-            if run == self._runs:
-                break
-        yield from self._host.announce(dest, before, value, self.payload)
+            is_overtaken = transaction is None and run != self.runs
+            if is_overtaken or is_equal(value, before) or not host.is_current(self):
+                return None
+            yield from host.state.write(dest, value, previous)
+            if transaction is not None or run == self.runs:
+                return before, value
+
+    def overtake(self) -> bool:
+        """Let runs that have begun give up, for the newer value of a transaction.
+
+        Returns:
+            Whether there are any.
+        """
+        self.runs += 1
+        return self._running > 0
 
     def compute(self) -> Steps[Any]:
         """Give the transform of the sources as they are now."""

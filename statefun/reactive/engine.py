@@ -3,13 +3,15 @@
 Each operation is a generator of steps; `ControllerSync` and `ControllerAsync` only run them. The
 laws:
 
-1. A derived value equals its transform of its sources when the write of a source has ended.
+1. A derived value equals its transform of its sources when an operation has ended that has written
+   or deleted a source, the value itself or a node above; but for writes that ask for silence.
 2. An exception leaves the operation as it was raised; what was written before it stays written.
 """
 
 from __future__ import annotations
 
 import threading
+from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from statefun.reactive.announcer import Announcer
@@ -23,7 +25,7 @@ from statefun.reactive.trackers import TrackedCallback
 from statefun.reactive.transactions import current
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable
 
     from statefun.reactive.backends.base import ForeignChange, Tree
     from statefun.reactive.equality import EqualityFunction
@@ -45,6 +47,7 @@ class Engine(Subscribing):
         self._lock = threading.RLock()
         self._state = State(tree)
         self._announcer = Announcer(self, self._state)
+        self._foreign: deque[ForeignChange] = deque()
         super().__init__(self._announcer.subscriptions)
 
     def call(self, function: Callable[[Any], Any], argument: Any) -> Any:
@@ -94,6 +97,8 @@ class Engine(Subscribing):
         skip_notify: bool = False,  # noqa: FBT001, FBT002 - the signature of the peer
     ) -> Steps[bool]:
         """Write a path and announce it, unless the value equals the one before.
+
+        A derived value that is written like this is computed again behind the event.
 
         Args:
             path: Where to write; children of the path stay.
@@ -284,14 +289,17 @@ class Engine(Subscribing):
 
         Returns:
             How many changes were announced.
+
+        Raises:
+            Exception: Whatever a callback raises. What is left is announced by the next call.
         """
-        tree, announcer = self._state.tree, self._announcer
-        if not tree.has_revisions:
-            return 0
-        changes: Sequence[ForeignChange] = yield tree.changes, ()
-        for change in changes:
-            event = announcer.event(
-                change.path, change.prev_value, change.new_value, None, is_delete=change.is_delete
-            )
-            yield from announcer.deliver(change.path, event)
-        return len(changes)
+        tree, announcer, foreign = self._state.tree, self._announcer, self._foreign
+        if tree.has_revisions:
+            foreign.extend((yield tree.changes, ()))
+        count = 0
+        while foreign:
+            path, before, value, is_delete, is_cut = foreign.popleft()
+            count += 1
+            event = announcer.event(path, before, value, None, is_delete=is_delete)
+            yield from announcer.deliver(path, event, is_cut=is_cut)
+        return count

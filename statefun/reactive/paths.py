@@ -20,7 +20,9 @@ __all__ = [
     "HasPath",
     "PathLike",
     "canonical",
+    "is_related",
     "join",
+    "joined",
     "levels",
     "parent",
     "posix",
@@ -90,6 +92,18 @@ def levels(text: str) -> Iterator[str]:
 def join(folder: str, name: str) -> str:
     """Give the path of a child."""
     return f"/{name}" if folder == "/" else f"{folder}/{name}"
+
+
+def joined(top: str, inner: str) -> str:
+    """Give the path that is `inner` as seen from `top`."""
+    if inner == "/":
+        return top
+    return inner if top == "/" else top + inner
+
+
+def is_related(one: str, other: str) -> bool:
+    """Whether two paths are the same, or one is above the other."""
+    return relative(one, other) is not None or relative(other, one) is not None
 
 
 def relative(text: str, top: str) -> str | None:

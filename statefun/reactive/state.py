@@ -56,6 +56,7 @@ class State:
         if transaction is None:
             node: Node = yield self.tree.node, (path,)
         else:
+            transaction.note_read(path)
             node = yield from transaction.overlay.node(path)
         children = {}
         for name in node.names:

@@ -15,6 +15,7 @@ from statefun.errors import CallbackIdTakenError, UnknownCallbackError
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable, Iterator
 
+    from statefun.reactive.derivations import Derivation
     from statefun.reactive.events import StateEvent
     from statefun.reactive.steps import Steps
 
@@ -124,7 +125,9 @@ class Subscriptions:
         """Whether nobody is subscribed to anything."""
         return not self._exact and not self._pattern_count
 
-    def add(self, path: str, key: Hashable, subscriber: Registration | Subscriber) -> None:
+    def add(
+        self, path: str, key: Hashable, subscriber: Registration | Subscriber | Derivation
+    ) -> None:
         """Subscribe at a path; one that is there already keeps its place."""
         if is_pattern(path):
             self._pattern(path).setdefault(key, subscriber)
@@ -139,6 +142,11 @@ class Subscriptions:
             subscribers.pop(key, None)
             if not subscribers:
                 del self._exact[path]
+
+    def has(self, path: str, key: Hashable) -> bool:
+        """Whether a key is subscribed at exactly this path or pattern."""
+        exact = self._exact.get(path, {})
+        return key in (self._found_pattern(path) if is_pattern(path) else exact)
 
     def keys_of(self, path: str, callback: Callable[[Any], Any]) -> list[Hashable]:
         """Give the keys under which a callback is subscribed at exactly this path or pattern."""

@@ -16,6 +16,7 @@ from statefun.reactive.backends.overlay import Overlay
 
 if TYPE_CHECKING:
     from statefun.reactive.backends.base import Operation, Tree
+    from statefun.reactive.derivations import Derivation
     from statefun.reactive.events import StateEvent
 
 __all__ = ["Change", "Savepoint", "Transaction", "current"]
@@ -32,6 +33,7 @@ class Change:
         is_announced: Whether any write of it is announced.
         is_pinged: Whether there is an event even without a difference.
         is_deleted: Whether it was deleted on the way, and with it everything below.
+        is_direct: Whether somebody else than its derivation has written it.
     """
 
     prev_value: Any
@@ -40,6 +42,7 @@ class Change:
     is_announced: bool = False
     is_pinged: bool = False
     is_deleted: bool = False
+    is_direct: bool = False
 
 
 @dataclass(frozen=True)
@@ -49,6 +52,7 @@ class Savepoint:
     operations: tuple[Operation, ...]
     changes: dict[str, Change]
     notices: int
+    declared: int
 
 
 class Transaction:
@@ -57,25 +61,36 @@ class Transaction:
     Args:
         owner: The controller.
         tree: The tree below.
-        revision: The revision of the tree at the beginning, None if it has no revisions.
+        revision: The token of the state of the tree at the beginning, None if it has no revisions.
         outer: The transaction, of another controller or ended, around it.
+
+    Attributes:
+        changes: Canonical path → its change.
+        notices: Events that were delivered by hand, for the end.
+        declared: Derivations that were declared, each with the one that it has replaced.
+        computed: Derivation → its number of runs outside when it was last computed inside.
+        is_open: Whether it has not ended.
     """
 
-    def __init__(
-        self, owner: object, tree: Tree, revision: int | None, outer: Transaction | None
-    ) -> None:
+    def __init__(self, owner: object, tree: Tree, revision: Any, outer: Transaction | None) -> None:
         self.owner = owner
         self.outer = outer
         self.overlay = Overlay(tree)
         self.changes: dict[str, Change] = {}
         self.notices: list[tuple[str, StateEvent[Any, Any]]] = []
+        self.declared: list[tuple[Derivation, Derivation | None]] = []
+        self.computed: dict[Derivation, int] = {}
         self.is_open = True
         self._revision = revision
         self._reads: dict[str, None] = {}
 
     def note_read(self, path: str) -> None:
-        """Note that a path was read from the tree below."""
-        if self._revision is not None and self.overlay.is_untouched(path):
+        """Note that a path was read, and with it everything below.
+
+        A path that this transaction has written is noted as well: its children, or the absence of
+        any, come from the tree below.
+        """
+        if self._revision is not None:
             self._reads[path] = None
 
     def note_change(self, path: str, prev_value: Any, *, existed: bool) -> Change:
@@ -91,7 +106,7 @@ class Transaction:
     def savepoint(self) -> Savepoint:
         """Note where a nested transaction begins."""
         changes = {path: replace(change) for path, change in self.changes.items()}
-        return Savepoint(self.overlay.sealed(), changes, len(self.notices))
+        return Savepoint(self.overlay.sealed(), changes, len(self.notices), len(self.declared))
 
     def roll_back(self, savepoint: Savepoint) -> None:
         """Undo what a nested transaction did."""

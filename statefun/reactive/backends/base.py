@@ -5,14 +5,16 @@ from __future__ import annotations
 
 import threading
 from abc import ABC, abstractmethod
+from contextlib import contextmanager
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
+from statefun.errors import StateBackendError
 from statefun.reactive.paths import canonical, join, levels, posix
 from statefun.reactive.steps import awaited, called
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import PurePosixPath
 
     from statefun.reactive.paths import PathLike
@@ -25,6 +27,7 @@ __all__ = [
     "Delete",
     "Expect",
     "ForeignChange",
+    "Forwarding",
     "Node",
     "Operation",
     "Tree",
@@ -33,8 +36,10 @@ __all__ = [
     "apply_each",
     "apply_one",
     "composed",
+    "failing",
     "tree_of",
     "undoing",
+    "view_of",
 ]
 
 
@@ -124,7 +129,7 @@ class Expect(NamedTuple):
     """A path that a transaction has read; a change since that revision is a conflict."""
 
     path: str
-    revision: int
+    revision: Any
 
 
 class ForeignChange(NamedTuple):
@@ -135,12 +140,15 @@ class ForeignChange(NamedTuple):
         prev_value: The value before, None if there was none.
         new_value: The value now, None after a delete.
         is_delete: Whether the path was deleted.
+        is_cut: Whether anything below the path may have changed: the log does not go back far
+            enough.
     """
 
     path: str
     prev_value: Any
     new_value: Any
     is_delete: bool
+    is_cut: bool = False
 
 
 Operation: TypeAlias = "Write | Delete | Expect"
@@ -153,18 +161,54 @@ def composed(value: Any, children: dict[str, Any]) -> Any:
     return children if value is MISSING else {"/": value, **children}
 
 
+def view_of(below: Iterable[tuple[str, Any]]) -> Any:
+    """Give what a node reads as, from the values at and below it by their paths seen from there."""
+    top: list[Any] = [MISSING, {}]
+    for inner, value in below:
+        place = top
+        for name in inner[1:].split("/") if inner != "/" else ():
+            place = place[1].setdefault(name, [MISSING, {}])
+        place[0] = value
+    return _view(top)
+
+
+def _view(place: list[Any]) -> Any:
+    value, children = place
+    return composed(value, {name: _view(child) for name, child in children.items()})
+
+
+@contextmanager
+def failing(
+    path: str, verb: str, kinds: tuple[type[Exception], ...] = (OSError,)
+) -> Iterator[None]:
+    """Turn errors of the storage into ours.
+
+    Args:
+        path: What is being worked on.
+        verb: What is being done to it.
+        kinds: The classes of the errors.
+    """
+    try:
+        yield
+    except kinds as error:
+        raise StateBackendError(path, verb, f"{type(error).__name__}: {error}") from error
+
+
 class Tree(ABC):
     """What a controller works on; paths are canonical texts.
 
     A tree is sync or async as a whole: each method returns its result or an awaitable of it.
-
-    Attributes:
-        is_flat: Whether the children of a path are unknown, as behind a custom backend.
-        has_revisions: Whether `revision` and `changes` work, and `apply` heeds `Expect`.
     """
 
-    is_flat: bool = False
-    has_revisions: bool = False
+    @property
+    def is_flat(self) -> bool:
+        """Whether the children of a path are unknown, as behind a custom backend."""
+        return False
+
+    @property
+    def has_revisions(self) -> bool:
+        """Whether `revision` and `changes` work, and `apply` heeds `Expect`."""
+        return False
 
     @abstractmethod
     def get(self, path: str, default: Any) -> Any:
@@ -187,7 +231,7 @@ class Tree(ABC):
         """Do all operations in order; if one fails, undo those before it and raise."""
 
     def revision(self) -> Any:
-        """Return the number of the last change; only if `has_revisions`."""
+        """Return a token of the present state, for `Expect`; only if `has_revisions`."""
         raise NotImplementedError
 
     def changes(self) -> Any:
@@ -226,6 +270,67 @@ class TreeBackend(Tree):
     def delete(self, path: PathLike) -> Any:
         """Delete a node and everything below it; nothing happens if it does not exist."""
         return self.remove(canonical(path))
+
+
+class Forwarding(TreeBackend):
+    """A backend whose work another tree does; a subclass says how its methods are called.
+
+    Args:
+        tree: The tree that does the work.
+    """
+
+    def __init__(self, tree: Tree) -> None:
+        self._tree = tree
+
+    @property
+    def is_flat(self) -> bool:
+        """Whether the children of a path are unknown."""
+        return self._tree.is_flat
+
+    @property
+    def has_revisions(self) -> bool:
+        """Whether changes of others are known, and heeded."""
+        return self._tree.has_revisions
+
+    def _forward(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        """Call a method of the tree."""
+        raise NotImplementedError
+
+    def get(self, path: str, default: Any) -> Any:
+        """Return what a path reads as, or `default` itself."""
+        return self._forward(self._tree.get, path, default)
+
+    def put(self, path: str, value: Any) -> Any:
+        """Write the value of a node; its children stay."""
+        return self._forward(self._tree.put, path, value)
+
+    def remove(self, path: str) -> Any:
+        """Delete a node and everything below it."""
+        return self._forward(self._tree.remove, path)
+
+    def node(self, path: str) -> Any:
+        """Return the `Node` at a path."""
+        return self._forward(self._tree.node, path)
+
+    def apply(self, operations: Sequence[Operation]) -> Any:
+        """Do all operations in order, or none."""
+        return self._forward(self._tree.apply, operations)
+
+    def revision(self) -> Any:
+        """Return a token of the present state."""
+        return self._forward(self._tree.revision)
+
+    def changes(self) -> Any:
+        """Return what others have changed since the last call."""
+        return self._forward(self._tree.changes)
+
+    def mounts_below(self, path: str) -> list[str]:
+        """Return the paths strictly below a path that deleting it leaves alone."""
+        return self._tree.mounts_below(path)
+
+    def keeps_empty(self, path: str) -> bool:
+        """Tell whether an emptied node goes on to exist."""
+        return self._tree.keeps_empty(path)
 
 
 def tree_of(backend: Backend | AsyncBackend) -> Tree:

@@ -1,7 +1,8 @@
 """Writes and deletes held back in memory in front of another backend.
 
 The law: a read gives what the wrapped backend would give with the pending operations applied. A
-flush applies them in order; if it fails, they stay pending.
+flush applies them in order; if it fails, they stay pending. A transaction on a backend that others
+share cannot wait, since it may meet a conflict with them: it is flushed at its end.
 """
 # ruff: noqa: SLF001 - a driver runs the operations of the cache
 
@@ -13,16 +14,24 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any, Self
 
+from statefun.errors import TransactionConflictError
 from statefun.reactive.backends.asyncify import asyncified
-from statefun.reactive.backends.base import MISSING, AsyncBackend, Backend, TreeBackend, tree_of
+from statefun.reactive.backends.base import (
+    MISSING,
+    AsyncBackend,
+    Backend,
+    Expect,
+    TreeBackend,
+    tree_of,
+)
 from statefun.reactive.backends.overlay import Overlay
-from statefun.reactive.paths import levels, relative
+from statefun.reactive.paths import is_related, levels, relative
 from statefun.reactive.steps import awaited, called
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from statefun.reactive.backends.base import Node, Operation
+    from statefun.reactive.backends.base import ForeignChange, Node, Operation
     from statefun.reactive.steps import Steps
 
 __all__ = ["CachingAsyncBackend", "CachingSyncBackend"]
@@ -59,6 +68,11 @@ class _Cache(TreeBackend):
         """The operations that wait for the next flush, oldest first."""
         return self._overlay.operations
 
+    @property
+    def has_revisions(self) -> bool:
+        """Whether others share the backend."""
+        return self._tree.has_revisions
+
     def mounts_below(self, path: str) -> list[str]:
         """Return the paths below a path that deleting it leaves alone."""
         return self._tree.mounts_below(path)
@@ -91,8 +105,7 @@ class _Cache(TreeBackend):
 
     def _remove(self, path: str) -> Steps[None]:
         """Delete a node and everything below it; it reaches the backend with the next flush."""
-        self._writes += 1
-        self._seen.clear()
+        self._forget_what_was_read()
         self._overlay.remove(path)
         yield from self._flush_if_due(asked=self.flush_on_delete)
 
@@ -101,11 +114,35 @@ class _Cache(TreeBackend):
         return (yield from self._overlay.node(path))
 
     def _apply(self, operations: Sequence[Operation]) -> Steps[None]:
-        """Take operations in as one; they reach the backend together."""
+        """Take operations in as one; they reach the backend together.
+
+        Raises:
+            TransactionConflictError: If a path of an `Expect` has changed since its revision.
+        """
+        if self.has_revisions:
+            yield from self._flush_with(operations)
+        else:
+            self._overlay.add(operations)
+        self._forget_what_was_read()
+        yield from self._flush_if_due(asked=self.flush_on_write)
+
+    def _revision(self) -> Steps[Any]:
+        """Return a token of the present state, after a flush."""
+        yield from self._flush()
+        token = yield self._tree.revision, ()
+        self._forget_what_was_read()  # others may have changed it before
+        return token
+
+    def _changes(self) -> Steps[list[ForeignChange]]:
+        """Return what others have changed since the last call; from now on it is read anew."""
+        changes: list[ForeignChange] = yield self._tree.changes, ()
+        if changes:
+            self._forget_what_was_read()
+        return changes
+
+    def _forget_what_was_read(self) -> None:
         self._writes += 1
         self._seen.clear()
-        self._overlay.add(operations)
-        yield from self._flush_if_due(asked=self.flush_on_write)
 
     def _flush(self) -> Steps[None]:
         """Apply all pending operations to the backend, in order, as one.
@@ -113,11 +150,21 @@ class _Cache(TreeBackend):
         Raises:
             Exception: Whatever the backend raises; the operations then stay pending.
         """
+        yield from self._flush_with(())
+
+    def _flush_with(self, operations: Sequence[Operation]) -> Steps[None]:
+        """Apply all that is pending, and operations behind it; what these expect comes first."""
         yield self._acquire, ()
         try:
             self._flushed_at = self._clock()
-            if pending := self._overlay.sealed():
-                yield self._tree.apply, (pending,)
+            pending = self._overlay.sealed()
+            expected = [each for each in operations if isinstance(each, Expect)]
+            for each in expected:
+                if any(is_related(each.path, other.path) for other in pending):
+                    raise TransactionConflictError(each.path)  # written since the revision
+            rest = [each for each in operations if not isinstance(each, Expect)]
+            if todo := [*expected, *pending, *rest]:
+                yield self._tree.apply, (todo,)
                 self._overlay.forget(len(pending))
         finally:
             self._release()
@@ -165,7 +212,8 @@ class CachingSyncBackend(_Cache, Backend):
     Operations reach the backend when one whose `flush_on_…` is on comes at least `flush_interval`
     after the last flush, on `flush()` and `close()`, and when the process exits normally. There is
     no timer: a process that is killed loses what was not flushed. What the cache has read is handed
-    out again if it is an immutable value, so nobody else should write to the backend.
+    out again if it is an immutable value, so nobody else should write to the backend, unless it is
+    one that others share: then their changes are read after a `refresh`, and in transactions.
 
     Args:
         backend: The backend behind it.
@@ -195,6 +243,8 @@ class CachingSyncBackend(_Cache, Backend):
     remove = called(_Cache._remove)
     node = called(_Cache._node)
     apply = called(_Cache._apply)
+    revision = called(_Cache._revision)
+    changes = called(_Cache._changes)
     flush = called(_Cache._flush)
     close = called(_Cache._close)
 
@@ -246,6 +296,8 @@ class CachingAsyncBackend(_Cache, AsyncBackend):
     remove = awaited(_Cache._remove)
     node = awaited(_Cache._node)
     apply = awaited(_Cache._apply)
+    revision = awaited(_Cache._revision)
+    changes = awaited(_Cache._changes)
     flush = awaited(_Cache._flush)
     close = awaited(_Cache._close)
 

@@ -14,29 +14,29 @@ import json
 import os
 import re
 import threading
-from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote_to_bytes
 
-from statefun.errors import InvalidPathError, StateBackendError, ValueSerializationError
+from statefun.errors import InvalidPathError, ValueSerializationError
 from statefun.reactive.backends.base import (
     MISSING,
     AsyncBackend,
     Backend,
+    Forwarding,
     Node,
     Tree,
-    TreeBackend,
     apply_each,
     composed,
+    failing,
 )
 from statefun.reactive.paths import join
 from statefun.reactive.steps import run
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
 
     from statefun.reactive.backends.base import Operation
 
@@ -46,8 +46,6 @@ __all__ = [
     "Serializer",
     "json_serializer",
 ]
-
-R = TypeVar("R")
 
 
 @dataclass
@@ -123,15 +121,6 @@ def _decoded(name: str) -> str:
     return unquote_to_bytes(os.fsencode(name)).decode(errors="surrogatepass")
 
 
-@contextmanager
-def _failing(path: str, what: str) -> Iterator[None]:
-    """Turn an error of the file system into ours."""
-    try:
-        yield
-    except OSError as error:
-        raise StateBackendError(path, what, f"{type(error).__name__}: {error}") from error
-
-
 class _Files(Tree):
     """The files of one base folder; each method runs alone."""
 
@@ -150,7 +139,7 @@ class _Files(Tree):
     def put(self, path: str, value: Any) -> None:
         file, _ = self._places(path)
         content = self._serializer.encode(path, value)
-        with self._lock, _failing(path, "written"):
+        with self._lock, failing(path, "written"):
             temporary = file.with_name(f"{_TEMPORARY}{os.getpid()}-{next(self._numbers)}")
             file.parent.mkdir(parents=True, exist_ok=True)
             try:
@@ -163,7 +152,7 @@ class _Files(Tree):
 
     def remove(self, path: str) -> None:
         file, folder = self._places(path)
-        with self._lock, _failing(path, "deleted"):
+        with self._lock, failing(path, "deleted"):
             file.unlink(missing_ok=True)
             for name in self._names(folder):
                 self.remove(join(path, name))
@@ -205,7 +194,7 @@ class _Files(Tree):
         return composed(value, {n: each for n, each in children.items() if each is not MISSING})
 
     def _value(self, path: str, file: Path) -> Any:
-        with _failing(path, "read"):
+        with failing(path, "read"):
             try:
                 content = file.read_bytes()
             except OSError as error:
@@ -217,7 +206,7 @@ class _Files(Tree):
     def _names(self, folder: Path) -> list[str]:
         """Give the names of the children in a folder, in their own order; ignore foreign files."""
         names = set()
-        with _failing(str(folder), "listed"):
+        with failing(str(folder), "listed"):
             try:
                 entries = list(os.scandir(folder))
             except OSError as error:
@@ -255,7 +244,18 @@ def _means_absence(error: OSError) -> bool:
 # --- backends -------------------------------------------------------------------------------------
 
 
-class FileSystemSyncBackend(TreeBackend, Backend):
+class _FileSystem(Forwarding):
+    """A backend of files, sync or async."""
+
+    def __init__(
+        self, base_path: str | os.PathLike[str], serializer: Serializer = json_serializer
+    ) -> None:
+        self.base_path = Path(base_path).absolute()
+        self.serializer = serializer
+        super().__init__(_Files(self.base_path, serializer))
+
+
+class FileSystemSyncBackend(_FileSystem, Backend):
     """State in files below a folder, which is made with the first write.
 
     Safe to use from several threads. Other processes may read the files; none may write them while
@@ -267,35 +267,11 @@ class FileSystemSyncBackend(TreeBackend, Backend):
             changed: tuples as lists, keys that are numbers as text.
     """
 
-    def __init__(
-        self, base_path: str | os.PathLike[str], serializer: Serializer = json_serializer
-    ) -> None:
-        self.base_path = Path(base_path).absolute()
-        self.serializer = serializer
-        self._files = _Files(self.base_path, serializer)
-
-    def get(self, path: str, default: Any) -> Any:
-        """Return what a path reads as, or `default` itself."""
-        return self._files.get(path, default)
-
-    def put(self, path: str, value: Any) -> None:
-        """Write the value of a node; its children stay."""
-        self._files.put(path, value)
-
-    def remove(self, path: str) -> None:
-        """Delete a node, everything below it, and the folders that this empties."""
-        self._files.remove(path)
-
-    def node(self, path: str) -> Node:
-        """Return the node at a path."""
-        return self._files.node(path)
-
-    def apply(self, operations: Sequence[Operation]) -> None:
-        """Do all operations in order; if one fails, undo those before it and raise."""
-        self._files.apply(operations)
+    def _forward(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        return function(*arguments)
 
 
-class FileSystemAsyncBackend(TreeBackend, AsyncBackend):
+class FileSystemAsyncBackend(_FileSystem, AsyncBackend):
     """The same for `ControllerAsync`; files are touched in threads, off the event loop.
 
     Args:
@@ -303,39 +279,11 @@ class FileSystemAsyncBackend(TreeBackend, AsyncBackend):
         serializer: How values become content; JSON by default.
     """
 
-    def __init__(
-        self, base_path: str | os.PathLike[str], serializer: Serializer = json_serializer
-    ) -> None:
-        self.base_path = Path(base_path).absolute()
-        self.serializer = serializer
-        self._files = _Files(self.base_path, serializer)
-
-    async def get(self, path: str, default: Any) -> Any:
-        """Return what a path reads as, or `default` itself."""
-        return await _in_thread(self._files.get, path, default)
-
-    async def put(self, path: str, value: Any) -> None:
-        """Write the value of a node; its children stay."""
-        await _in_thread(self._files.put, path, value)
-
-    async def remove(self, path: str) -> None:
-        """Delete a node, everything below it, and the folders that this empties."""
-        await _in_thread(self._files.remove, path)
-
-    async def node(self, path: str) -> Node:
-        """Return the node at a path."""
-        return await _in_thread(self._files.node, path)
-
-    async def apply(self, operations: Sequence[Operation]) -> None:
-        """Do all operations in order; if one fails, undo those before it and raise."""
-        await _in_thread(self._files.apply, operations)
-
-
-async def _in_thread(function: Callable[..., R], *arguments: Any) -> R:
-    """Call a function in a thread, or here when the process is exiting and no thread can start."""
-    loop = asyncio.get_running_loop()
-    try:
-        future = loop.run_in_executor(None, function, *arguments)
-    except RuntimeError:
-        return function(*arguments)
-    return await future
+    async def _forward(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        """Call a method in a thread, or here when the process is exiting and none can start."""
+        loop = asyncio.get_running_loop()
+        try:
+            future = loop.run_in_executor(None, function, *arguments)
+        except RuntimeError:
+            return function(*arguments)
+        return await future

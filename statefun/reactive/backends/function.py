@@ -29,12 +29,13 @@ from statefun.reactive.backends.base import (
     Delete,
     Expect,
     ForeignChange,
+    Forwarding,
     Node,
     TreeBackend,
     Write,
-    composed,
+    view_of,
 )
-from statefun.reactive.paths import relative
+from statefun.reactive.paths import is_related, relative
 from statefun.sdk.address import Address
 from statefun.sdk.builders import message_builder
 from statefun.sdk.egress import kafka_egress_message
@@ -98,46 +99,28 @@ class _State:
         changed = [change[2] for change in self.changes if change[0] > since]
         is_cut = len(changed) < self.revision - since
         for path in paths:
-            if is_cut or any(_is_related(path, each) for each in changed):
+            if is_cut or any(is_related(path, each) for each in changed):
                 return path
         return None
 
     def change(self, writer: str, path: str, after: list[Any]) -> None:
-        """Write a path, or delete it if there is nothing after."""
+        """Write a path, or delete it if there is nothing after; the same value is no change."""
         before = [self.nodes[path]] if path in self.nodes else []
+        if after and json.dumps(before) == json.dumps(after):
+            return
         if after:
             self.nodes[path] = after[0]
         else:
             below = self.below(path)
             if not below:
                 return
-            before = [_view(below)]
+            before = [view_of(below.items())]
             gone = [each for each in self.nodes if relative(each, path) is not None]
             for each in gone:
                 del self.nodes[each]
         self.revision += 1
         self.changes.append([self.revision, writer, path, before, after])
         del self.changes[:-_KEPT_CHANGES]
-
-
-def _is_related(one: str, other: str) -> bool:
-    return relative(one, other) is not None or relative(other, one) is not None
-
-
-def _view(below: dict[str, Any]) -> Any:
-    """Give what a node reads as, from everything at and below it."""
-    top: list[Any] = [MISSING, {}]
-    for inner, value in below.items():
-        place = top
-        for name in inner[1:].split("/") if inner != "/" else ():
-            place = place[1].setdefault(name, [MISSING, {}])
-        place[0] = value
-    return _composed(top)
-
-
-def _composed(place: list[Any]) -> Any:
-    value, children = place
-    return composed(value, {name: _composed(child) for name, child in children.items()})
 
 
 def _answer(state: _State, request: dict[str, Any]) -> tuple[dict[str, Any], bool]:
@@ -156,9 +139,10 @@ def _answer(state: _State, request: dict[str, Any]) -> tuple[dict[str, Any], boo
             conflict = state.conflict(request["expected"], request["since"])
             if conflict is not None:
                 return {"conflict": conflict}, False
+            before = state.revision
             for path, *after in request["operations"]:
                 state.change(request["writer"], path, after)
-            return {}, True
+            return {}, state.revision > before
 
 
 def bind_state_tree(
@@ -254,7 +238,7 @@ class FunctionBackend(TreeBackend, AsyncBackend):
 
     async def get(self, path: str, default: Any) -> Any:
         """Return what a path reads as, or `default` itself."""
-        value = _view((await self._ask("read", path=path))["nodes"])
+        value = view_of((await self._ask("read", path=path))["nodes"].items())
         return default if value is MISSING else value
 
     async def put(self, path: str, value: Any) -> None:
@@ -304,7 +288,7 @@ class FunctionBackend(TreeBackend, AsyncBackend):
             if writer != self._writer
         ]
         if answer["is_cut"]:
-            found.insert(0, ForeignChange("/", None, await self.get("/", None), is_delete=False))
+            found.insert(0, ForeignChange("/", None, await self.get("/", None), False, True))  # noqa: FBT003
         return found
 
     async def _ask(self, verb: str, **facts: Any) -> dict[str, Any]:
@@ -332,7 +316,7 @@ def _as_json(operation: Operation) -> list[Any]:
         raise ValueSerializationError(operation.path, "written", reason) from error
 
 
-class FunctionSyncBackend(TreeBackend, Backend):
+class FunctionSyncBackend(Forwarding, Backend):
     """The same for `ControllerSync`, in a thread beside the event loop of an embedded runtime.
 
     Args:
@@ -341,45 +325,13 @@ class FunctionSyncBackend(TreeBackend, Backend):
             ever.
     """
 
-    has_revisions = True
-
     def __init__(self, backend: FunctionBackend, loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__(backend)
         self.backend = backend
         self._loop = loop
 
-    def _wait(self, coroutine: Coroutine[Any, Any, Any]) -> Any:
-        return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result()
-
-    def get(self, path: str, default: Any) -> Any:
-        """Return what a path reads as, or `default` itself."""
-        return self._wait(self.backend.get(path, default))
-
-    def put(self, path: str, value: Any) -> None:
-        """Write the value of a node; its children stay."""
-        self._wait(self.backend.put(path, value))
-
-    def remove(self, path: str) -> None:
-        """Delete a node and everything below it."""
-        self._wait(self.backend.remove(path))
-
-    def node(self, path: str) -> Node:
-        """Return the node at a path."""
-        node: Node = self._wait(self.backend.node(path))
-        return node
-
-    def apply(self, operations: Sequence[Operation]) -> None:
-        """Do all operations in one turn of the function."""
-        self._wait(self.backend.apply(operations))
-
-    def revision(self) -> int:
-        """Return the number of the last change."""
-        number: int = self._wait(self.backend.revision())
-        return number
-
-    def changes(self) -> list[ForeignChange]:
-        """Return what others have changed since the last call."""
-        changes: list[ForeignChange] = self._wait(self.backend.changes())
-        return changes
+    def _forward(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        return asyncio.run_coroutine_threadsafe(function(*arguments), self._loop).result()
 
 
 # --- behind Flink ---------------------------------------------------------------------------------

@@ -42,6 +42,10 @@ class _Pending:
         self.is_open = False
         self.children: dict[str, _Pending] = {}
 
+    def hides(self, *, is_hidden: bool) -> bool:
+        """Whether the tree below is hidden here, where it is or is not at the node above."""
+        return self.is_erased or (is_hidden and not self.is_open)
+
 
 class Overlay:
     """Pending operations over a tree; its methods are operations for either driver.
@@ -124,7 +128,7 @@ class Overlay:
         names = dict.fromkeys(below.names)
         children = {} if self.tree.is_flat else pending.children
         for name, child in children.items():
-            hides = child.is_erased or (is_hidden and not child.is_open)
+            hides = child.hides(is_hidden=is_hidden)
             if (yield from self._view(join(path, name), child, is_hidden=hides)) is MISSING:
                 names.pop(name, None)
             else:
@@ -145,7 +149,7 @@ class Overlay:
             if found is None:
                 return None, is_hidden and not self.tree.is_flat
             pending = found
-            is_hidden = pending.is_erased or (is_hidden and not pending.is_open)
+            is_hidden = pending.hides(is_hidden=is_hidden)
         return pending, pending.is_erased if self.tree.is_flat else is_hidden
 
     def _below(self, path: str, *, is_hidden: bool) -> Steps[Node]:
@@ -164,9 +168,7 @@ class Overlay:
         children = {}
         for name in dict.fromkeys([*below.names, *pending.children]):
             child = pending.children.get(name)
-            hides = is_hidden
-            if child is not None:
-                hides = child.is_erased or (is_hidden and not child.is_open)
+            hides = child.hides(is_hidden=is_hidden) if child else is_hidden
             seen = yield from self._view(join(path, name), child, is_hidden=hides)
             if seen is not MISSING:
                 children[name] = seen

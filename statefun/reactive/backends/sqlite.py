@@ -14,7 +14,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from statefun.errors import InvalidPathError, StateBackendError, TransactionConflictError
+from statefun.errors import InvalidPathError, TransactionConflictError
 from statefun.reactive.backends.base import (
     MISSING,
     Backend,
@@ -24,10 +24,11 @@ from statefun.reactive.backends.base import (
     Node,
     TreeBackend,
     Write,
-    composed,
+    failing,
+    view_of,
 )
 from statefun.reactive.backends.fs import Serializer, json_serializer
-from statefun.reactive.paths import relative
+from statefun.reactive.paths import is_related, relative
 
 if TYPE_CHECKING:
     import os
@@ -192,7 +193,7 @@ class SqliteBackend(TreeBackend, Backend):
             self._seen = rows[-1][0] if rows else self._seen
         found = [self._change(*row[2:]) for row in rows if row[1] != self._writer]
         if is_cut:
-            found.insert(0, ForeignChange("/", None, self.get("/", None), is_delete=False))
+            found.insert(0, ForeignChange("/", None, self.get("/", None), False, True))  # noqa: FBT003
         return found
 
     def _change(self, path: str, previous: bytes | None, value: bytes | None) -> ForeignChange:
@@ -211,20 +212,16 @@ class SqliteBackend(TreeBackend, Backend):
         ).fetchall()
         is_cut = bool(changed) and changed[0][0] > since + 1
         for each in expected:
-            if is_cut or any(_is_related(each.path, path) for _, path in changed):
+            if is_cut or any(is_related(each.path, path) for _, path in changed):
                 raise TransactionConflictError(each.path)
 
     # --- rows -------------------------------------------------------------------------------------
 
     def _view(self, path: str) -> Any:
-        top: list[Any] = [MISSING, {}]
-        for below, content in self._rows(path):
-            place = top
-            inner = relative(below, path) or "/"
-            for name in inner[1:].split("/") if inner != "/" else ():
-                place = place[1].setdefault(name, [MISSING, {}])
-            place[0] = self.serializer.decode(below, content)
-        return _composed(top)
+        return view_of(
+            (relative(below, path) or "/", self.serializer.decode(below, content))
+            for below, content in self._rows(path)
+        )
 
     def _rows(self, path: str) -> list[tuple[str, bytes]]:
         where, bounds = _subtree(path)
@@ -234,6 +231,8 @@ class SqliteBackend(TreeBackend, Backend):
 
     def _put(self, path: str, content: bytes) -> None:
         found = self._db.execute("SELECT value FROM nodes WHERE path = ?", (path,)).fetchone()
+        if found == (content,):
+            return  # no change, so nothing that others have to hear of
         self._db.execute(
             "INSERT INTO nodes (path, value) VALUES (?, ?)"
             " ON CONFLICT (path) DO UPDATE SET value = excluded.value",
@@ -278,22 +277,11 @@ def _subtree(path: str) -> tuple[str, tuple[str, ...]]:
     return "(path = ? OR (path > ? AND path < ?))", (path, path + "/", path + "0")
 
 
-def _composed(place: list[Any]) -> Any:
-    value, children = place
-    return composed(value, {name: _composed(child) for name, child in children.items()})
-
-
-def _is_related(one: str, other: str) -> bool:
-    """Whether two paths are the same, or one is above the other."""
-    return relative(one, other) is not None or relative(other, one) is not None
-
-
 @contextmanager
 def _failing(path: str, verb: str) -> Iterator[None]:
     """Turn an error of SQLite or of the file system into ours."""
     try:
-        yield
+        with failing(path, verb, (sqlite3.Error, OSError)):
+            yield
     except UnicodeEncodeError as error:
         raise InvalidPathError(path, "SQLite keeps no lone surrogates") from error
-    except (sqlite3.Error, OSError) as error:
-        raise StateBackendError(path, verb, f"{type(error).__name__}: {error}") from error

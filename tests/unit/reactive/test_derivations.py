@@ -1,4 +1,5 @@
 """Derived values."""
+# ruff: noqa: PT012 - a transaction raises at its end
 
 from __future__ import annotations
 
@@ -276,3 +277,233 @@ def test_a_payload_reaches_the_callbacks_of_a_derived_value(controller: Controll
     controller.set_state("/a", 1, payload="q")
 
     assert payloads == ["p", "p"]
+
+
+# --- whoever writes a derived value ---------------------------------------------------------------
+
+
+def test_a_derived_value_that_is_written_is_put_right(controller: ControllerSync) -> None:
+    """The write is announced, then the right value; what follows never sees the wrong one."""
+    recorder = Recorder()
+    seen: list[Any] = []
+    controller.set_state("/a", 1)
+    controller.derive("/d", "/a", lambda a: 10 * a)
+    controller.derive("/next", "/d", lambda d: seen.append(d) or d + 1)  # type: ignore[func-returns-value]
+    controller.subscribe("/d", recorder("d"))
+
+    assert controller.set_state("/d", "wrong") is True
+    assert controller.del_state("/d") is True
+    with controller.transaction():
+        controller.set_state("/d", "wrong")
+        assert controller.get_state("/d") == "wrong"
+
+    assert controller.get_state("/") == {"a": 1, "d": 10, "next": 11}
+    assert [(each.before, each.after) for each in recorder.seen] == [
+        *((10, "wrong"), ("wrong", 10)),
+        *((10, None), (None, 10)),
+    ]
+    assert set(seen) == {10}
+
+
+@pytest.mark.parametrize("is_transaction", [False, True])
+@pytest.mark.parametrize("deleted", ["/d", "/"])
+def test_a_derived_value_outlives_the_node_above_it(
+    controller: ControllerSync, deleted: str, *, is_transaction: bool
+) -> None:
+    """It is computed again of what is left of its sources, in the order of dependencies."""
+    controller.set_state("/a", 1)
+    for _ in range(2):  # the second time behind the other one
+        controller.derive("/d/x/first", "/a", lambda a: 10 * (a or 0))
+        controller.derive("/d/last", "/d/x/first", lambda first: first + 1)
+    controller.derive("/d/x/first", "/a", lambda a: 10 * (a or 0))
+
+    if is_transaction:
+        with controller.transaction():
+            controller.del_state(deleted)
+    else:
+        controller.del_state(deleted)
+
+    first = 10 if deleted == "/d" else 0
+    assert controller.get_state("/d") == {"x": {"first": first}, "last": first + 1}
+
+
+def test_a_write_in_silence_is_no_business_of_a_derivation(controller: ControllerSync) -> None:
+    """The value stays wrong until something is announced."""
+    controller.set_state("/a", 1)
+    controller.derive("/d", "/a", lambda a: a)
+
+    controller.write_state("/d", 5)
+    controller.set_state("/d", 6, skip_notify=True)
+    assert controller.get_state("/d") == 6
+
+    controller.ping("/d")
+    assert controller.get_state("/d") == 1
+
+
+def test_an_ended_derivation_puts_nothing_right(controller: ControllerSync) -> None:
+    """Neither a write, nor a delete above its source or itself."""
+    derivation = controller.derive("/d/x", "/a/b", lambda b: b or "none")
+    controller.unsubscribe_by_id("/a/b", derivation)
+
+    controller.set_state("/d/x", 5)
+    controller.set_state("/a/b", 1)
+    controller.del_state("/a")
+    assert controller.get_state("/") == {"d": {"x": 5}}
+
+    controller.del_state("/d")
+    assert controller.get_state("/") == {}
+
+
+@pytest.mark.parametrize("is_transaction", [False, True])
+def test_two_values_may_be_derived_of_one_another(
+    controller: ControllerSync, *, is_transaction: bool
+) -> None:
+    """In a circle, a write of one is taken over by the other, and so it stays."""
+    controller.set_state("/celsius", 0)
+    controller.derive("/fahrenheit", "/celsius", lambda c: c * 9 // 5 + 32)
+    controller.derive("/celsius", "/fahrenheit", lambda f: (f - 32) * 5 // 9)
+
+    for path, value in (("/celsius", 100), ("/fahrenheit", 50)):
+        if is_transaction:
+            with controller.transaction():
+                controller.set_state(path, value)
+        else:
+            controller.set_state(path, value)
+        assert controller.get_state(path) == value
+
+    assert controller.get_state("/") == {"celsius": 10, "fahrenheit": 50}
+
+
+def test_a_callback_that_insists_loses_against_the_derivation(controller: ControllerSync) -> None:
+    """The value is put back without calling it again, so that both come to an end."""
+    told: list[Any] = []
+
+    def insist(event: StateEvent) -> None:
+        told.append(event.new_value)
+        event.set_state("/d", 10)
+
+    controller.subscribe("/d", insist)
+    controller.derive("/next", "/d", lambda d: d)
+    controller.derive("/d", "/a", lambda a: a)
+    controller.set_state("/a", 20)
+
+    assert told == [20, 10]
+    assert controller.get_state("/") == {"a": 20, "d": 20, "next": 20}
+
+
+def test_a_callback_that_raises_keeps_no_derivation_from_its_work(
+    controller: ControllerSync,
+) -> None:
+    """Values are right when the exception comes out; no further callback is called."""
+    recorder = Recorder()
+
+    def fail(event: StateEvent) -> None:
+        raise LookupError(event.new_value)
+
+    controller.subscribe("/a", fail)
+    controller.derive("/d", "/a", lambda a: a)
+    controller.derive("/next", "/d", lambda d: d)
+    controller.derive("/root", "/", lambda tree: len(tree or {}))
+    controller.subscribe("/d", recorder("d"))
+    controller.subscribe("/next", recorder("next"))
+
+    with pytest.raises(LookupError, match="1"):
+        controller.set_state("/a", 1)
+
+    assert controller.get_state("/") == {"a": 1, "d": 1, "next": 1, "root": 3}
+    assert recorder.seen == []
+
+
+def test_a_derivation_that_a_failed_transaction_has_declared_is_taken_back(
+    controller: ControllerSync,
+) -> None:
+    """The one before it goes on; so it is when only the inner transaction fails."""
+    controller.set_state("/a", 1)
+    controller.derive("/d", "/a", lambda a: a)
+
+    with pytest.raises(ZeroDivisionError), controller.transaction():
+        controller.derive("/d", "/b", lambda _: "other")
+        controller.derive("/new", "/a", lambda a: a)
+        raise ZeroDivisionError
+    controller.set_state("/b", 1)
+    controller.set_state("/a", 2)
+    assert controller.get_state("/") == {"a": 2, "b": 1, "d": 2}
+
+    with controller.transaction():
+        with pytest.raises(ZeroDivisionError), controller.transaction():
+            controller.derive("/d", "/b", lambda _: "other")
+            raise ZeroDivisionError
+        controller.set_state("/a", 3)
+        controller.derive("/kept", "/b", lambda b: b)
+    controller.set_state("/b", 2)
+    assert controller.get_state("/") == {"a": 3, "b": 2, "d": 3, "kept": 2}
+
+
+@pytest.mark.parametrize("fails", [False, True])
+async def test_a_transaction_and_another_task_leave_the_right_derived_value(*, fails: bool) -> None:
+    """Each writes one of two sources, and neither sees what the other has written in time."""
+    controller = ControllerAsync()
+    is_computing, may_go_on = asyncio.Event(), asyncio.Event()
+
+    async def joined(data: DeriveData) -> Any:
+        if data.a and not data.b:
+            is_computing.set()
+            await may_go_on.wait()
+            if fails:
+                raise LookupError
+        return (data.a, data.b)
+
+    async def change_a() -> None:
+        async with controller.transaction():
+            await controller.set_state("/a", 1)
+
+    await controller.derive_many("/pair", ["/a", "/b"], joined)
+    task = asyncio.create_task(change_a())
+    await is_computing.wait()
+    await controller.set_state("/b", 1)
+    assert await controller.get_state("/pair") == (None, 1)
+    may_go_on.set()
+    await asyncio.wait([task])
+
+    assert isinstance(task.exception(), LookupError) is fails
+    assert await controller.get_state("/pair") == ((None, 1) if fails else (1, 1))
+
+
+async def test_a_replaced_derivation_writes_nothing_any_more() -> None:
+    """Even if its transform was already waiting."""
+    controller = ControllerAsync()
+    may_go_on = asyncio.Event()
+
+    async def slow(value: Any) -> Any:
+        if value:
+            await may_go_on.wait()
+        return "old"
+
+    await controller.derive("/d", "/a", slow)
+    task = asyncio.create_task(controller.set_state("/a", 1))
+    await asyncio.sleep(0)
+    await controller.derive("/d", "/a", lambda _: "new")
+    may_go_on.set()
+    await task
+
+    assert await controller.get_state("/d") == "new"
+
+
+async def test_a_task_that_is_cancelled_leaves_derived_values_right() -> None:
+    """It is cancelled in a callback, after its write."""
+    controller = ControllerAsync()
+    is_called = asyncio.Event()
+
+    async def wait(event: StateEvent) -> None:
+        is_called.set()
+        await asyncio.sleep(60)
+
+    controller.subscribe("/a", wait)
+    await controller.derive("/d", "/a", lambda a: a)
+    task = asyncio.create_task(controller.set_state("/a", 1))
+    await is_called.wait()
+    task.cancel()
+    await asyncio.wait([task])
+
+    assert task.cancelled()
+    assert await controller.get_state("/d") == 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -158,6 +159,7 @@ class Derived(RuleBasedStateMachine):
     """Sources that change in every way, and derivations of every shape."""
 
     sources = ("/s", "/s/a", "/s/b", "/s/a/x", "/t", "/t/y")
+    anywhere = (*sources, "/d/0", "/d/1", "/d/next1", "/d/sum", "/t/below")
 
     def __init__(self) -> None:
         super().__init__()
@@ -172,44 +174,67 @@ class Derived(RuleBasedStateMachine):
         self.derive("/t/below", "/t", shape)
         self.controller.derive_many("/d/sum", ["/s/a", "/d/next0", "/t"], joined)
         self.controller.subscribe("/s/b", clamp)
+        self.controller.subscribe("/d/next1", stubborn)
+        self.controller.subscribe("/s/a", failing)
 
     def derive(self, dest: str, source: str, transform: Any) -> None:
         self.derivations[dest] = (source, transform)
         self.controller.derive(dest, source, transform)
 
-    @rule(path=st.sampled_from(sources), value=values)
+    @rule(path=st.sampled_from(anywhere), value=values)
     def write(self, path: str, value: Any) -> None:
-        """Write a source."""
-        self.controller.set_state(path, value)
+        """Write a source, or a derived value."""
+        with suppress(LookupError):
+            self.controller.set_state(path, value)
 
-    @rule(path=st.sampled_from([*sources, "/"]))
+    @rule(path=st.sampled_from([*anywhere, "/d", "/"]))
     def delete(self, path: str) -> None:
-        """Delete a source, or everything."""
-        if path != "/":
+        """Delete a source, a derived value, or everything."""
+        with suppress(LookupError):
             self.controller.del_state(path)
 
-    @rule(path=st.sampled_from(sources))
+    @rule(path=st.sampled_from(anywhere))
     def ping(self, path: str) -> None:
-        """Ping a source."""
-        self.controller.ping(path)
+        """Ping a source, or a derived value."""
+        with suppress(LookupError):
+            self.controller.ping(path)
 
     @rule(
-        steps=st.lists(st.tuples(st.sampled_from(sources), values | st.just(MISSING)), max_size=4),
+        steps=st.lists(
+            st.tuples(st.sampled_from([*anywhere, "/d", "/"]), values | st.just(MISSING)),
+            max_size=4,
+        ),
         fails=st.booleans(),
     )
     def transact(self, steps: list[tuple[str, Any]], *, fails: bool) -> None:
         """Several of these as one, or in vain."""
+        with suppress(ZeroDivisionError, LookupError), self.controller.transaction():
+            for path, value in steps:
+                if value is MISSING:
+                    self.controller.del_state(path)
+                elif path != "/":
+                    self.controller.set_state(path, value)
+            if fails:
+                raise ZeroDivisionError
+
+    @rule(
+        number=st.integers(0, 2),
+        source=st.sampled_from(sources),
+        value=values,
+        fails=st.booleans(),
+    )
+    def derive_anew(self, number: int, source: str, value: Any, *, fails: bool) -> None:
+        """Declare a derivation again, in a transaction that may fail."""
+        before = dict(self.derivations)
         try:
             with self.controller.transaction():
-                for path, value in steps:
-                    if value is MISSING:
-                        self.controller.del_state(path)
-                    else:
-                        self.controller.set_state(path, value)
+                self.derive(f"/d/again{number}", source, shape)
+                self.controller.set_state(source, value)
                 if fails:
                     raise ZeroDivisionError
-        except ZeroDivisionError:
-            pass
+        except (ZeroDivisionError, LookupError) as error:
+            if isinstance(error, ZeroDivisionError):
+                self.derivations = before
 
     @rule(path=st.sampled_from(sources))
     def subscribe_and_unsubscribe(self, path: str) -> None:
@@ -242,6 +267,17 @@ def joined(data: Any) -> Any:
 def shape(value: Any) -> str:
     """A value as text, whatever the order of its children, which is no part of it."""
     return json.dumps(value, sort_keys=True)
+
+
+def stubborn(event: StateEvent) -> None:
+    """Write a derived value that is being announced."""
+    event.set_state("/d/next1", 7)
+
+
+def failing(event: StateEvent) -> None:
+    """Raise at some values."""
+    if event.new_value in (2, "x"):
+        raise LookupError(event.new_value)
 
 
 def clamp(event: StateEvent) -> None:

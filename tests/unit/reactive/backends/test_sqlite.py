@@ -135,7 +135,8 @@ def test_a_log_that_was_cut_says_that_anything_may_have_changed(pair: Any) -> No
 
     first, *rest = backend.changes()
 
-    assert first == ForeignChange("/", None, other.get_state("/"), is_delete=False)
+    root = other.get_state("/")
+    assert first == ForeignChange("/", None, root, is_delete=False, is_cut=True)
     assert rest[-1].path == "/n/0"
     assert len(rest) <= 11_000
 
@@ -175,6 +176,49 @@ def test_a_transaction_that_has_read_a_parent_minds_its_children(pair: Any) -> N
         other.del_state("/a")
 
     assert one.get_state("/") is None
+
+
+def test_a_transaction_that_has_written_below_what_it_reads_minds_the_rest(pair: Any) -> None:
+    """A node is read with its children, whatever of it the transaction itself has written."""
+    one, other = pair
+    one.set_state("/a", {"n": 1})
+
+    with _conflict("'/a'"), one.transaction():
+        one.write_state("/a/b", 2)
+        one.write_state("/copy", one.get_state("/a"))
+        other.set_state("/a/c", 3)
+    with _conflict("'/a'"), one.transaction():
+        one.write_state("/a", 2)
+        one.write_state("/copy", one.get_state("/a"))
+        other.set_state("/a/d", 3)
+
+    assert one.get_state("/") == {"a": {"/": {"n": 1}, "c": 3, "d": 3}}
+
+
+def test_a_derived_value_is_computed_of_what_is_still_there_at_the_end(pair: Any) -> None:
+    """What a transform reads at the end of a transaction is a read of it, below the source too."""
+    one, other = pair
+    one.derive("/n/sum", "/n", lambda n: sum((n or {}).values()))
+    one.derive("/last", "/n/sum", lambda n: n == 2 and other.set_state("/n/y", 5))
+    one.set_state("/n/x", 1)
+
+    with _conflict("'/n'"), one.transaction():
+        one.set_state("/n/x", 2)
+    one.refresh()
+
+    assert one.get_state("/n") == {"x": 1, "y": 5, "sum": 6}
+
+
+def test_a_transaction_that_only_reads_sees_one_moment(pair: Any) -> None:
+    """Two values that never were together are a conflict, too."""
+    one, other = pair
+    one.set_state("/a", 1)
+
+    with _conflict("'/a'"), one.transaction():
+        one.get_state("/a")
+        other.set_state("/a", 2)
+        other.set_state("/b", 2)
+        one.get_state("/b")
 
 
 def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
