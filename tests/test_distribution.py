@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import sysconfig
@@ -122,6 +123,18 @@ def test_the_sdist_has_what_a_build_needs_and_nothing_else(built: Path) -> None:
 def test_the_greeter_runs_on_the_wheel_and_protobuf_alone(installed: Path) -> None:
     """Neither an extra nor the repository is needed."""
     assert run(installed, "-c", GREETER) == "2\n"
+
+
+def test_the_state_manager_runs_on_the_wheel_alone(installed: Path, tmp_path: Path) -> None:
+    """All of its reference but the block that starts a runtime, which names the extra."""
+    page = (ROOT / "docs" / "reactive.md").read_text()
+    blocks = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    bare = [block for block in blocks if "statefun.runtime" not in block]
+    assert len(blocks) - len(bare) == 1
+
+    program = "\n".join([f"import os; os.chdir({str(tmp_path)!r})", *bare, "print('done')"])
+
+    assert run(installed, "-c", program) == "done\n"
 
 
 def test_the_command_of_the_wheel_says_what_an_extra_is_for(installed: Path) -> None:

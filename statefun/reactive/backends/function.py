@@ -104,7 +104,7 @@ class _State:
         return None
 
     def change(self, writer: str, path: str, after: list[Any]) -> None:
-        """Write a path, or delete it if there is nothing after; the same value is no change."""
+        """Write a path, or delete it if there is nothing after; the same value changes nothing."""
         before = [self.nodes[path]] if path in self.nodes else []
         if after and json.dumps(before) == json.dumps(after):
             return
