@@ -15,7 +15,6 @@ from statefun.errors import CallbackIdTakenError, UnknownCallbackError
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable, Iterator
 
-    from statefun.reactive.derivations import Derivation
     from statefun.reactive.events import StateEvent
     from statefun.reactive.steps import Steps
 
@@ -125,10 +124,14 @@ class Subscriptions:
         """Whether nobody is subscribed to anything."""
         return not self._exact and not self._pattern_count
 
-    def add(
-        self, path: str, key: Hashable, subscriber: Registration | Subscriber | Derivation
-    ) -> None:
-        """Subscribe at a path; one that is there already keeps its place."""
+    def add(self, path: str, key: Hashable, subscriber: object) -> None:
+        """Subscribe at a path; a key that is there already keeps its place.
+
+        Args:
+            path: A path or a pattern.
+            key: By which it is unsubscribed.
+            subscriber: A `Registration`, a `Subscriber`, or a derivation.
+        """
         if is_pattern(path):
             self._pattern(path).setdefault(key, subscriber)
         else:
