@@ -16,7 +16,6 @@ from statefun.reactive.backends.overlay import Overlay
 
 if TYPE_CHECKING:
     from statefun.reactive.backends.base import Operation, Tree
-    from statefun.reactive.derivations import Derivation
     from statefun.reactive.events import StateEvent
 
 __all__ = ["Change", "Savepoint", "Transaction", "current"]
@@ -78,8 +77,8 @@ class Transaction:
         self.overlay = Overlay(tree)
         self.changes: dict[str, Change] = {}
         self.notices: list[tuple[str, StateEvent[Any, Any]]] = []
-        self.declared: list[tuple[Derivation, Derivation | None]] = []
-        self.computed: dict[Derivation, int] = {}
+        self.declared: list[tuple[Any, Any]] = []
+        self.computed: dict[Any, int] = {}
         self.is_open = True
         self._revision = revision
         self._reads: dict[str, None] = {}
