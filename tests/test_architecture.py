@@ -34,6 +34,7 @@ ROOMS: dict[str, set[str]] = {
     "loading": {"errors", "sdk"},
     "tasks": set(),
     "logs": {"sdk"},
+    "threads": set(),
     "http": {"errors", "tasks"},
     # shells over the sdk, which do not know one another
     "serve": {"errors", "sdk", "http", "loading", "logs"},
@@ -43,7 +44,7 @@ ROOMS: dict[str, set[str]] = {
         "runtime.transports.options",
     },
     "durable": {
-        *("errors", "sdk", "http", "ports"),
+        *("errors", "sdk", "http", "ports", "threads"),
         *("serve.asgi", "serve.endpoint"),  # an app is an ASGI application
         "testing.durable",  # the harness, under its peer's name
     },
@@ -108,6 +109,7 @@ WORLD: dict[str, set[str]] = {
         *("runtime.runtime", "reactive.subscribing"),
         *("durable.guards", "durable.run"),  # seeded by the invocation
         *("durable.context", "durable.loop"),  # for type checkers alone
+        "durable.host",  # numbers that no other turn has
         "testing.handlers",  # faults, seeded by the test
         "workflows.workflow",  # a source that is seeded by the run
     },

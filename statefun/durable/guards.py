@@ -118,27 +118,43 @@ def _as_completed(_: Guarded, original: Any, fs: Iterable[Any], **options: Any) 
     return original([asyncio.ensure_future(each) for each in dict.fromkeys(fs)], **options)
 
 
-_SUBSTITUTES: list[tuple[Any, str, Callable[..., Any], Callable[..., Any]]] = [
-    (module, name, original, _replaced(original, ours))
-    for module, name, original, ours in (
-        (time, "time", time.time, _seconds),
-        (time, "monotonic", time.monotonic, _seconds),
-        (time, "perf_counter", time.perf_counter, _seconds),
-        (time, "time_ns", time.time_ns, _nanoseconds),
-        (time, "monotonic_ns", time.monotonic_ns, _nanoseconds),
-        (time, "sleep", time.sleep, _no_sleep),
-        (uuid, "uuid4", uuid.uuid4, _uuid4),
-        (uuid, "uuid1", uuid.uuid1, _uuid1),
-        (asyncio, "as_completed", asyncio.as_completed, _as_completed),
-        *(
-            (random, name, getattr(random, name), _from_random(name))
-            for name in (
-                *("random", "randint", "randrange", "choice", "choices", "shuffle", "sample"),
-                *("uniform", "getrandbits", "randbytes", "gauss", "triangular", "expovariate"),
-            )
-        ),
-    )
+_OURS: dict[Any, dict[str, Callable[..., Any]]] = {
+    time: {
+        "time": _seconds,
+        "monotonic": _seconds,
+        "perf_counter": _seconds,
+        "time_ns": _nanoseconds,
+        "monotonic_ns": _nanoseconds,
+        "sleep": _no_sleep,
+    },
+    uuid: {"uuid4": _uuid4, "uuid1": _uuid1},
+    asyncio: {"as_completed": _as_completed},
+    random: {
+        name: _from_random(name)
+        for name in (
+            *("random", "randint", "randrange", "choice", "choices", "shuffle", "sample"),
+            *("uniform", "getrandbits", "randbytes", "gauss", "triangular", "expovariate"),
+        )
+    },
+}
+
+# The names of a module → what they get; the first is what they had.
+_ORIGINALS = [
+    (vars(module), {name: vars(module)[name] for name in ours}) for module, ours in _OURS.items()
 ]
+_SUBSTITUTES = [
+    (
+        names,
+        {name: _replaced(original, _OURS[module][name]) for name, original in originals.items()},
+    )
+    for module, (names, originals) in zip(_OURS, _ORIGINALS, strict=True)
+]
+
+
+def _give(functions: Iterable[tuple[dict[str, Any], dict[str, Any]]]) -> None:
+    """Give names of modules their functions."""
+    for names, given in functions:
+        names.update(given)
 
 
 def guarded_threads() -> dict[Any, int]:
@@ -152,8 +168,7 @@ def guarded(loop: Any) -> Iterator[None]:
     _audited()
     with LOCK:
         GUARDED[loop] = get_ident()
-        for module, name, _, substitute in _SUBSTITUTES:
-            setattr(module, name, substitute)
+        _give(_SUBSTITUTES)
     try:
         yield
     except CutOffException:
@@ -167,8 +182,7 @@ def guarded(loop: Any) -> Iterator[None]:
 def _leave(loop: Any) -> None:
     with LOCK:
         if len(GUARDED) == 1:
-            for module, name, original, _ in _SUBSTITUTES:
-                setattr(module, name, original)
+            _give(_ORIGINALS)
         if loop.is_cut_off:
             clear_interruption()
         del GUARDED[loop]
@@ -189,5 +203,4 @@ def unguarded(loop: Any) -> Iterator[None]:
         if thread is not None:
             with LOCK:
                 GUARDED[loop] = thread
-                for module, name, _, substitute in _SUBSTITUTES:
-                    setattr(module, name, substitute)  # the last other loop may have left
+                _give(_SUBSTITUTES)  # the last other loop may have left

@@ -11,11 +11,11 @@ import inspect
 import logging
 import os
 from abc import ABC, abstractmethod
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import timedelta
-from functools import cache
+from random import Random
 from typing import TYPE_CHECKING, Any, Protocol
+from weakref import WeakKeyDictionary
 
 from statefun.durable import _proto
 from statefun.durable.cache import Cache
@@ -33,6 +33,7 @@ from statefun.sdk.messages import Message
 from statefun.sdk.specs import ValueSpec
 from statefun.sdk.types import simple_type
 from statefun.sdk.wire import TypedValue, incoming_message
+from statefun.threads import Threads
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -134,7 +135,11 @@ _LETTER_TYPE = simple_type(
 
 def nonce() -> int:
     """A number that no other turn has."""
-    return int.from_bytes(os.urandom(8), "big") or 1
+    return _chance.getrandbits(64) or 1
+
+
+_chance = Random(os.urandom(32))  # noqa: S311 - to be unique, not to be secret
+os.register_at_fork(after_in_child=lambda: _chance.seed(os.urandom(32)))
 
 
 def _apply(context: BatchContext, reply: Reply) -> None:
@@ -280,18 +285,24 @@ class Host(EnvelopeHost):
     async def perform(self, wave: list[Ready]) -> list[bytes | BaseException]:
         """Perform effects side by side; what each has returned, encoded, or raised."""
         limits = self.shell.directory.limits
-        return await asyncio.gather(
-            *(
-                _outcome(each.effect, limits.time_of(each.execution.handler.options))
-                for each in wave
-            )
-        )
+        work = [
+            _outcome(each.effect, limits.time_of(each.execution.handler.options)) for each in wave
+        ]
+        if len(wave) == 1 and not wave[0].execution.is_relaxed:
+            return [await work[0]]  # no other effect can see its context variables
+        return await asyncio.gather(*work)
 
 
-@cache
-def _threads() -> ThreadPoolExecutor:
+_threads_of: WeakKeyDictionary[asyncio.AbstractEventLoop, Threads] = WeakKeyDictionary()
+
+
+def _threads() -> Threads:
     """Where effects run that are not async; they mostly wait."""
-    return ThreadPoolExecutor(_MOST_THREADS, thread_name_prefix="statefun-effect")
+    loop = asyncio.get_running_loop()
+    threads = _threads_of.get(loop)
+    if threads is None:
+        threads = _threads_of[loop] = Threads(_MOST_THREADS, "statefun-effect")
+    return threads
 
 
 async def _outcome(effect: Effect, limit: timedelta) -> bytes | BaseException:
@@ -303,8 +314,7 @@ async def _outcome(effect: Effect, limit: timedelta) -> bytes | BaseException:
             if inspect.iscoroutinefunction(effect.action):
                 result: Any = effect.begin()
             else:
-                loop = asyncio.get_running_loop()
-                result = await loop.run_in_executor(_threads(), effect.begin)
+                result = await _threads().call(effect.begin)
             if inspect.isawaitable(result):
                 result = await result
         return effect.encode(result)

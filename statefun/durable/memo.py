@@ -27,10 +27,12 @@ class Remembered:
     """A turn that has performed effects, or is about to.
 
     Attributes:
-        digest: Its state and messages.
+        host: The part of its state that most turns change.
+        digest: All of its state, and its messages.
         reply: Its reply, once there is one.
     """
 
+    host: bytes | None
     digest: bytes
     reply: asyncio.Future[Reply]
 
@@ -60,8 +62,10 @@ class Memo:
         known = self._by_address.get(target_id)
         if known is None:
             return None
-        if known.reply.get_loop() is asyncio.get_running_loop() and known.digest == _digest(
-            values, envelopes
+        if (
+            known.host == values["host"]
+            and known.reply.get_loop() is asyncio.get_running_loop()
+            and known.digest == _digest(values, envelopes)
         ):
             return await asyncio.shield(known.reply)
         self._forget(target_id, known)
@@ -75,7 +79,7 @@ class Memo:
     ) -> Remembered:
         """Remember a turn that is about to perform effects."""
         reply = asyncio.get_running_loop().create_future()
-        remembered = Remembered(_digest(values, envelopes), reply)
+        remembered = Remembered(values["host"], _digest(values, envelopes), reply)
         self._by_address[target_id] = remembered
         self._by_address.move_to_end(target_id)
         while len(self._by_address) > self._limit:
@@ -102,11 +106,7 @@ class Memo:
 
 
 def _digest(values: Mapping[str, bytes | None], envelopes: Iterable[_proto.Envelope]) -> bytes:
-    digest = blake2b(digest_size=16)
-    for data in (
-        *(value or b"" for value in values.values()),
-        *(envelope.SerializeToString(deterministic=True) for envelope in envelopes),
-    ):
-        digest.update(len(data).to_bytes(8, "big"))
-        digest.update(data)
-    return digest.digest()
+    parts = [value or b"" for value in values.values()]
+    parts += [each.SerializeToString(deterministic=True) for each in envelopes]
+    lengths = repr([*map(len, parts)]).encode()
+    return blake2b(b"".join((lengths, *parts)), digest_size=16).digest()

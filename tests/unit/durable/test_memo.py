@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 service = Service("S")
 performed: list[int] = []
-gate = asyncio.Event()
+gates: list[asyncio.Event] = []  # one for each test
 
 
 def count() -> int:
@@ -28,7 +28,7 @@ def count() -> int:
 
 
 async def slow() -> int:
-    await gate.wait()
+    await gates[-1].wait()
     return count()
 
 
@@ -47,7 +47,7 @@ class Worker:
 
     def __init__(self) -> None:
         performed.clear()
-        gate.clear()
+        gates.append(asyncio.Event())
         self.application = Application([service])
         self.host = Host(self.application.shell, "durable/S", service, HANDLERS)
         self.values: dict[str, bytes | None] = dict.fromkeys(VALUES["service"])
@@ -100,7 +100,7 @@ async def test_a_batch_that_comes_while_it_is_worked_on_joins() -> None:
     await asyncio.sleep(0)
     second = asyncio.ensure_future(worker.turn(*target))
     await asyncio.sleep(0)
-    gate.set()
+    gates[-1].set()
 
     assert sent(await first) == sent(await second)
     assert len(performed) == 1
@@ -116,7 +116,7 @@ async def test_who_joined_a_turn_that_was_ended_fails_as_well() -> None:
     await asyncio.sleep(0)
     first.cancel()
     outcomes = await asyncio.gather(first, second, return_exceptions=True)
-    gate.set()
+    gates[-1].set()
     await worker.turn(*target)
 
     assert isinstance(outcomes[0], asyncio.CancelledError)
