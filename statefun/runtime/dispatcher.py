@@ -159,8 +159,8 @@ class Dispatcher:
         """Drive the engine until `close`.
 
         Raises:
-            StoreError: If the last commit failed, the data is damaged, or stored values could not
-                be loaded.
+            StoreError: If the last commit failed, the data is damaged, or stored values or timers
+                could not be read.
             Exception: Whatever should not happen.
         """
         try:
@@ -173,6 +173,7 @@ class Dispatcher:
                 await self._wake.wait()
                 self._wake.clear()
             self._apply_outcomes()
+            await self.reads.settle(self._now_ms)
             await self.committer.commit_all()
         except BaseException as error:
             self._reason = error
@@ -195,8 +196,9 @@ class Dispatcher:
         engine, now_ms = self._engine, self._now_ms()
         self._apply_outcomes()
         self.committer.finish()
-        self.reads.finish()
+        self.reads.finish(now_ms)
         engine.tick(now_ms)
+        self.reads.find_timers(now_ms)
         if not (self._is_draining or self.committer.is_behind):
             self._make_calls(now_ms)
         self._outlets.push()

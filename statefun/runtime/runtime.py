@@ -273,10 +273,11 @@ class Runtime:
         """
         dispatcher = self._life.dispatcher
         dispatcher.intake.check_running()
-        found = await dispatcher.read(lambda reader: find(edit, reader))
-        return await dispatcher.intake.edit(
-            lambda engine: apply(edit, engine, found, self._clock.now_ms())
-        )
+        with self._life.engine.edits.looking():
+            found = await dispatcher.read(lambda reader: find(edit, reader))
+            return await dispatcher.intake.edit(
+                lambda engine: apply(edit, engine, found, self._clock.now_ms())
+            )
 
     def egress(self, typename: str) -> EgressStream:
         """The records that functions send to an egress, for `async for`; see `EgressStream`.
@@ -319,7 +320,7 @@ class Runtime:
             failed_commits=dispatcher.committer.failed_commits,
             busy_addresses=engine.backlog.busy,
             resident_addresses=len(engine.residency),
-            waiting_timers=engine.waiting_timers,
+            waiting_timers=len(engine.timers),
             calls_in_flight=dispatcher.calls.in_flight,
             paused_addresses=engine.paused_addresses,
             kept_dead_letters=len(engine.dead_letters),

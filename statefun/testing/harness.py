@@ -238,7 +238,7 @@ class Harness:
     @property
     def pending_timers(self) -> int:
         """How many delayed messages wait."""
-        return self._engine.waiting_timers
+        return len(self._engine.timers)
 
     @property
     def is_idle(self) -> bool:

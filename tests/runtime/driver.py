@@ -177,10 +177,10 @@ class Driver(EngineDriver[MemoryStore]):
 
     def wait(self, milliseconds: int) -> None:
         self.now_ms += milliseconds
-        self.engine.tick(self.now_ms)
+        self.tick()
 
     def tick(self) -> None:
-        self.engine.tick(self.now_ms)
+        self.tell_time(self.now_ms)
 
     # --- coming out ---
 

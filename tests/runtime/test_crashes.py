@@ -137,7 +137,7 @@ def test_what_was_acknowledged_counts_exactly_once_after_any_number_of_kills(
     assert fronts.total() == back.total()
     assert {str(number) for number in heard.records} == set(back)
     assert max(map(len, heard.records.values())) == 1
-    assert (left.messages, left.timers) == ((), ())
+    assert (left.messages, left.timers) == ((), 0)
 
 
 # --- edits ----------------------------------------------------------------------------------------

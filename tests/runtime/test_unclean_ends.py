@@ -72,5 +72,5 @@ async def test_a_message_that_ends_the_process_is_given_up_by_its_policy(tmp_pat
     assert exit_code == 0
     assert letters == [("deadly", 3)]
     assert done == {"0": 1, "2": 1, "deadly": 1}
-    assert recovered == Recovered(recovered.next_seq, (), (), (), 1, recovered.letter_times)
+    assert recovered == Recovered(recovered.next_seq, (), 0, (), 1, recovered.letter_times)
     assert "the process ended while t/a 'deadly' worked on message" in log

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from statefun.runtime.engine.engine import Engine
     from statefun.runtime.engine.mailbox import Attempt
-    from statefun.runtime.engine.records import Delta, StoredEntry
+    from statefun.runtime.engine.records import Delta, FoundTimers, StoredEntry, WantedTimers
     from statefun.sdk.address import Address
 
 __all__ = ["DrivenStore", "Driver"]
@@ -31,6 +31,10 @@ class DrivenStore(Protocol):
         self, addresses: Sequence[Address]
     ) -> Mapping[Address, Mapping[str, StoredEntry]]:
         """The values of several addresses."""
+        ...
+
+    def find_timers(self, wanted: WantedTimers) -> FoundTimers:
+        """The timers that an engine needs."""
         ...
 
     def commit(self, delta: Delta) -> None:
@@ -67,6 +71,15 @@ class Driver(Generic[S]):
         for address, values in self.store.load_many(addresses).items():
             self.engine.attempts.loaded(address, values)
 
+    def tell_time(self, now_ms: int) -> None:
+        """Let timers fire that are due, after the reads that this takes."""
+        engine = self.engine
+        engine.tick(now_ms)
+        while (wanted := engine.timers.take_wanted(now_ms)) is not None:
+            for attempt, reply in engine.timers.found(self.store.find_timers(wanted)):
+                engine.replied(attempt, reply, now_ms)
+            engine.tick(now_ms)
+
     def step(self, call: Callable[[Attempt], bytes], now_ms: Callable[[], int]) -> bool:
         """Let timers fire and make every call that is ready, one after another.
 
@@ -78,7 +91,7 @@ class Driver(Generic[S]):
             Whether there was a call to make.
         """
         engine = self.engine
-        engine.tick(now_ms())
+        self.tell_time(now_ms())
         attempts = self.take_attempts(now_ms())
         for attempt in attempts:
             try:
@@ -87,6 +100,8 @@ class Driver(Generic[S]):
                 engine.failed(attempt, error, now_ms())
             else:
                 engine.replied(attempt, reply, now_ms())
+        if engine.timers.has_put_off:
+            self.tell_time(now_ms())
         return bool(attempts)
 
     def commit(self) -> Released:

@@ -13,6 +13,7 @@ from statefun.runtime.engine.replies import CALLER
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from contextlib import AbstractContextManager
 
     from statefun.runtime.engine.backlog import Backlog
     from statefun.runtime.engine.changes import Changes
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from statefun.runtime.engine.holds import Holds
     from statefun.runtime.engine.records import DeadLetter, StoredEntry
     from statefun.runtime.engine.residency import Residency
+    from statefun.runtime.engine.timers import Timers
     from statefun.runtime.engine.turns import Turns
     from statefun.runtime.engine.validation import KnownFunctions
     from statefun.sdk.address import Address
@@ -41,6 +43,7 @@ class Edits:
         consequences: Releases addresses that are paused.
         holds: Releases addresses that are held because of a value.
         turns: Cancels delayed messages.
+        timers: The delayed messages.
         changes: Told of each ticket.
     """
 
@@ -54,6 +57,7 @@ class Edits:
         consequences: Consequences,
         holds: Holds,
         turns: Turns,
+        timers: Timers,
         changes: Changes,
     ) -> None:
         self._functions = functions
@@ -64,6 +68,7 @@ class Edits:
         self._consequences = consequences
         self._holds = holds
         self._turns = turns
+        self._timers = timers
         self._changes = changes
 
     def notify(self, ticket: object) -> None:
@@ -125,6 +130,10 @@ class Edits:
         if mailbox.is_held:
             self._holds.release(mailbox)
 
+    def looking(self) -> AbstractContextManager[None]:
+        """While somebody looks into the store and edits by what is there."""
+        return self._timers.looking()
+
     def cancel_timer(self, seq: int) -> bool:
-        """Cancel a delayed message by its number; returns whether it waited."""
+        """Cancel a delayed message that was found in the store; returns whether it waits still."""
         return self._turns.cancel_timer(seq)

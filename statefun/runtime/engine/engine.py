@@ -55,6 +55,7 @@ if TYPE_CHECKING:
     from statefun.runtime.engine.failures import FailedAttempt
     from statefun.runtime.engine.mailbox import Attempt, Mailbox
     from statefun.runtime.engine.records import Delta, Released
+    from statefun.runtime.engine.timers import Pages
     from statefun.runtime.engine.validation import EgressChecks, KnownFunctions
     from statefun.sdk.wire import Reply
 
@@ -76,6 +77,7 @@ class Engine:
         max_resident: So many addresses are kept in memory; idle ones above it are forgotten once
             the store has all of them.
         max_resident_bytes: The same for the bytes of their values.
+        timer_pages: How delayed messages are read from the store.
         can_end_process: Whether a call of a function can end the process, by its typename; None if
             none can, or if the store does not survive the process.
         can_change: Whether a function can be deployed anew while this engine runs, by its typename.
@@ -85,6 +87,7 @@ class Engine:
         residency: The addresses in memory.
         backlog: The messages that wait.
         attempts: Says which batches are to be called.
+        timers: The delayed messages.
         dead_letters: The messages that were given up.
         intake: Takes messages of ingresses in.
         edits: Makes changes by hand.
@@ -100,6 +103,7 @@ class Engine:
         random: Callable[[], float] = lambda: 0.0,
         max_resident: int = 100_000,
         max_resident_bytes: int = 256 << 20,
+        timer_pages: Pages | None = None,
         can_end_process: Callable[[str], bool] | None = None,
         can_change: Callable[[str], bool] = lambda _: False,
     ) -> None:
@@ -108,7 +112,7 @@ class Engine:
         counters = self.counters = Counters()
         changes = self._changes = Changes()
         self._declared = DeclaredFunctions()
-        self._timers = Timers()
+        self.timers = Timers(changes, recovered.timers, timer_pages)
         self._retries = Retries()
         self.residency = Residency(
             changes, limits_of, rules.address_share, max_resident, max_resident_bytes
@@ -152,7 +156,7 @@ class Engine:
             counters,
         )
         self._turns = Turns(
-            self.residency, self.backlog, self._timers, self._replies, changes, counters
+            self.residency, self.backlog, self.timers, self._replies, changes, counters
         )
         self.edits = Edits(
             functions,
@@ -163,9 +167,10 @@ class Engine:
             self._consequences,
             self._holds,
             self._turns,
+            self.timers,
             changes,
         )
-        self._reply_check = ReplyCheck(functions, egresses, self._timers)
+        self._reply_check = ReplyCheck(functions, egresses, self.timers)
         self._recover(recovered)
 
     def _recover(self, recovered: Recovered) -> None:
@@ -173,8 +178,6 @@ class Engine:
         for paused in recovered.paused:
             part = self._consequences if paused.cause == "failure" else self._holds
             part.recovered(paused, self.residency.open(paused.address))
-        for timer in recovered.timers:
-            self._timers.add(timer)
         for message in recovered.messages:
             self.backlog.put(message)
         for record in recovered.failures:
@@ -187,7 +190,8 @@ class Engine:
     def replied(self, attempt: Attempt, reply: bytes, now_ms: int) -> None:
         """A function answered. Applied at once, whole; or not at all if the reply is invalid.
 
-        A reply to an attempt that is over changes nothing.
+        A reply to an attempt that is over changes nothing. One with tokens that have to be looked
+        up waits for that; see `Timers.found`.
         """
         mailbox = self.attempts.end(attempt)
         if mailbox is None:
@@ -207,7 +211,7 @@ class Engine:
     def _checked(
         self, mailbox: Mailbox, attempt: Attempt, reply: bytes, declared: Declarations, now_ms: int
     ) -> Reply | None:
-        """A reply that can be applied, or that asks for values; None if the attempt has failed."""
+        """A reply that can be applied, or asks for values; None if it failed or has to wait."""
         failed = self._consequences.failed
         try:
             decoded = decode_reply(reply)
@@ -216,6 +220,9 @@ class Engine:
             return None
         try:
             if isinstance(decoded, Result):
+                if decoded.delayed and self.timers.puts_off(attempt, reply, decoded.delayed):
+                    mailbox.attempt = attempt  # as if the reply was still on its way
+                    return None
                 self._reply_check.check(mailbox.address, decoded, declared, mailbox.limits)
             else:
                 self.counters.incomplete_replies += 1
@@ -293,7 +300,7 @@ class Engine:
 
     def next_wake_ms(self) -> int | None:
         """When `tick` has something to do next, None if never."""
-        parts = (self._timers, self._retries, self._holds)
+        parts = (self.timers, self._retries, self._holds)
         return min(
             (due_ms for part in parts if (due_ms := part.next_due_ms()) is not None), default=None
         )
@@ -301,7 +308,7 @@ class Engine:
     @property
     def is_idle(self) -> bool:
         """Whether no message waits or is being worked on. Timers and paused ones may wait."""
-        return self.backlog.busy == 0
+        return self.backlog.busy == 0 and not self.timers.is_behind
 
     @property
     def awaits_commit(self) -> bool:
@@ -312,11 +319,6 @@ class Engine:
     def paused_addresses(self) -> int:
         """How many addresses are paused."""
         return self._consequences.paused + len(self._holds)
-
-    @property
-    def waiting_timers(self) -> int:
-        """How many delayed messages wait."""
-        return len(self._timers)
 
     # --- commits ----------------------------------------------------------------------------------
 
@@ -338,6 +340,7 @@ class Engine:
             self._barrier.committed()
         if self._trials is not None and self._trials.is_active:
             self._trials.committed()
+        self.timers.committed()
         if self.residency.is_over:
             self.residency.evict()
         return released

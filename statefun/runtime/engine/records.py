@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from statefun.sdk.address import Address
 
@@ -21,6 +21,7 @@ __all__ = [
     "DeadLetter",
     "Delta",
     "FailureRecord",
+    "FoundTimers",
     "GivenUp",
     "OutboxRecord",
     "PausedAddress",
@@ -31,9 +32,11 @@ __all__ = [
     "Released",
     "StoredEntry",
     "Timer",
+    "TimerToken",
     "Trial",
     "ValueCount",
     "ValueKey",
+    "WantedTimers",
 ]
 
 ValueKey: TypeAlias = "tuple[Address, str]"
@@ -41,6 +44,9 @@ ValueKey: TypeAlias = "tuple[Address, str]"
 
 ReceiptKey: TypeAlias = "tuple[Address, str]"
 """The key of a receipt: the address a message is for and its idempotency key."""
+
+TimerToken: TypeAlias = "tuple[str, str]"
+"""What names a timer: the id of the address that sent it and its token."""
 
 
 class StoredEntry(NamedTuple):
@@ -97,6 +103,32 @@ class Timer(NamedTuple):
     target: Address
     argument: bytes
     token: str
+
+
+class WantedTimers(NamedTuple):
+    """Timers that an engine needs from the store.
+
+    Attributes:
+        after: (due_ms, seq): those that fire behind this; None for no page of them.
+        most: So many of these at most, those that fire first.
+        tokens: Besides these, the timers with these tokens.
+    """
+
+    after: tuple[int, int] | None
+    most: int
+    tokens: tuple[TimerToken, ...] = ()
+
+
+class FoundTimers(NamedTuple):
+    """Timers that a store has.
+
+    Attributes:
+        page: Those of the page that was wanted, in the order in which they fire.
+        named: Those with the tokens that were wanted, in no order.
+    """
+
+    page: Sequence[Timer]
+    named: Sequence[Timer]
 
 
 class OutboxRecord(NamedTuple):
@@ -297,10 +329,11 @@ class Delta:
 class Recovered:
     """The contents of a store, without values.
 
-    Messages, egress records and receipts are in the order of their numbers, timers in that of their
-    firing, paused addresses in that of their names.
+    Messages, egress records and receipts are in the order of their numbers, paused addresses in
+    that of their names.
 
     Attributes:
+        timers: How many there are.
         dead_letters: How many there are.
         letter_times: Id of a dead letter → when it failed last, earliest first; empty if that was
             not asked for.
@@ -312,7 +345,7 @@ class Recovered:
 
     next_seq: int = 1
     messages: tuple[PendingMessage, ...] = ()
-    timers: tuple[Timer, ...] = ()
+    timers: int = 0
     egress: tuple[OutboxRecord, ...] = ()
     dead_letters: int = 0
     letter_times: Mapping[int, int] = field(default_factory=dict)

@@ -95,7 +95,10 @@ class Turns:
 
     def cancel_timer(self, seq: int) -> bool:
         """Cancel a delayed message by its number; returns whether it waited."""
-        return self._removed(self._timers.remove(seq))
+        is_removed = self._timers.remove(seq)
+        if is_removed:
+            self._removed(seq)
+        return is_removed
 
     def _send(self, target: Address, sender: Address, argument: bytes, now_ms: int) -> None:
         if target.typename == CALLER:
@@ -114,11 +117,10 @@ class Turns:
         changes.timer_added(timer)
 
     def _cancel(self, sender: Address, token: str) -> None:
-        self._removed(self._timers.cancel(sender.id, token))
+        seq = self._timers.cancel(sender.id, token)
+        if seq is not None:
+            self._removed(seq)
 
-    def _removed(self, timer: Timer | None) -> bool:
-        if timer is None:
-            return False
+    def _removed(self, seq: int) -> None:
         self._counters.timers_cancelled += 1
-        self._changes.timer_removed(timer.seq)
-        return True
+        self._changes.timer_removed(seq)

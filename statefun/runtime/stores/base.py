@@ -14,12 +14,14 @@ if TYPE_CHECKING:
     from statefun.runtime.engine.records import (
         DeadLetter,
         Delta,
+        FoundTimers,
         PausedAddress,
         PendingMessage,
         Recovered,
         StoredEntry,
         Timer,
         ValueCount,
+        WantedTimers,
     )
     from statefun.sdk.address import Address
 
@@ -64,6 +66,10 @@ class Reader(Protocol):
         """The delayed messages waiting, in the order in which they fire."""
         ...
 
+    def find_timers(self, wanted: WantedTimers) -> FoundTimers:
+        """Some of the delayed messages; may be called at the same time as `commit`."""
+        ...
+
     def dead_letters(self) -> Iterator[DeadLetter]:
         """The messages that were given up, in the order of their ids."""
         ...
@@ -81,7 +87,7 @@ class Reader(Protocol):
         ...
 
     def recover(self, *, with_letter_times: bool = True) -> Recovered:
-        """Everything besides values; called once, before the first commit.
+        """Everything besides values and timers; called once, before the first commit.
 
         Args:
             with_letter_times: Whether `letter_times` is needed, which names every dead letter.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, TypeVar
 
-from statefun.runtime.engine.records import Recovered, ValueCount
+from statefun.runtime.engine.records import FoundTimers, Recovered, ValueCount
 from statefun.sdk.address import Address
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         StoredEntry,
         Timer,
         Trial,
+        WantedTimers,
     )
 
 __all__ = ["MemoryStore"]
@@ -118,6 +119,18 @@ class MemoryStore:
         """The delayed messages waiting, in the order in which they fire."""
         return iter(sorted(self._timers.values(), key=lambda timer: (timer.due_ms, timer.seq)))
 
+    def find_timers(self, wanted: WantedTimers) -> FoundTimers:
+        """Some of the delayed messages."""
+        after = wanted.after
+        page = (
+            []
+            if after is None
+            else [each for each in self.timers() if (each.due_ms, each.seq) > after]
+        )
+        tokens = set(wanted.tokens)
+        named = [each for each in self._timers.values() if (each.sender.id, each.token) in tokens]
+        return FoundTimers(page[: wanted.most], named)
+
     def dead_letters(self) -> Iterator[DeadLetter]:
         """The messages that were given up, in the order of their ids."""
         return iter([self._dead_letters[each] for each in sorted(self._dead_letters)])
@@ -136,12 +149,12 @@ class MemoryStore:
         return iter(sorted(of_address, key=lambda message: message.seq))
 
     def recover(self, *, with_letter_times: bool = True) -> Recovered:
-        """Everything besides values."""
+        """Everything besides values and timers."""
         letters = self._dead_letters.values() if with_letter_times else ()
         return Recovered(
             self._next_seq,
             tuple(self._messages[seq] for seq in sorted(self._messages)),
-            tuple(self.timers()),
+            len(self._timers),
             tuple(self._egress[seq] for seq in sorted(self._egress)),
             len(self._dead_letters),
             {

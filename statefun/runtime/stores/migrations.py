@@ -158,6 +158,19 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             UPDATE meta SET value = value - 1 WHERE key = 'dead_letters';
         END""",
     ),
+    (
+        # A start reads no timer: the next ones are found by their time, others by their token.
+        "CREATE INDEX timer_due ON timer (due_ms)",
+        "CREATE INDEX timer_token ON timer (sender_id, token) WHERE token <> ''",
+        # As for dead letters: timers are never written by INSERT OR REPLACE.
+        "INSERT INTO meta SELECT 'timers', count(*) FROM timer",
+        """CREATE TRIGGER timer_added AFTER INSERT ON timer BEGIN
+            UPDATE meta SET value = value + 1 WHERE key = 'timers';
+        END""",
+        """CREATE TRIGGER timer_removed AFTER DELETE ON timer BEGIN
+            UPDATE meta SET value = value - 1 WHERE key = 'timers';
+        END""",
+    ),
 )
 
 

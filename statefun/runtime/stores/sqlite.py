@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from contextlib import ExitStack
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +19,7 @@ from statefun.runtime.engine.records import (
     DeadLetter,
     Delta,
     FailureRecord,
+    FoundTimers,
     OutboxRecord,
     PausedAddress,
     PendingMessage,
@@ -28,6 +29,7 @@ from statefun.runtime.engine.records import (
     Timer,
     Trial,
     ValueCount,
+    WantedTimers,
 )
 from statefun.runtime.stores.datafile import (
     FILE_NAME,
@@ -56,6 +58,7 @@ __all__ = ["FILE_NAME", "DiskDurability", "SqliteReader", "SqliteStore"]
 _LARGEST_INTEGER = (1 << 63) - 1  # of SQLite
 _TOPICS_SINCE = 3  # the schema version
 _COUNTS_SINCE = 6
+_TIMER_COUNT_SINCE = 7
 _VALUES_OF_MANY = (
     "SELECT id, name, value_typename, data, touched_ms, ttl_ms FROM state"
     " WHERE typename = ? AND id IN"
@@ -146,12 +149,22 @@ class SqliteReader:
 
     def timers(self) -> Iterator[Timer]:
         """The delayed messages waiting, in the order in which they fire."""
-        for seq, due_ms, sender, sender_id, target, target_id, argument, token in self._rows(
-            "SELECT seq, due_ms, sender_typename, sender_id, target_typename, target_id, argument,"
-            " token FROM timer ORDER BY due_ms, seq"
-        ):
-            addresses = Address(sender, sender_id), Address(target, target_id)
-            yield Timer(seq, due_ms, *addresses, argument, token)
+        return self._timers("ORDER BY due_ms, seq")
+
+    def find_timers(self, wanted: WantedTimers) -> FoundTimers:
+        """Some of the delayed messages, by means of indexes."""
+        page: list[Timer] = []
+        if wanted.after is not None:
+            condition = "WHERE (due_ms, seq) > (?, ?) ORDER BY due_ms, seq LIMIT ?"
+            page = list(self._timers(condition, (*wanted.after, wanted.most)))
+        named: list[Timer] = []
+        remaining = iter(wanted.tokens)
+        while some := list(islice(remaining, _MOST_IDS // 2)):
+            pairs = ", ".join(["(?, ?)"] * len(some))
+            wanted_rows = f"JOIN (VALUES {pairs}) ON sender_id = column1 AND token = column2"
+            condition = f"{wanted_rows} WHERE token <> ''"
+            named += self._timers(condition, tuple(chain.from_iterable(some)))
+        return FoundTimers(page, named)
 
     def dead_letters(self) -> Iterator[DeadLetter]:
         """The messages that were given up, in the order of their ids."""
@@ -180,12 +193,12 @@ class SqliteReader:
         return self._messages("WHERE target_typename = ? AND target_id = ?", address)
 
     def recover(self, *, with_letter_times: bool = True) -> Recovered:
-        """Everything besides values."""
+        """Everything besides values and timers."""
         times = "SELECT id, last_failed_ms FROM dead_letter ORDER BY last_failed_ms, id"
         return Recovered(
             self._next_seq(),
             tuple(self._messages()),
-            tuple(self.timers()),
+            self._count_timers(),
             tuple(
                 OutboxRecord(*row)
                 for row in self._rows("SELECT id, typename, argument FROM outbox ORDER BY id")
@@ -226,7 +239,7 @@ class SqliteReader:
         return StoreSummary(
             messages=self._number("SELECT count(*) FROM message"),
             busiest=tuple(BusyAddress(*row) for row in busiest),
-            timers=self._number("SELECT count(*) FROM timer"),
+            timers=self._count_timers(),
             next_due_ms=next(self._rows("SELECT min(due_ms) FROM timer"))[0],
             dead_letters=self._count_letters(),
             paused=sum(1 for _ in self.paused()),
@@ -265,6 +278,22 @@ class SqliteReader:
         ):
             caller = _caller(caller_typename, caller_id)
             yield DeadLetter(letter_id, Address(typename, target_id), caller, *rest)
+
+    def _timers(self, condition: str, parameters: tuple[Any, ...] = ()) -> Iterator[Timer]:
+        columns = (
+            "seq, due_ms, sender_typename, sender_id, target_typename, target_id, argument, token"
+        )
+        statement = f"SELECT {columns} FROM timer {condition}"  # noqa: S608 - ours
+        for seq, due_ms, sender, sender_id, target, target_id, argument, token in self._rows(
+            statement, parameters
+        ):
+            addresses = Address(sender, sender_id), Address(target, target_id)
+            yield Timer(seq, due_ms, *addresses, argument, token)
+
+    def _count_timers(self) -> int:
+        if self._version >= _TIMER_COUNT_SINCE:
+            return self._number("SELECT value FROM meta WHERE key = 'timers'")
+        return self._number("SELECT count(*) FROM timer")
 
     def _count_letters(self) -> int:
         if self._version >= _COUNTS_SINCE:

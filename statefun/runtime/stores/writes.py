@@ -75,7 +75,8 @@ def _update(*columns: str) -> str:
 _PUT_VALUE = _insert("state", 7, _update("value_typename", "data", "touched_ms", "ttl_ms"))
 _REMOVE_VALUE = _delete("state", "typename", "id", "name")
 _PUT_MESSAGE, _REMOVE_MESSAGE = _insert("message", 7), _delete("message", "seq")
-_PUT_TIMER, _REMOVE_TIMER = _insert("timer", 8), _delete("timer", "seq")
+_PUT_TIMER = _insert("timer", 8, "ON CONFLICT DO NOTHING")
+_REMOVE_TIMER = _delete("timer", "seq")
 _PUT_RECORD, _REMOVE_RECORD = _insert("outbox", 3), _delete("outbox", "id")
 _PUT_LETTER = _insert(
     "dead_letter", 11, _update("error", "attempts", "first_failed_ms", "last_failed_ms")

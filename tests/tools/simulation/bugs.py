@@ -250,9 +250,16 @@ def _recovers(**changes: Any) -> Any:
 
 
 _bug("numbers begin anew after a restart", Engine, "_recover")(_recovers(next_seq=lambda _: 1))
-_bug("a timer is lost at a restart", Engine, "_recover")(
-    _recovers(timers=lambda recovered: recovered.timers[1:])
-)
+
+
+@_bug("a timer is lost at a restart", Timers, "__init__")
+def _miscounted(original: Any) -> Any:
+    def begin(self: Any, changes: Any, stored: int = 0, pages: Any = None) -> None:
+        original(self, changes, max(0, stored - 1), pages)
+
+    return begin
+
+
 _bug("messages come in another order after a restart", Engine, "_recover")(
     _recovers(messages=lambda recovered: recovered.messages[::-1])
 )
@@ -295,6 +302,66 @@ def _not_cancelled(original: Any) -> Any:
 @_bug("a cancelled message is delivered after a restart", Turns, "_cancel")
 def _cancelled_in_memory(original: Any) -> Any:
     return lambda self, sender, token: self._timers.cancel(sender.id, token)
+
+
+@_bug("a token that is only in the store is taken for free", Timers, "puts_off")
+def _taken_for_free(_original: Any) -> Any:
+    return lambda *_: False
+
+
+@_bug("a reply is applied before its token was looked up", Timers, "found")
+def _not_looked_up(original: Any) -> Any:
+    def found(self: Any, found: Any) -> Any:
+        self._looked_up = frozenset(token for *_, tokens in self._put_off for token in tokens)
+        return original(self, found._replace(named=[]))
+
+    return found
+
+
+@_bug("timers fire before those of a page that is not read", Timers, "take_due")
+def _ahead_of_a_page(original: Any) -> Any:
+    def take_due(self: Any, now_ms: int) -> Any:
+        read_to, self._read_to = self._read_to, (1 << 60, 0)
+        try:
+            return original(self, now_ms)
+        finally:
+            self._read_to = read_to
+
+    return take_due
+
+
+@_bug("a page begins behind the timers of the same time", Timers, "take_wanted")
+def _skipping(original: Any) -> Any:
+    def take_wanted(self: Any, now_ms: int) -> Any:
+        wanted = original(self, now_ms)
+        if wanted is None or wanted.after is None:
+            return wanted
+        self._wanted = wanted._replace(after=(wanted.after[0], 1 << 60))
+        return self._wanted
+
+    return take_wanted
+
+
+@_bug("a timer that is gone comes back with a page", Timers, "committed")
+def _gone_too_early(_original: Any) -> Any:
+    return lambda self: self._gone.clear()
+
+
+@_bug("a cancelled timer comes back with a page", Timers, "_leave")
+def _not_noted(_original: Any) -> Any:
+    return lambda self, timer: self._tokens.pop((timer.sender.id, timer.token), None)
+
+
+@_bug("the next page is never read", Timers, "next_due_ms")
+def _no_next_page(original: Any) -> Any:
+    def next_due_ms(self: Any) -> Any:
+        unread, self._unread = self._unread, 0
+        try:
+            return original(self)
+        finally:
+            self._unread = unread
+
+    return next_due_ms
 
 
 @_bug("a value is seen at the moment when it expires", declarations_module, "is_expired")

@@ -24,7 +24,15 @@ if TYPE_CHECKING:
     from statefun.runtime.engine.failures import FailedAttempt
     from statefun.runtime.engine.intake import Intake
     from statefun.runtime.engine.mailbox import Attempt
-    from statefun.runtime.engine.records import DeadLetter, Delta, Released, StoredEntry
+    from statefun.runtime.engine.records import (
+        DeadLetter,
+        Delta,
+        FoundTimers,
+        Released,
+        StoredEntry,
+        WantedTimers,
+    )
+    from statefun.runtime.engine.timers import Timers
     from statefun.runtime.stores.base import Store
     from statefun.sdk.address import Address
     from tests.tools.simulation.language import Request
@@ -90,6 +98,12 @@ class FakeStore:
             simulation.note("the commit fails%s", ", but is stored" * outage.are_stored)
             raise StoreError("the disk is full")
         simulation.point("after the write")
+
+    def find_timers(self, wanted: WantedTimers) -> FoundTimers:
+        process = self._process
+        if process.is_alive:
+            process.simulation.note("timers are read: %s", wanted)
+        return self._kept.find_timers(wanted)
 
     def load_many(self, addresses: Sequence[Address]) -> dict[Address, Mapping[str, StoredEntry]]:
         return {address: self.load(address) for address in addresses}
@@ -404,6 +418,26 @@ class WitnessOfEdits:
             self._simulation.changed(address, name, entry)
 
 
+class WitnessOfTimers:
+    """The timers of an engine, with somebody who knows when it waits for those of the store."""
+
+    def __init__(self, timers: Timers, process: Process) -> None:
+        self._timers = timers
+        self._process = process
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._timers, name)
+
+    def take_wanted(self, now_ms: int) -> WantedTimers | None:
+        wanted = self._timers.take_wanted(now_ms)
+        self._process.is_reading |= wanted is not None
+        return wanted
+
+    def found(self, found: FoundTimers) -> list[tuple[Attempt, bytes]]:
+        self._process.is_reading = False
+        return self._timers.found(found)
+
+
 class Witness:
     """The engine, with somebody who watches what goes in and comes out.
 
@@ -415,6 +449,7 @@ class Witness:
     def __init__(self, engine: Engine, process: Process) -> None:
         self.intake = WitnessOfIntake(engine.intake, process)
         self.edits = WitnessOfEdits(engine.edits, process)
+        self.timers = WitnessOfTimers(engine.timers, process)
         self.attempts = WitnessOfAttempts(engine.attempts, process, self.told)
         self._engine = engine
         self._process = process
@@ -429,8 +464,17 @@ class Witness:
             self._simulation.point("before a reply is applied")
         self._engine.replied(batch, reply, now_ms)
         failed_attempts = self.told()
-        if self._process.is_alive:
+        if not self._process.is_alive:
+            return
+        if self._is_put_off(batch):
+            self._simulation.put_off(self._process, batch, reply)
+        else:
             self._simulation.replied(self._process, batch, reply, now_ms, failed_attempts)
+
+    def _is_put_off(self, batch: Attempt) -> bool:
+        """Whether the engine still waits for the reply that it got."""
+        mailbox = self._engine.residency.find(batch.address)
+        return mailbox is not None and mailbox.attempt is batch
 
     def failed(self, batch: Attempt, error: Exception, now_ms: int) -> None:
         self._engine.failed(batch, error, now_ms)
@@ -449,12 +493,14 @@ class Witness:
         return failed_attempts + self._engine.take_failed_attempts()
 
     def tick(self, now_ms: int) -> None:
+        fired = self._engine.counters.timers_fired
         self._engine.tick(now_ms)
+        fired = self._engine.counters.timers_fired - fired
         for failed_attempt in self.told():
             if self._process.is_alive:
                 self._simulation.convicted(self._process, failed_attempt, now_ms)
         if self._process.is_alive:
-            self._simulation.ticked(now_ms)
+            self._simulation.ticked(now_ms, fired)
 
     def egress_delivered(self, ids: Sequence[int]) -> None:
         self._engine.egress_delivered(ids)

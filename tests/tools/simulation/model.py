@@ -40,6 +40,7 @@ __all__ = [
     "Replayed",
     "Restarted",
     "Resumed",
+    "Slept",
     "Turn",
     "World",
     "mistake",
@@ -81,9 +82,10 @@ class Turn(NamedTuple):
 
 
 class Fired(NamedTuple):
-    """Timers became due."""
+    """So many timers fired that were due."""
 
     now_ms: int
+    fired: int
 
 
 class Read(NamedTuple):
@@ -186,6 +188,14 @@ class Cancelled(NamedTuple):
     message: str
 
 
+class Slept(NamedTuple):
+    """A delayed message was there before."""
+
+    sender: Address
+    delay: Delay
+    now_ms: int
+
+
 class Restarted(NamedTuple):
     """A process took over what another left."""
 
@@ -206,6 +216,7 @@ Event: TypeAlias = (
     | Aged
     | Changed
     | Cancelled
+    | Slept
     | Restarted
 )
 
@@ -311,8 +322,8 @@ class World:
                 self.position = position
             case Turn():
                 self._turn(event)
-            case Fired(now_ms):
-                for alarm in self.due(now_ms):
+            case Fired(now_ms, fired):
+                for alarm in self.due(now_ms)[:fired]:
                     self.alarms.remove(alarm)
                     self._enqueue(alarm.target, alarm.message, alarm.sender)
             case Read(address, specs, now_ms):
@@ -335,13 +346,24 @@ class World:
 
     def _apply_other(
         self,
-        event: Failed | Delivered | Resumed | Released | Replayed | Dropped | Changed | Cancelled,
+        event: (
+            Failed
+            | Delivered
+            | Resumed
+            | Released
+            | Replayed
+            | Dropped
+            | Changed
+            | Cancelled
+            | Slept
+        ),
     ) -> None:
         match event:
-            case Failed(address, None):
+            case Failed(address, attempts):
                 self.attempts.pop(address, None)
-            case Failed(address, attempts) if attempts is not None:
-                self.attempts[address] = attempts
+                self.attempts |= {} if attempts is None else {address: attempts}
+            case Slept(sender, delay, now_ms):
+                self._delay(sender, delay, now_ms)
             case Delivered(record):
                 self.records.pop(record, None)
             case Resumed(address):

@@ -14,6 +14,7 @@ from zlib import crc32
 
 from statefun.runtime.engine.policy import FailurePolicy, Limits, Outcome, Retention
 from statefun.runtime.engine.retry import Backoff
+from statefun.runtime.engine.timers import Pages
 from statefun.sdk.address import Address
 from tests.tools.simulation.language import (
     OTHER,
@@ -47,6 +48,7 @@ __all__ = [
     "Left",
     "Outage",
     "Plan",
+    "Sleeper",
     "Weather",
     "plan_of",
 ]
@@ -165,6 +167,13 @@ class Left(NamedTuple):
     typename: str
 
 
+class Sleeper(NamedTuple):
+    """A delayed message that was there before."""
+
+    sender: Address
+    delay: Delay
+
+
 class Blackout(NamedTuple):
     """A time in which no connection can be made."""
 
@@ -236,6 +245,7 @@ class Plan:
         deployments: What the processes know of the functions, one after another; those after them
             know what `functions` says.
         left: The values that were there before.
+        sleepers: The delayed messages that were there before.
     """
 
     seed: int
@@ -263,6 +273,7 @@ class Plan:
     topics: Mapping[str, FailurePolicy] = field(default_factory=dict)
     origins: Mapping[str, str] = field(default_factory=dict)
     left: tuple[Left, ...] = ()
+    sleepers: tuple[Sleeper, ...] = ()
 
     def draw(self, *key: object) -> float:
         """A number from 0 up to 1 for a key; always the same."""
@@ -286,6 +297,11 @@ class Plan:
     def egress_room(self) -> int:
         """So many records the egress takes at a time before it pushes back."""
         return (1, 3, 1000, 1000)[int(self.draw("egress room") * 4)]
+
+    def timer_pages(self) -> Pages:
+        """How an engine reads the timers of the store."""
+        size = (1, 2, 1000)[int(self.draw("timers at a time") * 3)]
+        return Pages(size, (0, 50, 300_000)[int(self.draw("timers ahead") * 3)])
 
     def origin(self, message: str) -> str:
         """The topic that a message came from, empty for none."""
@@ -315,6 +331,7 @@ class Plan:
         """The programs of the messages that can come."""
         reached: dict[str, tuple[Step, ...]] = {}
         ahead = [arrival.message for arrival in self.arrivals]
+        ahead += [sleeper.delay.message for sleeper in self.sleepers]
         while ahead:
             message = ahead.pop()
             steps = reached[message] = self.programs[message]
@@ -323,7 +340,9 @@ class Plan:
 
     def cuts(self) -> list[tuple[str, object]]:
         """What can be taken out, bigger things first; for `without`."""
-        happenings = "arrivals crashes stops jumps outages blackouts edits deployments left"
+        happenings = (
+            "arrivals crashes stops jumps outages blackouts edits deployments left sleepers"
+        )
         cuts: list[tuple[str, object]] = [
             (name, each) for name in happenings.split() for each in getattr(self, name)
         ]
@@ -395,7 +414,7 @@ def plan_of(seed: int) -> Plan:
         _edits(chance),
         _deployments(chance, functions),
     )
-    plan = _with_types(plan)
+    plan = _with_sleepers(_with_types(plan), writer)
     return _with_topics(plan) if has_topics else plan
 
 
@@ -624,6 +643,21 @@ def _with_types(plan: Plan) -> Plan:
         if deployments and chance.random() < 0.3
     )
     return replace(plan, functions=functions, deployments=deployments, left=left)
+
+
+def _with_sleepers(plan: Plan, writer: _Writer) -> Plan:
+    """Let delayed messages be there from the start, more of them than an engine reads at once."""
+    chance = Random(plan.seed ^ 0xBED)
+    targets = sorted({arrival.target for arrival in plan.arrivals})
+    sleepers: list[Sleeper] = []
+    pending: set[tuple[str, str]] = set()
+    for _ in range(chance.choice((0, 0, 0, 3, 8))):
+        sender, target, token = chance.choice(targets), chance.choice(targets), chance.choice("xy")
+        token = token if chance.random() < 0.7 and (sender.id, token) not in pending else ""
+        pending.add((sender.id, token))
+        delay_ms = chance.choice((0, 100, 100, 200, 300, 400, 1000, 5000))
+        sleepers.append(Sleeper(sender, Delay(delay_ms, target, writer.write(target, 3), token)))
+    return replace(plan, sleepers=tuple(sleepers))
 
 
 def _crashes(chance: Random, outages: tuple[Outage, ...]) -> tuple[Crash, ...]:

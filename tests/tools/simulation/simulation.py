@@ -38,7 +38,7 @@ from statefun.runtime.admin import edits
 from statefun.runtime.dispatcher import Dispatcher
 from statefun.runtime.engine.engine import Engine
 from statefun.runtime.engine.policy import Rules
-from statefun.runtime.engine.records import Delta, StoredEntry, ValueCount
+from statefun.runtime.engine.records import Delta, StoredEntry, Timer, ValueCount
 from statefun.runtime.stores.memory import MemoryStore
 from statefun.runtime.transports.routing import FunctionRouter
 from tests.tools.simulation.fakes import FakeClock, FakeEgress, FakeEndpoint, FakeStore, Witness
@@ -69,6 +69,7 @@ from tests.tools.simulation.model import (
     Released,
     Replayed,
     Resumed,
+    Slept,
     Turn,
     mistake,
     size_of,
@@ -199,6 +200,7 @@ class Process:
             first turn of one, the others of its function are tried again.
         asked_anew: The addresses that are asked, until they answer, which values they declare.
         loading: Addresses whose values the engine waits for.
+        is_reading: Whether the engine waits for timers of the store.
         next_batch: The messages that the next request of an address has, if that is known.
         failures: What an address that failed has behind it.
         lines: The messages of this process that wait for room, in order.
@@ -224,6 +226,7 @@ class Process:
         self.tried_again: set[Address] = set()
         self.asked_anew: set[Address] = set()
         self.loading: set[Address] = set()
+        self.is_reading = False
         self.next_batch: dict[Address, list[str]] = {}
         self.failures: dict[Address, FailureState] = {}
         self.lines: dict[Address, list[str]] = {}
@@ -264,6 +267,7 @@ class Process:
             random=Random(simulation.plan.seed).random,
             max_resident=simulation.plan.max_resident,
             max_resident_bytes=simulation.plan.max_resident_bytes,
+            timer_pages=simulation.plan.timer_pages(),
             can_end_process=(lambda _: True) if is_blocking else None,
         )
         self.engine = engine
@@ -572,14 +576,22 @@ class Simulation:
         return self.violation
 
     def _leave(self) -> None:
-        """Let the values be there that are of before."""
+        """Let the values and timers be there that are of before."""
         values: dict[tuple[Address, str], StoredEntry | None] = {}
         for address, name, typename in self.plan.left:
             data = b"left"
             values[address, name] = StoredEntry(typename, data, _START_MS, 0)
             self.model.happen(Changed(address, name, data, _START_MS, 0, typename))
-        if values:
-            self.kept.commit(Delta(1, values))
+        timers: list[Timer] = []
+        for sender, delay in self.plan.sleepers:
+            seq, argument = 1 + len(timers), argument_of(delay.message)
+            due_ms = _START_MS + delay.delay_ms
+            timer = Timer(seq, due_ms, sender, delay.target, argument, delay.token)
+            self._numbers[seq] = timer
+            timers.append(timer)
+            self.model.happen(Slept(sender, delay, _START_MS))
+        if values or timers:
+            self.kept.commit(Delta(1 + len(timers), values, timers=tuple(timers)))
             self.model.durable = self.model.covered = len(self.model.log)
 
     def _due(self, at_ms: int, callback: Callable[..., object], arguments: tuple[Any, ...]) -> None:
@@ -1055,6 +1067,13 @@ class Simulation:
         if is_tried:
             failures.try_first(size, cut)
 
+    def put_off(self, process: Process, batch: Attempt, reply: bytes) -> None:
+        """The engine looks the tokens of a reply up before it does anything with it."""
+        self.note("the answer of %s waits", batch.address)
+        effects = self.replies.get(reply)
+        if process.flying.get(batch.address) is not batch or not (effects and effects.delayed):
+            self._fail("only a reply with tokens waits", f"{batch.address}: {effects}")
+
     def replied(
         self,
         process: Process,
@@ -1296,15 +1315,17 @@ class Simulation:
             self._note_attempts(address, failures.recorded(size))
         self.point("after an edit")
 
-    def ticked(self, now_ms: int) -> None:
-        """The engine was told the time."""
+    def ticked(self, now_ms: int, fired: int) -> None:
+        """The engine was told the time, and let so many timers fire."""
         if self.model.world.has_old_letters(now_ms):
             self.note("dead letters are too old")
             self.model.happen(Aged(now_ms))
         due = self.model.world.due(now_ms)
-        if due:
-            self.note("timers fire: %s", [alarm.message for alarm in due])
-            self.model.happen(Fired(now_ms))
+        if fired > len(due):
+            self._fail("no timer is early", f"{fired} fire, and {due} are due")
+        if fired:
+            self.note("timers fire: %s", [alarm.message for alarm in due[:fired]])
+            self.model.happen(Fired(now_ms, fired))
             self.point("after timers fired")
 
     def handed_over(self, process: Process, record: OutgoingRecord) -> str:
@@ -1375,7 +1396,8 @@ class Simulation:
             return
         now_ms, uptime_ms = self.now_ms(), process.loop.now_ms
         world = self.model.world
-        if uptime_ms > self._jumped_ms + _LATE_MS and (due := world.due(now_ms)):
+        is_patient = process.is_reading or uptime_ms <= self._jumped_ms + _LATE_MS
+        if not is_patient and (due := world.due(now_ms)):
             self._break("no timer is late", f"{due[0]} is")
         trials = process.engine._trials
         is_held = process.is_full or (trials is not None and trials.is_active)
@@ -1392,10 +1414,11 @@ class Simulation:
         """Compare what the engine has in memory."""
         engine, world = process.engine, self.model.world
         busy = [at for at, queue in world.queues.items() if queue and at not in world.paused]
-        known = [engine.waiting_timers, len(engine.dead_letters), engine.paused_addresses]
+        known = [len(engine.timers), len(engine.dead_letters), engine.paused_addresses]
         known += [engine.backlog.busy, engine.is_idle, engine.backlog.waiting_bytes]
         expected = [len(world.alarms), len(world.letters), len(world.paused)]
-        expected += [len(busy), not busy, world.waiting_bytes(self.plan.max_waiting_bytes)]
+        is_idle = not busy and (engine.is_idle or not process.is_reading)  # timers may be due
+        expected += [len(busy), is_idle, world.waiting_bytes(self.plan.max_waiting_bytes)]
         held = [entry for each in engine.residency for entry in (each.values or {}).values()]
         known.append(engine.residency.value_bytes)
         expected.append(sum(len(entry.data) for entry in held))
@@ -1464,7 +1487,7 @@ class Simulation:
             waiting.append((name_of(each.argument), each.caller))
         alarms = [
             (each.due_ms, each.sender, each.target, name_of(each.argument), each.token)
-            for each in recovered.timers
+            for each in self.kept.timers()
         ]
         values = {
             address: {

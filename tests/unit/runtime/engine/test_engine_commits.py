@@ -166,7 +166,7 @@ def test_a_commit_that_failed_is_contained_in_the_next(
     assert [record.argument for record in released.egress] == [text("1"), text("2")]
     recovered = driver.store.recover()
     assert [message.argument for message in recovered.messages] == [text("second")]
-    assert [timer.argument for timer in recovered.timers] == [text("yes")]
+    assert [timer.argument for timer in driver.store.timers()] == [text("yes")]
     assert recovered.egress == released.egress
     assert dict(driver.store.load(A)) == {"n": StoredEntry(TEXT, b"v", driver.now_ms)}
 
@@ -202,7 +202,7 @@ def test_what_a_failed_commit_stored_after_all_is_removed_once_it_is_done(failur
     driver.commit()
 
     recovered = driver.store.recover()
-    assert (recovered.messages, recovered.timers, recovered.egress) == ((), (), ())
+    assert (recovered.messages, recovered.timers, recovered.egress) == ((), 0, ())
 
 
 def test_nothing_of_a_failed_commit_is_released() -> None:

@@ -179,7 +179,7 @@ def test_many_cancelled_timers_take_no_room() -> None:
     for _ in range(1000):
         driver.turn(A, Effects().delay(10**9, B, "x", "T").cancel("T"))
 
-    assert len(driver.engine._timers._heap) < 200
+    assert len(driver.engine.timers._heap) < 200
     assert driver.engine.next_wake_ms() is None
 
 

@@ -46,7 +46,7 @@ def test_a_timer_fires_once_it_is_due() -> None:
 
     assert before == []
     assert (seen.address, seen.messages) == (B, ["later"])
-    assert driver.engine.waiting_timers == 0
+    assert len(driver.engine.timers) == 0
 
 
 def test_a_timer_that_was_cancelled_by_hand_never_fires() -> None:

@@ -23,6 +23,7 @@ from statefun.runtime.engine.records import (
     StoredEntry,
     Timer,
     ValueCount,
+    WantedTimers,
 )
 from statefun.runtime.stores.migrations import MIGRATIONS
 from statefun.runtime.stores.sqlite import FILE_NAME, SqliteReader, SqliteStore
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
 FIXTURES = Path(__file__).parent / "fixtures"
 A, B = Address("t/a", "1"), Address("t/b", "Grüße\n\0🌍")
+TIMERS = [Timer(7, 10, A, B, b"t7", "token"), Timer(5, 20, B, A, b"t5", "")]
 LETTER = DeadLetter(4, B, None, b"l4", "no", 8, 3, 9, "clicks")
 CONTENT = Recovered(
     99,
@@ -41,7 +43,7 @@ CONTENT = Recovered(
         PendingMessage(B, b"m2", A, 2, "orders"),
         PendingMessage(None, b"m3", A, 3),
     ),
-    (Timer(7, 10, A, B, b"t7", "token"), Timer(5, 20, B, A, b"t5", "")),
+    2,
     (OutboxRecord(8, "e/out", b"r8"),),
     1,
     {4: 9},
@@ -58,7 +60,10 @@ def directory(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
 
 def content(reader: Reader) -> tuple[object, ...]:
     values = {each: dict(reader.load(each)) for each in (A, B)}
-    return reader.recover(), values, list(reader.dead_letters()), reader.value_counts()
+    timers = list(reader.timers())
+    found = reader.find_timers(WantedTimers((-1, -1), 9, (("1", "token"), ("1", ""))))
+    assert (found.page, found.named) == (timers, timers[:1])
+    return reader.recover(), values, timers, list(reader.dead_letters()), reader.value_counts()
 
 
 EVERYTHING = (
@@ -67,6 +72,7 @@ EVERYTHING = (
         A: {"n": StoredEntry("t/text", b"\x00\xff", 17)},
         B: {"ä\0": StoredEntry("", b"", -1, 10**15)},
     },
+    TIMERS,
     [LETTER],
     [ValueCount("t/a", "n", "t/text", 1), ValueCount("t/b", "ä\0", "", 1)],
 )
