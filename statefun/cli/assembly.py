@@ -25,7 +25,7 @@ from statefun.modulefiles.durable import INVOCATIONS, InvocationIngressSpec
 from statefun.modulefiles.module import Module, load_modules
 from statefun.runtime import FailurePolicy, Limits, Runtime, RuntimeOptions
 from statefun.runtime.clock import SystemClock
-from statefun.runtime.engine.policy import Rules
+from statefun.runtime.engine.policy import Rules, choose_by_name
 from statefun.runtime.transports.http import HttpEndpoint
 from statefun.sdk.address import TypenamePattern
 from statefun.sdk.functions import StatefulFunctions
@@ -264,8 +264,12 @@ def _failures(
     for name in (*named, *elsewhere):
         if not named.keys().isdisjoint((name, f"{name.rpartition('/')[0]}/*")):
             on_exhausted = Rules(named).failure_of(name).on_exhausted
-            failures[name] = replace(Rules(elsewhere).failure_of(name), on_exhausted=on_exhausted)
-    return failures | {name: Rules(given).failure_of(name) for name in here}
+            said = Rules(endpoint_failure=elsewhere).failure_of(name)
+            failures[name] = replace(said, on_exhausted=on_exhausted)
+    for name in here:
+        if (policy := choose_by_name(name, given)) is not None:
+            failures[name] = policy
+    return failures
 
 
 def _limits(

@@ -99,7 +99,7 @@ class StateModel(Generic[M]):
 
         Args:
             state: What `load` returned.
-            name: The name; one that is no field changes nothing.
+            name: The name; nothing changes if the model has no such field.
             data: The bytes; None if the value was removed, so that the field has its default.
 
         Raises:

@@ -81,9 +81,10 @@ class EndpointSpec(Spec, ABC):
     def options(self) -> HttpOptions:
         """How the functions are called."""
 
-    def failure(self, dialect: Dialect) -> FailurePolicy:
-        """What becomes of a message that the functions fail on."""
-        return FailurePolicy(dialect.failure_modes[0])
+    def failure(self, dialect: Dialect) -> FailurePolicy | None:
+        """What becomes of a message that the functions fail on; None if nothing is said."""
+        then = dialect.failure_modes[0]
+        return None if dialect.is_embedded else FailurePolicy(then)
 
 
 class EndpointV2(EndpointSpec):
@@ -109,8 +110,10 @@ class EndpointV2(EndpointSpec):
         """As the transport says."""
         return self.transport.options()
 
-    def failure(self, dialect: Dialect) -> FailurePolicy:
+    def failure(self, dialect: Dialect) -> FailurePolicy | None:
         """As the file says, or else the dialect."""
+        if self.chosen_failure_mode is None and self.retry == RetrySpec():
+            return super().failure(dialect)
         then = self.chosen_failure_mode or dialect.failure_modes[0]
         return FailurePolicy(then, self.retry.policy())
 

@@ -118,7 +118,9 @@ class RuntimeOptions:
         """The rules of the engine: these options, and those of endpoints."""
         return self._rules(router.failure_policies, router.limits)
 
-    def _rules(self, failure: Mapping[str, FailurePolicy], limits: Mapping[str, Limits]) -> Rules:
+    def _rules(
+        self, failure: Mapping[str, FailurePolicy | None], limits: Mapping[str, Limits]
+    ) -> Rules:
         return Rules(
             self.failure,
             self.limits,

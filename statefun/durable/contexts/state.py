@@ -114,7 +114,9 @@ class WritingSteps(_Keyed):
         here.kept.check_state(name, data, here.limits.state_bytes)
         model = self._execution.declaration.model
         if model is not None and name in model.serdes:
-            model.load({name: here.directory.codec.decode(data)})  # refused, if it is no such field
+            model.load(
+                {name: here.directory.codec.decode(data)}
+            )  # what the field cannot hold is refused
         self._run.step(f"set {name}")
         self._write(name, data)
 

@@ -18,6 +18,7 @@ from statefun.runtime.engine.failures import (
 from statefun.runtime.engine.records import DeadLetter, GivenUp, PausedAddress
 from statefun.runtime.engine.replies import CALLER
 from statefun.sdk.failures import places_of
+from statefun.sdk.wire import decode_typed_value
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -150,9 +151,13 @@ class Consequences:
     def _policy(self, mailbox: Mailbox) -> tuple[FailurePolicy, str, bool]:
         """The policy of a batch's first message, the topic it is for, and whether others differ."""
         rules, typename = self._rules, mailbox.address.typename
-        topics = list(dict.fromkeys(message.topic for message in mailbox.messages))
-        policy, *others = [rules.failure_of(typename, topic) for topic in topics]
-        topic = topics[0] if topics[0] in rules.topic_failure else ""
+        kinds = dict.fromkeys(
+            (message.topic, decode_typed_value(message.argument).typename)
+            for message in mailbox.messages
+        )
+        policy, *others = [rules.failure_of(typename, *kind) for kind in kinds]
+        first_topic = mailbox.messages[0].topic
+        topic = first_topic if first_topic in rules.topic_failure else ""
         return policy, topic, any(other != policy for other in others)
 
     def _give_up(

@@ -20,6 +20,7 @@ from statefun.errors import (
     TransportError,
     UnknownFunctionError,
 )
+from statefun.runtime.engine.policy import ENDLESS
 from statefun.runtime.engine.records import FailureRecord
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 __all__ = [
     "FEWEST_DEATHS",
     "LONGEST_RETRY_AFTER_MS",
+    "MOST_DEATHS",
     "NO_RETRY",
     "UNDECODABLE_ATTEMPTS",
     "Decision",
@@ -54,6 +56,9 @@ UNDECODABLE_ATTEMPTS = 3
 FEWEST_DEATHS = 3
 """A message is given up for ending the process only if that happened so often: whoever kills a
 process from outside kills the message that is tried then, too."""
+
+MOST_DEATHS = 8
+"""A message that is tried for ever otherwise is given up if it ended the process so often."""
 
 LONGEST_RETRY_AFTER_MS = 3_600_000
 """An endpoint is left alone for an hour at most, whatever it asks for."""
@@ -221,9 +226,11 @@ def decide(
         return Decision("retry", max(waits_ms, told_ms), is_counted=False)
     if is_mixed:
         return Decision("isolate")
-    is_hopeless = most is not None and failures.attempts >= most
-    delay_ms = None if is_hopeless else policy.retry.delay_ms(failures.attempts, random)
     is_death = isinstance(error, ProcessEndedError)
+    is_deadly = is_death and policy is ENDLESS and failures.deaths >= MOST_DEATHS
+    is_hopeless = most is not None and failures.attempts >= most
+    gives_up = is_deadly or is_hopeless
+    delay_ms = None if gives_up else policy.retry.delay_ms(failures.attempts, random)
     if delay_ms is None and is_death and failures.deaths < FEWEST_DEATHS:
         delay_ms = policy.retry.longest_ms
     if size > 1 and policy.on_exhausted != "fail":

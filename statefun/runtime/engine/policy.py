@@ -6,6 +6,7 @@ by the typename of the function that a message is for.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from datetime import timedelta
@@ -17,6 +18,8 @@ from statefun.sdk.address import TypenamePattern
 from statefun.sdk.specs import whole_millis
 
 __all__ = [
+    "ENDLESS",
+    "ENDLESS_TYPES",
     "OUTCOMES",
     "WAITING_BYTES",
     "FailurePolicy",
@@ -25,6 +28,7 @@ __all__ = [
     "Retention",
     "Rules",
     "choose",
+    "choose_by_name",
 ]
 
 Outcome: TypeAlias = Literal["dead-letter", "drop", "pause", "fail"]
@@ -72,6 +76,14 @@ class FailurePolicy:
                 option="isolate_after",
                 given=repr(self.isolate_after),
             )
+
+
+ENDLESS_TYPES: Final = frozenset({"io.statefun.durable.v1/Envelope"})
+"""Types of messages that are tried until they get through, unless somebody says otherwise. Who sent
+one waits for its answer, and gives up by rules of its own."""
+
+ENDLESS: Final = FailurePolicy(retry=Backoff(attempts=sys.maxsize))
+"""The policy for those."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,14 +176,14 @@ def choose(typename: str, given: T | Mapping[str, T] | None) -> T | None:
     Returns:
         None if there is none.
     """
-    return _by_name(typename, given) if isinstance(given, Mapping) else given
+    return choose_by_name(typename, given) if isinstance(given, Mapping) else given
 
 
-def _by_name(typename: str, given: Mapping[str, T]) -> T | None:
+def choose_by_name(typename: str, given: Mapping[str, T]) -> T | None:
+    """The rule for a function among rules by name; see `choose`."""
     for pattern in TypenamePattern.candidates(typename):
-        found = given.get(pattern)
-        if found is not None:
-            return found
+        if pattern in given:
+            return given[pattern]
     return None
 
 
@@ -213,7 +225,7 @@ class Rules:
             address counts for a quarter at most, so that one alone does not hold up the others, and
             takes nothing in either when it has that.
         endpoint_failure: The policies of endpoints by `namespace/name` and `namespace/*`; used for
-            functions about which `failure` says nothing.
+            functions about which `failure` says nothing. None for an endpoint that says nothing.
         endpoint_limits: The same for limits.
         topic_failure: Topic of an ingress → the policy for messages from it, which goes before that
             of their function.
@@ -224,7 +236,7 @@ class Rules:
     dead_letters: Retention = Retention()
     receipts: Retention = Retention(100_000, timedelta(days=1))
     max_waiting_bytes: int = 1 << 30
-    endpoint_failure: Mapping[str, FailurePolicy] = field(default_factory=dict)
+    endpoint_failure: Mapping[str, FailurePolicy | None] = field(default_factory=dict)
     endpoint_limits: Mapping[str, Limits] = field(default_factory=dict)
     topic_failure: Mapping[str, FailurePolicy] = field(default_factory=dict)
 
@@ -259,13 +271,13 @@ class Rules:
         """How much of `max_waiting_bytes` one address counts for at most."""
         return max(1, self.max_waiting_bytes // 4)
 
-    def failure_of(self, typename: str, topic: str = "") -> FailurePolicy:
-        """The policy for a message to a function, from a topic if there is one."""
+    def failure_of(self, typename: str, topic: str = "", value_typename: str = "") -> FailurePolicy:
+        """The policy for a message to a function, from a topic if there is one, and of a type."""
         given = self.topic_failure.get(topic) or choose(typename, self.failure)
-        by_endpoint = _by_name(typename, self.endpoint_failure)
-        return given or by_endpoint or FailurePolicy()
+        default = ENDLESS if value_typename in ENDLESS_TYPES else FailurePolicy()
+        return given or choose_by_name(typename, self.endpoint_failure) or default
 
     def limits_of(self, typename: str) -> Limits:
         """The limits of the addresses of a function."""
-        by_endpoint = _by_name(typename, self.endpoint_limits)
+        by_endpoint = choose_by_name(typename, self.endpoint_limits)
         return choose(typename, self.limits) or by_endpoint or Limits()

@@ -11,22 +11,18 @@ from typing import TYPE_CHECKING, Protocol
 from zlib import crc32
 
 from statefun.errors import TransportError
-from statefun.runtime.engine.policy import FailurePolicy
-from statefun.runtime.engine.retry import Backoff
+from statefun.runtime.engine.policy import ENDLESS
 from statefun.sdk.handler import RequestReplyHandler
 from statefun.sdk.wire import split_request
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
-    from statefun.runtime.engine.policy import Limits
+    from statefun.runtime.engine.policy import FailurePolicy, Limits
     from statefun.runtime.transports.base import Transport
     from statefun.sdk.functions import StatefulFunctions
 
 __all__ = ["AttachedFunctions", "Attachment", "LocalAttachments"]
-
-_ALWAYS = 1 << 30
-_PATIENT = FailurePolicy(retry=Backoff(attempts=_ALWAYS))
 
 
 class Attachment(Protocol):
@@ -88,7 +84,7 @@ class AttachedFunctions:
     @property
     def failure(self) -> FailurePolicy | None:
         """See `Endpoint`: what fails is tried until it succeeds."""
-        return _PATIENT
+        return ENDLESS
 
     @property
     def limits(self) -> Limits | None:

@@ -143,13 +143,13 @@ class FunctionRouter:
         return None if endpoint is None else self._breakers[endpoint.functions]
 
     @property
-    def failure_policies(self) -> dict[str, FailurePolicy]:
+    def failure_policies(self) -> dict[str, FailurePolicy | None]:
         """The policies of the endpoints, by the functions that each of them names.
 
-        Functions of this process are in it with the default, for no endpoint speaks for them.
+        Functions of this process are in it with None, for no endpoint speaks for them.
         """
-        policies = {each.functions: each.failure or FailurePolicy() for each in self._endpoints}
-        return policies | dict.fromkeys(self._transports, FailurePolicy())
+        policies = {each.functions: each.failure for each in self._endpoints}
+        return policies | dict.fromkeys(self._transports)
 
     @property
     def limits(self) -> dict[str, Limits]:

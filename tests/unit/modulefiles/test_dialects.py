@@ -359,11 +359,16 @@ def test_the_older_form_runs_here(folder: Path) -> None:
         ("apache", "fail", "fail", False),
         ("kzm", "fail", "skip", False),
         ("fransking", "fail", "fail", False),
-        ("embedded", "dead-letter", "fail", False),
+        ("embedded", None, "fail", False),
     ],
 )
 def test_a_dialect_decides_what_holds_where_a_file_says_nothing(
-    folder: Path, dialect: str, failure_mode: str, invalid_records: str, *, forwards_headers: bool
+    folder: Path,
+    dialect: str,
+    failure_mode: str | None,
+    invalid_records: str,
+    *,
+    forwards_headers: bool,
 ) -> None:
     """One file means what the engine that it is for makes of it."""
     reading = read(folder, f"{ENDPOINT}---\n{KAFKA_INGRESS}", dialect, runs_here=False)
@@ -372,8 +377,9 @@ def test_a_dialect_decides_what_holds_where_a_file_says_nothing(
     [endpoint] = reading.module.endpoints
     chosen = reading.module.dialect
     [topic] = ingress.topics
+    policy = endpoint.failure(chosen)
     assert (
-        endpoint.failure(chosen).on_exhausted,
+        None if policy is None else policy.on_exhausted,
         ingress.invalid_record_handling(topic, chosen).type,
         ingress.forwards_headers(topic, chosen),
     ) == (failure_mode, invalid_records, forwards_headers)

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from statefun.errors import InvocationError, TransportError
+from statefun.errors import InvocationError, ProcessEndedError, TransportError
 from statefun.runtime.engine.failures import Decision, FailureState, decide, split_point
-from statefun.runtime.engine.policy import FailurePolicy, Outcome
+from statefun.runtime.engine.policy import ENDLESS, FailurePolicy, Outcome
 from statefun.runtime.engine.retry import Backoff
 from statefun.sdk.address import Address
 
@@ -35,6 +35,18 @@ def test_a_message_is_tried_again_until_its_attempts_are_used_up() -> None:
         Decision("retry", 200),
         Decision("drop"),
     ]
+
+
+def test_an_endless_policy_gives_up_only_who_ends_the_process() -> None:
+    """Whatever else happens, the message is tried again within seconds."""
+    death = ProcessEndedError(Address("t/a", "1"), 1)
+
+    assert [decided(times, policy=ENDLESS).next for times in (8, 100_000)] == ["retry", "retry"]
+    assert decided(100_000, policy=ENDLESS).delay_ms == 10_000
+    deaths = [
+        decide(ENDLESS, failed(times, death), 1, None, float, error=death) for times in (7, 8)
+    ]
+    assert [each.next for each in deaths] == ["retry", "dead-letter"]
 
 
 @pytest.mark.parametrize("outcome", ["dead-letter", "drop", "pause", "fail"])

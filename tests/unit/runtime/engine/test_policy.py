@@ -8,7 +8,14 @@ from typing import Any
 import pytest
 
 from statefun.errors import ConfigurationError
-from statefun.runtime.engine.policy import FailurePolicy, Limits, Retention, Rules
+from statefun.runtime.engine.policy import (
+    ENDLESS,
+    ENDLESS_TYPES,
+    FailurePolicy,
+    Limits,
+    Retention,
+    Rules,
+)
 
 ANY: Any = "ignore"
 DROP, PAUSE, FAIL = FailurePolicy("drop"), FailurePolicy("pause"), FailurePolicy("fail")
@@ -89,3 +96,27 @@ def test_a_rule_that_makes_no_sense_names_what_is_wrong(make: Any, option: str) 
         make()
 
     assert caught.value.option == option
+
+
+def test_envelopes_of_durable_handlers_are_tried_for_ever_unless_somebody_says_otherwise() -> None:
+    """Whoever sent one has rules of its own; what is said of functions, topics, endpoints holds."""
+    [envelope] = ENDLESS_TYPES
+    silent = Rules(endpoint_failure={"a/*": None})
+
+    assert Rules().failure_of("a/b", value_typename=envelope) is ENDLESS
+    assert silent.failure_of("a/b", value_typename=envelope) is ENDLESS
+    assert Rules().failure_of("a/b", value_typename="io.statefun.types/int") == FailurePolicy()
+    for said in (
+        Rules(FailurePolicy()),
+        Rules({"a/*": FailurePolicy()}),
+        Rules(endpoint_failure={"a/*": FailurePolicy()}),
+        Rules(topic_failure={"orders": FailurePolicy()}),
+    ):
+        assert said.failure_of("a/b", "orders", envelope) == FailurePolicy()
+
+
+def test_who_says_nothing_hides_what_is_said_of_its_namespace() -> None:
+    """An endpoint of one function, or a function of this process, has the default."""
+    rules = Rules(endpoint_failure={"a/*": PAUSE, "a/b": None})
+
+    assert [rules.failure_of(name) for name in ("a/b", "a/c")] == [FailurePolicy(), PAUSE]
