@@ -15,6 +15,7 @@ tests that awaits coroutines collects it, for example pytest with pytest-asyncio
 from statefun.testing.contracts.clock import ClockContract
 from statefun.testing.contracts.egress import EgressContract, EgressOutside
 from statefun.testing.contracts.ingress import IngressContract, IngressOutside
+from statefun.testing.contracts.store import StoreContract
 from statefun.testing.contracts.transport import TransportContract
 
 __all__ = [
@@ -23,5 +24,6 @@ __all__ = [
     "EgressOutside",
     "IngressContract",
     "IngressOutside",
+    "StoreContract",
     "TransportContract",
 ]
