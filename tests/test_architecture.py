@@ -263,6 +263,10 @@ def parsed(path: Path) -> ast.Module:
     return ast.parse(path.read_text(encoding="utf-8"), str(path))
 
 
+def is_type_checking(test: ast.expr) -> bool:
+    return isinstance(test, ast.Name) and test.id == "TYPE_CHECKING"
+
+
 def arrows_of(module: str, tree: ast.AST, when: When = "import") -> Iterator[Arrow]:
     """Every import in a module."""
     for node in ast.iter_child_nodes(tree):
@@ -273,10 +277,12 @@ def arrows_of(module: str, tree: ast.AST, when: When = "import") -> Iterator[Arr
             for alias in node.names:
                 target = f"{node.module}.{alias.name}"
                 yield Arrow(module, node.lineno, target, when, is_relative=node.level > 0)
-        elif isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+        elif isinstance(node, ast.expr):
+            continue  # no import stands in an expression
+        elif isinstance(node, ast.If) and is_type_checking(node.test):
             yield from arrows_of(module, ast.Module(node.body, []), "typing")
             yield from arrows_of(module, ast.Module(node.orelse, []), when)
-        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             yield from arrows_of(module, node, "call")
         else:
             yield from arrows_of(module, node, when)

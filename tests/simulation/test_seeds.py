@@ -46,9 +46,6 @@ def test_sqlite_keeps_what_memory_keeps(tmp_path: Path) -> None:
 
 def test_the_seeds_come_by_everything_that_can_happen() -> None:
     """Every point at which a process can crash, and every kind of failures."""
-    traces = "\n".join(simulate(plan_of(seed)).trace() for seed in range(1, SEEDS + 1))
-
-    missing = [f"crashes {point}" for point in POINTS if f"crashes {point}" not in traces]
     events = (
         "connection refused",
         "no reply came\n",
@@ -96,9 +93,14 @@ def test_the_seeds_come_by_everything_that_can_happen() -> None:
         "asks for",
         "the process is stopped",
     )
-    missing += [event for event in events if event not in traces]
+    missing = {*events, *(f"crashes {point}" for point in POINTS)}
+    for seed in range(1, SEEDS + 1):
+        trace = simulate(plan_of(seed)).trace()
+        missing = {event for event in missing if event not in trace}
+        if not missing:
+            break
 
-    assert missing == []
+    assert missing == set()
 
 
 def test_a_report_says_how_to_see_the_broken_law_again() -> None:
@@ -106,7 +108,7 @@ def test_a_report_says_how_to_see_the_broken_law_again() -> None:
     bug = next(bug for bug in BUGS if bug.name == "timers fire early")
     with bug.planted():
         simulation = next(
-            each for each in map(simulate, map(plan_of, range(1, 500))) if each.violation
+            each for each in map(simulate, map(plan_of, range(2, 500))) if each.violation
         )
         text = report(simulation)
         plan, law = simulation.plan, "no timer is early"
