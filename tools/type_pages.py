@@ -1,4 +1,6 @@
-"""Check the types of every program that a reader may copy: the examples, and the code of the pages.
+"""Check the types of every program that a reader may copy.
+
+These are the examples, the code of the pages, and what `statefun new` writes.
 
 The Python blocks of a page are one module, each line where it stands in the page, so that an error
 names the page's own line. Both checkers read them as they would read a user's file: mypy with
@@ -39,6 +41,10 @@ def write_modules(folder: Path) -> list[Path]:
         written.append(folder / example.parent.name / example.name)
         written[-1].parent.mkdir(exist_ok=True)
         written[-1].write_text(example.read_text())
+    for template in sorted((ROOT / "statefun" / "cli" / "project").glob("*.py.txt")):
+        written.append(folder / "new" / template.stem)
+        written[-1].parent.mkdir(exist_ok=True)
+        written[-1].write_text(template.read_text().replace("$namespace", "shop"))
     return written
 
 
@@ -46,7 +52,10 @@ def check(folder: Path, modules: list[Path]) -> bool:
     """Run both checkers; they print what they find."""
     settings = {
         "include": ["."],
-        "extraPaths": [str(ROOT), *{str(each.parent) for each in modules}],
+        "executionEnvironments": [
+            {"root": str(group[0].parent), "extraPaths": [str(ROOT)]}
+            for group in reversed(groups(modules))  # the first that holds a file is taken
+        ],
         "pythonVersion": "3.11",
         "reportRedeclaration": False,  # the next block of a page may improve on the last
     }

@@ -115,13 +115,15 @@ def assemble(
     _check_targets(module, functions)
     is_kept = options is None or options.durability != "memory"
     directory = Path(data) if is_kept else None
-    around = Surroundings(host, access, dialect, directory, names or {})
+    around = Surroundings(host, access, dialect, directory, names or {}, functions)
     options = _with_topics(options, module)
     ingresses: list[Any] = [
         known[kind].make(spec, around) for kind, spec in module.ingresses if kind in known
     ]
     if not files and not is_service_alone:
-        ingresses.append(HttpIngress(DEFAULT_INGRESS_PORT, host, access=access))
+        ingresses.append(
+            HttpIngress(DEFAULT_INGRESS_PORT, host, access=access, functions=functions)
+        )
     egresses: list[Any] = [known[kind].make(spec, around) for kind, spec in module.egresses]
     egresses += [WebhookEgress(typename, url) for typename, url in (webhooks or {}).items()]
     rules = rules or FunctionRules({}, {})

@@ -31,7 +31,7 @@ __all__ = ["CONNECTORS", "connectors", "kinds_of"]
 
 
 def _http_ingress(spec: IngressSpec, around: Surroundings) -> HttpIngress:
-    return HttpIngress(spec.port, around.host, access=around.access)
+    return HttpIngress(spec.port, around.host, access=around.access, functions=around.functions)
 
 
 def _http_egress(spec: EgressSpec, around: Surroundings) -> HttpEgress:

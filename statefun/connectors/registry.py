@@ -16,11 +16,12 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 from statefun.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from statefun.http import Access
     from statefun.ports import Egress, Ingress
+    from statefun.sdk.functions import StatefulFunctions
 
 __all__ = ["GROUP", "Connector", "Surroundings", "installed_connectors"]
 
@@ -38,6 +39,7 @@ class Surroundings:
         dialect: The name of the engine that the module files were written for.
         data: The data directory of the runtime; None if nothing survives the process.
         names: Names of hosts in addresses, with or without a port → what to use instead.
+        functions: The functions of this process.
     """
 
     host: str = "127.0.0.1"
@@ -45,6 +47,7 @@ class Surroundings:
     dialect: str = "embedded"
     data: Path | None = None
     names: Mapping[str, str] = field(default_factory=dict)
+    functions: Sequence[StatefulFunctions] = ()
 
     def address(self, address: str) -> str:
         """Give an address, or several with commas between them, with its names replaced."""

@@ -20,6 +20,7 @@ from statefun.sdk.address import parse_typename
 from statefun.sdk.specs import check_names
 from statefun.sdk.state import State, specs_of, with_state
 from statefun.sdk.storage import StorageSpec
+from statefun.sdk.types import Type
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -49,6 +50,7 @@ class StatefulFunction:
         schema: A description of the messages it takes, such as a JSON schema; None if there is
             none.
         metadata: Any other facts, for middleware and tools; cannot be changed.
+        accepts: The types of the messages it is known to take. An HTTP ingress checks them.
     """
 
     typename: str
@@ -59,6 +61,7 @@ class StatefulFunction:
     kind: str = "function"
     schema: Mapping[str, Any] | None = None
     metadata: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+    accepts: tuple[Type[Any], ...] = ()
 
 
 class StatefulFunctions:
@@ -99,6 +102,7 @@ class StatefulFunctions:
         kind: str = "function",
         schema: Mapping[str, Any] | None = None,
         metadata: Mapping[str, Any] | None = None,
+        accepts: Iterable[Type[Any]] = (),
     ) -> None:
         """Register a function.
 
@@ -114,6 +118,9 @@ class StatefulFunctions:
             kind: See `StatefulFunction`; nothing here depends on it.
             schema: Likewise.
             metadata: Likewise.
+            accepts: The types of the messages it takes, as far as they are to be checked before
+                they come here: an HTTP ingress refuses a body that is not of its type, and takes
+                `application/json` for the one that is JSON. Other messages come as ever.
 
         Raises:
             InvalidTypenameError, AlreadyRegisteredError, InvalidFunctionError, InvalidSpecError:
@@ -141,6 +148,7 @@ class StatefulFunctions:
             kind,
             schema,
             MappingProxyType(dict(metadata or {})),
+            _check_accepts(typename, accepts),
         )
 
     def bind(
@@ -152,6 +160,7 @@ class StatefulFunctions:
         kind: str = "function",
         schema: Mapping[str, Any] | None = None,
         metadata: Mapping[str, Any] | None = None,
+        accepts: Iterable[Type[Any]] = (),
     ) -> Callable[[F], F]:
         """Register the decorated function, and return it as it is; see `register`."""
         _check_typename(typename)  # now: a decorator without parentheses would do nothing
@@ -165,6 +174,7 @@ class StatefulFunctions:
                 kind=kind,
                 schema=schema,
                 metadata=metadata,
+                accepts=accepts,
             )
             return function
 
@@ -184,6 +194,22 @@ class StatefulFunctions:
         if function is None:
             raise UnknownFunctionError(typename, self.typenames, target_id)
         return function
+
+
+def _check_accepts(typename: str, accepts: Iterable[Type[Any]]) -> tuple[Type[Any], ...]:
+    if isinstance(accepts, Type):
+        raise DefinitionError(
+            f"accepts of {typename!r} must be a list: write accepts=[{accepts!r}]", name=typename
+        )
+    checked = tuple(accepts)
+    for each in checked:
+        if not isinstance(each, Type):
+            raise DefinitionError(
+                f"accepts of {typename!r} must be types, got {each!r}: pass for example "
+                "accepts=[StringType]",
+                name=typename,
+            )
+    return checked
 
 
 def _check_typename(typename: str) -> None:

@@ -56,7 +56,10 @@ class Type(ABC, Generic[T]):
         ValueError: If `typename` is empty.
     """
 
-    __slots__ = ("typename",)
+    __slots__ = ("content_type", "typename")
+
+    content_type: str
+    """The media type of its bytes, `application/json` for JSON; empty if nothing is known."""
 
     def __init__(self, typename: str) -> None:
         if not typename:
@@ -64,6 +67,7 @@ class Type(ABC, Generic[T]):
                 "a type has no typename: give it one of the form 'namespace/name'"
             )
         self.typename = typename
+        self.content_type = ""
 
     @abstractmethod
     def serializer(self) -> TypeSerializer[T]:
@@ -156,14 +160,19 @@ def make_json_type(typename: str, model: Any = None) -> Type[Any]:
             `SerializationError` that names each field, and so is writing another class.
     """
     if model is None:
-        return SimpleType(typename, _json_bytes, json.loads)
+        return _as_json(SimpleType(typename, _json_bytes, json.loads))
 
     def write(value: Any) -> bytes:
         if not is_instance(value, model):
             raise SerializationError(f"a {name_of(model)} is expected here, got {shown(value)}")
         return json_bytes(value)
 
-    return SimpleType(typename, write, json_reader(model))
+    return _as_json(SimpleType(typename, write, json_reader(model)))
+
+
+def _as_json(value_type: Type[T]) -> Type[T]:
+    value_type.content_type = "application/json"
+    return value_type
 
 
 _JSON = json.JSONEncoder(ensure_ascii=False)  # `json.dumps` would make one for each value

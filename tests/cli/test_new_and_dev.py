@@ -103,7 +103,7 @@ def test_dev_starts_again_when_a_file_changes_and_keeps_state(project: Path) -> 
         (project / "functions.py").write_text(source + "\nraise ValueError('not yet')\n")
         broken = dev.lines_until("it starts again when a file changes")
         (project / "functions.py").write_text(
-            source.replace('order["items"]', '10 * order["items"]')
+            source.replace("+= order.items", "+= 10 * order.items")
         )
         restarted = dev.lines_until("ready")
         second = order(port, 3)
@@ -122,8 +122,7 @@ def order(port: int, items: int) -> dict[str, int]:
     request = Request(
         f"http://127.0.0.1:{port}/shop/counter/Ann?wait=20s",
         data=json.dumps({"items": items}).encode(),
-        headers={"Content-Type": "application/vnd.shop/order"},
-        method="PUT",
+        headers={"Content-Type": "application/json"},
     )
     with urlopen(request, timeout=PATIENCE_S) as answer:
         body: dict[str, int] = json.loads(answer.read())

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import io
+import math
 import socket
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import aiohttp
 import pytest
@@ -25,6 +27,9 @@ from statefun.errors import (
     UnknownFunctionError,
 )
 from statefun.sdk.address import Address
+from statefun.sdk.functions import StatefulFunctions
+from statefun.sdk.primitives import BoolType, DoubleType, LongType, StringType
+from statefun.sdk.types import Type, make_json_type
 from statefun.sdk.wire import encode_typed_value
 from statefun.testing.ports import FakeIntake
 
@@ -34,7 +39,11 @@ if TYPE_CHECKING:
     from statefun.ports import IngressMessage, Position
 
 GREETER = "io.example/greeter"
-TEXT = "application/vnd.io.statefun.types/string"
+TEXT = "application/vnd.io.example/text"
+
+
+def typed_value(value_type: Type[Any], value: Any) -> bytes:
+    return encode_typed_value(value_type.typename, value_type.serializer().serialize(value))
 
 
 class Runtime(FakeIntake):
@@ -93,8 +102,8 @@ class Client:
 
 
 @asynccontextmanager
-async def serving(runtime: Runtime, **options: int) -> AsyncIterator[Client]:
-    ingress = HttpIngress(0, **options)  # type: ignore[arg-type]
+async def serving(runtime: Runtime, **options: Any) -> AsyncIterator[Client]:
+    ingress = HttpIngress(0, **options)
     await ingress.start(runtime)
     try:
         async with aiohttp.ClientSession() as session:
@@ -112,7 +121,7 @@ async def test_a_message_reaches_its_address_unwrapped(method: str) -> None:
 
     assert answer == (200, "")
     assert runtime.taken == [
-        (Address(GREETER, "Bob"), encode_typed_value("io.statefun.types/string", b"\x0a\x02hi"))
+        (Address(GREETER, "Bob"), encode_typed_value("io.example/text", b"\x0a\x02hi"))
     ]
 
 
@@ -174,7 +183,6 @@ async def test_the_content_type_names_the_type(content_type: str, typename: str)
     "content_type",
     [
         None,
-        "application/json",
         "application/x-www-form-urlencoded",
         "application/vnd.",
         "application/vnd.name",
@@ -189,12 +197,155 @@ async def test_a_content_type_without_a_typename_is_refused(content_type: str | 
     async with serving(runtime) as client:
         answer = await client.request("/io.example/greeter/1", b"x", content_type)
 
-    reason = (
-        f"the content type {content_type or ''!r} names no type: write the typename of the "
-        "body behind 'application/vnd.', for example "
-        "'Content-Type: application/vnd.io.statefun.types/string'\n"
+    status, reason = answer
+    assert (status, runtime.taken) == (415, [])
+    assert reason == (
+        f"the content type {content_type or ''!r} names no type: write 'Content-Type: text/plain' "
+        "for a string, 'application/json' for a JSON type that the function accepts, or the "
+        "typename of the body behind 'application/vnd.', for example "
+        "'application/vnd.io.statefun.types/string'\n"
     )
-    assert (answer, runtime.taken) == ((415, reason), [])
+
+
+# --- bodies that are checked ----------------------------------------------------------------------
+
+
+@dataclass
+class Order:
+    items: int
+
+
+TRUE = typed_value(BoolType, True)  # noqa: FBT003 - the value
+ORDER = make_json_type("io.example/order", Order)
+NOTE = make_json_type("io.example/note")
+
+
+def typed(typename: str, data: bytes) -> list[tuple[Address, bytes]]:
+    return [(Address(GREETER, "1"), encode_typed_value(typename, data))]
+
+
+def greeter(*accepts: Type[Any]) -> StatefulFunctions:
+    functions = StatefulFunctions()
+    functions.register(GREETER, print, accepts=accepts)
+    return functions
+
+
+@pytest.mark.parametrize(
+    ("content_type", "body", "taken"),
+    [
+        (
+            "text/plain",
+            "Žofie".encode(),
+            ("io.statefun.types/string", b"\x0a\x06" + "Žofie".encode()),
+        ),
+        ("Text/Plain; charset=UTF-8", b"", ("io.statefun.types/string", b"")),
+        ("application/json", b'{"items": 2}', ("io.example/order", b'{"items": 2}')),
+        (
+            "application/vnd.io.example/order",
+            b'{"items": 3}',
+            ("io.example/order", b'{"items": 3}'),
+        ),
+        ("application/vnd.io.example/other", b"\xff", ("io.example/other", b"\xff")),
+        ("application/vnd.io.statefun.types/int", b"", ("io.statefun.types/int", b"")),
+    ],
+)
+async def test_a_body_becomes_a_value_of_the_type_that_it_is_said_to_have(
+    content_type: str, body: bytes, taken: tuple[str, bytes]
+) -> None:
+    """Text is a string; JSON is of the JSON type that the function accepts."""
+    runtime = Runtime()
+    async with serving(runtime, functions=greeter(ORDER)) as client:
+        status, reason = await client.request("/io.example/greeter/1", body, content_type)
+
+    assert (status, reason, runtime.taken) == (200, "", typed(*taken))
+
+
+@pytest.mark.parametrize(
+    ("content_type", "body", "status", "says"),
+    [
+        ("application/vnd.io.statefun.types/string", b"Ann", 400, "types/string'"),
+        ("application/vnd.io.statefun.types/int", b"\x08", 400, "types/int'"),
+        ("application/vnd.io.example/order", b'{"items": "a"}', 400, "io.example/order': "),
+        ("application/json", b"[1,", 400, "io.example/order': "),
+        ("application/json", b'{"items": "a"}', 400, "io.example/order': "),
+        ("text/plain", b"\xff", 400, "the body is not UTF-8"),
+        ("text/plain; charset=latin-1", b"a", 415, "in 'latin-1': send it in UTF-8"),
+    ],
+)
+async def test_a_wrong_body_is_refused_at_once(
+    content_type: str, body: bytes, status: int, says: str
+) -> None:
+    """So it never becomes a message that its function fails on."""
+    runtime = Runtime()
+    async with serving(runtime, functions=greeter(ORDER)) as client:
+        answer = await client.request("/io.example/greeter/1", body, content_type)
+
+    assert answer[0] == status
+    assert says in answer[1]
+    assert runtime.taken == []
+
+
+@pytest.mark.parametrize(
+    ("accepts", "says"),
+    [([], "is not known to accept one"), ([ORDER, NOTE], "several JSON types")],
+)
+async def test_json_needs_one_json_type_that_the_function_accepts(
+    accepts: list[Type[Any]], says: str
+) -> None:
+    """The answer says what to write instead."""
+    runtime = Runtime()
+    async with serving(runtime, functions=greeter(*accepts)) as client:
+        status, reason = await client.request("/io.example/greeter/1", b"[]", "application/json")
+
+    assert (status, runtime.taken) == (415, [])
+    assert says in reason
+    assert "application/vnd." in reason
+
+
+@pytest.mark.parametrize(
+    ("reply", "headers", "answer"),
+    [
+        (typed_value(StringType, "Žofie"), {}, ("text/plain", "Žofie")),
+        (typed_value(LongType, 7), {}, ("text/plain", "7")),
+        (TRUE, {}, ("text/plain", "true")),
+        (typed_value(LongType, 7), {"Accept": "application/json"}, ("application/json", "7")),
+        (typed_value(StringType, "a"), {"Accept": "application/json"}, ("application/json", '"a"')),
+        (
+            typed_value(DoubleType, math.inf),
+            {"Accept": "application/json"},
+            ("text/plain", "Infinity"),
+        ),
+        (
+            typed_value(NOTE, {"a": 1}),
+            {"Accept": "application/json"},
+            ("application/json", '{"a": 1}'),
+        ),
+        (typed_value(NOTE, {"a": 1}), {}, ("application/vnd.io.example/note", '{"a": 1}')),
+        (
+            typed_value(StringType, "a"),
+            {"Accept": "application/vnd.io.statefun.types/string"},
+            ("application/vnd.io.statefun.types/string", "\n\x01a"),
+        ),
+    ],
+)
+async def test_who_sends_text_or_json_gets_a_reply_as_text_or_json(
+    reply: bytes, headers: dict[str, str], answer: tuple[str, str]
+) -> None:
+    """`Accept` decides, or else the content that was sent."""
+    runtime = Runtime()
+    runtime.replies[typed_value(StringType, "hi")] = reply
+    async with (
+        serving(runtime) as client,
+        client.session.post(
+            f"{client.root}/{GREETER}/Ada?wait=10s",
+            data=b"hi",
+            headers={"Content-Type": "text/plain", **headers},
+        ) as response,
+    ):
+        content_type = response.headers["Content-Type"].partition(";")[0]
+        told = content_type, (await response.read()).decode()
+
+    assert told == answer
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "DELETE", "OPTIONS", "PATCH"])
@@ -260,9 +411,7 @@ async def test_a_body_of_any_size_is_taken() -> None:
     ):
         assert response.status == 200
 
-    assert runtime.taken == [
-        (Address(GREETER, "1"), encode_typed_value("io.statefun.types/string", body))
-    ]
+    assert runtime.taken == [(Address(GREETER, "1"), encode_typed_value("io.example/text", body))]
 
 
 async def test_a_half_sent_message_is_not_delivered() -> None:
@@ -272,7 +421,7 @@ async def test_a_half_sent_message_is_not_delivered() -> None:
         _, writer = await asyncio.open_connection("127.0.0.1", int(client.root.rpartition(":")[2]))
         writer.write(
             b"PUT /io.example/greeter/1 HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n"
-            b"Content-Type: application/vnd.io.statefun.types/string\r\n\r\nhalf"
+            b"Content-Type: application/vnd.io.example/text\r\n\r\nhalf"
         )
         await writer.drain()
         writer.close()
@@ -421,7 +570,7 @@ async def test_a_body_over_the_limit_is_refused(is_chunked: bool) -> None:  # no
 
 # --- waiting for the reply ------------------------------------------------------------------------
 
-HELLO = encode_typed_value("io.statefun.types/string", b"hello")
+HELLO = encode_typed_value("io.example/text", b"hello")
 
 
 async def waiting(runtime: Runtime, query: str) -> tuple[int, str, bytes]:

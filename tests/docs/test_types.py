@@ -28,7 +28,13 @@ def test_every_page_with_code_and_every_example_is_checked(tmp_path: Path) -> No
     written = TOOL["write_modules"](tmp_path)
 
     names = {str(each.relative_to(tmp_path)) for each in written}
-    assert {"readme.py", "tutorial.py", "patterns.py", "greeter/functions.py"} <= names
+    assert {
+        "readme.py",
+        "tutorial.py",
+        "patterns.py",
+        "greeter/functions.py",
+        "new/functions.py",
+    } <= names
     assert [each.name for each in written if TOOL["SUPPRESSION"].search(each.read_text())] == []
 
 

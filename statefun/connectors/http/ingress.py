@@ -13,30 +13,27 @@ from __future__ import annotations
 import asyncio
 import re
 from datetime import timedelta
-from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote_to_bytes
 
+from statefun.connectors.http.bodies import BodyReader, answer_of
 from statefun.connectors.http.queries import parse_duration
-from statefun.errors import (
-    InvalidTypenameError,
-    RequestRefusedError,
-    StatefunError,
-)
+from statefun.errors import RequestRefusedError, StatefunError
 from statefun.http import Access, HttpServer, Later, Request, Response, ServerLimits
 from statefun.http.routes import method_not_allowed
 from statefun.ports import IngressMessage
-from statefun.sdk.address import Address, parse_typename
-from statefun.sdk.wire import decode_typed_value, encode_typed_value
+from statefun.sdk.address import Address
+from statefun.sdk.functions import registries_of
+from statefun.sdk.wire import decode_typed_value
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable
+    from collections.abc import Awaitable, Iterable
 
     from statefun.ports import Intake
+    from statefun.sdk.functions import StatefulFunctions
 
 __all__ = ["HttpIngress"]
 
-_VENDOR: Final = "application/vnd."
 _LONGEST_BODY: Final = 32 << 20
 _LONGEST_KEY: Final = 255
 _BROKEN_ESCAPE: Final = re.compile(r"%(?![0-9A-Fa-f]{2})")
@@ -46,12 +43,17 @@ _TAKEN: Final = Response(200)
 class HttpIngress:
     """Takes messages in: `PUT /<namespace>/<type>/<id>`, the body being the value's bytes.
 
-    The content type names the type of the value: `application/vnd.<namespace>/<name>`. The answer
-    200 means that the message is durable. A request that repeats another one with the same header
-    `Idempotency-Key` to the same address is answered like that one and not delivered again.
+    The content type names the type of the value: `application/vnd.<namespace>/<name>`; `text/plain`
+    is a string, and `application/json` the JSON type that the function accepts. A body that is not
+    of a built-in type, or of a type that the function accepts, is answered 400.
+
+    The answer 200 means that the message is durable. A request that repeats another one with the
+    same header `Idempotency-Key` to the same address is answered like that one and not delivered
+    again.
 
     With `?wait=10s` the request waits for the first message that the function sends to its caller,
-    and that is the answer: the value's bytes, with its type in the content type. 504 means that
+    and that is the answer: the value's bytes, with its type in the content type, or text or JSON if
+    the client asked for it. 504 means that
     none came in time, and 500 that the message was given up; a message that was accepted stays so.
 
     Args:
@@ -62,6 +64,7 @@ class HttpIngress:
         max_unfinished_bytes: The most bytes of bodies that are not complete, of all clients
             together, besides the first 64 KiB of each.
         idle_timeout: A request that stops coming for so long is given up.
+        functions: The functions of this process; what they accept is checked before it is taken in.
     """
 
     def __init__(
@@ -73,6 +76,7 @@ class HttpIngress:
         max_body_bytes: int = _LONGEST_BODY,
         max_unfinished_bytes: int = 8 * _LONGEST_BODY,
         idle_timeout: timedelta = timedelta(minutes=1),
+        functions: StatefulFunctions | Iterable[StatefulFunctions] | None = None,
     ) -> None:
         limits = ServerLimits(
             max_body_bytes=max_body_bytes,
@@ -80,6 +84,7 @@ class HttpIngress:
             idle_timeout_s=idle_timeout.total_seconds(),
         )
         self._server = HttpServer(self._handle, host, port, access=access, limits=limits)
+        self._bodies = BodyReader(registries_of(functions))
         self._intake: Intake | None = None
         self._waiting: set[asyncio.Task[bytes]] = set()
         self._is_stopping = False
@@ -111,10 +116,9 @@ class HttpIngress:
         if request.method not in ("PUT", "POST"):
             return method_not_allowed(request.method, "PUT", "POST")
         target = _parse_target(request.raw_path)
-        typename = _parse_content_type(request.header("content-type"))
+        argument = self._bodies.argument(target, request.header("content-type"), request.body)
         keys = request.header_values("idempotency-key")
         key = _parse_key(keys) if keys else ""
-        argument = encode_typed_value(typename, request.body)
         request.body = b""  # the argument is all that is kept while it is stored
         intake = self._intake
         assert intake is not None  # noqa: S101 - the server listens after `start` only
@@ -122,13 +126,15 @@ class HttpIngress:
         if "?" in request.target:
             within = parse_duration(request.query, "wait")
             if within is not None:
-                return self._reply(intake, message, within)
+                return self._reply(intake, message, within, request)
         try:
             return Later(asyncio.ensure_future(intake.deliver((message,))), _taken)
         except StatefunError as error:
             raise _refused(error) from error
 
-    async def _reply(self, intake: Intake, message: IngressMessage, within: timedelta) -> Response:
+    async def _reply(
+        self, intake: Intake, message: IngressMessage, within: timedelta, request: Request
+    ) -> Response:
         """The reply of the function as an answer."""
         waiting = asyncio.ensure_future(intake.call(message, within))
         self._waiting.add(waiting)
@@ -147,7 +153,7 @@ class HttpIngress:
             raise RequestRefusedError(error.http_status, str(error)) from error
         finally:
             self._waiting.discard(waiting)
-        return Response(200, reply.data, f"{_VENDOR}{reply.typename}")
+        return answer_of(reply, request)
 
 
 def _taken(durable: asyncio.Future[None]) -> Response:
@@ -186,25 +192,6 @@ def _parse_target(raw_path: str) -> Address:
         raise RequestRefusedError(400, f"the path {raw_path!r} is not UTF-8: {error}") from error
     namespace, name, target_id = segments
     return Address(f"{namespace}/{name}", target_id)
-
-
-@lru_cache(maxsize=256)
-def _parse_content_type(content_type: str | None) -> str:
-    """The typename that a content type names; parameters are dropped."""
-    media_type = (content_type or "").partition(";")[0].strip()
-    is_vendor = media_type[: len(_VENDOR)].lower() == _VENDOR
-    typename = media_type[len(_VENDOR) :] if is_vendor else ""
-    try:
-        parse_typename(typename)
-        typename.encode()
-    except (InvalidTypenameError, UnicodeError):
-        raise RequestRefusedError(
-            415,
-            f"the content type {content_type or ''!r} names no type: write the typename of the "
-            f"body behind {_VENDOR!r}, for example "
-            "'Content-Type: application/vnd.io.statefun.types/string'",
-        ) from None
-    return typename
 
 
 def _parse_key(values: list[str]) -> str:
