@@ -230,11 +230,20 @@ class AlreadyRegisteredError(DefinitionError):
     """A function typename, a value name within one function, or a service was registered twice."""
 
 
+@dataclass(eq=False, repr=False, kw_only=True)
 class InvalidMessageError(_SentenceError, ValueError, TypeError):
-    """A message, a delay, a token or an egress record that cannot be sent."""
+    """A message, a delay, a token or an egress record that cannot be sent.
+
+    Attributes:
+        argument: The argument or the part of the record that is wrong.
+        given: What was given for it, as text; a type by its name.
+    """
 
     blame = Blame.CALLER
     http_status = 400
+
+    argument: str | None = None
+    given: str | None = None
 
 
 class MessageArgumentsError(InvalidMessageError, KeyError):
@@ -760,7 +769,7 @@ class ConfigurationError(_SentenceError, ValueError):
     Attributes:
         option: The name of the option, argument or key that is wrong.
         given: What was given for it, as text.
-        problems: The problems of module files, each with its file, line and sentence.
+        problems: The problems of module files, each with its `file`, `line`, `key` and `text`.
     """
 
     option: str | None = None

@@ -205,6 +205,7 @@ EXAMPLES: dict[str, Example] = {
         lambda: egress_message_builder("t/e", NOTHING, IntType),
         "an egress message needs a value, got None",
         (ValueError, TypeError),
+        facts={"sentence": ANY, "argument": "value", "given": "None"},
     ),
     "MessageArgumentsError": Example(
         lambda: message_builder("t/f", "1", number=1),  # type: ignore[call-overload]
@@ -212,6 +213,7 @@ EXAMPLES: dict[str, Example] = {
         "double_value, bool_value, or value with value_type, "
         "which is a type like IntType; got number",
         (ValueError, TypeError, KeyError),
+        facts={"sentence": ANY, "argument": "value", "given": "number"},
     ),
     "MessageTooLargeError": Example(
         too_long_a_message,

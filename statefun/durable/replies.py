@@ -88,7 +88,9 @@ class Replies:
         if typed.typename != ENVELOPE:
             raise InvalidMessageError(
                 f"the egress {REPLIES} takes outcomes of durable handlers, got a "
-                f"{typed.typename!r}: send it to an egress of your own"
+                f"{typed.typename!r}: send it to an egress of your own",
+                argument="record",
+                given=typed.typename,
             )
 
     async def start(self, delivered: Callable[[Sequence[int]], None]) -> None:

@@ -36,11 +36,14 @@ class Problem:
         file: The file, as it was named.
         line: Where; the first line is 1, and 0 stands for the file as a whole.
         text: What is wrong, and what to write instead.
+        key: The key that it is about, with those around it, as in `spec.transport.call`; empty for
+            the document or the file as a whole.
     """
 
     file: str
     line: int
     text: str
+    key: str = ""
 
     def __str__(self) -> str:
         return f"{self.file}:{self.line}: {self.text}" if self.line else f"{self.file}: {self.text}"
@@ -62,9 +65,10 @@ class Document:
 
     def problem(self, path: KeyPath, text: str) -> Problem:
         """A problem with what stands at `path`, or would stand there."""
+        key = ".".join(map(str, path))
         while path and path not in self.lines:
             path = path[:-1]
-        return Problem(self.file, self.lines.get(path, 1), text)
+        return Problem(self.file, self.lines.get(path, 1), text, key)
 
 
 def read_documents(path: str) -> tuple[list[Document], list[Problem]]:
@@ -161,7 +165,7 @@ def _read_document(
     for where, line in written:
         if where in once:
             text = f"{where[-1]!r} is written twice: keep one of them"
-            problems.append(Problem(path, line, text))
+            problems.append(Problem(path, line, text, ".".join(map(str, where))))
         once.add(where)
     lines = {(): node.start_mark.line + 1, **dict(_walk(node, (), set()))}
     documents.append(Document(path, value, lines))

@@ -348,6 +348,8 @@ def _target_and_argument(message: Message) -> tuple[Address, bytes]:
     """The target of a message, and its value as a serialized `TypedValue`."""
     if not isinstance(message, Message):
         raise InvalidMessageError(
-            f"{message!r} is not a message: make one with message_builder(...)"
+            f"{message!r} is not a message: make one with message_builder(...)",
+            argument="message",
+            given=repr(message),
         )
     return Address(message.target_typename, message.target_id), message.argument()

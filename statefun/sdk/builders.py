@@ -153,10 +153,14 @@ def egress_message_builder(
     """
     parse_typename(target_typename)
     if value is None:
-        raise InvalidMessageError("an egress message needs a value, got None")
+        raise InvalidMessageError(
+            "an egress message needs a value, got None", argument="value", given="None"
+        )
     if not isinstance(value_type, Type):
         raise InvalidMessageError(
-            f"an egress message needs a value_type, got {value_type!r}: pass a Type"
+            f"an egress message needs a value_type, got {value_type!r}: pass a Type",
+            argument="value_type",
+            given=repr(value_type),
         )
     encoded = encode_typed_value(value_type.typename, serialize(value_type, value), headers)
     return outgoing_egress_message(EgressMessage, target_typename, encoded)
@@ -176,8 +180,14 @@ def _one_value(str_value: Any, values: dict[str, Any]) -> tuple[Any, Type[Any]]:
     if value_type is None or not isinstance(value_type, Type):
         raise MessageArgumentsError(
             f"a message takes exactly one of {', '.join(SHORTHAND)}, or value with value_type, "
-            f"which is a type like IntType; got {', '.join(values) or 'nothing'}"
+            f"which is a type like IntType; got {', '.join(values) or 'nothing'}",
+            argument="value",
+            given=", ".join(values),
         )
     if value is None:
-        raise InvalidMessageError("a message needs a value, got None: there is no null message")
+        raise InvalidMessageError(
+            "a message needs a value, got None: there is no null message",
+            argument="value",
+            given="None",
+        )
     return value, value_type

@@ -172,7 +172,9 @@ class BatchContext(Context, Effects):
         """See `Context.send_after`."""
         if not isinstance(duration, timedelta) or duration < timedelta(0):
             raise InvalidMessageError(
-                f"send_after takes a timedelta of zero or more, got {duration!r}"
+                f"send_after takes a timedelta of zero or more, got {duration!r}",
+                argument="duration",
+                given=repr(duration),
             )
         _check_message(message, "send_after")
         token = "" if cancellation_token is None else _check_token(cancellation_token)
@@ -185,7 +187,9 @@ class BatchContext(Context, Effects):
         if not cancellation_token:
             raise InvalidMessageError(
                 "cancel_delayed_message needs the token that was given to send_after, got "
-                f"{cancellation_token!r}: a message sent without a token cannot be cancelled"
+                f"{cancellation_token!r}: a message sent without a token cannot be cancelled",
+                argument="cancellation_token",
+                given=repr(cancellation_token),
             )
         token = _check_token(cancellation_token)
         self._check_running("cancel_delayed_message")
@@ -196,7 +200,9 @@ class BatchContext(Context, Effects):
         if not isinstance(message, EgressMessage):
             raise InvalidMessageError(
                 f"send_egress takes an EgressMessage, got {type(message).__name__}: build one with "
-                "kafka_egress_message, kinesis_egress_message or egress_message_builder"
+                "kafka_egress_message, kinesis_egress_message or egress_message_builder",
+                argument="message",
+                given=type(message).__name__,
             )
         self._check_running("send_egress")
         self.egress.append(message)
@@ -205,12 +211,16 @@ class BatchContext(Context, Effects):
 def _check_message(message: object, method: str) -> None:
     if isinstance(message, EgressMessage):
         raise InvalidMessageError(
-            f"{method} takes a Message, got an EgressMessage: use send_egress"
+            f"{method} takes a Message, got an EgressMessage: use send_egress",
+            argument="message",
+            given=type(message).__name__,
         )
     if not isinstance(message, Message):
         raise InvalidMessageError(
             f"{method} takes a Message, got {type(message).__name__}: "
-            "build one with message_builder"
+            "build one with message_builder",
+            argument="message",
+            given=type(message).__name__,
         )
 
 

@@ -134,5 +134,7 @@ def _record_value(value: Any, value_type: Type[Any] | None, sink: str) -> bytes:
         return struct.pack(">d", value)
     raise InvalidMessageError(
         f"a {sink} record cannot be made of {type(value).__name__}: pass bytes or text, "
-        "or a value_type"
+        "or a value_type",
+        argument="value",
+        given=type(value).__name__,
     )

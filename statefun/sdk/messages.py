@@ -178,15 +178,21 @@ def check_id(target_typename: str, target_id: str) -> None:
         SerializationError: If it is not valid text.
     """
     if target_id is None or target_id == "":
-        raise InvalidMessageError(f"target_id is missing for a message to {target_typename!r}")
+        raise InvalidMessageError(
+            f"target_id is missing for a message to {target_typename!r}", argument="target_id"
+        )
     wire.utf8(target_id, "a target id")
 
 
 def _check_typed(typed_value: TypedValue) -> TypedValue:
     if not typed_value:
-        raise InvalidMessageError("typed_value is missing: pass a protobuf TypedValue")
+        raise InvalidMessageError(
+            "typed_value is missing: pass a protobuf TypedValue", argument="typed_value"
+        )
     if not hasattr(typed_value, "SerializeToString"):
         raise InvalidMessageError(
-            f"typed_value must be a protobuf TypedValue, got {type(typed_value).__name__}"
+            f"typed_value must be a protobuf TypedValue, got {type(typed_value).__name__}",
+            argument="typed_value",
+            given=type(typed_value).__name__,
         )
     return typed_value

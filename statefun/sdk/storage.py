@@ -286,7 +286,9 @@ def _description(typename: str, registered: tuple[str, ...]) -> str:
 
 def _refuse_none(name: str) -> NoReturn:
     raise InvalidMessageError(
-        f"None cannot be stored as {name!r}: to delete the value write del storage.{name}"
+        f"None cannot be stored as {name!r}: to delete the value write del storage.{name}",
+        argument="value",
+        given="None",
     )
 
 

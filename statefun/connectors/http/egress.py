@@ -144,7 +144,9 @@ class HttpEgress:
             raise InvalidMessageError(
                 f"the egress {self._typename} has no topic {record.topic!r}: it has "
                 f"{', '.join(map(repr, self._topics)) or 'none'}; add it to the module file, or "
-                "correct the function"
+                "correct the function",
+                argument="topic",
+                given=record.topic,
             )
         return record
 

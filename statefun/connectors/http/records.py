@@ -51,7 +51,9 @@ def parse_record(argument: bytes) -> Record:
         return Record(record.topic, record.value, _OCTETS, record.key)
     raise InvalidMessageError(
         f"the HTTP egress cannot write a {typed.typename!r}: send a {PLAYGROUND_RECORD!r}, "
-        'which is JSON of the form {"topic": …, "payload": …}, or use kafka_egress_message'
+        'which is JSON of the form {"topic": …, "payload": …}, or use kafka_egress_message',
+        argument="record",
+        given=typed.typename,
     )
 
 
@@ -64,7 +66,9 @@ def _parse_playground_record(data: bytes) -> Record:
     if not isinstance(fields, dict) or fields.keys() != {"topic", "payload"}:
         names = sorted(fields) if isinstance(fields, dict) else type(fields).__name__
         raise InvalidMessageError(
-            f'a {PLAYGROUND_RECORD} is of the form {{"topic": …, "payload": …}}, got {names}'
+            f'a {PLAYGROUND_RECORD} is of the form {{"topic": …, "payload": …}}, got {names}',
+            argument="record",
+            given=str(names),
         )
     return Record(
         _scalar(fields, "topic"), _scalar(fields, "payload").encode(errors="replace"), TEXT
@@ -79,7 +83,9 @@ def _scalar(fields: dict[str, Any], name: str) -> str:
         kind = "null" if value is None else type(value).__name__
         raise InvalidMessageError(
             f"the {name} of a {PLAYGROUND_RECORD} must be text, a number or a boolean, got {kind}: "
-            "send other things as JSON text"
+            "send other things as JSON text",
+            argument=name,
+            given=kind,
         )
     return value
 

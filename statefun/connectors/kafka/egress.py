@@ -224,13 +224,17 @@ class KafkaEgress:
         if typed.typename != KAFKA_RECORD:
             raise InvalidMessageError(
                 f"the Kafka egress {self._typename} cannot write a {typed.typename!r}: use "
-                "kafka_egress_message"
+                "kafka_egress_message",
+                argument="record",
+                given=typed.typename,
             )
         record = decode_kafka_record(typed.data)
         if not _TOPIC.fullmatch(record.topic) or record.topic in {".", ".."}:
             raise InvalidMessageError(
                 f"{record.topic!r} cannot be the name of a topic: use up to 249 letters, digits, "
-                "dots, underscores and hyphens"
+                "dots, underscores and hyphens",
+                argument="topic",
+                given=record.topic,
             )
         key = record.key.encode()
         headers: list[tuple[str, str | bytes | None]] = [
@@ -242,7 +246,9 @@ class KafkaEgress:
             raise InvalidMessageError(
                 f"a record for topic {record.topic!r} has {size} bytes, and the egress "
                 f"{self._typename} writes at most {self._most_bytes}: send less, or raise "
-                "'max.request.size' and the limit of the topic"
+                "'max.request.size' and the limit of the topic",
+                argument="record",
+                given=f"{size} bytes",
             )
         if self._header is not None and self._identity is not None:
             headers.append((self._header, f"{self._identity.id}-{record_id}".encode()))

@@ -165,14 +165,14 @@ class Intake:
         self.check(target, argument)
         for what, text in (("key", key), ("topic", topic)):
             if text:
-                _check_text(f"the {what}", text, target)
+                _check_text(what, text, target)
 
     def check(self, target: Address, argument: bytes) -> None:
         """Refuse a message that could never be taken in; see `deliver`."""
         if target.typename == CALLER or not self._functions.knows(target.typename):
             raise UnknownFunctionError(target.typename, self._functions.typenames)
         if not target.id.isascii():
-            _check_text("the id", target.id, target)
+            _check_text("id", target.id, target)
         longest = self._limits_of(target.typename).max_message_bytes
         if len(argument) > longest:
             raise MessageTooLargeError(
@@ -240,5 +240,8 @@ def _check_text(what: str, text: str, target: Address) -> None:
         text.encode()
     except UnicodeEncodeError as error:
         raise InvalidMessageError(
-            f"{what} {text!r} of a message to {target.typename} cannot be written as UTF-8: {error}"
+            f"the {what} {text!r} of a message to {target.typename} cannot be written as UTF-8: "
+            f"{error}",
+            argument=what,
+            given=repr(text),
         ) from error

@@ -392,7 +392,9 @@ def encode_headers(headers: Headers, tag: bytes = tags.TYPED_VALUE_METADATA) -> 
             if not isinstance(data, bytes | bytearray | memoryview):
                 raise InvalidMessageError(
                     f"header {key!r} has a value of type {type(value).__name__}: "
-                    "pass bytes, text, or None for a null value"
+                    "pass bytes, text, or None for a null value",
+                    argument="headers",
+                    given=type(value).__name__,
                 )
             field += delimited(tags.HEADER_VALUE, bytes(data)) + tags.HEADER_HAS_VALUE + tags.TRUE
         encoded += delimited(tag, field)
@@ -405,7 +407,9 @@ def _pairs(headers: Any) -> list[tuple[Any, Any]]:
         return [(key, value) for key, value in pairs]
     except (TypeError, ValueError) as error:
         raise InvalidMessageError(
-            f"headers must be a mapping or pairs of key and value, got {headers!r}"
+            f"headers must be a mapping or pairs of key and value, got {headers!r}",
+            argument="headers",
+            given=repr(headers),
         ) from error
 
 

@@ -478,6 +478,20 @@ def test_a_mistake_is_named_with_its_line_and_what_to_write(folder: Path, mistak
     assert errors(read(folder, text)) == expected
 
 
+def test_a_problem_names_its_key(folder: Path) -> None:
+    """With those around it, also if it is missing; a file as a whole has none."""
+    text = """
+    kind: io.statefun.endpoints.v2/http
+    spec:
+      functions: a/*
+      transport: {call: soon}
+    """
+
+    keys = [problem.key for problem in read(folder, text, "[" * 5000).errors]
+
+    assert keys == ["spec.urlPathTemplate", "spec.transport.call", ""]
+
+
 def test_all_mistakes_of_all_files_are_found_at_once(folder: Path) -> None:
     """One mistake does not hide another, not even in another document or file."""
     mistaken = "kind: io.statefun.playground.v1/ingress\nspec: {port: x}"
