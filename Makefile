@@ -21,7 +21,7 @@ COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gene
 SUPPORTED := -c 'import sys; v = sys.version_info; v < (3, 11) and sys.exit("statefun needs Python 3.11 \
 or newer, and $(PYTHON) is Python %d.%d: name a newer one, as in make PYTHON=python3.12" % v[:2])'
 
-.PHONY: greeter orders transfer test native fuzz memory wheels simulate simulate-durable compare-reactive crashes crash-workflows engines matrix check bench protos format lock clean
+.PHONY: greeter orders transfer test native fuzz memory wheels simulate simulate-durable simulate-workflows compare-reactive crashes crash-workflows engines matrix check bench protos format lock clean
 
 greeter: $(VENV)/.all ## the greeter on the embedded runtime, killed in the middle
 	$(BIN)/python examples/greeter/demo.py
@@ -62,6 +62,10 @@ compare-reactive: $(VENV)/.test .venv-reactive-peer/.done ## SEEDS=N random prog
 
 simulate-durable: $(VENV)/.test ## durable handlers in simulated worlds: SEEDS=N of them, or SEED=n
 	$(BIN)/python -m tests.tools.durable --first $(FIRST) $(if $(SEED),--seed $(SEED),--seeds $(SEEDS))
+
+simulate-workflows: $(VENV)/.test ## workflows in simulated worlds: SEEDS=N of them and planted bugs, or SEED=n
+	$(BIN)/python -m tests.tools.workflows --first $(FIRST) $(if $(SEED),--seed $(SEED),--seeds $(SEEDS))
+	$(if $(SEED),,$(BIN)/python -m tests.tools.workflows --bugs)
 
 crashes: $(VENV)/.test ## real processes killed KILLS=N times each, and one with ten thousand connections
 	KILLS=$(KILLS) $(BIN)/python -m pytest -v -m 'not engines' tests/runtime/test_crashes.py \

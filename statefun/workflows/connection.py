@@ -105,6 +105,8 @@ class Attachments(Protocol):
         ...
 
 
+_NO_RUN = 404
+"""How durable execution answers for a run that never began, or is forgotten."""
 _STATUS_OF = (
     (UnknownFunctionError, RPCStatusCode.NOT_FOUND),
     (MessageTooLargeError, RPCStatusCode.INVALID_ARGUMENT),
@@ -216,7 +218,7 @@ class LocalConnection:
 
 
 def _status(code: int, answer: Answer) -> RPCStatusCode:
-    if answer is Answer.UNKNOWN:
+    if answer is Answer.UNKNOWN or code == _NO_RUN:
         return RPCStatusCode.NOT_FOUND
     return (
         RPCStatusCode(code) if code in RPCStatusCode._value2member_map_ else RPCStatusCode.UNKNOWN

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from statefun.workflows.activities import ActivityRunner
     from statefun.workflows.program import Workflows
 
-__all__ = ["QueueFunctions", "ServiceFunctions"]
+__all__ = ["QueueFunctions", "ServiceFunctions", "in_order"]
 
 
 def _shell(
@@ -142,10 +142,10 @@ class _RunHost(Host):
         self, target_id: str, values: Mapping[str, bytes | None], envelopes: list[durable.Envelope]
     ) -> Reply:
         """Run a turn; see `Turn`."""
-        return await super().turn(target_id, values, _in_order(envelopes))
+        return await super().turn(target_id, values, in_order(envelopes))
 
 
-def _in_order(envelopes: list[durable.Envelope]) -> list[durable.Envelope]:
+def in_order(envelopes: list[durable.Envelope]) -> list[durable.Envelope]:
     """Envelopes with messages first, and those in a start that came with it."""
     if len(envelopes) < 2:
         return envelopes

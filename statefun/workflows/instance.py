@@ -130,6 +130,7 @@ class Instance:
         current_details: What it says about itself to whoever describes it.
         memo: The memo.
         search_attributes: The search attributes.
+        received: How many messages it has taken in.
         outbound: What its calls go through; set before it lives.
         on_end: Called when it ends, to do with its children what is to be done.
     """
@@ -152,6 +153,7 @@ class Instance:
         self.memo = dict(start.memo)
         self.search_attributes = dict(start.search_attributes)
         self.activities = 0
+        self.received = 0
         self.patches: dict[str, bool] = {}
         self.children: dict[str, int] = {}
         self.update_info: UpdateInfo | None = None
@@ -190,9 +192,8 @@ class Instance:
             raise
         except BaseException as error:  # noqa: BLE001 - it ends the run, or the attempt
             self._end_by(error)
-        else:
-            for each in self.start.messages:
-                self.tell(each)
+        for each in self.start.messages:
+            self.tell(each)
         return await self._ends
 
     def _wrap_interceptors(self) -> None:
@@ -297,16 +298,21 @@ class Instance:
                 run_id=self.start.run_id,
                 ending=ending,
                 history_length=self.history_length,
+                told=self.received,
             )
             self.to_workflow("ended", ended.SerializeToString(), self.start.workflow_id)
-            self.on_end()
-            for state in self._update_states.values():
-                if state.answer is None:
-                    self._answer_update(state, self._abandoned())
+            self._close()
         self.is_over = True
         self.run.rest()
         if is_new:
             self._warn_of_unfinished()
+
+    def _close(self) -> None:
+        """Do with children what is to be done, and tell whoever waits for an update."""
+        self.on_end()
+        for state in self._update_states.values():
+            if state.answer is None:
+                self._answer_update(state, self._abandoned())
 
     def _abandoned(self) -> _proto.UpdateAnswer:
         answer = _proto.UpdateAnswer(stage=3, run_id=self.start.run_id)
@@ -435,9 +441,9 @@ class Instance:
     def tell(self, told: _proto.Told) -> None:
         """Take in a message."""
         if self.is_over:
-            if told.HasField("update"):
-                self._tell_outcome(told.update)
+            self._return(told)
             return
+        self.received += 1
         match told.WhichOneof("content"):
             case "signal":
                 self._signal(told.signal)
@@ -448,11 +454,20 @@ class Instance:
             case "stop":
                 self._stop()
 
+    def _return(self, told: _proto.Told) -> None:
+        """Send back what comes too late: the run that follows takes it, if there is one."""
+        kind = told.WhichOneof("content")
+        if kind == "update" and (told.update.is_poll or told.update.id in self._update_states):
+            self._tell_outcome(told.update)
+        elif kind != "stop" and not self.run.is_replaying:
+            request = _proto.Request(run_id=self.start.run_id, told=told, is_from_workflow=True)
+            self.to_workflow("returned", request.SerializeToString(), self.start.workflow_id)
+
     def _stop(self) -> None:
         """The run is over for a reason outside of its code."""
         _, is_new = self.run.step("stop")
         if is_new:
-            self.on_end()
+            self._close()
         self.is_over = True
         self.run.rest()
 

@@ -30,6 +30,8 @@ from statefun.workflows.service import RPCStatusCode
 from statefun.workflows.status import WorkflowExecutionStatus as Status
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from statefun.durable.outbox import Outbox
 
 __all__ = ["VALUE", "WorkflowTurn"]
@@ -39,7 +41,7 @@ _MOST_PAST_RUNS = 100
 _REMEMBERED_SIGNALS = 32
 _COMMANDS = {
     *("start", "signal", "query", "update", "cancel", "terminate", "describe", "result"),
-    *("ended", "upsert"),
+    *("ended", "returned", "upsert"),
 }
 _STATUS_OF = {
     "result": Status.COMPLETED,
@@ -133,8 +135,8 @@ class WorkflowTurn:
         """Start a run, or say why not; see the policies of ids."""
         self._check(start)
         state = self._state
-        if state is not None and state.start.run_id == start.run_id:
-            return self._started(is_new=True)  # a repeat
+        if self._is_repeat(start):
+            return self._repeated(start)
         if state is not None and self._is_open:
             policy = start.id_conflict_policy
             if start.id_reuse_policy == WorkflowIDReusePolicy.TERMINATE_IF_RUNNING:
@@ -159,6 +161,19 @@ class WorkflowTurn:
             )
         self._begin(start, self._now_ms)
         return self._started(is_new=True)
+
+    def _is_repeat(self, start: _proto.Start) -> bool:
+        """Whether the run was begun before, by a request whose answer was lost."""
+        state = self._state
+        return state is not None and (
+            start.run_id in (state.start.run_id, state.start.first_run_id)
+            or any(each.run_id == start.run_id for each in state.past)
+        )
+
+    def _repeated(self, start: _proto.Start) -> _proto.Started:
+        return _proto.Started(
+            run_id=start.run_id, first_run_id=start.run_id, is_new=True, workflow_id=self._id
+        )
 
     def _taken(self, state: _proto.Workflow) -> RefusedError:
         return RefusedError(
@@ -199,7 +214,7 @@ class WorkflowTurn:
             workflow_id=self._id,
         )
 
-    def _begin(self, start: _proto.Start, execution_start_ms: int) -> None:
+    def _begin(self, start: _proto.Start, execution_start_ms: int, returning: int = 0) -> None:
         """Make a run the current one, and begin it unless it has to wait."""
         past = [] if self._state is None else self._past(self._state)
         alarm = (0, "") if self._state is None else (self._state.alarm_ms, self._state.alarm_token)
@@ -223,9 +238,16 @@ class WorkflowTurn:
             alarm_ms=alarm[0],
             alarm_token=alarm[1],
             execution_start_ms=execution_start_ms,
+            returning=returning,
+            signal_ids=[] if self._state is None else self._state.signal_ids,
         )
-        if not start.start_delay_ms:
+        if self._has_begun(self._state):
             self._send_start(self._state)
+
+    @staticmethod
+    def _has_begun(state: _proto.Workflow) -> bool:
+        """Whether the current run waits neither for its time nor for messages of the one before."""
+        return not state.begins_ms and not state.returning
 
     def _past(self, state: _proto.Workflow) -> list[_proto.PastRun]:
         """The runs before the next one."""
@@ -250,6 +272,7 @@ class WorkflowTurn:
         start.messages.extend(state.buffered)
         del state.buffered[:]
         state.begins_ms = 0
+        state.told = len(start.messages)
         invoke = durable.Invoke(
             id=start.run_id, handler=start.workflow_type, argument=start.SerializeToString()
         )
@@ -285,40 +308,53 @@ class WorkflowTurn:
         return state
 
     def _tell(self, state: _proto.Workflow, message: _proto.Told) -> None:
-        if state.begins_ms:
+        if not self._has_begun(state):
             state.buffered.append(message)
         else:
+            state.told += 1
             run_id = state.start.run_id
             envelope = told(run_id, message.SerializeToString())
             self._to_run(run_id, state.start.task_queue, envelope)
 
     def _signal(self, invoke: durable.Invoke) -> bytes:
         request = self._request(invoke)
-        state = self._state
-        if state is not None and invoke.id and invoke.id in state.signal_ids:
-            return b""  # a repeat
-        if not request.HasField("start"):
-            state = self._open(request)
-            self._tell(state, request.told)
-            if invoke.id and not request.is_from_workflow:
-                state.signal_ids.append(invoke.id)
-                del state.signal_ids[:-_REMEMBERED_SIGNALS]
-            return b""
-        started = self._with_start(request)
-        return started.SerializeToString()
+        is_repeat = bool(
+            self._state is not None and invoke.id and invoke.id in self._state.signal_ids
+        )
+        answer = b""
+        if request.HasField("start"):
+            answer = self._with_start(request, is_repeat=is_repeat).SerializeToString()
+        elif not is_repeat:
+            self._tell(self._open(request), request.told)
+        if self._state is not None and invoke.id and not (is_repeat or request.is_from_workflow):
+            self._state.signal_ids.append(invoke.id)
+            del self._state.signal_ids[:-_REMEMBERED_SIGNALS]
+        return answer
 
-    def _with_start(self, request: _proto.Request) -> _proto.Started:
+    def _with_start(self, request: _proto.Request, *, is_repeat: bool = False) -> _proto.Started:
         """Tell the open run something, or start one that is told it first."""
-        is_open = self._is_open
-        policy = request.start.id_conflict_policy
-        if is_open and policy in (0, WorkflowIDConflictPolicy.USE_EXISTING):
-            assert self._state is not None  # noqa: S101 - it is open
-            self._tell(self._state, request.told)
+        state, start = self._state, request.start
+        if is_repeat and state is not None:
+            return self._repeated(start) if self._is_repeat(start) else self._started(is_new=False)
+        if state is not None and self._is_repeat(start):  # an update: its run knows its outcome
+            if state.start.run_id == start.run_id:
+                self._tell(state, request.told)
+            else:
+                envelope = told(start.run_id, request.told.SerializeToString())
+                self._to_run(start.run_id, start.task_queue, envelope)
+            return self._repeated(start)
+        policy = start.id_conflict_policy
+        if (
+            state is not None
+            and self._is_open
+            and policy in (0, WorkflowIDConflictPolicy.USE_EXISTING)
+        ):
+            self._tell(state, request.told)
             return self._started(is_new=False)
-        start = _proto.Start()
-        start.CopyFrom(request.start)
-        start.messages.append(request.told)
-        return self._admit(start)
+        begun = _proto.Start()
+        begun.CopyFrom(start)
+        begun.messages.append(request.told)
+        return self._admit(begun)
 
     def _cancel(self, invoke: durable.Invoke) -> bytes:
         request = self._request(invoke)
@@ -351,7 +387,7 @@ class WorkflowTurn:
                 run_id, queue, status = each.run_id, each.task_queue, each.status
         if _is_rejected(request.reject_condition, status):
             return _proto.QueryAnswer(rejected_status=status).SerializeToString()
-        if state.begins_ms and run_id == state.start.run_id:
+        if run_id == state.start.run_id and not self._has_begun(state):
             raise RefusedError(
                 RPCStatusCode.FAILED_PRECONDITION, "the workflow has not begun: ask again later"
             )
@@ -425,9 +461,8 @@ class WorkflowTurn:
 
     def _stop(self, state: _proto.Workflow, ending: _proto.Ending) -> None:
         """End the run from outside."""
-        if not state.begins_ms:
-            stop = _proto.Told(stop=_proto.StopInput())
-            self._tell(state, stop)
+        if self._has_begun(state):
+            self._tell(state, _proto.Told(stop=_proto.StopInput()))
         self._close(state, ending)
 
     def _ended(self, invoke: durable.Invoke) -> None:
@@ -436,9 +471,32 @@ class WorkflowTurn:
         if state is None or not self._is_open or state.start.run_id != ended.run_id:
             return
         state.history_length = ended.history_length
-        self._conclude(state, ended.ending)
+        self._conclude(state, ended.ending, max(0, state.told - ended.told))
 
-    def _conclude(self, state: _proto.Workflow, ending: _proto.Ending) -> None:
+    def _returned(self, invoke: durable.Invoke) -> None:
+        """A run has sent back what came when it was over: it is for the one that follows."""
+        request = self._request(invoke)
+        state = self._state
+        is_for_this = state is not None and state.start.continued_run_id == request.run_id
+        if state is None or not self._is_open or not is_for_this:
+            self._refuse([request.told])
+        elif not state.returning:
+            self._tell(state, request.told)
+        else:
+            state.start.messages.append(request.told)
+            state.returning -= 1
+            if self._has_begun(state):
+                self._send_start(state)
+
+    def _refuse(self, messages: Iterable[_proto.Told]) -> None:
+        """Tell whoever waits for updates that nobody is left to take them."""
+        error = TerminalError("workflow execution already completed", RPCStatusCode.NOT_FOUND)
+        for each in messages:
+            routes = (each.update.accepted_route, each.update.completed_route)
+            waiting = [durable.Route.FromString(route) for route in routes if route]
+            self._outbox.answer(waiting, failed(error))
+
+    def _conclude(self, state: _proto.Workflow, ending: _proto.Ending, returning: int = 0) -> None:
         """A run has ended by itself: go on with the next one, or not."""
         following = self._following(state, ending)
         if following is None:
@@ -446,8 +504,12 @@ class WorkflowTurn:
             return
         ending.next_run_id = following.run_id
         execution_start_ms = state.execution_start_ms
+        waiting = list(state.buffered)
+        del state.buffered[:], state.start.messages[:]  # the next run has them
         self._close(state, ending)
-        self._begin(following, execution_start_ms)
+        self._begin(following, execution_start_ms, returning)
+        for each in waiting:
+            self._tell(self._state or state, each)
 
     def _following(self, state: _proto.Workflow, ending: _proto.Ending) -> _proto.Start | None:
         """What the next run is started with; None if this was the last one."""
@@ -502,7 +564,8 @@ class WorkflowTurn:
         state.run_deadline_ms = state.begins_ms = 0
         state.expires_ms = self._now_ms + self._retention_ms
         told_to = [durable.Route.FromString(each.route) for each in state.waiters]
-        del state.waiters[:], state.buffered[:]
+        self._refuse([*state.start.messages, *state.buffered])
+        del state.waiters[:], state.buffered[:], state.start.messages[:]
         self._outbox.answer(told_to, succeeded(ending.SerializeToString()))
         if state.start.result_route and not ending.next_run_id:
             route = durable.Route.FromString(state.start.result_route)
@@ -546,7 +609,7 @@ class WorkflowTurn:
             ending.timed_out.message = "Workflow timed out"
             ending.timed_out.source = "Server"
             ending.timed_out.timeout_failure_info.timeout_type = 1
-            if not state.begins_ms:
+            if self._has_begun(state):
                 self._tell(state, _proto.Told(stop=_proto.StopInput()))
             self._conclude(state, ending)
         self._go_on()
@@ -557,7 +620,9 @@ class WorkflowTurn:
         if state is None:
             return
         if self._is_open and 0 < state.begins_ms <= self._now_ms:
-            self._send_start(state)
+            state.begins_ms = 0
+            if self._has_begun(state):
+                self._send_start(state)
         for each in [each for each in state.past if each.expires_ms <= self._now_ms]:
             self._kill(each)
             state.past.remove(each)

@@ -408,14 +408,16 @@ class Ending(_message.Message):
     def __init__(self, result: _Optional[_Union[Payloads, _Mapping]] = ..., failure: _Optional[_Union[Failure, _Mapping]] = ..., canceled: _Optional[_Union[Failure, _Mapping]] = ..., terminated: _Optional[_Union[Failure, _Mapping]] = ..., timed_out: _Optional[_Union[Failure, _Mapping]] = ..., continued: _Optional[_Union[Start, _Mapping]] = ..., completes_later: _Optional[bool] = ..., run_id: _Optional[str] = ..., next_run_id: _Optional[str] = ...) -> None: ...
 
 class Ended(_message.Message):
-    __slots__ = ("run_id", "ending", "history_length")
+    __slots__ = ("run_id", "ending", "history_length", "told")
     RUN_ID_FIELD_NUMBER: _ClassVar[int]
     ENDING_FIELD_NUMBER: _ClassVar[int]
     HISTORY_LENGTH_FIELD_NUMBER: _ClassVar[int]
+    TOLD_FIELD_NUMBER: _ClassVar[int]
     run_id: str
     ending: Ending
     history_length: int
-    def __init__(self, run_id: _Optional[str] = ..., ending: _Optional[_Union[Ending, _Mapping]] = ..., history_length: _Optional[int] = ...) -> None: ...
+    told: int
+    def __init__(self, run_id: _Optional[str] = ..., ending: _Optional[_Union[Ending, _Mapping]] = ..., history_length: _Optional[int] = ..., told: _Optional[int] = ...) -> None: ...
 
 class Upsert(_message.Message):
     __slots__ = ("run_id", "memo", "search_attributes", "details")
@@ -531,7 +533,7 @@ class Waiter(_message.Message):
     def __init__(self, route: _Optional[bytes] = ..., run_id: _Optional[str] = ..., follows_runs: _Optional[bool] = ...) -> None: ...
 
 class Workflow(_message.Message):
-    __slots__ = ("start", "status", "start_ms", "close_ms", "ending", "past", "waiters", "history_length", "run_deadline_ms", "begins_ms", "buffered", "time_ms", "alarm_ms", "alarm_token", "details", "expires_ms", "execution_start_ms", "signal_ids")
+    __slots__ = ("start", "status", "start_ms", "close_ms", "ending", "past", "waiters", "history_length", "run_deadline_ms", "begins_ms", "buffered", "time_ms", "alarm_ms", "alarm_token", "details", "expires_ms", "execution_start_ms", "signal_ids", "told", "returning")
     START_FIELD_NUMBER: _ClassVar[int]
     STATUS_FIELD_NUMBER: _ClassVar[int]
     START_MS_FIELD_NUMBER: _ClassVar[int]
@@ -550,6 +552,8 @@ class Workflow(_message.Message):
     EXPIRES_MS_FIELD_NUMBER: _ClassVar[int]
     EXECUTION_START_MS_FIELD_NUMBER: _ClassVar[int]
     SIGNAL_IDS_FIELD_NUMBER: _ClassVar[int]
+    TOLD_FIELD_NUMBER: _ClassVar[int]
+    RETURNING_FIELD_NUMBER: _ClassVar[int]
     start: Start
     status: int
     start_ms: int
@@ -568,7 +572,9 @@ class Workflow(_message.Message):
     expires_ms: int
     execution_start_ms: int
     signal_ids: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, start: _Optional[_Union[Start, _Mapping]] = ..., status: _Optional[int] = ..., start_ms: _Optional[int] = ..., close_ms: _Optional[int] = ..., ending: _Optional[_Union[Ending, _Mapping]] = ..., past: _Optional[_Iterable[_Union[PastRun, _Mapping]]] = ..., waiters: _Optional[_Iterable[_Union[Waiter, _Mapping]]] = ..., history_length: _Optional[int] = ..., run_deadline_ms: _Optional[int] = ..., begins_ms: _Optional[int] = ..., buffered: _Optional[_Iterable[_Union[Told, _Mapping]]] = ..., time_ms: _Optional[int] = ..., alarm_ms: _Optional[int] = ..., alarm_token: _Optional[str] = ..., details: _Optional[_Union[Payload, _Mapping]] = ..., expires_ms: _Optional[int] = ..., execution_start_ms: _Optional[int] = ..., signal_ids: _Optional[_Iterable[str]] = ...) -> None: ...
+    told: int
+    returning: int
+    def __init__(self, start: _Optional[_Union[Start, _Mapping]] = ..., status: _Optional[int] = ..., start_ms: _Optional[int] = ..., close_ms: _Optional[int] = ..., ending: _Optional[_Union[Ending, _Mapping]] = ..., past: _Optional[_Iterable[_Union[PastRun, _Mapping]]] = ..., waiters: _Optional[_Iterable[_Union[Waiter, _Mapping]]] = ..., history_length: _Optional[int] = ..., run_deadline_ms: _Optional[int] = ..., begins_ms: _Optional[int] = ..., buffered: _Optional[_Iterable[_Union[Told, _Mapping]]] = ..., time_ms: _Optional[int] = ..., alarm_ms: _Optional[int] = ..., alarm_token: _Optional[str] = ..., details: _Optional[_Union[Payload, _Mapping]] = ..., expires_ms: _Optional[int] = ..., execution_start_ms: _Optional[int] = ..., signal_ids: _Optional[_Iterable[str]] = ..., told: _Optional[int] = ..., returning: _Optional[int] = ...) -> None: ...
 
 class Activity(_message.Message):
     __slots__ = ("task", "route", "attempt", "arrived_ms", "scheduled_ms", "started_ms", "owner", "heartbeat_ms", "heartbeat", "last_failure", "due_ms", "is_cancelled", "completes_later", "alarm_ms", "alarm_token", "time_ms", "last_timeout")

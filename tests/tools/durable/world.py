@@ -134,8 +134,8 @@ class World:
         turn = self._turn(address, self.now_ms + self.skews_ms[worker], cached)
         attempt = Attempt(None)
         self.stumbled = False
-        for data in list(self.kept.mail[address])[:count]:
-            turn.receive(_proto.Envelope.FromString(data))
+        for envelope in self.read(address, count):
+            turn.receive(envelope)
         while isinstance(turn, Turn) and (wave := turn.effects.wave()):
             attempt.waves += 1
             outcomes = [perform(ready) for ready in wave]
@@ -150,7 +150,12 @@ class World:
         attempt.has_stumbled = self.stumbled
         return attempt
 
-    def _turn(self, address: Address, now_ms: int, cached: Cached | None) -> Turn | TicketTurn:
+    def read(self, address: Address, count: int) -> list[_proto.Envelope]:
+        """The first messages that wait for an address."""
+        waiting = list(self.kept.mail[address])[:count]
+        return [_proto.Envelope.FromString(data) for data in waiting]
+
+    def _turn(self, address: Address, now_ms: int, cached: Cached | None) -> Any:
         typename, target_id = address
         self._nonce += 1
         name = typename.removeprefix("d/")
