@@ -42,6 +42,11 @@ class SharedTasks:
         """How many coroutines have not ended."""
         return len(self._ready) + len(self._tasks)
 
+    @property
+    def tasks(self) -> set[asyncio.Task[None]]:
+        """The tasks of those that wait for something."""
+        return set(self._tasks)
+
     def start(self, work: Coroutine[Any, Any, None], subject: object) -> None:
         """Run a coroutine soon.
 
@@ -58,7 +63,7 @@ class SharedTasks:
         ready, self._ready = self._ready, deque()
         for work, _ in ready:
             work.close()
-        return set(self._tasks)
+        return self.tasks
 
     def cancel(self) -> None:
         """Cancel every coroutine; those that have not begun never do."""

@@ -34,10 +34,11 @@ ROOMS: dict[str, set[str]] = {
     "loading": {"errors", "sdk"},
     "tasks": set(),
     "logs": {"sdk"},
+    "blocking": set(),
     "threads": set(),
     "http": {"errors", "tasks"},
     # shells over the sdk, which do not know one another
-    "serve": {"errors", "sdk", "http", "loading", "logs"},
+    "serve": {"errors", "sdk", "http", "loading", "logs", "blocking"},
     "connectors": {"errors", "sdk", "http", "ports"},
     "modulefiles": {
         *("errors", "sdk", "runtime.engine.policy", "runtime.engine.retry"),
@@ -50,12 +51,13 @@ ROOMS: dict[str, set[str]] = {
     },
     "workflows": {"errors", "sdk", "http", "ports", "durable", "testing.workflows"},
     "reactive": {"errors", "sdk"},
-    "runtime": {"errors", "sdk", "http", "ports", "tasks", "logs"},
+    "runtime": {"errors", "sdk", "http", "ports", "tasks", "logs", "blocking"},
     # tools
     "testing": {"errors", "sdk", "ports", "durable", "workflows", "runtime"},
     "console": {"http"},
     "cli": {
         *("errors", "sdk", "http", "loading", "ports", "serve", "connectors", "modulefiles"),
+        "blocking",
         *("durable", "workflows", "reactive", "runtime", "testing", "console"),
     },
     "__main__": {"cli"},

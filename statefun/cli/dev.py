@@ -17,6 +17,7 @@ from statefun.cli.arguments import (
     print_line,
 )
 from statefun.errors import ConfigurationError
+from statefun.serve.worker import STOP_SIGNALS
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
@@ -62,7 +63,7 @@ def run(arguments: Namespace) -> int:
     except ModuleNotFoundError:
         raise ConfigurationError("it needs watchfiles: pip install 'statefun[dev]'") from None
     stop = Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in STOP_SIGNALS:
         signal.signal(number, lambda *_: stop.set())
     files = watchfiles.PythonFilter(extra_extensions=(".yaml", ".yml", ".toml"))
     changes = watchfiles.watch(

@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import sys
 from argparse import ArgumentTypeError
 from contextlib import AsyncExitStack
 from threading import Event, Thread
 from typing import TYPE_CHECKING, Any
 
+from statefun.blocking import blocking_function
 from statefun.cli.arguments import (
     UsageError,
     add_data,
@@ -27,10 +27,15 @@ from statefun.cli.options import add_options, function_rules, runtime_options
 from statefun.cli.serving import access_files, add_access, allow_connections
 from statefun.http.loops import collect_rarely, new_event_loop
 from statefun.runtime.options import ADMIN_STOP_S, RuntimeOptions
+from statefun.sdk.failures import escaped
+from statefun.serve.worker import STOP_SIGNALS
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
+    from collections.abc import Callable, Sequence
+    from types import FrameType
 
+    from statefun.blocking import BlockingFunction
     from statefun.cli.assembly import Assembly
     from statefun.http import Access
     from statefun.runtime import Runtime
@@ -38,6 +43,8 @@ if TYPE_CHECKING:
 
 __all__ = ["add", "run"]
 
+_INTERRUPTED = 130
+_MOST_NAMES = 3
 _CANCELLED_S = 1.0
 """How long what functions left running may clean up in the end."""
 
@@ -219,7 +226,7 @@ async def _run(assembly: Assembly, arguments: Namespace, access: Access, ended: 
     rest_s = arguments.stop_timeout
     if rest_s is None:
         rest_s = _rest_s(runtime.options)
-    stop = _stop_signal(arguments.drain + rest_s, ended)
+    stop = _stop_signal(arguments.drain + rest_s, ended, lambda: runtime.calls_under_way)
     async with AsyncExitStack() as stack:
         admin = _admin(runtime, arguments, access)
         if admin is not None:
@@ -254,16 +261,26 @@ def _admin(runtime: Runtime, arguments: Namespace, access: Access) -> AdminServe
     )
 
 
-def _stop_signal(seconds: float, ended: Event) -> asyncio.Event:
-    """An event that SIGTERM or SIGINT sets, however often they come.
+def _stop_signal(
+    seconds: float, ended: Event, under_way: Callable[[], Sequence[str]]
+) -> asyncio.Event:
+    """An event that SIGTERM, SIGHUP or SIGINT sets; a second SIGINT ends the process now.
 
     Args:
         seconds: The process ends so long after the signal, whatever holds it up.
         ended: Set when it has ended by itself.
+        under_way: Names the calls that a stop waits for.
     """
     loop, stop, asked = asyncio.get_running_loop(), asyncio.Event(), Event()
 
-    def on_signal(*_: object) -> None:
+    def on_signal(number: int, frame: FrameType | None) -> None:
+        if number == signal.SIGINT and asked.is_set():
+            _say("stopped now; what was under way is done again at the next start")
+            os._exit(_INTERRUPTED)
+        if number == signal.SIGINT:
+            waits_for = _waits_for(under_way(), blocking_function(frame))
+            if waits_for:
+                _say(f"waits up to {seconds:g} s for {waits_for}; Ctrl-C once more stops now")
         asked.set()
         if not loop.is_closed():
             loop.call_soon_threadsafe(stop.set)
@@ -272,20 +289,34 @@ def _stop_signal(seconds: float, ended: Event) -> asyncio.Event:
         asked.wait()
         if ended.wait(seconds):
             return
-        sys.stderr.write(
-            f"statefun run: not stopped {seconds:g} s after the signal: something holds up the "
-            "event loop or does not end; ended without it, what was answered for is kept\n"
+        _say(
+            f"not stopped {seconds:g} s after the signal: something holds up the "
+            "event loop or does not end; ended without it, what was answered for is kept"
         )
-        sys.stderr.flush()
         os._exit(1)
 
     Thread(target=watch, name="statefun-stop", daemon=True).start()
-    for number in (signal.SIGTERM, signal.SIGINT):
+    for number in STOP_SIGNALS:
         # The loop is woken by a signal that another thread gets; it does not see one that comes
         # while it is not running.
         loop.add_signal_handler(number, stop.set)
         signal.signal(number, on_signal)
     return stop
+
+
+def _say(sentence: str) -> None:
+    """Tell the operator, in one write, since a signal handler may be the caller."""
+    os.write(2, f"statefun run: {sentence}\n".encode(errors="backslashreplace"))
+
+
+def _waits_for(names: Sequence[str], blocking: BlockingFunction | None) -> str:
+    """What a stop waits for; empty if for nothing."""
+    parts = [escaped(each) for each in names[:_MOST_NAMES]]
+    if len(names) > _MOST_NAMES:
+        parts.append(f"{len(names) - _MOST_NAMES} other calls")
+    if blocking is not None:
+        parts.insert(0, f"{blocking.name} ({blocking.place}), which holds up the event loop")
+    return ", ".join(parts)
 
 
 async def _cancel_the_rest() -> None:

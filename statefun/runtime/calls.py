@@ -66,6 +66,11 @@ class Calls:
         return len(self._tasks)
 
     @property
+    def names(self) -> list[str]:
+        """The calls that wait for something, each by its address."""
+        return sorted(task.get_name() for task in self._tasks.tasks)
+
+    @property
     def has_outcomes(self) -> bool:
         """Whether `apply` has something to do."""
         return bool(self._outcomes)

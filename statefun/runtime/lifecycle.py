@@ -12,6 +12,7 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from statefun.blocking import BlockingWatch
 from statefun.errors import ConfigurationError, RuntimeStoppedError
 from statefun.runtime.admin.control import ControlServer
 from statefun.runtime.admin.figures import sources_of
@@ -145,6 +146,9 @@ class Lifecycle:
             can_change=lambda typename: not self._router.is_in_process(typename),
         )
         engine.retry_held()
+        watch = BlockingWatch()
+        exits.callback(watch.stop)
+        watch.start()
         dispatcher = self._dispatcher = Dispatcher(
             engine, store, self._router, self._clock, self._observers, recovered.positions
         )

@@ -307,6 +307,11 @@ class Runtime:
         return EgressStream(egress)
 
     @property
+    def calls_under_way(self) -> list[str]:
+        """The calls that wait for something, each by its address; a stop waits for them."""
+        return self._life.dispatcher.calls.names if self._life.is_running else []
+
+    @property
     def is_healthy(self) -> bool:
         """Whether messages are taken in and what happens becomes durable."""
         return self._life.is_running and self._life.dispatcher.is_healthy

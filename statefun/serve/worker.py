@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from statefun.blocking import BlockingWatch
 from statefun.http import AccessFiles, HttpServer, ServerLimits
 from statefun.http.loops import collect_rarely, new_event_loop
 from statefun.loading import load_functions
@@ -23,7 +24,12 @@ if TYPE_CHECKING:
 
 __all__ = ["STOP_SIGNALS", "Worker"]
 
-STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+STOP_SIGNALS = tuple(
+    each
+    for each in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+    if each != signal.SIGHUP or signal.getsignal(each) is not signal.SIG_IGN  # by nohup
+)
+"""The signals that stop a process in order."""
 
 # Time for the rest of a stop: cancelled functions end, threads are joined.
 _ENDING_SECONDS = 3
@@ -92,6 +98,8 @@ class Worker:
             endpoint.handle, listener=listener, access=self.access.open(), limits=_LIMITS
         )
         await server.start()
+        watch = BlockingWatch()
+        watch.start()
         if on_ready is not None:
             on_ready()
         await stopping.begun.wait()
@@ -100,6 +108,7 @@ class Worker:
         await asyncio.wait((stop, hurry), return_when=asyncio.FIRST_COMPLETED)
         hurry.cancel()
         stop.cancel()  # unless it is over
+        watch.stop()
 
 
 class _Stopping:

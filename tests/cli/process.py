@@ -113,6 +113,14 @@ class Server:
         """What it has said on stderr."""
         return os.pread(self._errors.fileno(), 1 << 20, 0).decode()
 
+    def error_lines_until(self, text: str) -> str:
+        """What it says on stderr, once that has the text."""
+        for _ in range(100 * PATIENCE_S):
+            if text in (errors := self.errors()):
+                return errors
+            select.select([], [], [], 0.01)
+        raise AssertionError(f"{text!r} is not in {self.errors()}")
+
     def send_signal(self, number: signal.Signals) -> None:
         self._process.send_signal(number)
 

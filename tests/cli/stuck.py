@@ -45,3 +45,10 @@ def inline(context: Context, message: Message) -> None:
     """Do not end, on the event loop."""
     has_begun()
     time.sleep(1000)
+
+
+@functions.bind("com.example/coroutine")
+async def coroutine(context: Context, message: Message) -> None:
+    """Do not end, on the event loop."""
+    has_begun()
+    time.sleep(1000)  # noqa: ASYNC251 - the mistake

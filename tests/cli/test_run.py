@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -278,7 +279,7 @@ def test_a_stopped_runtime_goes_on_where_it_was(folder: Path) -> None:
     assert records == [b"first", b"\x00set"]
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_a_signal_lets_calls_end_and_takes_nothing_new(
     folder: Path, number: signal.Signals
 ) -> None:
@@ -329,10 +330,55 @@ def test_a_function_that_holds_up_the_event_loop_does_not_keep_the_process(folde
     """It has as long as `--stop-timeout` says; then the process ends with 1 and says so."""
     with run_stuck(folder, "inline", "--stop-timeout", "1") as server:
         assert server.stop() == 1
-        assert server.errors() == (
+        assert server.errors().endswith(
             "statefun run: not stopped 1 s after the signal: something holds up the event loop "
             "or does not end; ended without it, what was answered for is kept\n"
         )
+
+
+@pytest.mark.parametrize("name", ["cancelled", "inline"])
+def test_an_interrupt_says_what_the_stop_waits_for_and_a_second_one_stops_now(
+    folder: Path, name: str
+) -> None:
+    """Also if a function holds up the event loop."""
+    with run_stuck(folder, name, "--drain", "1000") as server:
+        server.send_signal(signal.SIGINT)
+        waited = server.error_lines_until("Ctrl-C once more stops now")
+        server.send_signal(signal.SIGINT)
+
+        assert server.wait() == 130
+        assert "statefun run: stopped now" in server.errors()
+
+    what = "the call of com.example/cancelled '1'" if name == "cancelled" else "inline ("
+    assert "waits up to 10" in waited
+    assert what in waited
+
+
+@pytest.mark.parametrize("name", ["inline", "coroutine"])
+def test_a_function_that_blocks_is_named_while_it_does(folder: Path, name: str) -> None:
+    """After half a second, with its place and the way out."""
+    with run_stuck(folder, name) as server:
+        told = server.error_lines_until("blocking=True")
+        server.kill()
+
+    place = re.search(rf"{name} \((.+):(\d+)\) has held up the event loop for 0.5 s", told)
+    assert place is not None, told
+    assert "time.sleep" in Path(place[1]).read_text().splitlines()[int(place[2]) - 1]
+
+
+def test_a_process_that_ignores_hang_ups_goes_on_when_the_terminal_is_closed(
+    folder: Path,
+) -> None:
+    """As `nohup` wants it."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # inherited
+    try:
+        server = run(folder)
+        with server:
+            server.send_signal(signal.SIGHUP)
+            send(server, folder, "com.example/account", "1", "x")
+            assert server.stop() == 0
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 @contextmanager
@@ -347,7 +393,7 @@ def run_stuck(folder: Path, name: str, *more: str) -> Iterator[Server]:
         if is_first:
             kind = {"Content-Type": "application/vnd.com.example/raw"}
             connection.request("PUT", f"/com.example/{name}/1", "x", kind)
-            if name != "inline":  # it lets nothing be answered
+            if name not in ("inline", "coroutine"):  # it lets nothing be answered
                 assert connection.getresponse().status == 200
         assert (folder / "begun").read_text() == "x"
         yield server

@@ -132,7 +132,7 @@ def test_it_says_where_it_listens_and_answers_there(workers: int) -> None:
 
 
 @pytest.mark.parametrize("workers", [1, 2])
-@pytest.mark.parametrize("sign", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("sign", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_what_has_begun_is_answered_before_it_stops(
     workers: int, sign: signal.Signals, tmp_path: Path
 ) -> None:
