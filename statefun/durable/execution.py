@@ -88,6 +88,11 @@ class Execution:
         """The id of the invocation."""
         return self.header.id
 
+    @property
+    def kept_bytes(self) -> int:
+        """How much is kept of it, about."""
+        return self.journal.size + len(self.invoke.argument)
+
     def join(self, here: Surroundings[Execution]) -> None:
         """Take part in a turn."""
         self.here = here

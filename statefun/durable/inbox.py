@@ -50,12 +50,16 @@ class Inbox:
     def _invoke(self, invoke: _proto.Invoke) -> None:
         here = self._here
         reply = [invoke.reply] if invoke.HasField("reply") else []
+        size = len(invoke.argument)
         handler = here.declaration.handler_of(invoke.handler)
         if handler is None:
             error = TerminalError(f"{here.service} has no handler {invoke.handler!r}", 404)
             here.outbox.answer(reply, failed(error))
         elif handler.kind == "shared":
-            self._attempts.begin(_proto.Waiting(invoke=invoke, waiters=reply))
+            if here.shared_bytes and here.shared_bytes + size > here.limits.queue_bytes:
+                self._knock_again(invoke)
+            else:
+                self._attempts.begin(_proto.Waiting(invoke=invoke, waiters=reply))
         elif handler.kind == "workflow" and (here.active or here.kept.receipt):
             again = TerminalError(
                 "the workflow method was already invoked", 409, {"invocation_id": invoke.id}
@@ -64,12 +68,19 @@ class Inbox:
         elif handler.kind is None and (known := here.known(invoke.id)):
             for route in reply:
                 self._join(known, route)
-        elif len(here.kept.queue) >= here.limits.queue_invocations:
-            knock_ms = int(here.limits.knock_after.total_seconds() * 1000)
-            here.outbox.send_to_self(knock_ms, _proto.Envelope(invoke=invoke))
+        elif here.kept.queue and (
+            len(here.kept.queue) >= here.limits.queue_invocations
+            or here.kept.queue_bytes + size > here.limits.queue_bytes
+        ):
+            self._knock_again(invoke)
         else:
             start_ms = here.now_ms + invoke.delay_ms if invoke.delay_ms else 0
-            here.kept.queue.append(_proto.Waiting(invoke=invoke, waiters=reply, start_ms=start_ms))
+            here.kept.enqueue(_proto.Waiting(invoke=invoke, waiters=reply, start_ms=start_ms))
+
+    def _knock_again(self, invoke: _proto.Invoke) -> None:
+        """Have an invocation come again later, since too much waits here."""
+        knock_ms = int(self._here.limits.knock_after.total_seconds() * 1000)
+        self._here.outbox.send_to_self(knock_ms, _proto.Envelope(invoke=invoke))
 
     def _attach(self, attach: _proto.Attach) -> None:
         known = self._here.known(attach.id)
@@ -164,7 +175,8 @@ class Inbox:
             self._attempts.finish(known, failed(error))
 
     def _drop(self, waiting: _proto.Waiting, error: TerminalError) -> None:
-        self._here.kept.queue.remove(waiting)
+        queue = self._here.kept.queue
+        self._here.kept.dequeue(queue.index(waiting))
         self._attempts.conclude(waiting.invoke, waiting.waiters, failed(error))
 
     def _pause(self, invocation: str) -> None:

@@ -33,6 +33,7 @@ class Kept:
     Attributes:
         host: Its executions, its alarm and its receipt.
         queue: Invocations that have not begun.
+        queue_bytes: How much is kept of them, about.
         entries: The values of the key.
         entries_changed: Whether they are to be kept anew.
         promises: The outcomes of promises that have one.
@@ -40,8 +41,8 @@ class Kept:
     """
 
     __slots__ = (
-        *("host", "queue", "entries", "entries_changed", "promises", "promises_changed"),
-        *("_values", "_closed_journal"),
+        *("host", "queue", "queue_bytes", "entries", "entries_changed"),
+        *("promises", "promises_changed", "_values", "_closed_journal"),
     )
 
     def __init__(self, values: Mapping[str, bytes | None]) -> None:
@@ -49,6 +50,7 @@ class Kept:
         self._closed_journal: Journal | None = None
         self.host = _proto.Host.FromString(values["host"] or b"")
         self.queue = deque(_proto.Queue.FromString(values.get("queue") or b"").waiting)
+        self.queue_bytes = len(values.get("queue") or b"")
         self.entries = dict(_proto.Entries.FromString(values.get("entries") or b"").entries)
         self.entries_changed = False
         self.promises = dict(_proto.Promises.FromString(values.get("promises") or b"").promises)
@@ -58,6 +60,18 @@ class Kept:
     def receipt(self) -> _proto.Receipt | None:
         """What became of the invocation that was here."""
         return self.host.receipt if self.host.HasField("receipt") else None
+
+    def enqueue(self, waiting: _proto.Waiting) -> None:
+        """Let an invocation wait."""
+        self.queue.append(waiting)
+        self.queue_bytes += len(waiting.invoke.argument)
+
+    def dequeue(self, position: int) -> _proto.Waiting:
+        """Take an invocation out of the queue."""
+        waiting = self.queue[position]
+        del self.queue[position]
+        self.queue_bytes -= len(waiting.invoke.argument)
+        return waiting
 
     def journal_of(self, header: _proto.Execution, *, is_shared: bool) -> Journal:
         """The journal of an execution that is kept."""

@@ -21,12 +21,18 @@ logger = logging.getLogger("statefun.durable")
 class Limits:
     """Bounds of what durable handlers may take.
 
+    What one key keeps is sent with every request for it, so the state, the journal and the queue
+    together stay below the 32 MiB that the transport of an engine carries.
+
     Attributes:
         value_bytes: The longest argument, result or value of state.
         state_bytes: The most that all values of one key take.
-        reply_bytes: How much a turn may send before the rest waits for the next turn.
+        reply_bytes: How much a handler may send between two waits, and a turn before further queued
+            invocations wait for the next turn.
         turn_invocations: How many queued invocations a turn may begin.
         queue_invocations: How many may wait at one key; more knock again later.
+        queue_bytes: How many bytes of arguments may wait at one key, and as many again with shared
+            handlers that wait for something; more knock again later.
         knock_after: When those knock again.
         pending_steps: How many steps of one invocation may be unfinished at a time.
         journal_records: How many events one invocation may be told.
@@ -46,6 +52,7 @@ class Limits:
     reply_bytes: int = 8_000_000
     turn_invocations: int = 256
     queue_invocations: int = 10_000
+    queue_bytes: int = 4_000_000
     knock_after: timedelta = timedelta(seconds=1)
     pending_steps: int = 2_000
     journal_records: int = 50_000
@@ -54,7 +61,7 @@ class Limits:
     cached_addresses: int = 10_000
     remembered_turns: int = 1_000
     warned_bytes: int = 512 * 1024
-    journal_bytes: int = 16_000_000
+    journal_bytes: int = 8_000_000
 
     def check_value(self, what: str, data: bytes) -> None:
         """Refuse an argument, a result or a value that is too long.

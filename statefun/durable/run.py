@@ -90,6 +90,7 @@ class Run:
         mailboxes: Its signals.
         record: The record that is being told.
         script: The commands that a replay has to give.
+        sent_bytes: How much it has sent since the last event, also while it replays.
         before_step: Called before each command.
         main: The task of the handler.
     """
@@ -118,6 +119,7 @@ class Run:
         self.main: asyncio.Task[bytes] | None = None
         self._futures: dict[int, StepFuture[Any]] = {}
         self.script = Script()
+        self.sent_bytes = 0
         self._seq = 0
         self._told = 0
         self._refuse: Callable[[str], NoReturn] | None = None
@@ -275,6 +277,7 @@ class Run:
         """Tell an event, and run until everything waits; live commands are added to it."""
         self.record = record
         self._told += 1
+        self.sent_bytes = 0
         self.loop.now_ms = record.time_ms
         kind, seq = record.kind, record.seq
         if kind in _ANSWERS:

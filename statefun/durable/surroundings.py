@@ -31,6 +31,10 @@ class _Execution(Protocol):
     def id(self) -> str:
         """The id of the invocation."""
 
+    @property
+    def kept_bytes(self) -> int:
+        """How much is kept of it, about."""
+
 
 E = TypeVar("E", bound=_Execution)
 
@@ -93,6 +97,11 @@ class Surroundings(Generic[E]):
     def active(self) -> E | None:
         """The execution that has the key for itself."""
         return next((each for each in self.executions if not each.is_shared), None)
+
+    @property
+    def shared_bytes(self) -> int:
+        """How long the journals of shared handlers are together, about."""
+        return sum(each.kept_bytes for each in self.executions if each.is_shared)
 
     def known(self, invocation: str) -> E | _proto.Waiting | _proto.Receipt | None:
         """Where an invocation is at this address."""

@@ -175,9 +175,8 @@ class Turn:
                 ):
                     self._must_go_on = True
                     return False
-                del here.kept.queue[position]
                 self._begun += 1
-                self._attempts.begin(waiting)
+                self._attempts.begin(here.kept.dequeue(position))
                 return True
         return False
 

@@ -62,6 +62,17 @@ class Steps:
                 f"{limit} steps of this invocation are unfinished: await some before the next", 429
             )
 
+    def _check_sent(self, size: int) -> None:
+        """Refuse to send more between two waits than one reply may carry."""
+        limit = self._execution.here.limits.reply_bytes
+        if self._run.sent_bytes + size > limit:
+            raise TerminalError(
+                f"more than {limit} bytes are sent between two waits: await something before the "
+                "next, or pass where large values are kept",
+                413,
+            )
+        self._run.sent_bytes += size
+
     def _route(self, seq: int) -> _proto.Route:
         """The way back to a command."""
         here = self._execution.here

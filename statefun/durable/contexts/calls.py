@@ -127,6 +127,7 @@ class CallSteps(CompletionSteps):
             refused.fail(error)
             return refused
         self._check_pending()
+        self._check_sent(len(argument))
         seq, is_new = self._run.step(f"call {_shown(*target)}")
         invocation = self._child(seq, target, idempotency_key, is_delayed=False)
         if is_new:
@@ -149,6 +150,7 @@ class CallSteps(CompletionSteps):
         if delay is not None and delay < timedelta(0):
             raise TerminalError(f"a delay is zero or more, got {delay!r}", 400)
         delay_ms = (delay or timedelta(0)) // ONE_MILLISECOND
+        self._check_sent(len(argument))
         seq, is_new = self._run.step(f"send {_shown(*target)}")
         invocation = self._child(seq, target, idempotency_key, is_delayed=delay_ms > 0)
         if is_new:

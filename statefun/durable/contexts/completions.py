@@ -36,6 +36,7 @@ class CompletionSteps(Steps):
 
     def _complete_awakeable(self, name: str, outcome: _proto.Outcome) -> None:
         known = Awakeable.parse(name)
+        self._check_sent(len(outcome.value))
         _, is_new = self._run.step("complete awakeable")
         if is_new:
             done = _proto.Done(execution=known.invocation, seq=known.seq, outcome=outcome)
@@ -66,6 +67,7 @@ class CompletionSteps(Steps):
 
     def _signal(self, invocation_id: str, name: str, outcome: _proto.Outcome) -> None:
         InvocationId.parse(invocation_id)
+        self._check_sent(len(outcome.value))
         _, is_new = self._run.step(f"send signal {name}")
         if is_new:
             signal = _proto.Signal(execution=invocation_id, name=name, outcome=outcome)

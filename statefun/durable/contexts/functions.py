@@ -32,6 +32,7 @@ class FunctionSteps(Steps):
         message = _plain_message(typename, id, value, value_type)
         self._execution.here.outbox.check_message(message)
         self._check_pending()
+        self._check_sent(len(message.argument()))
         seq, is_new = self._run.step(f"call function {typename}/{id}")
         if is_new:
             ask = _proto.Ask(
@@ -49,6 +50,7 @@ class FunctionSteps(Steps):
         if delay is not None and delay < timedelta(0):
             raise TerminalError(f"a delay is zero or more, got {delay!r}", 400)
         self._execution.here.outbox.check_message(message)
+        self._check_sent(len(message.argument()))
         target = f"{message.target_typename}/{message.target_id}"
         _, is_new = self._run.step(f"send function {target}")
         if is_new:
@@ -61,6 +63,7 @@ class FunctionSteps(Steps):
         if not isinstance(message, EgressMessage):
             raise TerminalError(f"send_egress takes an EgressMessage, got {message!r}", 400)
         self._execution.here.outbox.check_egress(message)
+        self._check_sent(len(message.argument()))
         _, is_new = self._run.step(f"send egress {message.typename}")
         if is_new:
             self._execution.here.outbox.send_egress(message)

@@ -11,6 +11,7 @@ import pytest
 from statefun.durable import (
     Context,
     ObjectContext,
+    ObjectSharedContext,
     RunOptions,
     Service,
     TerminalError,
@@ -65,6 +66,37 @@ async def bloat(ctx: ObjectContext, size: int) -> list[int]:
             attempt()
         except TerminalError as error:
             codes.append(error.status_code)
+    return codes
+
+
+@COUNTER.handler()
+async def length(ctx: ObjectContext, text: str) -> int:
+    return len(text)
+
+
+@COUNTER.handler()
+async def doze(ctx: ObjectContext, text: str) -> int:
+    await ctx.sleep(timedelta(seconds=1))
+    return len(text)
+
+
+@COUNTER.handler(kind="shared")
+async def look(ctx: ObjectSharedContext, text: str) -> int:
+    await ctx.sleep(timedelta(seconds=1))
+    return len(text)
+
+
+@COUNTER.handler()
+async def broadcast(ctx: ObjectContext, size: int) -> list[int]:
+    codes = []
+    for _ in range(2):
+        try:
+            for each in range(5):
+                ctx.object_send(length, f"{each}", "x" * size)
+        except TerminalError as error:
+            codes.append(error.status_code)
+        if len(codes) < 2:
+            await ctx.sleep(timedelta(seconds=1))
     return codes
 
 
@@ -194,6 +226,39 @@ def test_who_finds_the_queue_full_knocks_again() -> None:
 
     assert sorted(kinds) == ["alarm", "invoke", "invoke"]
     assert len(_proto.Queue.FromString(desk.values["queue"] or b"").waiting) == 1
+
+
+def test_arguments_that_are_too_long_together_knock_again() -> None:
+    """In the queue, and with shared handlers that wait: what a key keeps stays below a bound."""
+    for waiting in (doze, look):
+        desk = Desk(doze, "k", Limits(queue_bytes=1_000))
+        reply = desk.turn(*(desk.invoke(waiting, "x" * 400) for _ in range(5)))
+        kept = len(desk.values["queue"] or b"") + len(desk.values["host"] or b"")
+        kinds = [envelope.WhichOneof("content") for _, _, _, envelope, _ in reply.outbox.delayed]
+
+        assert kinds.count("invoke") >= 2
+        assert kept < 3_000
+
+
+def test_one_that_is_too_long_is_taken_where_nothing_waits() -> None:
+    """And what is done within the turn counts no more."""
+    desk = Desk(doze, "k", Limits(queue_bytes=1_000))
+    reply = desk.turn(*(desk.invoke(length, "x" * 2_000) for _ in range(5)))
+
+    assert answers(reply) == [2_000] * 5
+
+
+def test_a_handler_sends_so_much_between_two_waits() -> None:
+    """A reply has to pass an engine's transport; the handler is told, in a replay as well."""
+    desk = Desk(broadcast, "k", Limits(reply_bytes=1_000))
+    first = desk.turn(desk.invoke(broadcast, 400))
+    desk.cached = None
+
+    assert len(first.outbox.messages) == 2
+    [(_, _, _, alarm, _)] = first.outbox.delayed
+    desk.now_ms += 1_000
+    second = desk.turn(alarm)
+    assert (len(second.outbox.messages), answers(second)) == (2, [[413, 413]])
 
 
 def test_what_is_too_much_is_refused_to_the_handler() -> None:
