@@ -273,6 +273,13 @@ class WebhookEgress:
                 f"{self._url} did not answer within {self._options.timeout.total_seconds():g} s",
                 0,
             )
+        except aiohttp.ClientConnectorCertificateError as error:
+            why = getattr(error.certificate_error, "verify_message", error.certificate_error)
+            problem = (
+                f"the certificate of {self._url} is not trusted ({why}): name the authority that "
+                "signed it (trust_cacerts in a module file), or correct it"
+            )
+            return problem, 0
         except (aiohttp.ClientError, OSError) as error:
             return f"{self._url} cannot be reached: {error or type(error).__name__}", 0
 

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import ssl
 import threading
+import time
 from collections import defaultdict
 from contextlib import contextmanager
 from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING
 
+import trustme
+
 from tests.cli.process import Server, statefun
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 PROGRAM = """\
@@ -59,8 +63,17 @@ class Hook:
             assert self.changed.wait_for(lambda: len(self.posted) >= count, timeout=60)
 
 
+class Receiver(ThreadingHTTPServer):
+    """Says nothing about senders that break off."""
+
+    def handle_error(self, *_: object) -> None:
+        """Nothing."""
+
+
 @contextmanager
-def hook() -> Iterator[Hook]:
+def hook(certificate: trustme.LeafCert | None = None, port: int = 0) -> Iterator[Hook]:
+    """A receiver; with a certificate it is one of TLS."""
+
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             size = int(self.headers["Content-Length"])
@@ -77,8 +90,15 @@ def hook() -> Iterator[Hook]:
         def log_message(self, *_: object) -> None:
             """Nothing."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    found = Hook(f"http://127.0.0.1:{server.server_port}/hook")
+    server = Receiver(("127.0.0.1", port), Handler)
+    if certificate is not None:
+        tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        certificate.configure_cert(tls)
+        server.socket = tls.wrap_socket(
+            server.socket, server_side=True, do_handshake_on_connect=False
+        )
+    scheme = "http" if certificate is None else "https"
+    found = Hook(f"{scheme}://127.0.0.1:{server.server_port}/hook")
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     try:
@@ -87,6 +107,14 @@ def hook() -> Iterator[Hook]:
         server.shutdown()
         thread.join()
         server.server_close()
+
+
+def until(condition: Callable[[], object]) -> None:
+    """Wait for something to come true; patiently, for the machine may be busy."""
+    deadline = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
 
 
 def tell(server: Server, first: int, count: int) -> None:
@@ -118,6 +146,37 @@ def test_no_kill_loses_a_record_and_each_keeps_its_id(tmp_path: Path) -> None:
     bodies = [set(posted) for posted in receiver.posted.values()]
     assert sorted(map(len, bodies)) == [1] * MESSAGES
     assert {text for posted in bodies for text in posted} == {f"{n} 1" for n in range(MESSAGES)}
+    assert receiver.authorizations == {"Bearer abc"}
+
+
+def test_a_certificate_that_is_not_trusted_loses_no_record(tmp_path: Path) -> None:
+    """The log says why nothing is posted; the records come once the certificate is right."""
+    authority, stranger = trustme.CA(), trustme.CA()
+    right, wrong = (each.issue_cert("127.0.0.1") for each in (authority, stranger))
+    authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    (tmp_path / "program.py").write_text(PROGRAM)
+    (tmp_path / "secret.txt").write_text("Bearer abc\n")
+    run = ("run", "module.yaml", "--functions", "program:functions")
+    with hook(wrong) as receiver:
+        port = int(receiver.url.split(":")[2].split("/")[0])
+        module = MODULE + WEBHOOK % receiver.url + "  trust_cacerts: ca.pem\n"
+        (tmp_path / "module.yaml").write_text(module)
+        with Server(*run, cwd=tmp_path) as server:
+            tell(server, 0, 3)
+            until(lambda: "is not trusted" in server.errors())
+            log = server.errors()
+            server.kill()
+    refused = dict(receiver.posted)
+    with hook(right, port) as receiver, Server(*run, cwd=tmp_path) as server:
+        receiver.wait_for(3)
+        assert server.stop() == 0
+
+    said = (
+        f"the certificate of {receiver.url} is not trusted (unable to get local issuer certificate"
+    )
+    assert said in log
+    assert refused == {}
+    assert sorted(map(str, receiver.posted.values())) == ["['0 1']", "['1 1']", "['2 1']"]
     assert receiver.authorizations == {"Bearer abc"}
 
 
