@@ -90,8 +90,8 @@ SDK = [
         "builders",
         "egress",
     ),
-    *("storage", "effects", "context", "state", "functions", "middleware", "executor", "failures"),
-    "handler",
+    *("storage", "effects", "context", "state", "functions", "results", "middleware", "executor"),
+    *("failures", "handler"),
 ]
 
 # The same inside the room of bytes; the last is its door, the only part that others import.
@@ -134,6 +134,7 @@ SHELL_ONLY_EXCEPT = {
     "sdk.wire.core": {"os"},  # a variable of the environment chooses the core
     "sdk.handler": {"asyncio"},
     "sdk.failures": {"asyncio"},
+    "sdk.results": {"asyncio", "concurrent"},  # a function may return the future of a thread
     # Only if `bind` asked for a thread, or a caller that is not async for an event loop.
     "sdk.executor": {"asyncio", "threading", "concurrent", "os"},
 }

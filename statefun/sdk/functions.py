@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import partial
 from types import MappingProxyType
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     UserFunction: TypeAlias = Callable[[Context, Message], object]
     F = TypeVar("F", bound=UserFunction)
 
-__all__ = ["StatefulFunction", "StatefulFunctions", "finish"]
+__all__ = ["StatefulFunction", "StatefulFunctions"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,7 +226,7 @@ def _check_callable(typename: str, fun: object) -> None:
             "message",
             name=typename,
         )
-    if any(map(_is_generator_function, _layers(fun))):  # a decorator hides one: see `finish`
+    if any(map(_is_generator_function, _layers(fun))):  # a decorator hides one: see `results`
         raise InvalidFunctionError(
             f"{typename!r} is bound to {fun!r}, which is a generator, and nothing would run it: "
             "drop the yield",
@@ -280,32 +280,6 @@ def registries_of(
                 "several of them"
             )
     return registries
-
-
-async def finish(typename: str, result: Any) -> Any:
-    """Do the work that the result of a function stands for: await it, and what that results in.
-
-    Args:
-        typename: The function's.
-        result: What calling it gave.
-
-    Returns:
-        The result in which nothing is left to be awaited.
-
-    Raises:
-        InvalidFunctionError: If it is a generator, an async generator or another iterator: nobody
-            would do the work that is left in it.
-        BaseException: What an awaitable raises.
-    """
-    while inspect.isawaitable(result):
-        result = await result
-    if isinstance(result, Iterator | AsyncIterator):
-        raise InvalidFunctionError(
-            f"{typename!r} returned {result!r}, and nothing would run it: do the work in the "
-            "function, for example in a loop over it, and return nothing",
-            name=typename,
-        )
-    return result
 
 
 def _is_generator_function(fun: object) -> bool:

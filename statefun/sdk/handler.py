@@ -12,9 +12,10 @@ from statefun.errors import DefinitionError, StatefunError
 from statefun.sdk.context import BatchContext
 from statefun.sdk.executor import KeyedExecutor, run_here
 from statefun.sdk.failures import failure_of, is_from_outside, note_failure
-from statefun.sdk.functions import StatefulFunctions, finish
+from statefun.sdk.functions import StatefulFunctions
 from statefun.sdk.messages import Message
 from statefun.sdk.middleware import around_batch, around_message, check_middleware
+from statefun.sdk.results import finish
 from statefun.sdk.storage import Missing
 from statefun.sdk.wire import (
     MissingValue,

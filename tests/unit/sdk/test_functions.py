@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import functools
 import inspect
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -450,6 +452,13 @@ class _Passing(Middleware):
         _hidden_later(_async_generator),
         _hidden_later(_hidden_later(_async_generator)),
         _mapped,
+        lambda *_: filter(None, [1]),
+        lambda *_: [_generator(*_)],
+        lambda *_: (None, [_async_generator(*_)]),
+        contextlib.contextmanager(_generator),
+        contextlib.asynccontextmanager(_async_generator),
+        lambda *_: functools.partial(coroutine, *_),
+        lambda *_: coroutine,
     ],
 )
 @pytest.mark.parametrize("is_blocking", [False, True])
@@ -464,6 +473,48 @@ async def test_a_message_is_never_answered_by_work_that_nobody_does(
 
     with pytest.raises(InvalidFunctionError, match=r"'t/f' returned .*nothing would run it"):
         await handler.handle_async(to_function(Address("t/f", "1"), number(1)))
+
+
+async def test_coroutines_in_a_list_are_not_forgotten() -> None:
+    """Nobody awaits them, so the call fails."""
+    functions, forgotten = StatefulFunctions(), []
+
+    @functions.bind("t/f")
+    def several(context: Context, message: Message) -> object:
+        forgotten.append(coroutine(context, message))
+        return [*forgotten]
+
+    with pytest.raises(InvalidFunctionError, match=r"'t/f' returned .*nothing would run it"):
+        await RequestReplyHandler(functions).handle_async(
+            to_function(Address("t/f", "1"), number(1))
+        )
+    forgotten[0].close()
+
+
+async def test_the_future_of_a_thread_is_waited_for() -> None:
+    """Its exception is the function's."""
+    functions = StatefulFunctions()
+    with ThreadPoolExecutor(1) as pool:
+        functions.register("t/f", lambda *_: pool.submit(int, "no number"))
+        handler = RequestReplyHandler(functions)
+
+        with pytest.raises(ValueError, match="no number"):
+            await handler.handle_async(to_function(Address("t/f", "1"), number(1)))
+
+
+@pytest.mark.parametrize(
+    "result", ["text", b"", 1, {}, [1, "a"], (), object(), contextlib.nullcontext()]
+)
+async def test_a_result_without_work_is_ignored(result: object) -> None:
+    """A function has no result."""
+    functions = StatefulFunctions()
+    functions.register("t/f", lambda *_: result)
+
+    reply = await RequestReplyHandler(functions).handle_async(
+        to_function(Address("t/f", "1"), number(1))
+    )
+
+    assert reply == b""
 
 
 @pytest.mark.parametrize(
