@@ -77,14 +77,14 @@ class Attempts:
         if record.kind == _proto.EFFECT:
             self.has_told_effects = True
         execution.tell(run, record)
-        self._judge(execution, run, has_progress=True)
+        self._decide(execution, run, has_progress=True)
 
     def awake(self, execution: Execution) -> Run | None:
         """The live coroutine of an execution; None if its replay ended it or failed."""
         if execution.run is not None:
             return execution.run
         run = execution.wake_up()
-        if not self._judge(execution, run, has_progress=False):
+        if not self._decide(execution, run, has_progress=False):
             return None
         promises = self._here.kept.promises
         for name, seqs in run.promises.items():
@@ -93,7 +93,7 @@ class Attempts:
                     self._here.answer(execution, seq, promises[name])
         return run
 
-    def _judge(self, execution: Execution, run: Run, *, has_progress: bool) -> bool:
+    def _decide(self, execution: Execution, run: Run, *, has_progress: bool) -> bool:
         """Draw the consequences of what a handler did; whether it goes on."""
         header = execution.header
         if run.mismatch is not None:

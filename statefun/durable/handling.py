@@ -63,13 +63,13 @@ class Handling(Program):
 
     _is_cancelled = False
 
-    def judge(self, task: asyncio.Task[bytes]) -> _proto.Outcome | BaseException | None:
+    def decide(self, task: asyncio.Task[bytes]) -> _proto.Outcome | BaseException | None:
         """Tell a handler that was cancelled from one that cancelled itself."""
         if not task.done():
             return None
         if task.cancelled() and not self._is_cancelled:
             return asyncio.CancelledError("the handler cancelled itself")
-        return super().judge(task)
+        return super().decide(task)
 
 
 class _Handlers:

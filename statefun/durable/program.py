@@ -72,8 +72,8 @@ class Program(ABC):
         """See what has become true since nothing runs any more; whether something runs again."""
         return False
 
-    def judge(self, task: asyncio.Task[bytes]) -> _proto.Outcome | BaseException | None:
-        """Judge what was done; see `Actor.judge`."""
+    def decide(self, task: asyncio.Task[bytes]) -> _proto.Outcome | BaseException | None:
+        """Decide about what was done; see `Actor.decide`."""
         if not task.done():
             return None
         if task.cancelled():

@@ -55,8 +55,8 @@ class Actor(Protocol):
     def settle(self) -> bool:
         """See what has become true since nothing runs any more; whether something runs again."""
 
-    def judge(self, task: asyncio.Task[bytes]) -> _proto.Outcome | BaseException | None:
-        """Judge what was done, after each event.
+    def decide(self, task: asyncio.Task[bytes]) -> _proto.Outcome | BaseException | None:
+        """Decide about what was done, after each event.
 
         Args:
             task: The task that START began.
@@ -240,7 +240,7 @@ class Run:
                 f"{self.what} awaits something that no durable step will ever complete: await "
                 "futures of its context, or what other tasks of the handler complete"
             )
-        return self.actor.judge(self.main)
+        return self.actor.decide(self.main)
 
     def forget(self, seq: int) -> None:
         """Let a command wait for nothing any more."""

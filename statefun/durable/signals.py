@@ -16,7 +16,7 @@ __all__ = ["Mailboxes"]
 class _Mailbox:
     """The signals of one name: those that came and nobody took, or who waits for one."""
 
-    came: deque[_proto.Outcome] = field(default_factory=deque)
+    arrived: deque[_proto.Outcome] = field(default_factory=deque)
     waiting: deque[int] = field(default_factory=deque)
 
 
@@ -33,14 +33,14 @@ class Mailboxes:
         mailbox = self._by_name.setdefault(name, _Mailbox())
         if mailbox.waiting:
             return mailbox.waiting.popleft()
-        mailbox.came.append(outcome)
+        mailbox.arrived.append(outcome)
         return None
 
     def take(self, name: str, seq: int) -> _proto.Outcome | None:
         """The next signal of a name; None lets a command wait for it."""
         mailbox = self._by_name.setdefault(name, _Mailbox())
-        if mailbox.came:
-            return mailbox.came.popleft()
+        if mailbox.arrived:
+            return mailbox.arrived.popleft()
         mailbox.waiting.append(seq)
         return None
 

@@ -17,7 +17,7 @@ from statefun.modulefiles.yaml import Document, KeyPath, Problem, unknown_key
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-__all__ = ["Component", "is_older_form", "older_form_strays", "read_older_form"]
+__all__ = ["Component", "is_older_form", "older_form_unknown_keys", "read_older_form"]
 
 _SORTS: Final = {"endpoints": "endpoint", "ingresses": "ingress", "egresses": "egress"}
 _KEYS: Final[dict[KeyPath, tuple[str, ...]]] = {
@@ -116,7 +116,7 @@ def read_older_form(documents: Sequence[Document]) -> tuple[list[Component], lis
     return components, problems
 
 
-def older_form_strays(documents: Sequence[Document]) -> Iterator[Problem]:
+def older_form_unknown_keys(documents: Sequence[Document]) -> Iterator[Problem]:
     """Keys around the components of the older form that nobody reads."""
     for document in documents if len(documents) == 1 else ():
         for path in document.lines:

@@ -16,7 +16,7 @@ from statefun.errors import ConfigurationError
 from statefun.modulefiles.components import (
     Component,
     is_older_form,
-    older_form_strays,
+    older_form_unknown_keys,
     read_older_form,
 )
 from statefun.modulefiles.dialects import DEFAULT_DIALECT, DIALECTS, Dialect, ParseContext
@@ -187,7 +187,7 @@ class _Reader:
         if is_older_form(documents):
             components, problems = read_older_form(documents)
             self.errors += problems
-            self._unknown_keys += older_form_strays(documents)
+            self._unknown_keys += older_form_unknown_keys(documents)
         else:
             found = [self._component(document) for document in documents]
             components = [each for each in found if each is not None]

@@ -82,7 +82,7 @@ class RuntimeOptions:
     limits: Limits | Mapping[str, Limits] | None = None
     max_waiting_bytes: int = Rules().max_waiting_bytes
     dead_letters: Retention = Rules().dead_letters
-    idempotency_keys: Retention = Rules().receipts
+    idempotency_keys: Retention = Rules().idempotency_keys
     drain: timedelta = timedelta(seconds=10)
     flush: timedelta = timedelta(seconds=3)
 

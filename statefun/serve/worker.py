@@ -104,9 +104,9 @@ class Worker:
             on_ready()
         await stopping.begun.wait()
         stop = asyncio.create_task(server.stop(self.drain_s))
-        hurry = asyncio.create_task(stopping.hurried.wait())
-        await asyncio.wait((stop, hurry), return_when=asyncio.FIRST_COMPLETED)
-        hurry.cancel()
+        cutting = asyncio.create_task(stopping.cut_short.wait())
+        await asyncio.wait((stop, cutting), return_when=asyncio.FIRST_COMPLETED)
+        cutting.cancel()
         stop.cancel()  # unless it is over
         watch.stop()
 
@@ -121,7 +121,7 @@ class _Stopping:
 
     def __init__(self, within_s: float) -> None:
         self.begun = asyncio.Event()
-        self.hurried = asyncio.Event()
+        self.cut_short = asyncio.Event()
         self._within_s = within_s
         self._loop: asyncio.AbstractEventLoop | None = None
         self._signals: list[int] = []
@@ -159,7 +159,7 @@ class _Stopping:
         if self._signals:
             self.begun.set()
         if signal.SIGINT in self._signals[1:]:
-            self.hurried.set()
+            self.cut_short.set()
 
 
 def _exit_at_once() -> None:

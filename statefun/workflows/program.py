@@ -84,7 +84,7 @@ class _WorkflowRun(Program):
     def settle(self) -> bool:
         return self._instance is not None and self._instance.settle()
 
-    def judge(self, task: asyncio.Task[bytes]) -> durable.Outcome | BaseException | None:
+    def decide(self, task: asyncio.Task[bytes]) -> durable.Outcome | BaseException | None:
         if not task.done() or task.cancelled():
             return None
         return task.exception()

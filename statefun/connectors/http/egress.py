@@ -163,11 +163,11 @@ class HttpEgress:
         most = parse_number(query, "max", _MOST_RECORDS)
         is_explicit = parse_choice(query, "ack", ("explicit",)) is not None
         lease = parse_duration(query, "lease")
-        patience = parse_duration(query, "wait")
+        wait = parse_duration(query, "wait")
         # A reader that hung up behind its request is seen only after one turn of the event loop.
         await asyncio.sleep(0)
-        if patience is not None:
-            await self._wait(request, topic, patience.total_seconds())
+        if wait is not None:
+            await self._wait(request, topic, wait.total_seconds())
         if request.is_abandoned or not topic:
             topic.wake()
             return text_response(404, f"there is no record in {name!r} now")

@@ -35,7 +35,7 @@ from statefun.runtime.engine.declarations import DeclaredFunctions
 from statefun.runtime.engine.edits import Edits
 from statefun.runtime.engine.failures import NO_RETRY, UNDECODABLE_ATTEMPTS, attempt_limit
 from statefun.runtime.engine.holds import Holds, is_about_a_value
-from statefun.runtime.engine.idempotency import Receipts
+from statefun.runtime.engine.idempotency import IdempotencyKeys
 from statefun.runtime.engine.intake import Intake
 from statefun.runtime.engine.policy import Rules
 from statefun.runtime.engine.records import Recovered
@@ -127,7 +127,7 @@ class Engine:
             functions,
             limits_of,
             rules.max_waiting_bytes,
-            Receipts(rules.receipts, recovered.receipts),
+            IdempotencyKeys(rules.idempotency_keys, recovered.receipts),
             self._replies,
             self.residency,
             self.backlog,

@@ -1,4 +1,4 @@
-"""Receipts: which messages with an idempotency key have been taken in.
+"""Idempotency keys: which messages with an idempotency key have been taken in.
 
 Law: within the retention, a key stands for one message to one address. The oldest go first.
 """
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
     from statefun.runtime.engine.policy import Retention
     from statefun.runtime.engine.records import ReceiptKey
 
-__all__ = ["Receipts", "key_conflict"]
+__all__ = ["IdempotencyKeys", "key_conflict"]
 
 
-class Receipts:
-    """All receipts of a runtime.
+class IdempotencyKeys:
+    """The idempotency keys of a runtime, each with the receipt of its message.
 
     Args:
         retention: How many are kept, and how long.

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from statefun.runtime.engine.backlog import Backlog
     from statefun.runtime.engine.changes import Changes
     from statefun.runtime.engine.counters import Counters
-    from statefun.runtime.engine.idempotency import Receipts
+    from statefun.runtime.engine.idempotency import IdempotencyKeys
     from statefun.runtime.engine.policy import Limits
     from statefun.runtime.engine.records import ReceiptKey
     from statefun.runtime.engine.replies import Replies
@@ -54,7 +54,7 @@ class Intake:
         functions: KnownFunctions,
         limits_of: Callable[[str], Limits],
         max_waiting_bytes: int,
-        receipts: Receipts,
+        receipts: IdempotencyKeys,
         replies: Replies,
         residency: Residency,
         backlog: Backlog,

@@ -218,8 +218,8 @@ class Rules:
         limits: The limits likewise.
         dead_letters: How many dead letters are kept, and how long; all of them unless told
             otherwise, for each is a message that was accepted.
-        receipts: How many idempotency keys are remembered, and how long: 100,000 for a day. The
-            message of a forgotten key stays; only a repeat of it is taken for a new one.
+        idempotency_keys: How many are remembered, and how long: 100,000 for a day. The message of a
+            forgotten key stays; only a repeat of it is taken for a new one.
         max_waiting_bytes: From so many bytes of messages for all addresses together on, nothing is
             taken in from ingresses; each message counts with its length and `WAITING_BYTES`. An
             address counts for a quarter at most, so that one alone does not hold up the others, and
@@ -234,7 +234,7 @@ class Rules:
     failure: FailurePolicy | Mapping[str, FailurePolicy] | None = None
     limits: Limits | Mapping[str, Limits] | None = None
     dead_letters: Retention = Retention()
-    receipts: Retention = Retention(100_000, timedelta(days=1))
+    idempotency_keys: Retention = Retention(100_000, timedelta(days=1))
     max_waiting_bytes: int = 1 << 30
     endpoint_failure: Mapping[str, FailurePolicy | None] = field(default_factory=dict)
     endpoint_limits: Mapping[str, Limits] = field(default_factory=dict)

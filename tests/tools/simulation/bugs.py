@@ -15,9 +15,9 @@ from statefun.runtime.dispatcher import Dispatcher
 from statefun.runtime.engine import consequences as consequences_module
 from statefun.runtime.engine import declarations as declarations_module
 from statefun.runtime.engine import engine as engine_module
-from statefun.runtime.engine import failures as setbacks_module
-from statefun.runtime.engine import idempotency as receipts_module
-from statefun.runtime.engine import validation as replies_module
+from statefun.runtime.engine import failures as failures_module
+from statefun.runtime.engine import idempotency as idempotency_module
+from statefun.runtime.engine import validation as validation_module
 from statefun.runtime.engine.attempts import Attempts
 from statefun.runtime.engine.backlog import Backlog
 from statefun.runtime.engine.changes import Changes
@@ -27,7 +27,7 @@ from statefun.runtime.engine.edits import Edits
 from statefun.runtime.engine.engine import Engine
 from statefun.runtime.engine.failures import FailureState
 from statefun.runtime.engine.holds import Holds
-from statefun.runtime.engine.idempotency import Receipts
+from statefun.runtime.engine.idempotency import IdempotencyKeys
 from statefun.runtime.engine.intake import Intake
 from statefun.runtime.engine.mailbox import Mailbox
 from statefun.runtime.engine.policy import Rules
@@ -425,7 +425,7 @@ def _apart(original: Any) -> Any:
     return take_apart
 
 
-@_bug("a message with a known idempotency key is delivered again", Receipts, "find")
+@_bug("a message with a known idempotency key is delivered again", IdempotencyKeys, "find")
 def _key_dropped(original: Any) -> Any:
     return lambda *_: None
 
@@ -504,21 +504,21 @@ def _counts_for_ever(original: Any) -> Any:
     return finish
 
 
-_bug("what is too long is sent and stored", replies_module, "_check_sizes")(_nothing)
+_bug("what is too long is sent and stored", validation_module, "_check_sizes")(_nothing)
 _bug("dead letters are kept for ever", DeadLetters, "expire")(_nothing)
 
 
-@_bug("idempotency keys are kept for ever", Receipts, "expire")
+@_bug("idempotency keys are kept for ever", IdempotencyKeys, "expire")
 def _kept_for_ever(_original: Any) -> Any:
     return lambda *_: []
 
 
-@_bug("an idempotency key stands for any message", receipts_module, "_digest")
+@_bug("an idempotency key stands for any message", idempotency_module, "_digest")
 def _any_message(_original: Any) -> Any:
     return lambda _: b""
 
 
-@_bug("an idempotency key never gets old", Receipts, "_is_old")
+@_bug("an idempotency key never gets old", IdempotencyKeys, "_is_old")
 def _never_old(_original: Any) -> Any:
     return lambda *_: False
 
@@ -589,7 +589,7 @@ def _lost_topic(original: Any) -> Any:
     return lambda self, letters: original(self, [replace(each, topic="") for each in letters])
 
 
-@_bug("an attempt without a connection counts", setbacks_module, "is_counted")
+@_bug("an attempt without a connection counts", failures_module, "is_counted")
 def _counts(_original: Any) -> Any:
     return lambda _: True
 

@@ -1,4 +1,4 @@
-"""Receipts: within the retention a key stands for one message to one address."""
+"""Idempotency keys: within the retention a key stands for one message to one address."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from statefun.errors import IdempotencyConflictError
-from statefun.runtime.engine.idempotency import Receipts
+from statefun.runtime.engine.idempotency import IdempotencyKeys
 from statefun.runtime.engine.policy import Retention
 from statefun.sdk.address import Address
 
@@ -16,7 +16,7 @@ A, B = (Address("t/a", "1"), "K"), (Address("t/b", "1"), "K")
 
 def test_a_key_stands_for_one_message_until_it_is_too_old() -> None:
     """Another message under it is refused; another address has keys of its own."""
-    receipts = Receipts(Retention(max_age=timedelta(milliseconds=10)), {})
+    receipts = IdempotencyKeys(Retention(max_age=timedelta(milliseconds=10)), {})
     receipt = receipts.add(A, 7, b"x", 100)
 
     assert receipts.find(A, b"x", 109) == receipt
@@ -27,7 +27,7 @@ def test_a_key_stands_for_one_message_until_it_is_too_old() -> None:
 
 def test_the_oldest_are_forgotten_by_count_and_by_age() -> None:
     """Nothing else is."""
-    receipts = Receipts(Retention(max_count=2, max_age=timedelta(milliseconds=10)), {})
+    receipts = IdempotencyKeys(Retention(max_count=2, max_age=timedelta(milliseconds=10)), {})
     keys = [(Address("t/a", "1"), str(number)) for number in range(4)]
     for number, key in enumerate(keys):
         receipts.add(key, number, b"", number)

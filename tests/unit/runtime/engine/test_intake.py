@@ -295,7 +295,7 @@ def test_a_repeat_is_answered_even_if_the_address_is_busy() -> None:
 
 def test_keys_are_bounded_by_age() -> None:
     """After that the message counts as a new one."""
-    driver = Driver(rules=rules(receipts=Retention(max_age=timedelta(milliseconds=1000))))
+    driver = Driver(rules=rules(idempotency_keys=Retention(max_age=timedelta(milliseconds=1000))))
     keyed(driver, A, "x", "K")
     driver.wait(999)
     keyed(driver, A, "x", "K")
@@ -309,7 +309,7 @@ def test_keys_are_bounded_by_age() -> None:
 
 def test_keys_are_bounded_by_count() -> None:
     """The oldest goes first, from the store too."""
-    driver = Driver(rules=rules(receipts=Retention(max_count=2)))
+    driver = Driver(rules=rules(idempotency_keys=Retention(max_count=2)))
     for key in ("1", "2", "3"):
         keyed(driver, A, key, key)
     driver.commit()
