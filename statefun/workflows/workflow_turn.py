@@ -474,7 +474,7 @@ class WorkflowTurn:
         self._conclude(state, ended.ending, max(0, state.told - ended.told))
 
     def _returned(self, invoke: durable.Invoke) -> None:
-        """A run has sent back what came when it was over: it is for the one that follows."""
+        """A run that was over has sent a message back: it is for the one that follows."""
         request = self._request(invoke)
         state = self._state
         is_for_this = state is not None and state.start.continued_run_id == request.run_id
