@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, TypeAlias
 
+from statefun.reactive.paths import parts
+
 __all__ = ["JsonOperation", "json_patch", "pointer"]
 
 JsonOperation: TypeAlias = "dict[str, Any]"
@@ -11,7 +13,7 @@ JsonOperation: TypeAlias = "dict[str, Any]"
 
 def pointer(path: str) -> str:
     """Turn a canonical path into a JSON Pointer (RFC 6901); the root is the empty one."""
-    return "" if path == "/" else path.replace("~", "~0")
+    return "".join(_below("", name) for name in parts(path))
 
 
 def json_patch(before: Any, after: Any, at: str = "") -> list[JsonOperation]:

@@ -25,6 +25,7 @@ __all__ = [
     "joined",
     "levels",
     "parent",
+    "parts",
     "posix",
     "relative",
 ]
@@ -87,6 +88,11 @@ def levels(text: str) -> Iterator[str]:
         yield text
         text = text.rpartition("/")[0] or "/"
     yield text
+
+
+def parts(text: str) -> list[str]:
+    """Give the names on the way from the root to a path."""
+    return text[1:].split("/") if text != "/" else []
 
 
 def join(folder: str, name: str) -> str:

@@ -10,7 +10,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
 from statefun.errors import StateBackendError
-from statefun.reactive.paths import canonical, join, levels, posix
+from statefun.reactive.paths import canonical, join, levels, parts, posix
 from statefun.reactive.steps import awaited, called
 
 if TYPE_CHECKING:
@@ -166,7 +166,7 @@ def view_of(below: Iterable[tuple[str, Any]]) -> Any:
     top: list[Any] = [MISSING, {}]
     for inner, value in below:
         place = top
-        for name in inner[1:].split("/") if inner != "/" else ():
+        for name in parts(inner):
             place = place[1].setdefault(name, [MISSING, {}])
         place[0] = value
     return _view(top)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from statefun.reactive.backends.base import MISSING, Delete, Expect, Node, Write, composed
-from statefun.reactive.paths import join, relative
+from statefun.reactive.paths import join, parts, relative
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -92,7 +92,7 @@ class Overlay:
             self._last[path] = len(self.operations)
             self.operations.append(Write(path, value))
         pending = self._root
-        for name in _names(path):
+        for name in parts(path):
             pending.is_made = True
             pending = pending.children.setdefault(name, _Pending())
         pending.is_made = True
@@ -103,7 +103,7 @@ class Overlay:
         self._last.clear()
         self.operations.append(Delete(path))
         pending = self._root
-        for name in _names(path):
+        for name in parts(path):
             pending = pending.children.setdefault(name, _Pending())
         pending.value = MISSING
         pending.is_erased = True
@@ -111,7 +111,7 @@ class Overlay:
         if not self.tree.is_flat:
             former, pending.children = pending.children, {}
             for mount in self.tree.mounts_below(path):
-                _keep(former, pending, _names(relative(mount, path) or "/"))
+                _keep(former, pending, parts(relative(mount, path) or "/"))
 
     def get(self, path: str, default: Any) -> Steps[Any]:
         """Read a path as if everything pending were done."""
@@ -144,7 +144,7 @@ class Overlay:
     def _pending(self, path: str) -> tuple[_Pending | None, bool]:
         """Find what is pending at a path, and whether the tree below is hidden there."""
         pending, is_hidden = self._root, self._root.is_erased
-        for name in _names(path):
+        for name in parts(path):
             found = pending.children.get(name)
             if found is None:
                 return None, is_hidden and not self.tree.is_flat
@@ -191,7 +191,3 @@ def _keep(former: dict[str, _Pending], pending: _Pending, names: list[str]) -> N
         pending = pending.children.setdefault(name, _Pending())
     kept = pending.children[last] = former.get(last, _Pending())
     kept.is_open = True
-
-
-def _names(path: str) -> list[str]:
-    return path[1:].split("/") if path != "/" else []

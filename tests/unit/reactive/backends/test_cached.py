@@ -1,7 +1,9 @@
 """Writes held back."""
+# ruff: noqa: ARG002 - backends with one value
 
 from __future__ import annotations
 
+import asyncio
 import subprocess
 import sys
 from pathlib import Path, PurePosixPath
@@ -10,6 +12,7 @@ from typing import Any
 import pytest
 
 from statefun.reactive import (
+    AsyncBackend,
     AsyncifyBackend,
     Backend,
     CachingAsyncBackend,
@@ -188,6 +191,44 @@ def test_what_was_read_is_remembered_if_it_cannot_change(clock: Clock) -> None:
 
     cache.write("/n/below", 3)
     assert cache.read("/n") == {"/": 2, "below": 3}
+
+
+class Slow(AsyncBackend):
+    """Keeps one value, and answers the first read late."""
+
+    def __init__(self) -> None:
+        self.value: Any = 1
+        self.is_read, self.may_answer = asyncio.Event(), asyncio.Event()
+
+    async def read(self, path: PurePosixPath, default: Any = None) -> Any:
+        """Read at once, and answer when it is allowed."""
+        value = self.value
+        if not self.is_read.is_set():
+            self.is_read.set()
+            await self.may_answer.wait()
+        return value
+
+    async def write(self, path: PurePosixPath, value: Any) -> None:
+        """Write."""
+        self.value = value
+
+    async def delete(self, path: PurePosixPath) -> None:
+        """Delete."""
+        self.value = None
+
+
+async def test_a_read_that_a_write_has_overtaken_is_not_remembered() -> None:
+    """The cache hands out what was written and flushed meanwhile."""
+    cache = CachingAsyncBackend(inner := Slow())
+    task = asyncio.create_task(cache.read("/a"))
+    await inner.is_read.wait()
+
+    await cache.write("/a", 2)
+    await cache.flush()
+    inner.may_answer.set()
+    await task
+
+    assert await cache.read("/a") == 2
 
 
 def test_a_custom_backend_is_flushed_before_it_answers_for_its_parents(clock: Clock) -> None:

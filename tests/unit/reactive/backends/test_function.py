@@ -130,6 +130,48 @@ async def test_a_log_that_was_cut_is_a_change_of_the_root(runtime: Runtime) -> N
     assert recorder.seen[0].emitting == "/"
 
 
+async def test_a_log_that_was_cut_is_a_conflict(runtime: Runtime) -> None:
+    """What a transaction has read may have changed, since the log does not go back to it."""
+    one = ControllerAsync(FunctionBackend(runtime, "one"))
+    other = FunctionBackend(runtime, "one")
+    await one.set_state("/n", 1)
+
+    with pytest.raises(TransactionConflictError, match="'/n'"):  # noqa: PT012 - at its end
+        async with one.transaction():
+            await one.set_state("/m", await one.get_state("/n"))
+            await other.apply([Write("/elsewhere", number) for number in range(1_001)])
+
+    assert await one.get_state("/m") is None
+
+
+async def test_a_write_of_what_is_there_is_no_change(runtime: Runtime) -> None:
+    """As JSON: `true` is not 1."""
+    one, other = FunctionBackend(runtime, "one"), FunctionBackend(runtime, "one")
+    await one.write("/a", 1)
+    await other.changes()
+
+    await one.write("/a", 1)
+    assert await other.changes() == []
+    await one.write("/a", value=True)
+    assert [change.new_value for change in await other.changes()] == [True]
+
+
+async def test_a_transaction_that_has_written_below_what_it_reads_minds_the_rest(
+    runtime: Runtime,
+) -> None:
+    """A node is read with its children, whatever of it the transaction itself has written."""
+    one = ControllerAsync(FunctionBackend(runtime, "one"))
+    other = ControllerAsync(FunctionBackend(runtime, "one"))
+
+    with pytest.raises(TransactionConflictError, match="'/a'"):  # noqa: PT012 - at its end
+        async with one.transaction():
+            await one.write_state("/a/b", 2)
+            await one.write_state("/copy", await one.get_state("/a"))
+            await other.set_state("/a/c", 3)
+
+    assert await one.get_state("/") == {"a": {"c": 3}}
+
+
 async def test_a_value_that_is_no_json_changes_nothing(runtime: Runtime) -> None:
     """The error names the path."""
     controller = ControllerAsync(FunctionBackend(runtime, "one"))

@@ -141,6 +141,20 @@ def test_a_log_that_was_cut_says_that_anything_may_have_changed(pair: Any) -> No
     assert len(rest) <= 11_000
 
 
+def test_a_log_that_was_cut_is_a_conflict(pair: Any) -> None:
+    """What a transaction has read may have changed, since the log does not go back to it."""
+    one, other = pair
+    one.set_state("/n", 1)
+
+    with _conflict("'/n'"), one.transaction():
+        one.set_state("/m", one.get_state("/n"))
+        with other.backend._changing("/", "written"):
+            for number in range(11_001):
+                other.backend._put("/elsewhere", str(number).encode())
+
+    assert one.get_state("/m") is None
+
+
 def _conflict(path: str) -> pytest.RaisesExc[TransactionConflictError]:
     return pytest.raises(TransactionConflictError, match=path)
 
