@@ -18,7 +18,6 @@ from statefun.reactive.equality import is_equal
 
 if TYPE_CHECKING:
     from statefun.reactive.announcer import Announcer
-    from statefun.reactive.derivations import Derivation
     from statefun.reactive.events import StateEvent
     from statefun.reactive.steps import Steps
     from statefun.reactive.transactions import Change, Transaction
@@ -35,7 +34,9 @@ def commit(announcer: Announcer, transaction: Transaction) -> Steps[None]:
         if event is not None:
             events.append((path, event))
     transaction.is_open = False
-    overtaken = yield from _apply(announcer, transaction)
+    operations = transaction.operations()
+    if operations:
+        yield announcer.state.tree.apply, (operations,)
     transaction.declared.clear()
     failure = Failure(is_quiet=False)
     for path, event in events:
@@ -46,28 +47,11 @@ def commit(announcer: Announcer, transaction: Transaction) -> Steps[None]:
     for path, event in transaction.notices:
         with failure:
             yield from announcer.deliver(path, event, is_quiet=failure.is_quiet)
-    for derivation in overtaken:
-        with failure:
-            yield from derivation.update(is_quiet=failure.is_quiet)
+    for derivation, runs in transaction.computed.items():
+        if derivation.runs != runs:  # by other tasks, which have not seen these writes
+            with failure:
+                yield from derivation.update(is_quiet=failure.is_quiet)
     failure.come_out()
-
-
-def _apply(announcer: Announcer, transaction: Transaction) -> Steps[list[Derivation]]:
-    """Apply everything as one; give the derivations that others have run meanwhile.
-
-    Only an async controller has others: they write past the transaction, and have not seen what it
-    has written.
-    """
-    operations = transaction.operations()
-    interrupted = [derivation for derivation in transaction.computed if derivation.overtake()]
-    try:
-        if operations:
-            yield announcer.state.tree.apply, (operations,)
-    except BaseException:
-        for derivation in interrupted:
-            yield from derivation.update()
-        raise
-    return [each for each, runs in transaction.computed.items() if each.runs != runs + 1]
 
 
 def _derive_pending(announcer: Announcer, transaction: Transaction) -> Steps[None]:

@@ -53,7 +53,7 @@ class Derivation:
         dest: Canonical path of the derived value.
         sources: Canonical paths of what it is computed of.
         payload: What its events carry.
-        runs: How often it was computed, or overtaken by a transaction.
+        runs: How often it was computed outside of transactions.
     """
 
     def __init__(
@@ -98,6 +98,8 @@ class Derivation:
         """
         host = self._host
         transaction = host.state.transaction
+        if transaction is not None:
+            transaction.computed[self] = self.runs if self._running == 0 else None
         self._running += transaction is None
         try:
             written = yield from self._write(transaction)
@@ -117,30 +119,21 @@ class Derivation:
     def _write(self, transaction: Transaction | None) -> Steps[tuple[Any, Any] | None]:
         """Compute the value and write it; give the one before and it, None if they are equal."""
         host, dest = self._host, self.dest
+        origin: Any = MISSING
         while True:
-            if transaction is None:
-                self.runs += 1
-            else:
-                transaction.computed[self] = self.runs
+            self.runs += transaction is None
             run = self.runs
             value = yield from self.compute()
             previous = yield from host.state.read(dest)
             before = None if previous is MISSING else previous
             is_overtaken = transaction is None and run != self.runs
             if is_overtaken or is_equal(value, before) or not host.is_current(self):
-                return None
+                # the newer run may have taken what this one has written for announced
+                return None if origin is MISSING else (origin, before)
             yield from host.state.write(dest, value, previous)
+            origin = before if origin is MISSING else origin
             if transaction is not None or run == self.runs:
-                return before, value
-
-    def overtake(self) -> bool:
-        """Let runs that have begun give up, for the newer value of a transaction.
-
-        Returns:
-            Whether there are any.
-        """
-        self.runs += 1
-        return self._running > 0
+                return origin, value
 
     def compute(self) -> Steps[Any]:
         """Give the transform of the sources as they are now."""

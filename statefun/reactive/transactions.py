@@ -67,7 +67,8 @@ class Transaction:
         changes: Canonical path → its change.
         notices: Events that were delivered by hand, for the end.
         declared: Derivations that were declared, each with the one that it has replaced.
-        computed: Derivation → its number of runs outside when it was last computed inside.
+        computed: Derivation → its number of runs outside when it was last computed inside; None if
+            one was going on.
         is_open: Whether it has not ended.
     """
 
@@ -78,7 +79,7 @@ class Transaction:
         self.changes: dict[str, Change] = {}
         self.notices: list[tuple[str, StateEvent[Any, Any]]] = []
         self.declared: list[tuple[Any, Any]] = []
-        self.computed: dict[Any, int] = {}
+        self.computed: dict[Any, int | None] = {}
         self.is_open = True
         self._revision = revision
         self._reads: dict[str, None] = {}

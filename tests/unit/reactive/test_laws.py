@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import random
 import tempfile
 from contextlib import suppress
 from pathlib import Path
@@ -15,15 +17,18 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from statefun.reactive import (
+    AsyncBackend,
     CachingSyncBackend,
+    ControllerAsync,
     ControllerSync,
+    DeriveData,
     FileSystemSyncBackend,
     HybridSyncBackend,
     InMemoryBackend,
     SqliteBackend,
     StateEvent,
 )
-from statefun.reactive.backends.base import MISSING, Node
+from statefun.reactive.backends.base import MISSING, Forwarding, Node
 from tests.unit.reactive.recording import Recorder
 
 names = st.sampled_from(["a", "b", "1.0", "a.json"])
@@ -288,3 +293,69 @@ def clamp(event: StateEvent) -> None:
 
 Derived.TestCase.settings = settings(max_examples=25, stateful_step_count=15)
 TestDerived = Derived.TestCase
+
+
+class Slow(Forwarding, AsyncBackend):
+    """A tree in memory that lets others run before and behind each operation."""
+
+    def __init__(self, chance: random.Random) -> None:
+        super().__init__(InMemoryBackend())
+        self._chance = chance
+
+    async def _forward(self, function: Any, *arguments: Any) -> Any:
+        await nap(self._chance)
+        result = function(*arguments)
+        await nap(self._chance)
+        return result
+
+
+async def nap(chance: random.Random) -> None:
+    """Let others run, a few times."""
+    for _ in range(chance.randrange(3)):
+        await asyncio.sleep(0)
+
+
+@settings(max_examples=60)
+@given(seed=st.integers(0, 1_000_000))
+def test_tasks_that_interleave_leave_every_derived_value_right(seed: int) -> None:
+    """Whatever they write or delete, in transactions that end or fail, and beside them."""
+    asyncio.run(interleave(random.Random(seed)))
+
+
+async def interleave(chance: random.Random) -> None:  # noqa: C901 - one program
+    """Some tasks on one tree; then the law."""
+    sources = ["/s/a", "/s/b", "/t"]
+    derived = {"/d/1": ["/s/a", "/s/b"], "/d/2": ["/d/1", "/t"], "/d/3": ["/s"]}
+    derived["/d/4"] = ["/d/2", "/d/3"]
+    controller = ControllerAsync(Slow(chance))
+
+    async def transform(data: DeriveData) -> Any:
+        await nap(chance)
+        return [shape(value) for value in data.data.values()]
+
+    async def change(value: Any) -> None:
+        await nap(chance)
+        if chance.random() < 0.7:
+            await controller.set_state(chance.choice([*sources, *derived]), value)
+        else:
+            await controller.del_state(chance.choice([*sources, "/s", "/d"]))
+
+    async def work(number: int) -> None:
+        for step in range(chance.randrange(1, 5)):
+            if chance.random() < 0.6:
+                await change([number, step])
+                continue
+            with suppress(ZeroDivisionError):
+                async with controller.transaction():
+                    for inner in range(chance.randrange(1, 4)):
+                        await change([number, step, inner])
+                    if chance.random() < 0.25:
+                        raise ZeroDivisionError
+
+    for dest, origin in derived.items():
+        await controller.derive_many(dest, origin, transform)
+    await asyncio.gather(*map(work, range(chance.randrange(1, 4))))
+
+    for dest, origin in derived.items():
+        expected = [shape(await controller.get_state(source)) for source in origin]
+        assert await controller.get_state(dest) == expected, dest
