@@ -117,7 +117,12 @@ WORLD: dict[str, set[str]] = {
     },
     "uuid": {
         *("durable.context", "durable.guards", "durable.contexts.effects"),
-        *("workflows.instance", "workflows.client", "workflows.json_types", "workflows.converter"),
+        *(
+            "workflows.instance",
+            "workflows.client.requests",
+            "workflows.json_types",
+            "workflows.converter",
+        ),
         "workflows.workflow",  # for type checkers alone
     },
     "secrets": {"reactive.subscribing", "reactive.backends.function", "connectors.kafka.identity"},

@@ -147,6 +147,8 @@ def assemble(
         limits=_limits(functions, endpoints, rules.limits),
         observers=observers,
     )
+    if service is not None:
+        service.connection.states = runtime.states
     listener = None if service is None else service.listener
     return Assembly(runtime, tuple(ingresses), tuple(egresses), invocations, listener)
 

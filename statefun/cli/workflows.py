@@ -23,6 +23,7 @@ from statefun.workflows.addresses import command
 from statefun.workflows.client import Client
 from statefun.workflows.converter import DataConverter
 from statefun.workflows.exceptions import TemporalError
+from statefun.workflows.queries import QueryError, parse_query
 from statefun.workflows.status import WorkflowExecutionStatus
 from statefun.workflows.visibility import WorkflowView, workflow_at
 
@@ -42,6 +43,12 @@ def add(commands: Any, *parents: ArgumentParser) -> None:
     every = actions.add("list", run_list, "all of them, or those that fit")
     every.add_argument("--type", type=parse_text, metavar="NAME", help="only of this type")
     every.add_argument("--status", choices=_STATUSES, help="only those that are this")
+    every.add_argument(
+        "--query",
+        type=parse_text,
+        default="",
+        help="only those that a query finds, such as 'CloseTime > \"2026-01-01T00:00:00Z\"'",
+    )
     for name, function, sentence in (
         ("describe", run_describe, "one of them"),
         ("history", run_history, "what the current run of one was told, and did"),
@@ -80,14 +87,21 @@ def _add_message(parser: ArgumentParser) -> None:
 
 
 def run_list(arguments: Namespace) -> int:
-    """Print those that fit, ordered by id."""
-    views = [
-        each
-        for each in _read(arguments.data)
-        if arguments.type in (None, each.type)
-        and arguments.status in (None, each.status.name.lower())
-    ]
-    views.sort(key=lambda each: each.id)
+    """Print the runs that fit, ordered by id and time."""
+    try:
+        query = parse_query(arguments.query)
+        if query.order or query.group:
+            raise CommandError("--query has no ORDER BY and no GROUP BY here: leave them out")
+        views = [
+            each
+            for each in _read(arguments.data)
+            if arguments.type in (None, each.type)
+            and arguments.status in (None, each.status.name.lower())
+            and query.finds(each.row)
+        ]
+    except QueryError as error:
+        raise CommandError(str(error)) from error
+    views.sort(key=lambda each: (each.id, each.start_ms))
     if arguments.json:
         print_json([_describe(each) for each in views])
         return 0
@@ -237,9 +251,7 @@ def _read(data: str) -> list[WorkflowView]:
         for typename in reader.typenames():
             if typename.startswith("workflows.") and typename.endswith("/workflow"):
                 for address in reader.addresses(typename):
-                    view = workflow_at(typename, _kept(reader, address))
-                    if view is not None:
-                        found.append(view)
+                    found += workflow_at(typename, _kept(reader, address))
     return found
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import random as chance
 from datetime import timedelta
+from functools import partial
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from statefun.errors import ConfigurationError, InvalidMessageError, RuntimeStoppedError
@@ -24,7 +26,7 @@ from statefun.sdk.functions import registries_of
 from statefun.sdk.messages import Message
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
     from pathlib import Path
     from types import TracebackType
     from typing import Self, Unpack
@@ -32,14 +34,16 @@ if TYPE_CHECKING:
     from statefun.ports import Egress, Ingress
     from statefun.runtime.admin.edits import Changed, Edit
     from statefun.runtime.clock import Clock
-    from statefun.runtime.engine.records import DeadLetter
+    from statefun.runtime.engine.records import DeadLetter, StoredEntry
     from statefun.runtime.observe import Observer
     from statefun.runtime.options import RuntimeOptionValues
-    from statefun.runtime.stores.base import Store
+    from statefun.runtime.stores.base import Reader, Store
     from statefun.runtime.transports.routing import Endpoint
     from statefun.sdk.functions import StatefulFunctions
 
 __all__ = ["Runtime"]
+
+_STATES_AT_A_TIME = 500
 
 
 class Runtime:
@@ -244,6 +248,32 @@ class Runtime:
             state="stopped",
         )
 
+    async def states(self, typename: str) -> AsyncIterator[tuple[str, dict[str, Value]]]:
+        """The values of every address of a function, ordered by id, as far as they are durable.
+
+        It is read in parts, while the runtime goes on: each address as it was at some moment.
+
+        Yields:
+            The id of an address, and its values by name.
+
+        Raises:
+            RuntimeStoppedError: If the runtime has stopped, or stops meanwhile.
+        """
+        after: str | None = None
+        while True:
+            if not self._life.is_running:
+                raise RuntimeStoppedError(
+                    "the runtime has stopped: ask for states before, or read the data directory "
+                    "with 'statefun state'",
+                    state="stopped",
+                )
+            found = await self._life.dispatcher.read(partial(_load_some, typename, after))
+            for address, entries in found.items():
+                yield address.id, visible_values(entries, self._clock.now_ms())
+                after = address.id
+            if len(found) < _STATES_AT_A_TIME:
+                return
+
     async def dead_letters(self) -> list[DeadLetter]:
         """The messages that were given up and are kept; those of which that is durable.
 
@@ -347,6 +377,14 @@ class Runtime:
                 given=egress.typename,
             )
         self._egresses[egress.typename] = egress
+
+
+def _load_some(
+    typename: str, after: str | None, reader: Reader
+) -> dict[Address, Mapping[str, StoredEntry]]:
+    """The values of the next addresses of a function, in order."""
+    addresses = list(islice(reader.addresses(typename, after), _STATES_AT_A_TIME))
+    return reader.load_many(addresses)
 
 
 def _target_and_argument(message: Message) -> tuple[Address, bytes]:

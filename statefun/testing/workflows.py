@@ -119,6 +119,7 @@ class LocalService:
             ingresses=[self.connection],
             egresses=[self.connection.replies],
         )
+        self.connection.states = self._runtime.states
         self._waiters = 0
         self._locks = 0
         self._has_waiter = asyncio.Event()
@@ -179,6 +180,10 @@ class LocalService:
         self._clock.call_at(self.now_ms() + int(seconds * 1000), reached.set)
         with self.waiting():
             await reached.wait()
+
+    def leap(self, duration: timedelta) -> None:
+        """Skip time at once, whatever runs: what is due meanwhile comes late."""
+        self._clock.skip(self.now_ms() + int(duration.total_seconds() * 1000))
 
     async def _skip(self) -> None:
         """Leap to what is due next, whenever somebody waits and nothing runs."""

@@ -21,6 +21,7 @@ __all__ = [
     "namespace_of_queue",
     "queue_of",
     "run_typename",
+    "schedule_typename",
     "told",
     "workflow_typename",
 ]
@@ -37,6 +38,11 @@ _MANY_NAMES = 10_000
 def workflow_typename(namespace: str) -> str:
     """The typename of all workflows of a namespace."""
     return f"workflows.{_part(namespace)}/workflow"
+
+
+def schedule_typename(namespace: str) -> str:
+    """The typename of all schedules of a namespace."""
+    return f"workflows.{_part(namespace)}/schedule"
 
 
 def run_typename(namespace: str, task_queue: str) -> str:

@@ -41,6 +41,7 @@ from statefun.workflows.interceptors import (
     WorkflowOutboundInterceptor,
 )
 from statefun.workflows.retrying import next_attempt, policy_message
+from statefun.workflows.search_attributes import payloads_of
 from statefun.workflows.spans import milliseconds
 
 if TYPE_CHECKING:
@@ -211,6 +212,12 @@ class Outbound(WorkflowOutboundInterceptor):
             memo = {name: instance.payloads.to_payload(value) for name, value in given.memo.items()}
         for name, payload in memo.items():
             start.memo[name].CopyFrom(payload)
+        start.ClearField("search_attributes")
+        attributes = instance.search_attributes
+        if given.search_attributes is not None:
+            attributes = payloads_of(given.search_attributes)
+        for name, payload in attributes.items():
+            start.search_attributes[name].CopyFrom(payload)
         start.ClearField("headers")
         for name, payload in given.headers.items():
             start.headers[name].CopyFrom(payload)
@@ -495,6 +502,8 @@ class _LocalActivity:
             scheduled_ms=instance.run.now_ms,
         )
         task.arguments.payloads.extend(instance.payloads.to_payloads(given.args))
+        for name, payload in given.headers.items():
+            task.headers[name].CopyFrom(payload)
         return task
 
     def _error(self, failure: _proto.Failure) -> BaseException:
@@ -615,6 +624,8 @@ class _Child:
         start.arguments.payloads.extend(instance.payloads.to_payloads(given.args))
         for name, value in (given.memo or {}).items():
             start.memo[name].CopyFrom(instance.payloads.to_payload(value))
+        for name, payload in payloads_of(given.search_attributes).items():
+            start.search_attributes[name].CopyFrom(payload)
         for name, payload in given.headers.items():
             start.headers[name].CopyFrom(payload)
         for field, text in (

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from contextlib import nullcontext
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from statefun.durable import _proto as durable
 from statefun.durable.outcomes import ENVELOPE_TYPE
@@ -22,16 +22,19 @@ from statefun.errors import (
 from statefun.ports import IngressMessage
 from statefun.sdk.address import Address
 from statefun.sdk.wire import encode_typed_value
-from statefun.workflows.addresses import REPLIES
+from statefun.workflows.addresses import REPLIES, schedule_typename, workflow_typename
+from statefun.workflows.queries import QueryError
 from statefun.workflows.service import RPCError, RPCStatusCode
+from statefun.workflows.visibility import looked
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import AsyncIterator, Callable, Mapping
     from contextlib import AbstractContextManager
     from datetime import timedelta
 
     from statefun.ports import Intake
     from statefun.sdk.functions import StatefulFunctions
+    from statefun.workflows import _proto
 
 __all__ = ["Connection", "LocalConnection"]
 
@@ -56,6 +59,18 @@ class Connection(Protocol):
 
         Raises:
             RPCError: If it is refused, or there is no answer in time.
+        """
+        ...
+
+    async def look(self, look: _proto.Look, within: timedelta | None) -> _proto.Looked:
+        """Find workflows, or schedules.
+
+        Args:
+            look: Which.
+            within: How long to wait; None for any time.
+
+        Raises:
+            RPCError: If the query cannot be understood, or there is no answer in time.
         """
         ...
 
@@ -87,6 +102,19 @@ class _Replies(Replies):
     def typename(self) -> str:
         """See `Egress`."""
         return REPLIES
+
+
+class KeptState(Protocol):
+    """A value that an address keeps."""
+
+    @property
+    def data(self) -> bytes:
+        """Its bytes."""
+        ...
+
+
+States: TypeAlias = "Callable[[str], AsyncIterator[tuple[str, Mapping[str, KeptState]]]]"
+"""What every address of a function keeps, by its typename; see `Runtime.states`."""
 
 
 class Attachments(Protocol):
@@ -127,6 +155,7 @@ class LocalConnection:
 
     Attributes:
         replies: The egress of answers, for the same runtime.
+        states: What the addresses of the runtime keep; None before it is there.
     """
 
     def __init__(
@@ -139,6 +168,7 @@ class LocalConnection:
         self._attachments = attachments
         self._now_ms = now_ms
         self.waiting = waiting
+        self.states: States | None = None
         self._intake: Intake | None = None
 
     # --- the ingress ---
@@ -176,6 +206,27 @@ class LocalConnection:
         """See `Connection`."""
         await self._attachments.detach(functions)
 
+    async def look(self, look: _proto.Look, within: timedelta | None) -> _proto.Looked:
+        """See `Connection`."""
+        if self._intake is None or self.states is None:
+            raise RPCError("the service has stopped", RPCStatusCode.UNAVAILABLE)
+        typename = (schedule_typename if look.is_for_schedules else workflow_typename)(
+            look.namespace
+        )
+        try:
+            async with asyncio.timeout(None if within is None else within.total_seconds()):
+                kept = [
+                    {name: value.data for name, value in values.items()}
+                    async for _, values in self.states(typename)
+                ]
+                return await asyncio.to_thread(looked, look, kept, self._now_ms())
+        except TimeoutError:
+            raise RPCError("Timeout expired", RPCStatusCode.CANCELLED) from None
+        except QueryError as error:
+            raise RPCError(str(error), RPCStatusCode.INVALID_ARGUMENT) from error
+        except StatefunError as error:
+            raise RPCError(str(error), _status_of(error)) from error
+
     async def ask(
         self,
         typename: str,
@@ -200,11 +251,7 @@ class LocalConnection:
         except TimeoutError:
             raise RPCError("Timeout expired", RPCStatusCode.CANCELLED) from None
         except StatefunError as error:
-            status = next(
-                (status for kind, status in _STATUS_OF if isinstance(error, kind)),
-                RPCStatusCode.INTERNAL,
-            )
-            raise RPCError(str(error), status) from error
+            raise RPCError(str(error), _status_of(error)) from error
         except asyncio.CancelledError:
             if answered.cancelled() and self._intake is None:
                 raise RPCError("the service has stopped", RPCStatusCode.UNAVAILABLE) from None
@@ -215,6 +262,12 @@ class LocalConnection:
             status = _status(outcome.code, outcome.answer)
             raise RPCError(outcome.message, status, facts=outcome.metadata)
         return outcome.value
+
+
+def _status_of(error: StatefunError) -> RPCStatusCode:
+    return next(
+        (status for kind, status in _STATUS_OF if isinstance(error, kind)), RPCStatusCode.INTERNAL
+    )
 
 
 def _status(code: int, answer: Answer) -> RPCStatusCode:

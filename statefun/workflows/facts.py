@@ -13,7 +13,12 @@ if TYPE_CHECKING:
     from datetime import datetime, timedelta
 
     from statefun.workflows import _proto
-    from statefun.workflows.common import Priority, RetryPolicy
+    from statefun.workflows.common import (
+        Priority,
+        RetryPolicy,
+        SearchAttributes,
+        TypedSearchAttributes,
+    )
 
 __all__ = [
     "ActivityCancellationType",
@@ -100,9 +105,11 @@ class Info:
         retry_policy: The retry policy of the workflow.
         run_id: The id of this run.
         run_timeout: How long this run may take.
+        search_attributes: The search attributes as lists, by names.
         start_time: When this run began.
         task_queue: The task queue.
         task_timeout: How long a worker may compute until the next wait.
+        typed_search_attributes: The search attributes.
         workflow_id: The id.
         workflow_start_time: When the first run of the chain began.
         workflow_type: The name of the type.
@@ -123,9 +130,11 @@ class Info:
     retry_policy: RetryPolicy | None
     run_id: str
     run_timeout: timedelta | None
+    search_attributes: SearchAttributes
     start_time: datetime
     task_queue: str
     task_timeout: timedelta
+    typed_search_attributes: TypedSearchAttributes
     workflow_id: str
     workflow_start_time: datetime
     workflow_type: str

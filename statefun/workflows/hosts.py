@@ -12,15 +12,18 @@ from statefun.durable.host import EnvelopeHost, Host, Shell, nonce
 from statefun.durable.limits import Limits
 from statefun.durable.outbox import Outbox
 from statefun.sdk.functions import StatefulFunctions
-from statefun.workflows import _proto, activity_turn, workflow_turn
+from statefun.workflows import _proto, activity_turn
 from statefun.workflows.activity_turn import ActivityTurn
 from statefun.workflows.addresses import (
     activity_typename,
     namespace_of_queue,
     run_typename,
+    schedule_typename,
     workflow_typename,
 )
 from statefun.workflows.program import Runs
+from statefun.workflows.schedule_turn import ScheduleTurn
+from statefun.workflows.visibility import SCHEDULE_VALUE, WORKFLOW_VALUE
 from statefun.workflows.workflow_turn import WorkflowTurn
 
 if TYPE_CHECKING:
@@ -47,7 +50,7 @@ def _shell(
 
 
 class ServiceFunctions(StatefulFunctions):
-    """The functions of the service: all workflows of a namespace, without their code.
+    """The functions of the service: workflows and schedules of a namespace, without their code.
 
     Args:
         namespace: The namespace.
@@ -60,13 +63,14 @@ class ServiceFunctions(StatefulFunctions):
         typename = workflow_typename(namespace)
         shell = _shell(typename.rpartition("/")[0], clock)
         _WorkflowHost(shell, typename, namespace, retention).bind(self)
+        _ScheduleHost(shell, schedule_typename(namespace), namespace).bind(self)
 
 
 class _WorkflowHost(EnvelopeHost):
     """The function of workflows."""
 
     def __init__(self, shell: Shell, typename: str, namespace: str, retention: timedelta) -> None:
-        super().__init__(shell, typename, (workflow_turn.VALUE,))
+        super().__init__(shell, typename, (WORKFLOW_VALUE,))
         self._namespace = namespace
         self._retention_ms = int(retention.total_seconds() * 1000)
 
@@ -78,10 +82,34 @@ class _WorkflowHost(EnvelopeHost):
             Outbox(self.shell.directory, self.typename, target_id),
             self._namespace,
             target_id,
-            values[workflow_turn.VALUE],
+            values[WORKFLOW_VALUE],
             self.shell.now_ms(),
             f"{self.typename}:{nonce():016x}",
             self._retention_ms,
+        )
+        for envelope in envelopes:
+            turn.receive(envelope)
+        return turn.end()
+
+
+class _ScheduleHost(EnvelopeHost):
+    """The function of schedules."""
+
+    def __init__(self, shell: Shell, typename: str, namespace: str) -> None:
+        super().__init__(shell, typename, (SCHEDULE_VALUE,))
+        self._namespace = namespace
+
+    async def turn(
+        self, target_id: str, values: Mapping[str, bytes | None], envelopes: list[durable.Envelope]
+    ) -> Reply:
+        """Run a turn; see `ScheduleTurn`."""
+        turn = ScheduleTurn(
+            Outbox(self.shell.directory, self.typename, target_id),
+            self._namespace,
+            target_id,
+            values[SCHEDULE_VALUE],
+            self.shell.now_ms(),
+            f"{self.typename}:{nonce():016x}",
         )
         for envelope in envelopes:
             turn.receive(envelope)

@@ -10,7 +10,7 @@ import asyncio
 import json
 import uuid
 import warnings
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, NoReturn, cast
 from weakref import WeakKeyDictionary
@@ -48,6 +48,7 @@ from statefun.workflows.interceptors import (
 from statefun.workflows.logs import logger
 from statefun.workflows.retrying import policy_of
 from statefun.workflows.running import RUNNING, running, running_or_none
+from statefun.workflows.search_attributes import typed, untyped, updates_of
 from statefun.workflows.spans import span
 
 if TYPE_CHECKING:
@@ -58,6 +59,7 @@ if TYPE_CHECKING:
     from statefun.workflows.definitions import WorkflowDefinition
     from statefun.workflows.interceptors import WorkflowOutboundInterceptor
     from statefun.workflows.registered import Registered
+    from statefun.workflows.search_attributes import SearchAttributes, SearchAttributeUpdate
 
 __all__ = ["Instance", "current", "current_or_none"]
 
@@ -425,6 +427,28 @@ class Instance:
             else:
                 self.memo[name] = self.payloads.to_payload(value)
                 upsert.memo[name].CopyFrom(self.memo[name])
+        if is_new:
+            self.to_workflow("upsert", upsert.SerializeToString(), self.start.workflow_id)
+
+    def upsert_search_attributes(
+        self, updates: SearchAttributes | Sequence[SearchAttributeUpdate[Any]]
+    ) -> None:
+        """Change the search attributes, also those in `info`."""
+        changes = updates_of(updates)
+        _, is_new = self.step("upsert search attributes", "upsert search attributes")
+        upsert = _proto.Upsert(run_id=self.start.run_id)
+        for name, payload in changes.items():
+            upsert.search_attributes[name].CopyFrom(payload)
+            if payload.metadata:
+                self.search_attributes[name] = payload
+            else:
+                self.search_attributes.pop(name, None)
+        lists: dict[str, Any] = {name: [] for name in self.info.search_attributes}
+        self.info = replace(
+            self.info,
+            search_attributes={**lists, **untyped(self.search_attributes)},
+            typed_search_attributes=typed(self.search_attributes),
+        )
         if is_new:
             self.to_workflow("upsert", upsert.SerializeToString(), self.start.workflow_id)
 
@@ -889,9 +913,11 @@ def _info_of(start: _proto.Start) -> Info:
         retry_policy=policy_of(start.retry_policy) if start.HasField("retry_policy") else None,
         run_id=start.run_id,
         run_timeout=span(start.run_timeout_ms),
+        search_attributes=untyped(start.search_attributes),
         start_time=begun,
         task_queue=start.task_queue,
         task_timeout=span(start.task_timeout_ms) or timedelta(seconds=10),
+        typed_search_attributes=typed(start.search_attributes),
         workflow_id=start.workflow_id,
         workflow_start_time=begun,
         workflow_type=start.workflow_type,

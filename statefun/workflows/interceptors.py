@@ -15,7 +15,13 @@ if TYPE_CHECKING:
     from datetime import timedelta
 
     from statefun.workflows import _proto, facts
-    from statefun.workflows.common import Priority, RetryPolicy, WorkflowIDReusePolicy
+    from statefun.workflows.common import (
+        Priority,
+        RetryPolicy,
+        SearchAttributes,
+        TypedSearchAttributes,
+        WorkflowIDReusePolicy,
+    )
 
 __all__ = [
     "ActivityInboundInterceptor",
@@ -91,6 +97,7 @@ class ContinueAsNewInput:
     task_timeout: timedelta | None
     retry_policy: RetryPolicy | None
     memo: Mapping[str, Any] | None
+    search_attributes: TypedSearchAttributes | SearchAttributes | None
     headers: Mapping[str, _proto.Payload]
     backoff_start_interval: timedelta | None = None
 
@@ -152,6 +159,7 @@ class StartChildWorkflowInput:
     retry_policy: RetryPolicy | None
     cron_schedule: str
     memo: Mapping[str, Any] | None
+    search_attributes: TypedSearchAttributes | SearchAttributes | None
     headers: Mapping[str, _proto.Payload]
     static_summary: str | None
     static_details: str | None

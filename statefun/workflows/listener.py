@@ -14,7 +14,7 @@ from statefun.errors import StatefunError, TransportError
 from statefun.http import HttpServer, Response
 from statefun.http.messages import text_response
 from statefun.workflows import _proto
-from statefun.workflows.addresses import queue_of
+from statefun.workflows.addresses import queue_of, schedule_typename, workflow_typename
 from statefun.workflows.frames import PATH, PROTOCOL, FrameError, FrameStream
 from statefun.workflows.logs import logger
 from statefun.workflows.service import RPCError, RPCStatusCode
@@ -164,8 +164,8 @@ class Listener:
         try:
             async for frame in stream.frames():
                 match frame.WhichOneof("content"):
-                    case "ask":
-                        task = asyncio.create_task(self._ask(stream, frame.number, frame.ask))
+                    case "ask" | "look":
+                        task = asyncio.create_task(self._answer(stream, frame))
                         asking.add(task)
                         task.add_done_callback(asking.discard)
                     case "attach":
@@ -186,12 +186,10 @@ class Listener:
             for worker in workers.values():
                 await self._attached.detach(worker, is_lost=True)
 
-    async def _ask(self, stream: FrameStream, number: int, ask: _proto.Ask) -> None:
+    async def _answer(self, stream: FrameStream, frame: _proto.Frame) -> None:
         answer = _proto.Answer()
         try:
-            self._check(ask.typename)
-            envelope = durable.Envelope.FromString(ask.envelope)
-            answer.value = await self._connection.ask(ask.typename, ask.id, envelope, None)
+            answer.value = await self._answered(frame)
         except RPCError as error:
             answer.refusal.status = error.status
             answer.refusal.message = error.message
@@ -199,7 +197,16 @@ class Listener:
         except (StatefunError, ValueError, durable.DecodeError) as error:
             answer.refusal.status = RPCStatusCode.INTERNAL
             answer.refusal.message = str(error)
-        stream.send(_proto.Frame(number=number, answer=answer))
+        stream.send(_proto.Frame(number=frame.number, answer=answer))
+
+    async def _answered(self, frame: _proto.Frame) -> bytes:
+        if frame.HasField("look"):
+            self._check(workflow_typename(frame.look.namespace))
+            return (await self._connection.look(frame.look, None)).SerializeToString()
+        ask = frame.ask
+        self._check(ask.typename)
+        envelope = durable.Envelope.FromString(ask.envelope)
+        return await self._connection.ask(ask.typename, ask.id, envelope, None)
 
     def _check(self, typename: str) -> None:
         if not self._is_ours(typename):
@@ -210,7 +217,11 @@ class Listener:
         owner = queue_of(typename)
         if owner is not None:
             return owner[0] in self._namespaces
-        return typename in {f"workflows.{each}/workflow" for each in self._namespaces}
+        return typename in {
+            named(each)
+            for each in self._namespaces
+            for named in (workflow_typename, schedule_typename)
+        }
 
     def _attach(
         self, stream: FrameStream, frame: _proto.Frame, workers: dict[int, RemoteWorker]

@@ -243,6 +243,11 @@ class RemoteConnection:
         finally:
             del self._asked[number]
 
+    async def look(self, look: _proto.Look, within: timedelta | None) -> _proto.Looked:
+        """See `Connection`."""
+        await self.connect()
+        return _proto.Looked.FromString(await self._ask(_proto.Frame(look=look), within))
+
     async def attach(self, functions: StatefulFunctions) -> None:
         """See `Connection`."""
         await self.connect()

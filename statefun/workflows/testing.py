@@ -20,11 +20,12 @@ from statefun.workflows.definitions import is_async
 from statefun.workflows.spans import seconds
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from types import TracebackType
     from typing import Self
 
     from statefun.testing.workflows import LocalService
+    from statefun.workflows.client import Interceptor
     from statefun.workflows.common import QueryRejectCondition
 
 __all__ = ["ActivityEnvironment", "WorkflowEnvironment"]
@@ -55,6 +56,7 @@ class WorkflowEnvironment:
         *,
         namespace: str = "default",
         data_converter: DataConverter = DataConverter.default,
+        interceptors: Sequence[Interceptor] = (),
         default_workflow_query_reject_condition: QueryRejectCondition | None = None,
         identity: str | None = None,
     ) -> WorkflowEnvironment:
@@ -63,6 +65,7 @@ class WorkflowEnvironment:
         Args:
             namespace: The namespace.
             data_converter: How values travel.
+            interceptors: What the client puts around its requests.
             default_workflow_query_reject_condition: When queries are rejected.
             identity: Names the client.
 
@@ -72,6 +75,7 @@ class WorkflowEnvironment:
         return await _started(
             namespace,
             data_converter,
+            interceptors,
             default_workflow_query_reject_condition,
             identity,
             skips_time=False,
@@ -82,6 +86,7 @@ class WorkflowEnvironment:
         *,
         namespace: str = "default",
         data_converter: DataConverter = DataConverter.default,
+        interceptors: Sequence[Interceptor] = (),
         default_workflow_query_reject_condition: QueryRejectCondition | None = None,
         identity: str | None = None,
     ) -> WorkflowEnvironment:
@@ -93,6 +98,7 @@ class WorkflowEnvironment:
         Args:
             namespace: The namespace.
             data_converter: How values travel.
+            interceptors: What the client puts around its requests.
             default_workflow_query_reject_condition: When queries are rejected.
             identity: Names the client.
 
@@ -102,6 +108,7 @@ class WorkflowEnvironment:
         return await _started(
             namespace,
             data_converter,
+            interceptors,
             default_workflow_query_reject_condition,
             identity,
             skips_time=True,
@@ -163,6 +170,7 @@ class WorkflowEnvironment:
 async def _started(
     namespace: str,
     data_converter: DataConverter,
+    interceptors: Sequence[Interceptor],
     reject_condition: QueryRejectCondition | None,
     identity: str | None,
     *,
@@ -176,6 +184,7 @@ async def _started(
         service.connection,
         namespace=namespace,
         data_converter=data_converter,
+        interceptors=interceptors,
         default_workflow_query_reject_condition=reject_condition,
         identity=identity or "",
     )

@@ -66,7 +66,8 @@ class Worker:
         workflows: The classes of workflows.
         activity_executor: Where activities run that are not async: threads or processes.
         workflow_runner: Accepted and ignored: guards take the place of a sandbox.
-        interceptors: What is put around workflows and activities, outermost first.
+        interceptors: What is put around workflows and activities, outermost first; those of the
+            client that are interceptors of workers, too, come before.
         identity: Names the worker; None for its process and machine.
         max_cached_workflows: How many runs stay in memory; the others are replayed when they go on.
         max_concurrent_activities: How many activities run at a time; None for 100.
@@ -107,6 +108,8 @@ class Worker:
         del workflow_runner, debug_mode
         if not activities and not workflows:
             raise ValueError("At least one activity, Nexus service, or workflow must be specified")
+        of_client = [each for each in client.interceptors if isinstance(each, Interceptor)]
+        interceptors = [*of_client, *interceptors]
         self._client = client
         self._task_queue = task_queue
         self._grace = graceful_shutdown_timeout

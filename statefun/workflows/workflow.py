@@ -75,7 +75,12 @@ if TYPE_CHECKING:
     from random import Random
     from typing import Unpack
 
-    from statefun.workflows.common import RetryPolicy
+    from statefun.workflows.common import (
+        RetryPolicy,
+        SearchAttributes,
+        SearchAttributeUpdate,
+        TypedSearchAttributes,
+    )
     from statefun.workflows.payloads import PayloadConverter
 
 __all__ = [
@@ -160,6 +165,7 @@ __all__ = [
     "unsafe",
     "update",
     "upsert_memo",
+    "upsert_search_attributes",
     "uuid4",
     "wait",
     "wait_condition",
@@ -900,6 +906,7 @@ class ChildWorkflowConfig(TypedDict, total=False):
     retry_policy: RetryPolicy | None
     cron_schedule: str
     memo: Mapping[str, Any] | None
+    search_attributes: TypedSearchAttributes | SearchAttributes | None
     versioning_intent: None
     static_summary: str | None
     static_details: str | None
@@ -930,6 +937,7 @@ async def _start_child(
         retry_policy=options.get("retry_policy"),
         cron_schedule=options.get("cron_schedule", ""),
         memo=options.get("memo"),
+        search_attributes=options.get("search_attributes"),
         headers={},
         static_summary=options.get("static_summary"),
         static_details=options.get("static_details"),
@@ -994,7 +1002,8 @@ async def start_child_workflow(
         **options: `id`, None for a new UUID; `task_queue`, None for that of this workflow;
             `parent_close_policy`, what becomes of it when this workflow ends; `cancellation_type`,
             what is waited for when it is cancelled; time-outs, `id_reuse_policy`, `retry_policy`,
-            `cron_schedule`, `memo`, `static_summary`, `static_details` and `priority`.
+            `cron_schedule`, `memo`, `search_attributes`, `static_summary`, `static_details` and
+            `priority`.
 
     Returns:
         A task; awaiting it gives the result, cancelling it cancels the child.
@@ -1081,6 +1090,7 @@ def continue_as_new(
     backoff_start_interval: timedelta | None = None,
     retry_policy: RetryPolicy | None = None,
     memo: Mapping[str, Any] | None = None,
+    search_attributes: TypedSearchAttributes | SearchAttributes | None = None,
 ) -> NoReturn:
     """End this run and go on as a new one, with an empty history.
 
@@ -1094,6 +1104,7 @@ def continue_as_new(
         backoff_start_interval: How long it waits before it begins.
         retry_policy: Its retry policy; None for this one's.
         memo: Its memo; None for this one's.
+        search_attributes: Its search attributes; None for this one's.
 
     Raises:
         ContinueAsNewError: Always; it is not an `Exception`.
@@ -1108,6 +1119,7 @@ def continue_as_new(
             task_timeout=task_timeout,
             retry_policy=retry_policy,
             memo=memo,
+            search_attributes=search_attributes,
             headers={},
             backoff_start_interval=backoff_start_interval,
         )
@@ -1295,6 +1307,22 @@ def memo_value(key: str, default: Any = UNSET, *, type_hint: type[Any] | None = 
             raise KeyError(f"Memo does not have a value for key {key}")
         return default
     return found.payloads.from_payload(payload, type_hint)
+
+
+def upsert_search_attributes(
+    attributes: Sequence[SearchAttributeUpdate[Any]] | SearchAttributes,
+) -> None:
+    """Change the search attributes, by which clients find the workflow.
+
+    Args:
+        attributes: Changes, made by `SearchAttributeKey.value_set` and `value_unset`; or lists of
+            values by names, of which an empty one removes.
+
+    Raises:
+        TypeError: If a value is not of the type of its key.
+        ValueError: If it is a time without a time zone.
+    """
+    current().upsert_search_attributes(attributes)
 
 
 def upsert_memo(updates: Mapping[str, Any]) -> None:

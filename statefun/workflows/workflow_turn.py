@@ -7,15 +7,12 @@ it is kept.
 
 from __future__ import annotations
 
-import hashlib
 from typing import TYPE_CHECKING
 
 from statefun.durable import _proto as durable
-from statefun.durable.exceptions import TerminalError
-from statefun.durable.options import Schedule
 from statefun.durable.outcomes import failed, succeeded
-from statefun.durable.schedule import next_start
 from statefun.durable.turn import Reply
+from statefun.errors import DefinitionError
 from statefun.workflows import _proto
 from statefun.workflows.addresses import run_typename, told
 from statefun.workflows.alarms import arm
@@ -24,19 +21,22 @@ from statefun.workflows.common import (
     WorkflowIDConflictPolicy,
     WorkflowIDReusePolicy,
 )
+from statefun.workflows.crons import next_run_ms
 from statefun.workflows.exceptions import RetryState
+from statefun.workflows.ids import derived_id
+from statefun.workflows.refusals import RefusedError
 from statefun.workflows.retrying import next_attempt
 from statefun.workflows.service import RPCStatusCode
 from statefun.workflows.status import WorkflowExecutionStatus as Status
+from statefun.workflows.visibility import WORKFLOW_VALUE, strip
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from statefun.durable.outbox import Outbox
 
-__all__ = ["VALUE", "WorkflowTurn"]
+__all__ = ["WorkflowTurn"]
 
-VALUE = "workflow"
 _MOST_PAST_RUNS = 100
 _REMEMBERED_SIGNALS = 32
 _COMMANDS = {
@@ -51,20 +51,6 @@ _STATUS_OF = {
     "timed_out": Status.TIMED_OUT,
     "continued": Status.CONTINUED_AS_NEW,
 }
-
-
-class RefusedError(Exception):
-    """A request is refused.
-
-    Args:
-        status: The status of the answer.
-        message: What happened.
-        facts: More facts.
-    """
-
-    def __init__(self, status: RPCStatusCode, message: str, **facts: str) -> None:
-        super().__init__(message)
-        self.error = TerminalError(message, status, facts or None)
 
 
 class WorkflowTurn:
@@ -155,6 +141,9 @@ class WorkflowTurn:
                 raise self._taken(state)
         start.attempt, start.first_run_id = 1, start.run_id
         start.continued_run_id = ""
+        if start.cron_schedule:
+            begins_ms = next_run_ms(start.cron_schedule, self._now_ms, self._now_ms)
+            start.start_delay_ms = begins_ms - self._now_ms
         if start.execution_timeout_ms:
             start.execution_deadline_ms = (
                 self._now_ms + start.start_delay_ms + start.execution_timeout_ms
@@ -196,13 +185,14 @@ class WorkflowTurn:
                 "cannot be used together with a WorkflowIDConflictPolicy.",
             )
         if start.cron_schedule:
+            if start.start_delay_ms:
+                raise RefusedError(
+                    invalid, "CronSchedule and WorkflowStartDelay may not be used together."
+                )
             try:
-                self._next_start_ms(start.cron_schedule)
-            except Exception as error:
+                next_run_ms(start.cron_schedule, self._now_ms, self._now_ms)
+            except (ValueError, DefinitionError) as error:
                 raise RefusedError(invalid, "invalid CronSchedule.") from error
-
-    def _next_start_ms(self, cron: str) -> int:
-        return int(next_start(Schedule(cron), self._now_ms / 1000) * 1000)
 
     def _started(self, *, is_new: bool) -> _proto.Started:
         state = self._state
@@ -222,8 +212,6 @@ class WorkflowTurn:
         start.start_time_ms = self._now_ms
         if not start.root_run_id:
             start.root_workflow_id, start.root_run_id = self._id, start.run_id
-        if start.cron_schedule and not start.start_delay_ms:
-            start.start_delay_ms = self._next_start_ms(start.cron_schedule) - self._now_ms
         begins_ms = self._now_ms + start.start_delay_ms
         deadlines = [start.execution_deadline_ms] if start.execution_deadline_ms else []
         if start.run_timeout_ms:
@@ -258,7 +246,12 @@ class WorkflowTurn:
             next_run_id=state.ending.next_run_id,
             task_queue=state.start.task_queue,
             expires_ms=state.expires_ms or self._now_ms + self._retention_ms,
+            start=state.start,
+            start_ms=state.start_ms,
+            close_ms=state.close_ms,
+            history_length=state.history_length,
         )
+        strip(last.start)
         past = [*state.past, last]
         for each in past[:-_MOST_PAST_RUNS]:
             self._kill(each)
@@ -502,6 +495,8 @@ class WorkflowTurn:
         if following is None:
             self._close(state, ending)
             return
+        if ending.WhichOneof("ending") != "continued" and following.attempt == 1:
+            ending = _proto.Ending(continued=_proto.Start())  # by its cron expression
         ending.next_run_id = following.run_id
         execution_start_ms = state.execution_start_ms
         waiting = list(state.buffered)
@@ -534,7 +529,7 @@ class WorkflowTurn:
         start.continued_run_id = state.start.run_id
         start.first_run_id = state.start.first_run_id
         start.execution_deadline_ms = state.start.execution_deadline_ms
-        start.run_id = _next_id(state.start.run_id)
+        start.run_id = derived_id(state.start.run_id)
         return start
 
     def _next_by_cron(self, state: _proto.Workflow, ending: _proto.Ending) -> _proto.Start | None:
@@ -544,14 +539,16 @@ class WorkflowTurn:
         start = _proto.Start()
         start.CopyFrom(state.start)
         start.attempt = 1
-        start.start_delay_ms = self._next_start_ms(start.cron_schedule) - self._now_ms
+        begun_ms = state.start_ms + state.start.start_delay_ms
+        next_ms = next_run_ms(start.cron_schedule, begun_ms, self._now_ms)
+        start.start_delay_ms = next_ms - self._now_ms
         if kind == "result":
             start.last_result.CopyFrom(ending.result)
             start.ClearField("last_failure")
         else:
             start.last_failure.CopyFrom(getattr(ending, kind))
         start.continued_run_id = state.start.run_id
-        start.run_id = _next_id(state.start.run_id)
+        start.run_id = derived_id(state.start.run_id)
         return start
 
     def _close(self, state: _proto.Workflow, ending: _proto.Ending) -> None:
@@ -637,7 +634,7 @@ class WorkflowTurn:
         """The reply; the turn is over."""
         state = self._state
         if state is None:
-            values: dict[str, bytes | None] = {} if self._kept is None else {VALUE: None}
+            values: dict[str, bytes | None] = {} if self._kept is None else {WORKFLOW_VALUE: None}
             return Reply(values, self._outbox)
         dues = [state.run_deadline_ms, state.begins_ms]
         dues += [state.expires_ms, *(each.expires_ms for each in state.past)]
@@ -648,13 +645,7 @@ class WorkflowTurn:
         arm(self._outbox, state, due_ms, self._now_ms, self._token)
         state.time_ms = self._now_ms
         data = state.SerializeToString(deterministic=True)
-        return Reply({} if data == self._kept else {VALUE: data}, self._outbox)
-
-
-def _next_id(run_id: str) -> str:
-    """The id of the run that follows a run, in the form of a UUID."""
-    text = hashlib.sha256(run_id.encode()).hexdigest()
-    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:32]}"
+        return Reply({} if data == self._kept else {WORKFLOW_VALUE: data}, self._outbox)
 
 
 def _is_rejected(condition: int, status: int) -> bool:

@@ -3,19 +3,37 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, assert_type
 
 from statefun.workflows import activity, workflow
 from statefun.workflows.client import (
     Client,
+    Schedule,
+    ScheduleActionStartWorkflow,
+    ScheduleDescription,
+    ScheduleHandle,
+    ScheduleIntervalSpec,
+    ScheduleListDescription,
+    ScheduleSpec,
+    ScheduleUpdate,
+    ScheduleUpdateInput,
     WithStartWorkflowOperation,
+    WorkflowExecution,
     WorkflowHandle,
     WorkflowUpdateHandle,
     WorkflowUpdateStage,
 )
-from statefun.workflows.common import RetryPolicy, WorkflowIDConflictPolicy
+from statefun.workflows.common import (
+    RetryPolicy,
+    SearchAttributeKey,
+    SearchAttributePair,
+    SearchAttributeUpdate,
+    TypedSearchAttributes,
+    WorkflowIDConflictPolicy,
+)
 from statefun.workflows.worker import Worker
 
 if TYPE_CHECKING:
@@ -121,7 +139,7 @@ async def clients(client: Client, params: Params) -> None:
     update = await handle.start_update(
         Order.put, "text", wait_for_stage=WorkflowUpdateStage.ACCEPTED
     )
-    assert_type(update, WorkflowUpdateHandle[Any])
+    assert_type(update, WorkflowUpdateHandle[int])
     operation = WithStartWorkflowOperation(
         Order.run,
         params,
@@ -132,6 +150,42 @@ async def clients(client: Client, params: Params) -> None:
     await client.execute_update_with_start_workflow(
         Order.put, "text", start_workflow_operation=operation
     )
+
+
+async def schedules(client: Client, params: Params) -> None:
+    action = ScheduleActionStartWorkflow(Order.run, params, id="o", task_queue="q", memo={"a": 1})
+    assert_type(action, ScheduleActionStartWorkflow)
+    spec = ScheduleSpec(intervals=[ScheduleIntervalSpec(SECOND)], cron_expressions=["@daily"])
+    handle = await client.create_schedule("s", Schedule(action, spec))
+    assert_type(handle, ScheduleHandle)
+    assert_type(await handle.describe(), ScheduleDescription)
+    assert_type((await handle.describe()).info.next_action_times, Sequence[datetime])
+
+    async def change(given: ScheduleUpdateInput) -> ScheduleUpdate:
+        return ScheduleUpdate(given.description.schedule)
+
+    await handle.update(change)
+    async for listed in await client.list_schedules("Customer = 'Ada'", page_size=3):
+        assert_type(listed, ScheduleListDescription)
+    ScheduleActionStartWorkflow(Order.run, 3, id="o", task_queue="q")  # type: ignore[arg-type]  # pyright: ignore[reportCallIssue, reportArgumentType]
+
+
+async def visibility(client: Client, params: Params) -> None:
+    customer, amount = SearchAttributeKey.for_keyword("C"), SearchAttributeKey.for_int("A")
+    assert_type(customer, SearchAttributeKey[str])
+    assert_type(SearchAttributeKey.for_keyword_list("L"), SearchAttributeKey[Sequence[str]])
+    assert_type(amount.value_set(3), SearchAttributeUpdate[int])
+    attributes = TypedSearchAttributes([SearchAttributePair(customer, "Ada")])
+    assert_type(attributes[customer], str)
+    assert_type(attributes[amount], int)
+    await client.start_workflow(
+        Order.run, params, id="o", task_queue="q", search_attributes=attributes
+    )
+    async for found in client.list_workflows("A > 3", limit=1):
+        assert_type(found, WorkflowExecution)
+        assert_type(found.typed_search_attributes, TypedSearchAttributes)
+    assert_type((await client.count_workflows()).count, int)
+    amount.value_set("3")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 
 
 async def mistakes(client: Client, handle: WorkflowHandle[Order, int]) -> None:

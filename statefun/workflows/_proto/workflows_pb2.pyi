@@ -507,20 +507,28 @@ class ReportAnswer(_message.Message):
     def __init__(self, cancel_requested: _Optional[bool] = ...) -> None: ...
 
 class PastRun(_message.Message):
-    __slots__ = ("run_id", "status", "ending", "next_run_id", "task_queue", "expires_ms")
+    __slots__ = ("run_id", "status", "ending", "next_run_id", "task_queue", "expires_ms", "start", "start_ms", "close_ms", "history_length")
     RUN_ID_FIELD_NUMBER: _ClassVar[int]
     STATUS_FIELD_NUMBER: _ClassVar[int]
     ENDING_FIELD_NUMBER: _ClassVar[int]
     NEXT_RUN_ID_FIELD_NUMBER: _ClassVar[int]
     TASK_QUEUE_FIELD_NUMBER: _ClassVar[int]
     EXPIRES_MS_FIELD_NUMBER: _ClassVar[int]
+    START_FIELD_NUMBER: _ClassVar[int]
+    START_MS_FIELD_NUMBER: _ClassVar[int]
+    CLOSE_MS_FIELD_NUMBER: _ClassVar[int]
+    HISTORY_LENGTH_FIELD_NUMBER: _ClassVar[int]
     run_id: str
     status: int
     ending: Ending
     next_run_id: str
     task_queue: str
     expires_ms: int
-    def __init__(self, run_id: _Optional[str] = ..., status: _Optional[int] = ..., ending: _Optional[_Union[Ending, _Mapping]] = ..., next_run_id: _Optional[str] = ..., task_queue: _Optional[str] = ..., expires_ms: _Optional[int] = ...) -> None: ...
+    start: Start
+    start_ms: int
+    close_ms: int
+    history_length: int
+    def __init__(self, run_id: _Optional[str] = ..., status: _Optional[int] = ..., ending: _Optional[_Union[Ending, _Mapping]] = ..., next_run_id: _Optional[str] = ..., task_queue: _Optional[str] = ..., expires_ms: _Optional[int] = ..., start: _Optional[_Union[Start, _Mapping]] = ..., start_ms: _Optional[int] = ..., close_ms: _Optional[int] = ..., history_length: _Optional[int] = ...) -> None: ...
 
 class Waiter(_message.Message):
     __slots__ = ("route", "run_id", "follows_runs")
@@ -614,6 +622,276 @@ class Activity(_message.Message):
     last_timeout: Failure
     def __init__(self, task: _Optional[_Union[Task, _Mapping]] = ..., route: _Optional[bytes] = ..., attempt: _Optional[int] = ..., arrived_ms: _Optional[int] = ..., scheduled_ms: _Optional[int] = ..., started_ms: _Optional[int] = ..., owner: _Optional[str] = ..., heartbeat_ms: _Optional[int] = ..., heartbeat: _Optional[_Union[Payloads, _Mapping]] = ..., last_failure: _Optional[_Union[Failure, _Mapping]] = ..., due_ms: _Optional[int] = ..., is_cancelled: _Optional[bool] = ..., completes_later: _Optional[bool] = ..., alarm_ms: _Optional[int] = ..., alarm_token: _Optional[str] = ..., time_ms: _Optional[int] = ..., last_timeout: _Optional[_Union[Failure, _Mapping]] = ...) -> None: ...
 
+class ScheduleRange(_message.Message):
+    __slots__ = ("start", "end", "step")
+    START_FIELD_NUMBER: _ClassVar[int]
+    END_FIELD_NUMBER: _ClassVar[int]
+    STEP_FIELD_NUMBER: _ClassVar[int]
+    start: int
+    end: int
+    step: int
+    def __init__(self, start: _Optional[int] = ..., end: _Optional[int] = ..., step: _Optional[int] = ...) -> None: ...
+
+class ScheduleCalendar(_message.Message):
+    __slots__ = ("second", "minute", "hour", "day_of_month", "month", "year", "day_of_week", "comment")
+    SECOND_FIELD_NUMBER: _ClassVar[int]
+    MINUTE_FIELD_NUMBER: _ClassVar[int]
+    HOUR_FIELD_NUMBER: _ClassVar[int]
+    DAY_OF_MONTH_FIELD_NUMBER: _ClassVar[int]
+    MONTH_FIELD_NUMBER: _ClassVar[int]
+    YEAR_FIELD_NUMBER: _ClassVar[int]
+    DAY_OF_WEEK_FIELD_NUMBER: _ClassVar[int]
+    COMMENT_FIELD_NUMBER: _ClassVar[int]
+    second: _containers.RepeatedCompositeFieldContainer[ScheduleRange]
+    minute: _containers.RepeatedCompositeFieldContainer[ScheduleRange]
+    hour: _containers.RepeatedCompositeFieldContainer[ScheduleRange]
+    day_of_month: _containers.RepeatedCompositeFieldContainer[ScheduleRange]
+    month: _containers.RepeatedCompositeFieldContainer[ScheduleRange]
+    year: _containers.RepeatedCompositeFieldContainer[ScheduleRange]
+    day_of_week: _containers.RepeatedCompositeFieldContainer[ScheduleRange]
+    comment: str
+    def __init__(self, second: _Optional[_Iterable[_Union[ScheduleRange, _Mapping]]] = ..., minute: _Optional[_Iterable[_Union[ScheduleRange, _Mapping]]] = ..., hour: _Optional[_Iterable[_Union[ScheduleRange, _Mapping]]] = ..., day_of_month: _Optional[_Iterable[_Union[ScheduleRange, _Mapping]]] = ..., month: _Optional[_Iterable[_Union[ScheduleRange, _Mapping]]] = ..., year: _Optional[_Iterable[_Union[ScheduleRange, _Mapping]]] = ..., day_of_week: _Optional[_Iterable[_Union[ScheduleRange, _Mapping]]] = ..., comment: _Optional[str] = ...) -> None: ...
+
+class ScheduleInterval(_message.Message):
+    __slots__ = ("every_ms", "offset_ms")
+    EVERY_MS_FIELD_NUMBER: _ClassVar[int]
+    OFFSET_MS_FIELD_NUMBER: _ClassVar[int]
+    every_ms: int
+    offset_ms: int
+    def __init__(self, every_ms: _Optional[int] = ..., offset_ms: _Optional[int] = ...) -> None: ...
+
+class ScheduleSpec(_message.Message):
+    __slots__ = ("calendars", "intervals", "cron_expressions", "skip", "start_ms", "end_ms", "jitter_ms", "time_zone_name")
+    CALENDARS_FIELD_NUMBER: _ClassVar[int]
+    INTERVALS_FIELD_NUMBER: _ClassVar[int]
+    CRON_EXPRESSIONS_FIELD_NUMBER: _ClassVar[int]
+    SKIP_FIELD_NUMBER: _ClassVar[int]
+    START_MS_FIELD_NUMBER: _ClassVar[int]
+    END_MS_FIELD_NUMBER: _ClassVar[int]
+    JITTER_MS_FIELD_NUMBER: _ClassVar[int]
+    TIME_ZONE_NAME_FIELD_NUMBER: _ClassVar[int]
+    calendars: _containers.RepeatedCompositeFieldContainer[ScheduleCalendar]
+    intervals: _containers.RepeatedCompositeFieldContainer[ScheduleInterval]
+    cron_expressions: _containers.RepeatedScalarFieldContainer[str]
+    skip: _containers.RepeatedCompositeFieldContainer[ScheduleCalendar]
+    start_ms: int
+    end_ms: int
+    jitter_ms: int
+    time_zone_name: str
+    def __init__(self, calendars: _Optional[_Iterable[_Union[ScheduleCalendar, _Mapping]]] = ..., intervals: _Optional[_Iterable[_Union[ScheduleInterval, _Mapping]]] = ..., cron_expressions: _Optional[_Iterable[str]] = ..., skip: _Optional[_Iterable[_Union[ScheduleCalendar, _Mapping]]] = ..., start_ms: _Optional[int] = ..., end_ms: _Optional[int] = ..., jitter_ms: _Optional[int] = ..., time_zone_name: _Optional[str] = ...) -> None: ...
+
+class SchedulePolicy(_message.Message):
+    __slots__ = ("overlap", "catchup_window_ms", "pause_on_failure")
+    OVERLAP_FIELD_NUMBER: _ClassVar[int]
+    CATCHUP_WINDOW_MS_FIELD_NUMBER: _ClassVar[int]
+    PAUSE_ON_FAILURE_FIELD_NUMBER: _ClassVar[int]
+    overlap: int
+    catchup_window_ms: int
+    pause_on_failure: bool
+    def __init__(self, overlap: _Optional[int] = ..., catchup_window_ms: _Optional[int] = ..., pause_on_failure: _Optional[bool] = ...) -> None: ...
+
+class ScheduleState(_message.Message):
+    __slots__ = ("note", "paused", "limited_actions", "remaining_actions")
+    NOTE_FIELD_NUMBER: _ClassVar[int]
+    PAUSED_FIELD_NUMBER: _ClassVar[int]
+    LIMITED_ACTIONS_FIELD_NUMBER: _ClassVar[int]
+    REMAINING_ACTIONS_FIELD_NUMBER: _ClassVar[int]
+    note: str
+    paused: bool
+    limited_actions: bool
+    remaining_actions: int
+    def __init__(self, note: _Optional[str] = ..., paused: _Optional[bool] = ..., limited_actions: _Optional[bool] = ..., remaining_actions: _Optional[int] = ...) -> None: ...
+
+class ScheduleDefinition(_message.Message):
+    __slots__ = ("action", "spec", "policy", "state")
+    ACTION_FIELD_NUMBER: _ClassVar[int]
+    SPEC_FIELD_NUMBER: _ClassVar[int]
+    POLICY_FIELD_NUMBER: _ClassVar[int]
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    action: Start
+    spec: ScheduleSpec
+    policy: SchedulePolicy
+    state: ScheduleState
+    def __init__(self, action: _Optional[_Union[Start, _Mapping]] = ..., spec: _Optional[_Union[ScheduleSpec, _Mapping]] = ..., policy: _Optional[_Union[SchedulePolicy, _Mapping]] = ..., state: _Optional[_Union[ScheduleState, _Mapping]] = ...) -> None: ...
+
+class ScheduleBackfill(_message.Message):
+    __slots__ = ("start_ms", "end_ms", "overlap")
+    START_MS_FIELD_NUMBER: _ClassVar[int]
+    END_MS_FIELD_NUMBER: _ClassVar[int]
+    OVERLAP_FIELD_NUMBER: _ClassVar[int]
+    start_ms: int
+    end_ms: int
+    overlap: int
+    def __init__(self, start_ms: _Optional[int] = ..., end_ms: _Optional[int] = ..., overlap: _Optional[int] = ...) -> None: ...
+
+class ScheduleRequest(_message.Message):
+    __slots__ = ("definition", "memo", "search_attributes", "replaces_search_attributes", "triggers", "trigger_overlap", "backfills", "pause", "unpause", "version")
+    class MemoEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: Payload
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[Payload, _Mapping]] = ...) -> None: ...
+    class SearchAttributesEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: Payload
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[Payload, _Mapping]] = ...) -> None: ...
+    DEFINITION_FIELD_NUMBER: _ClassVar[int]
+    MEMO_FIELD_NUMBER: _ClassVar[int]
+    SEARCH_ATTRIBUTES_FIELD_NUMBER: _ClassVar[int]
+    REPLACES_SEARCH_ATTRIBUTES_FIELD_NUMBER: _ClassVar[int]
+    TRIGGERS_FIELD_NUMBER: _ClassVar[int]
+    TRIGGER_OVERLAP_FIELD_NUMBER: _ClassVar[int]
+    BACKFILLS_FIELD_NUMBER: _ClassVar[int]
+    PAUSE_FIELD_NUMBER: _ClassVar[int]
+    UNPAUSE_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    definition: ScheduleDefinition
+    memo: _containers.MessageMap[str, Payload]
+    search_attributes: _containers.MessageMap[str, Payload]
+    replaces_search_attributes: bool
+    triggers: bool
+    trigger_overlap: int
+    backfills: _containers.RepeatedCompositeFieldContainer[ScheduleBackfill]
+    pause: str
+    unpause: str
+    version: int
+    def __init__(self, definition: _Optional[_Union[ScheduleDefinition, _Mapping]] = ..., memo: _Optional[_Mapping[str, Payload]] = ..., search_attributes: _Optional[_Mapping[str, Payload]] = ..., replaces_search_attributes: _Optional[bool] = ..., triggers: _Optional[bool] = ..., trigger_overlap: _Optional[int] = ..., backfills: _Optional[_Iterable[_Union[ScheduleBackfill, _Mapping]]] = ..., pause: _Optional[str] = ..., unpause: _Optional[str] = ..., version: _Optional[int] = ...) -> None: ...
+
+class ScheduledAction(_message.Message):
+    __slots__ = ("nominal_ms", "due_ms", "overlap", "is_manual")
+    NOMINAL_MS_FIELD_NUMBER: _ClassVar[int]
+    DUE_MS_FIELD_NUMBER: _ClassVar[int]
+    OVERLAP_FIELD_NUMBER: _ClassVar[int]
+    IS_MANUAL_FIELD_NUMBER: _ClassVar[int]
+    nominal_ms: int
+    due_ms: int
+    overlap: int
+    is_manual: bool
+    def __init__(self, nominal_ms: _Optional[int] = ..., due_ms: _Optional[int] = ..., overlap: _Optional[int] = ..., is_manual: _Optional[bool] = ...) -> None: ...
+
+class ScheduleActionResult(_message.Message):
+    __slots__ = ("scheduled_ms", "started_ms", "workflow_id", "first_run_id", "seq", "is_ending")
+    SCHEDULED_MS_FIELD_NUMBER: _ClassVar[int]
+    STARTED_MS_FIELD_NUMBER: _ClassVar[int]
+    WORKFLOW_ID_FIELD_NUMBER: _ClassVar[int]
+    FIRST_RUN_ID_FIELD_NUMBER: _ClassVar[int]
+    SEQ_FIELD_NUMBER: _ClassVar[int]
+    IS_ENDING_FIELD_NUMBER: _ClassVar[int]
+    scheduled_ms: int
+    started_ms: int
+    workflow_id: str
+    first_run_id: str
+    seq: int
+    is_ending: bool
+    def __init__(self, scheduled_ms: _Optional[int] = ..., started_ms: _Optional[int] = ..., workflow_id: _Optional[str] = ..., first_run_id: _Optional[str] = ..., seq: _Optional[int] = ..., is_ending: _Optional[bool] = ...) -> None: ...
+
+class Schedule(_message.Message):
+    __slots__ = ("id", "namespace", "definition", "memo", "search_attributes", "version", "created_ms", "updated_ms", "actions", "missed_catchup_window", "skipped_overlap", "running", "recent", "buffered", "handled_ms", "seq", "nonce", "last_result", "last_failure", "time_ms", "alarm_ms", "alarm_token", "next_ms")
+    class MemoEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: Payload
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[Payload, _Mapping]] = ...) -> None: ...
+    class SearchAttributesEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: Payload
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[Payload, _Mapping]] = ...) -> None: ...
+    ID_FIELD_NUMBER: _ClassVar[int]
+    NAMESPACE_FIELD_NUMBER: _ClassVar[int]
+    DEFINITION_FIELD_NUMBER: _ClassVar[int]
+    MEMO_FIELD_NUMBER: _ClassVar[int]
+    SEARCH_ATTRIBUTES_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    CREATED_MS_FIELD_NUMBER: _ClassVar[int]
+    UPDATED_MS_FIELD_NUMBER: _ClassVar[int]
+    ACTIONS_FIELD_NUMBER: _ClassVar[int]
+    MISSED_CATCHUP_WINDOW_FIELD_NUMBER: _ClassVar[int]
+    SKIPPED_OVERLAP_FIELD_NUMBER: _ClassVar[int]
+    RUNNING_FIELD_NUMBER: _ClassVar[int]
+    RECENT_FIELD_NUMBER: _ClassVar[int]
+    BUFFERED_FIELD_NUMBER: _ClassVar[int]
+    HANDLED_MS_FIELD_NUMBER: _ClassVar[int]
+    SEQ_FIELD_NUMBER: _ClassVar[int]
+    NONCE_FIELD_NUMBER: _ClassVar[int]
+    LAST_RESULT_FIELD_NUMBER: _ClassVar[int]
+    LAST_FAILURE_FIELD_NUMBER: _ClassVar[int]
+    TIME_MS_FIELD_NUMBER: _ClassVar[int]
+    ALARM_MS_FIELD_NUMBER: _ClassVar[int]
+    ALARM_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    NEXT_MS_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    namespace: str
+    definition: ScheduleDefinition
+    memo: _containers.MessageMap[str, Payload]
+    search_attributes: _containers.MessageMap[str, Payload]
+    version: int
+    created_ms: int
+    updated_ms: int
+    actions: int
+    missed_catchup_window: int
+    skipped_overlap: int
+    running: _containers.RepeatedCompositeFieldContainer[ScheduleActionResult]
+    recent: _containers.RepeatedCompositeFieldContainer[ScheduleActionResult]
+    buffered: _containers.RepeatedCompositeFieldContainer[ScheduledAction]
+    handled_ms: int
+    seq: int
+    nonce: str
+    last_result: Payloads
+    last_failure: Failure
+    time_ms: int
+    alarm_ms: int
+    alarm_token: str
+    next_ms: _containers.RepeatedScalarFieldContainer[int]
+    def __init__(self, id: _Optional[str] = ..., namespace: _Optional[str] = ..., definition: _Optional[_Union[ScheduleDefinition, _Mapping]] = ..., memo: _Optional[_Mapping[str, Payload]] = ..., search_attributes: _Optional[_Mapping[str, Payload]] = ..., version: _Optional[int] = ..., created_ms: _Optional[int] = ..., updated_ms: _Optional[int] = ..., actions: _Optional[int] = ..., missed_catchup_window: _Optional[int] = ..., skipped_overlap: _Optional[int] = ..., running: _Optional[_Iterable[_Union[ScheduleActionResult, _Mapping]]] = ..., recent: _Optional[_Iterable[_Union[ScheduleActionResult, _Mapping]]] = ..., buffered: _Optional[_Iterable[_Union[ScheduledAction, _Mapping]]] = ..., handled_ms: _Optional[int] = ..., seq: _Optional[int] = ..., nonce: _Optional[str] = ..., last_result: _Optional[_Union[Payloads, _Mapping]] = ..., last_failure: _Optional[_Union[Failure, _Mapping]] = ..., time_ms: _Optional[int] = ..., alarm_ms: _Optional[int] = ..., alarm_token: _Optional[str] = ..., next_ms: _Optional[_Iterable[int]] = ...) -> None: ...
+
+class Look(_message.Message):
+    __slots__ = ("namespace", "is_for_schedules", "query", "is_count", "page_size", "page_token")
+    NAMESPACE_FIELD_NUMBER: _ClassVar[int]
+    IS_FOR_SCHEDULES_FIELD_NUMBER: _ClassVar[int]
+    QUERY_FIELD_NUMBER: _ClassVar[int]
+    IS_COUNT_FIELD_NUMBER: _ClassVar[int]
+    PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
+    PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    namespace: str
+    is_for_schedules: bool
+    query: str
+    is_count: bool
+    page_size: int
+    page_token: bytes
+    def __init__(self, namespace: _Optional[str] = ..., is_for_schedules: _Optional[bool] = ..., query: _Optional[str] = ..., is_count: _Optional[bool] = ..., page_size: _Optional[int] = ..., page_token: _Optional[bytes] = ...) -> None: ...
+
+class Group(_message.Message):
+    __slots__ = ("value", "count")
+    VALUE_FIELD_NUMBER: _ClassVar[int]
+    COUNT_FIELD_NUMBER: _ClassVar[int]
+    value: str
+    count: int
+    def __init__(self, value: _Optional[str] = ..., count: _Optional[int] = ...) -> None: ...
+
+class Looked(_message.Message):
+    __slots__ = ("workflows", "schedules", "next_page_token", "count", "groups")
+    WORKFLOWS_FIELD_NUMBER: _ClassVar[int]
+    SCHEDULES_FIELD_NUMBER: _ClassVar[int]
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    COUNT_FIELD_NUMBER: _ClassVar[int]
+    GROUPS_FIELD_NUMBER: _ClassVar[int]
+    workflows: _containers.RepeatedCompositeFieldContainer[Workflow]
+    schedules: _containers.RepeatedCompositeFieldContainer[Schedule]
+    next_page_token: bytes
+    count: int
+    groups: _containers.RepeatedCompositeFieldContainer[Group]
+    def __init__(self, workflows: _Optional[_Iterable[_Union[Workflow, _Mapping]]] = ..., schedules: _Optional[_Iterable[_Union[Schedule, _Mapping]]] = ..., next_page_token: _Optional[bytes] = ..., count: _Optional[int] = ..., groups: _Optional[_Iterable[_Union[Group, _Mapping]]] = ...) -> None: ...
+
 class Ask(_message.Message):
     __slots__ = ("typename", "id", "envelope")
     TYPENAME_FIELD_NUMBER: _ClassVar[int]
@@ -680,7 +958,7 @@ class Ping(_message.Message):
     def __init__(self) -> None: ...
 
 class Frame(_message.Message):
-    __slots__ = ("number", "ask", "answer", "attach", "detach", "call", "called", "ping")
+    __slots__ = ("number", "ask", "answer", "attach", "detach", "call", "called", "ping", "look")
     NUMBER_FIELD_NUMBER: _ClassVar[int]
     ASK_FIELD_NUMBER: _ClassVar[int]
     ANSWER_FIELD_NUMBER: _ClassVar[int]
@@ -689,6 +967,7 @@ class Frame(_message.Message):
     CALL_FIELD_NUMBER: _ClassVar[int]
     CALLED_FIELD_NUMBER: _ClassVar[int]
     PING_FIELD_NUMBER: _ClassVar[int]
+    LOOK_FIELD_NUMBER: _ClassVar[int]
     number: int
     ask: Ask
     answer: Answer
@@ -697,4 +976,5 @@ class Frame(_message.Message):
     call: Call
     called: Called
     ping: Ping
-    def __init__(self, number: _Optional[int] = ..., ask: _Optional[_Union[Ask, _Mapping]] = ..., answer: _Optional[_Union[Answer, _Mapping]] = ..., attach: _Optional[_Union[Attach, _Mapping]] = ..., detach: _Optional[_Union[Detach, _Mapping]] = ..., call: _Optional[_Union[Call, _Mapping]] = ..., called: _Optional[_Union[Called, _Mapping]] = ..., ping: _Optional[_Union[Ping, _Mapping]] = ...) -> None: ...
+    look: Look
+    def __init__(self, number: _Optional[int] = ..., ask: _Optional[_Union[Ask, _Mapping]] = ..., answer: _Optional[_Union[Answer, _Mapping]] = ..., attach: _Optional[_Union[Attach, _Mapping]] = ..., detach: _Optional[_Union[Detach, _Mapping]] = ..., call: _Optional[_Union[Call, _Mapping]] = ..., called: _Optional[_Union[Called, _Mapping]] = ..., ping: _Optional[_Union[Ping, _Mapping]] = ..., look: _Optional[_Union[Look, _Mapping]] = ...) -> None: ...
