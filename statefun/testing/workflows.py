@@ -26,6 +26,8 @@ _RETENTION = timedelta(days=20 * 366)
 _FARTHEST_MS = 10 * 366 * 86_400_000
 """Time is not skipped beyond this: what is due then is that workflows are forgotten."""
 _QUIET_S = 0.001
+_QUIET_STEPS = 20
+"""What has been woken is busy after fewer steps of the event loop."""
 
 
 class _Alarm:
@@ -190,11 +192,21 @@ class LocalService:
         while True:
             await self._has_waiter.wait()
             await asyncio.sleep(_QUIET_S)
+            if not await self._stays_quiet():
+                continue
             next_ms = self._clock.next_ms
             if next_ms is None or next_ms > self._clock.now_ms() + _FARTHEST_MS:
                 continue
             if self._waiters and not self._locks and self._is_quiet:
                 self._clock.skip(next_ms)
+
+    async def _stays_quiet(self) -> bool:
+        """Whether nothing runs, and nothing that is about to begin does."""
+        for _ in range(_QUIET_STEPS):
+            if not self._is_quiet:
+                return False
+            await asyncio.sleep(0)
+        return True
 
     @property
     def _is_quiet(self) -> bool:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from statefun.durable import _proto as durable
+from statefun.durable.exceptions import TerminalError
 from statefun.durable.outcomes import failed, succeeded
 from statefun.durable.turn import Reply
 from statefun.errors import DefinitionError

@@ -12,8 +12,9 @@ from statefun.workflows.alarms import arm
 from statefun.workflows.calls import Outbound
 from statefun.workflows.endings import ContinueAsNewError
 from statefun.workflows.instance import Instance, _ReadOnly
+from statefun.workflows.refusals import RefusedError
 from statefun.workflows.service import RPCStatusCode
-from statefun.workflows.workflow_turn import RefusedError, WorkflowTurn
+from statefun.workflows.workflow_turn import WorkflowTurn
 from tests.tools.durable.bugs import Bug
 
 if TYPE_CHECKING:
@@ -166,7 +167,7 @@ def _(original: Any) -> Any:
     return send
 
 
-@bug("a run and the next one have one id", workflow_turn, "_next_id")
+@bug("a run and the next one have one id", workflow_turn, "derived_id")
 def _(_: Any) -> Any:
     return lambda run_id: run_id
 

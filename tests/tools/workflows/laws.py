@@ -6,8 +6,9 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from statefun.durable import _proto as durable
-from statefun.workflows import _proto, activity_turn, workflow_turn
+from statefun.workflows import _proto, activity_turn
 from statefun.workflows.status import WorkflowExecutionStatus as Status
+from statefun.workflows.visibility import WORKFLOW_VALUE
 from tests.tools.durable.world import LawBroken
 from tests.tools.workflows.programs import MOST_ATTEMPTS
 from tests.tools.workflows.world import ACTIVITY, WORKFLOW
@@ -38,8 +39,8 @@ def look(world: WorkflowWorld, address: Address) -> None:
     ]
     if len(alarms) > 1:
         raise LawBroken(f"W2: {len(alarms)} alarms are armed for {address}")
-    if address[0] == WORKFLOW and workflow_turn.VALUE in values:
-        _look_at_workflow(_proto.Workflow.FromString(values[workflow_turn.VALUE]), len(alarms))
+    if address[0] == WORKFLOW and WORKFLOW_VALUE in values:
+        _look_at_workflow(_proto.Workflow.FromString(values[WORKFLOW_VALUE]), len(alarms))
     if address[0] == ACTIVITY and activity_turn.VALUE in values:
         _look_at_activity(world, address, _proto.Activity.FromString(values[activity_turn.VALUE]))
 

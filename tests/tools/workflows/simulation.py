@@ -17,12 +17,13 @@ from typing import TYPE_CHECKING, Any
 
 from statefun.durable import _proto as durable
 from statefun.durable.outcomes import failure_of
-from statefun.workflows import _proto, workflow_turn
+from statefun.workflows import _proto
 from statefun.workflows.activity_turn import timed_out
 from statefun.workflows.addresses import REPLIES, command
 from statefun.workflows.common import WorkflowIDReusePolicy
 from statefun.workflows.facts import ParentClosePolicy
 from statefun.workflows.status import WorkflowExecutionStatus as Status
+from statefun.workflows.visibility import WORKFLOW_VALUE
 from tests.tools.durable.laws import Watch, same_replies
 from tests.tools.durable.world import Attempt as PlayedTurn
 from tests.tools.durable.world import LawBroken
@@ -551,7 +552,7 @@ class _Play:
             address[1]
             for address, values in self.world.kept.state.items()
             if address[0] == WORKFLOW
-            and _proto.Workflow.FromString(values[workflow_turn.VALUE]).status == Status.RUNNING
+            and _proto.Workflow.FromString(values[WORKFLOW_VALUE]).status == Status.RUNNING
         ]
 
     def _until_quiet(self) -> None:
@@ -598,7 +599,7 @@ class _Play:
             values = kept.state.get((WORKFLOW, flow.id))
             if values is None:
                 raise LawBroken(f"W7: {flow.id} is forgotten")
-            state = _proto.Workflow.FromString(values[workflow_turn.VALUE])
+            state = _proto.Workflow.FromString(values[WORKFLOW_VALUE])
             self._judge(flow, state)
         for name in self._open():
             raise LawBroken(f"W7: {name} is still open")

@@ -16,7 +16,7 @@ from statefun.durable.kept import VALUES
 from statefun.durable.limits import Limits
 from statefun.durable.outbox import Outbox
 from statefun.durable.turn import Turn
-from statefun.workflows import activity_turn, workflow_turn
+from statefun.workflows import activity_turn
 from statefun.workflows.activity_turn import ActivityTurn
 from statefun.workflows.addresses import (
     activity_typename,
@@ -29,6 +29,7 @@ from statefun.workflows.definitions import definitions_of
 from statefun.workflows.hosts import in_order
 from statefun.workflows.program import Runs, Workflows
 from statefun.workflows.registered import Registered
+from statefun.workflows.visibility import WORKFLOW_VALUE
 from statefun.workflows.workflow_turn import WorkflowTurn
 from tests.tools.durable.world import LawBroken, World
 from tests.tools.workflows.programs import WORKFLOWS
@@ -135,7 +136,7 @@ class WorkflowWorld(World):
                 Outbox(self.directory, WORKFLOW, target_id),
                 "default",
                 target_id,
-                values.get(workflow_turn.VALUE),
+                values.get(WORKFLOW_VALUE),
                 now_ms,
                 f"{WORKFLOW}:{self._nonce:016x}",
                 RETENTION_MS,
