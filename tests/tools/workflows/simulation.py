@@ -322,7 +322,7 @@ class _Play:
             start.retry_policy.backoff_coefficient = 2
         if flow.kind == "Regular":
             start.cron_schedule = "*/5 * * * *"
-        if self.random.random() < 0.2:
+        if not start.cron_schedule and self.random.random() < 0.2:
             start.start_delay_ms = 5000
         return start
 
