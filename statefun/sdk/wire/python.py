@@ -717,12 +717,22 @@ def _egress_field(message: EgressCarrier) -> bytes:
 # --- engine: a request goes out -------------------------------------------------------------------
 
 
-def _stored(name: str, value: AnyValue | None) -> bytes:
-    field = delimited(tags.PERSISTED_STATE_NAME, name.encode())
-    if value is None:
-        return field
-    typed = present_fields(value.typename) + VARINTS[len(value.data)] + value.data
-    return field + delimited(tags.PERSISTED_STATE_VALUE, typed)
+@lru_cache(maxsize=_CACHED_TYPENAMES)
+def _name_of_state(name: str) -> bytes:
+    return delimited(tags.PERSISTED_STATE_NAME, name.encode())
+
+
+@lru_cache(maxsize=_CACHED_TYPENAMES)
+def _absent(name: str) -> bytes:
+    """The state of a value that is not there."""
+    return delimited(tags.BATCH_STATE, _name_of_state(name))
+
+
+def _stored(name: str, value: AnyValue) -> bytes:
+    data = value.data
+    typed = present_fields(value.typename) + VARINTS[len(data)] + data
+    field = _name_of_state(name) + tags.PERSISTED_STATE_VALUE + VARINTS[len(typed)] + typed
+    return tags.BATCH_STATE + VARINTS[len(field)] + field
 
 
 def encode_request(
@@ -738,7 +748,9 @@ def encode_request(
         invocations: The messages, in order.
     """
     parts = [delimited(tags.BATCH_TARGET, _address(*target))]
-    parts += [delimited(tags.BATCH_STATE, _stored(name, value)) for name, value in state.items()]
+    parts += [
+        _absent(name) if value is None else _stored(name, value) for name, value in state.items()
+    ]
     for invocation in invocations:
         argument = delimited(tags.INVOCATION_ARGUMENT, invocation.argument)
         if invocation.caller is not None:
@@ -766,17 +778,15 @@ def decode_reply(body: bytes) -> Reply:
     if reply.HasField("incomplete_invocation_context"):
         missing = reply.incomplete_invocation_context.missing_values
         return Incomplete(tuple(map(_missing_value, missing)))
-    result = reply.invocation_result
+    # Most results have one kind of effect, and a look at a field that is not there has its price.
+    fields: dict[str, Any] = {}
+    for field, effects in reply.invocation_result.ListFields():
+        fields[field.name] = effects
     return Result(
-        tuple(_outgoing(each) for each in result.outgoing_messages),
-        tuple(_delayed(each) for each in result.delayed_invocations),
-        tuple(
-            EgressRecord(
-                f"{each.egress_namespace}/{each.egress_type}", each.argument.SerializeToString()
-            )
-            for each in result.outgoing_egresses
-        ),
-        dict(map(_mutation, result.state_mutations)),
+        tuple([_outgoing(each) for each in fields.get("outgoing_messages", ())]),
+        tuple([_delayed(each) for each in fields.get("delayed_invocations", ())]),
+        tuple([_record(each) for each in fields.get("outgoing_egresses", ())]),
+        dict([_mutation(each) for each in fields.get("state_mutations", ())]),
     )
 
 
@@ -786,6 +796,11 @@ def _plain_address(address: _proto.Address) -> Address:
 
 def _outgoing(message: _proto.FromFunction.Invocation) -> OutgoingMessage:
     return OutgoingMessage(_plain_address(message.target), message.argument.SerializeToString())
+
+
+def _record(message: _proto.FromFunction.EgressMessage) -> EgressRecord:
+    typename = f"{message.egress_namespace}/{message.egress_type}"
+    return EgressRecord(typename, message.argument.SerializeToString())
 
 
 def _delayed(message: _proto.FromFunction.DelayedInvocation) -> DelayedMessage | Cancellation:
@@ -799,17 +814,21 @@ def _delayed(message: _proto.FromFunction.DelayedInvocation) -> DelayedMessage |
     )
 
 
+_MODIFY = _proto.FromFunction.PersistedValueMutation.MODIFY
+_DELETE = _proto.FromFunction.PersistedValueMutation.DELETE
+
+
 def _mutation(
     mutation: _proto.FromFunction.PersistedValueMutation,
 ) -> tuple[str, StoredValue | None]:
-    kinds = _proto.FromFunction.PersistedValueMutation
-    if mutation.mutation_type == kinds.MODIFY:
+    kind = mutation.mutation_type
+    if kind == _MODIFY:
         value = mutation.state_value
         return mutation.state_name, StoredValue(value.typename, value.value)
-    if mutation.mutation_type == kinds.DELETE:
+    if kind == _DELETE:
         return mutation.state_name, None
     raise RemoteProtocolError(
-        f"value {mutation.state_name!r} has the unknown mutation type {mutation.mutation_type}: "
+        f"value {mutation.state_name!r} has the unknown mutation type {kind}: "
         "expected DELETE (0) or MODIFY (1)",
         value_name=mutation.state_name,
     )
