@@ -110,10 +110,10 @@ class Execution:
 
     def _replay(self, *, may_extend: bool) -> None:
         self.run = run = self._new_run()
-        records = self.journal.records()
-        if not records:
+        if self.journal.is_empty:
             self._see_entries()
             return
+        records = self.journal.records()
         self.invoke = records[0].invoke
         self.journal.open_last(records)
         self._view = dict(self.here.kept.entries)

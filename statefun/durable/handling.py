@@ -34,17 +34,26 @@ class Handling(Program):
         handler, codec = execution.handler, execution.here.directory.codec
         context = make_context(execution, self.run)
         CURRENT.set(context)
-        async with AsyncExitStack() as stack:
-            for manager in handler.options.context_managers:
-                await stack.enter_async_context(manager())
-            arguments: tuple[Any, ...] = (context,)
-            if handler.arity > 1:
-                arguments = (context, _argument(handler, codec, execution.invoke.argument))
-            result = await handler.fn(*arguments)
+        if handler.options.context_managers:
+            async with AsyncExitStack() as stack:
+                for manager in handler.options.context_managers:
+                    await stack.enter_async_context(manager())
+                result = await self._call(context)
+        else:
+            result = await self._call(context)
         context.flush()
         data = codec.encode(handler.handler_io.output_serde.serialize(result))
         execution.here.limits.check_value("a result", data)
         return data
+
+    async def _call(self, context: object) -> Any:
+        """Call the handler's function."""
+        execution = self.execution
+        handler, codec = execution.handler, execution.here.directory.codec
+        arguments: tuple[Any, ...] = (context,)
+        if handler.arity > 1:
+            arguments = (context, _argument(handler, codec, execution.invoke.argument))
+        return await handler.fn(*arguments)
 
     def cancel(self) -> None:
         """Cancel the calls that are awaited, else fail what is awaited, else whatever is."""

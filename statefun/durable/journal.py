@@ -42,6 +42,11 @@ class Journal:
         """A journal from one piece; see `encoded`."""
         return cls({SEGMENTS[0]: data})
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether it has no record."""
+        return self._last is None and not any(self._segments)
+
     def records(self) -> list[_proto.Record]:
         """All records, oldest first."""
         self._segments[0] += self._tail()

@@ -49,11 +49,12 @@ class Kept:
         self._values = values
         self._closed_journal: Journal | None = None
         self.host = _proto.Host.FromString(values["host"] or b"")
-        self.queue = deque(_proto.Queue.FromString(values.get("queue") or b"").waiting)
-        self.queue_bytes = len(values.get("queue") or b"")
-        self.entries = dict(_proto.Entries.FromString(values.get("entries") or b"").entries)
+        queue, entries, promises = map(values.get, ("queue", "entries", "promises"))
+        self.queue = deque(_proto.Queue.FromString(queue).waiting if queue else ())
+        self.queue_bytes = len(queue or b"")
+        self.entries = dict(_proto.Entries.FromString(entries).entries if entries else ())
         self.entries_changed = False
-        self.promises = dict(_proto.Promises.FromString(values.get("promises") or b"").promises)
+        self.promises = dict(_proto.Promises.FromString(promises).promises if promises else ())
         self.promises_changed = False
 
     @property
@@ -134,7 +135,9 @@ class Kept:
         if journal is not None or not host.HasField("closed"):
             segments = {} if journal is None else journal.segments()
             values |= {name: segments.get(name) or None for name in SEGMENTS}
-        values["queue"] = _proto.Queue(waiting=self.queue).SerializeToString() or None
+        values["queue"] = None
+        if self.queue:
+            values["queue"] = _proto.Queue(waiting=self.queue).SerializeToString()
         if self.entries_changed:
             entries = _proto.Entries(entries=self.entries)
             values["entries"] = entries.SerializeToString(deterministic=True) or None

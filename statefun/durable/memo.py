@@ -9,15 +9,16 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from hashlib import blake2b
 from typing import TYPE_CHECKING
+
+from statefun.durable.turn import Reply
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from statefun.durable import _proto
-    from statefun.durable.turn import Reply
 
 __all__ = ["Memo", "Remembered"]
 
@@ -89,7 +90,8 @@ class Memo:
     def end(self, remembered: Remembered, reply: Reply) -> None:
         """Remember its reply, without what stays in memory."""
         if not remembered.reply.done():
-            remembered.reply.set_result(replace(reply, cached=None))
+            kept = Reply(reply.values, reply.outbox, has_acted=reply.has_acted)
+            remembered.reply.set_result(kept)
 
     def fail(self, target_id: str, remembered: Remembered, error: BaseException) -> None:
         """Forget a turn that has failed; who waits for it fails as well."""
