@@ -507,7 +507,7 @@ async def test_a_derivation_that_another_task_declares_outlives_a_failed_transac
 
 async def test_a_replaced_derivation_writes_nothing_any_more() -> None:
     """Even if its transform was already waiting."""
-    controller = ControllerAsync()
+    controller, recorder = ControllerAsync(), Recorder()
     may_go_on = asyncio.Event()
 
     async def slow(value: Any) -> Any:
@@ -519,10 +519,12 @@ async def test_a_replaced_derivation_writes_nothing_any_more() -> None:
     task = asyncio.create_task(controller.set_state("/a", 1))
     await asyncio.sleep(0)
     await controller.derive("/d", "/a", lambda _: "new")
+    controller.subscribe("/d", recorder("d"))
     may_go_on.set()
     await task
 
     assert await controller.get_state("/d") == "new"
+    assert recorder.seen == []
 
 
 async def test_a_task_that_is_cancelled_leaves_derived_values_right() -> None:

@@ -1,14 +1,19 @@
 """Backends that several processes share: what they know of one another, wherever it is mounted."""
-# ruff: noqa: PT012 - a transaction raises at its end
+# ruff: noqa: PT012, TRY301 - a transaction raises at its end
 
 from __future__ import annotations
 
+import json
+import random
 import subprocess
 import sys
+import tempfile
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from statefun.errors import StateBackendError, TransactionConflictError
 from statefun.reactive import (
@@ -16,6 +21,7 @@ from statefun.reactive import (
     CachingSyncBackend,
     ControllerAsync,
     ControllerSync,
+    DeriveData,
     HybridAsyncBackend,
     HybridSyncBackend,
     InMemoryBackend,
@@ -400,3 +406,80 @@ def test_a_write_of_what_is_there_is_no_change_for_others(both: Any) -> None:
         one.write_state("/a", 1)
 
     assert other.refresh() == 0
+
+
+# --- whatever two of them do ----------------------------------------------------------------------
+
+SOURCES = ["/db/s/a", "/db/s/b", "/db/t"]
+DERIVED = {
+    "/db/d/1": ["/db/s/a", "/db/s/b"],
+    "/db/d/2": ["/db/d/1", "/db/t"],
+    "/db/d/3": ["/db/s"],
+}
+
+
+def shapes(data: Any) -> list[str]:
+    """The sources as text."""
+    return [json.dumps(value, sort_keys=True) for value in data.data.values()]
+
+
+def change(controller: ControllerSync, chance: random.Random) -> None:
+    """Write or delete something."""
+    if chance.random() < 0.65:
+        controller.set_state(chance.choice([*SOURCES, *DERIVED]), chance.randrange(4))
+    else:
+        controller.del_state(chance.choice([*SOURCES, "/db/s", "/db/d", "/db/d/1"]))
+
+
+def count_up(pair: list[ControllerSync], chance: random.Random) -> bool:
+    """One counts in a transaction while the other may interfere; whether it has counted."""
+    one, other = chance.sample(pair, 2)
+    try:
+        with one.transaction():
+            one.set_state("/db/n", one.get_state("/db/n", 0) + 1)
+            change(one, chance)
+            if chance.random() < 0.3:
+                change(other, chance)
+            if chance.random() < 0.2:
+                other.set_state("/db/n", other.get_state("/db/n", 0))
+                raise ZeroDivisionError
+    except (TransactionConflictError, ZeroDivisionError):
+        return False
+    return True
+
+
+@settings(max_examples=10)
+@pytest.mark.parametrize("kind", [name for name, (_, top) in KINDS.items() if top == "/db"])
+@given(seed=st.integers(0, 1_000_000))
+def test_two_that_share_a_tree_lose_nothing_and_derive_what_is_right(kind: str, seed: int) -> None:
+    """Both come to rest, see the same, and every derived value equals its transform."""
+    chance, counted = random.Random(seed), 0
+    with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
+        backends = [stack.enter_context(SqliteBackend(f"{folder}/state.db")) for _ in range(2)]
+        pair = [ControllerSync(KINDS[kind][0](backend)) for backend in backends]
+        for controller in pair[: chance.randrange(1, 3)]:
+            for dest, sources in DERIVED.items():
+                controller.derive_many(dest, sources, shapes)
+        for _ in range(chance.randrange(2, 6)):
+            counted += count_up(pair, chance)
+            flushed(pair[0])
+            change(pair[1], chance)
+            flushed(pair[1])
+
+        while announced(pair[0]) + announced(pair[1]):
+            pass
+
+        assert pair[0].get_state("/db") == pair[1].get_state("/db")
+        assert pair[0].get_state("/db/n", 0) == counted
+        for dest, sources in DERIVED.items():
+            data = DeriveData(
+                {pair[0].resolve_path(s): pair[0].get_state(s) for s in sources}, None
+            )
+            assert pair[1].get_state(dest) == shapes(data)
+
+
+def announced(controller: ControllerSync) -> int:
+    """How many changes of the other one were announced; their consequences are stored."""
+    count = controller.refresh()
+    flushed(controller)
+    return count
