@@ -242,11 +242,7 @@ class Runtime:
                 return visible_values(
                     engine.residency.values_of(address, stored), self._clock.now_ms()
                 )
-        raise RuntimeStoppedError(
-            "the runtime has stopped: ask for state before, or read the data directory with "
-            "'statefun state'",
-            state="stopped",
-        )
+        raise _stopped("state", "state")
 
     async def states(self, typename: str) -> AsyncIterator[tuple[str, dict[str, Value]]]:
         """The values of every address of a function, ordered by id, as far as they are durable.
@@ -282,11 +278,7 @@ class Runtime:
         """
         dispatcher = self._life.dispatcher
         if not self._life.is_running:
-            raise RuntimeStoppedError(
-                "the runtime has stopped: ask for dead letters before, or read the data directory "
-                "with 'statefun dead-letters list'",
-                state="stopped",
-            )
+            raise _stopped("dead letters", "dead-letters list")
         return await dispatcher.read(lambda reader: list(reader.dead_letters()))
 
     async def edit(self, edit: Edit) -> Changed:
@@ -396,3 +388,11 @@ def _target_and_argument(message: Message) -> tuple[Address, bytes]:
             given=repr(message),
         )
     return Address(message.target_typename, message.target_id), message.argument()
+
+
+def _stopped(what: str, command: str) -> RuntimeStoppedError:
+    return RuntimeStoppedError(
+        f"the runtime has stopped: ask for {what} before, or read the data directory with "
+        f"'statefun {command}'",
+        state="stopped",
+    )

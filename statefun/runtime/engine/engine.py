@@ -272,11 +272,7 @@ class Engine:
         self._holds.release_all()
 
     def retry_unreachable_now(self, is_meant: Callable[[str], bool]) -> None:
-        """Make batches ready that wait because no connection could be made.
-
-        Args:
-            is_meant: Whether a function typename can be reached again.
-        """
+        """Make batches ready that wait for a connection, if their function `is_meant`."""
         self.backlog.ready += self._retries.take_unreachable(is_meant)
 
     def clock_set(self, by_ms: int) -> None:
