@@ -4,6 +4,7 @@ from statefun.runtime.admin.figures import Metrics
 from statefun.runtime.clock import Clock, ManualClock, SystemClock
 from statefun.runtime.engine.policy import FailurePolicy, Limits, Retention
 from statefun.runtime.engine.retry import Backoff, RetryPolicy
+from statefun.runtime.observe import Observer
 from statefun.runtime.options import Durability, RuntimeOptions
 from statefun.runtime.runtime import Runtime
 from statefun.runtime.streams import StreamEgress
@@ -18,6 +19,7 @@ __all__ = [
     "Limits",
     "ManualClock",
     "Metrics",
+    "Observer",
     "Retention",
     "RetryPolicy",
     "Runtime",
