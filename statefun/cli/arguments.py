@@ -7,7 +7,7 @@ import re
 import sys
 from argparse import ArgumentTypeError
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TextIO
 
 from statefun import loading
 from statefun.errors import ConfigurationError, InvalidTypenameError, StatefunError
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 __all__ = [
+    "LITERAL",
     "Actions",
     "CommandError",
     "UsageError",
@@ -28,6 +29,8 @@ __all__ = [
     "add_data",
     "add_dialect",
     "add_functions",
+    "parse_count",
+    "parse_directory",
     "parse_module_file",
     "parse_port",
     "parse_seconds",
@@ -42,6 +45,7 @@ __all__ = [
 
 DEFAULT_DATA = ".statefun"
 _LONGEST_S = 86_400
+_LONGEST_NUMBER = 12  # digits
 
 
 class CommandError(StatefunError):
@@ -52,8 +56,13 @@ class UsageError(CommandError):
     """The arguments do not go together, or one of them makes no sense."""
 
 
+LITERAL = "\0"
+"""Stands before an argument that begins with a dash without being an option; see `program`."""
+
+
 def parse_text(text: str) -> str:
     """An argument that is valid Unicode."""
+    text = text.removeprefix(LITERAL)
     try:
         text.encode()
     except UnicodeError:
@@ -91,6 +100,20 @@ def parse_port(text: str) -> int:
     if not (text.isdecimal() and int(text) <= LAST_PORT):
         raise ArgumentTypeError(f"{text!r} is not a port: write a number from 0 to {LAST_PORT}")
     return int(text)
+
+
+def parse_count(text: str) -> int:
+    """A number of things, 1 or more."""
+    if not (text.isascii() and text.isdecimal() and 0 < len(text) <= _LONGEST_NUMBER and int(text)):
+        raise ArgumentTypeError(f"{text!r} is not a number of things: write 1 or more")
+    return int(text)
+
+
+def parse_directory(text: str) -> str:
+    """The path of a data directory."""
+    if not text:
+        raise ArgumentTypeError("it is empty: name a directory, for example .statefun")
+    return text
 
 
 def parse_seconds(text: str) -> float:
@@ -133,6 +156,7 @@ def add_data(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--data",
         metavar="DIR",
+        type=parse_directory,
         default=DEFAULT_DATA,
         help="the data directory of the runtime (default: %(default)s)",
     )
@@ -183,9 +207,13 @@ class Actions:
 
 
 def print_line(line: str) -> None:
-    """Print a line of what was asked for, at once."""
-    sys.stdout.write(f"{line}\n")
-    sys.stdout.flush()
+    """Print a line of what was asked for, at once; what a console cannot show is escaped."""
+    out: TextIO | None = sys.stdout
+    if out is None:  # it is closed: nobody wants to know
+        return
+    encoding = getattr(out, "encoding", None) or "utf-8"
+    out.write(f"{line}\n".encode(encoding, "backslashreplace").decode(encoding))
+    out.flush()
 
 
 def print_hint(command: str, sentence: str) -> None:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 from statefun.cli.arguments import Actions, UsageError, add_address, print_json, print_line
 from statefun.cli.editing import make
 from statefun.cli.output import (
+    LONGEST_JSON,
+    LONGEST_LISTED,
     describe,
     describe_address,
     describe_failure,
@@ -59,7 +61,7 @@ def run_list(arguments: Namespace) -> int:
                 why = "held until the value can be read"
             print_line(
                 f"{pause.address}  {show_time(pause.last_failed_ms)}  {len(messages)} waiting, "
-                f"{why}: {show_error(pause.error)}"
+                f"{why}: {show_error(pause.error, LONGEST_LISTED)}"
             )
     return 0
 
@@ -75,14 +77,16 @@ def run_release(arguments: Namespace) -> int:
 
 
 def _show(message: PendingMessage) -> str:
-    return f"{show(Value.decode(message.argument))}{show_topic(message)}"
+    return f"{show(Value.decode(message.argument), None, LONGEST_LISTED)}{show_topic(message)}"
 
 
 def _describe(pause: PausedAddress, messages: list[PendingMessage]) -> dict[str, Any]:
     first = messages[0] if messages else None
     return {
         "address": describe_address(pause.address),
-        "message": None if first is None else describe(Value.decode(first.argument)),
+        "message": None
+        if first is None
+        else describe(Value.decode(first.argument), None, LONGEST_JSON),
         **({"caller": None} if first is None else describe_source(first)),
         "waiting": len(messages),
         "cause": pause.cause,

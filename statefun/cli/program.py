@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import sys
 import traceback
 from argparse import SUPPRESS, ArgumentParser
@@ -20,6 +21,7 @@ from statefun.cli import (
     check,
     dead_letters,
     dev,
+    egress,
     invocations,
     module,
     new,
@@ -34,7 +36,7 @@ from statefun.cli import (
     topics,
     workflows,
 )
-from statefun.cli.arguments import UsageError
+from statefun.cli.arguments import LITERAL, UsageError
 from statefun.cli.options import file_arguments
 from statefun.errors import StatefunError
 from statefun.sdk.wire import CORE
@@ -48,9 +50,10 @@ __all__ = ["main"]
 logger = logging.getLogger("statefun.cli")
 
 _COMMANDS = (
-    *(new, dev, run, serve, module, send, status, state, timers, dead_letters, paused, invocations),
-    *(workflows, topics, replay, check, backup),
+    *(new, dev, run, serve, module, send, status, state, timers, dead_letters, paused, egress),
+    *(invocations, workflows, topics, replay, check, backup),
 )
+_WITH_ADDRESS = frozenset({"send", "state", "paused"})
 _INTERRUPTED = 130
 _EXIT_S = 3.0
 
@@ -83,8 +86,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _leave(code: int) -> None:
     """End the process if the interpreter still waits for threads that functions have left."""
     Event().wait(_EXIT_S)
-    sys.stdout.flush()
-    sys.stderr.flush()
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None:
+            stream.flush()
     os._exit(code)
 
 
@@ -94,14 +98,29 @@ def _parse(argv: Sequence[str] | None) -> Namespace:
     if not (sys.argv[1:] if argv is None else argv):
         parser.print_help()
         parser.exit()
+    argv = _literals(sys.argv[1:] if argv is None else argv)
     arguments, rest = parser.parse_known_args(argv)
     if getattr(arguments, "options", None):
-        arguments, rest = _with_file(parser, arguments, sys.argv[1:] if argv is None else argv)
+        arguments, rest = _with_file(parser, arguments, argv)
     if rest and ("files" not in arguments or any(each.startswith("-") for each in rest)):
         parser.error(f"unrecognized arguments: {' '.join(rest)}")
     if rest:
         arguments.files += rest
     return arguments
+
+
+def _literals(argv: Sequence[str]) -> list[str]:
+    """Mark ids and values that begin with a dash: argparse would take them for options.
+
+    They have one dash, and come behind the typename of a function; no option of these commands
+    does.
+    """
+    marked, is_behind = [], False
+    for each in argv:
+        is_dashed = len(each) > 1 and each[0] == "-" and each[1] != "-" and each != "-h"
+        marked.append(f"{LITERAL}{each}" if is_behind and is_dashed else each)
+        is_behind = is_behind or bool(re.fullmatch(r"[^-/][^/]*/.+", each))
+    return marked if argv and argv[0] in _WITH_ADDRESS else list(argv)
 
 
 def _with_file(
@@ -129,7 +148,8 @@ def _run(arguments: Namespace) -> int:
     except KeyboardInterrupt:
         return _INTERRUPTED
     except BrokenPipeError:  # whoever read the output has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if sys.stdout is not None:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except (StatefunError, ModuleNotFoundError, OSError) as error:
         return _report(arguments, str(error), 2 if isinstance(error, UsageError) else 1)

@@ -8,45 +8,19 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
 
 from statefun.cli.arguments import CommandError, UsageError, parse_text, parse_type, print_line
-from statefun.errors import SerializationError
+from statefun.cli.values import encode_value, parse_type_name, read_value
 from statefun.http.access import token_lines
 from statefun.sdk.address import Address, parse_typename
-from statefun.sdk.primitives import (
-    BUILT_IN,
-    BoolType,
-    DoubleType,
-    FloatType,
-    IntType,
-    LongType,
-    StringType,
-    serialize,
-)
+from statefun.sdk.primitives import StringType
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
-    from collections.abc import Callable
 
-
-__all__ = ["add", "encode_value", "run"]
+__all__ = ["add", "run"]
 
 _TIMEOUT_S = 60
 _OK = 200
-
-
-def _parse_bool(text: str) -> bool:
-    truths = {"true": True, "1": True, "false": False, "0": False}
-    return truths[text.lower()]
-
-
-_FORMS: dict[str, tuple[Callable[[str], Any], str]] = {
-    StringType.typename: (str, "text"),
-    IntType.typename: (int, "a whole number"),
-    LongType.typename: (int, "a whole number"),
-    FloatType.typename: (float, "a number"),
-    DoubleType.typename: (float, "a number"),
-    BoolType.typename: (_parse_bool, "true or false"),
-}
-"""A built-in type → how its value is written on a command line."""
+_LONGEST_ID = 2000
 
 
 def add(commands: Any, *parents: ArgumentParser) -> None:
@@ -55,12 +29,10 @@ def add(commands: Any, *parents: ArgumentParser) -> None:
     parser = commands.add_parser("send", parents=parents, help=text, description=text)
     parser.add_argument("typename", type=parse_type, metavar="NS/TYPE")
     parser.add_argument("id", type=parse_text, metavar="ID")
-    parser.add_argument(
-        "value", type=parse_text, metavar="VALUE", help="put -- before one that begins with -"
-    )
+    parser.add_argument("value", type=parse_text, metavar="VALUE", help="- reads it from stdin")
     parser.add_argument(
         "--type",
-        type=parse_type,
+        type=parse_type_name,
         default=StringType.typename,
         metavar="TYPENAME",
         help="the type of VALUE, which is parsed if the type is built in, and sent as UTF-8 if "
@@ -95,13 +67,18 @@ def run(arguments: Namespace) -> int:
     target = Address(arguments.typename, arguments.id)
     if not target.id:
         raise UsageError("the ID is empty, and the HTTP ingress takes no empty ids: pass another")
+    size = len(target.id.encode())
+    if size > _LONGEST_ID:
+        raise UsageError(
+            f"the ID has {size} bytes, and it is part of a URL: pass one of {_LONGEST_ID} at most"
+        )
     _check_type(arguments.type)
     headers = {"Content-Type": f"application/vnd.{arguments.type}".encode()}
     if arguments.key is not None:
         headers["Idempotency-Key"] = arguments.key.encode()
     if arguments.token_file is not None:
         headers["Authorization"] = f"Bearer {token_lines(arguments.token_file)[0]}".encode()
-    body = encode_value(arguments.value, arguments.type)
+    body = encode_value(read_value(arguments.value), arguments.type)
     status, reason = _put(arguments.to, target, headers, body)
     if status != _OK:
         raise CommandError(f"{arguments.to} answered {status}: {reason}")
@@ -115,23 +92,6 @@ def _check_type(typename: str) -> None:
             f"--type {typename!r} cannot be part of a content type: take one without semicolons, "
             "line ends, and blanks at its end"
         )
-
-
-def encode_value(text: str, typename: str) -> bytes:
-    """The bytes of a value: parsed if the type is built in, UTF-8 if not.
-
-    Raises:
-        UsageError: If the text is not of that type.
-    """
-    if typename not in BUILT_IN:
-        return text.encode()
-    parse, form = _FORMS[typename]
-    try:
-        return serialize(BUILT_IN[typename], parse(text))
-    except SerializationError as error:
-        raise UsageError(str(error)) from error
-    except (ValueError, KeyError) as error:
-        raise UsageError(f"{text!r} is not a value of {typename}: write {form}") from error
 
 
 def _put(root: str, target: Address, headers: dict[str, bytes], body: bytes) -> tuple[int, str]:

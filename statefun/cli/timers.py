@@ -6,16 +6,27 @@ from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 from statefun.cli.arguments import Actions, print_json, print_line
-from statefun.cli.editing import add_choice, chosen, make
-from statefun.cli.output import describe, describe_address, rfc3339, show, show_time
+from statefun.cli.editing import add_choice, chosen, make, parse_id
+from statefun.cli.listing import add_decoding, add_page, known_types, page_of
+from statefun.cli.output import (
+    LONGEST_JSON,
+    LONGEST_LISTED,
+    describe,
+    describe_address,
+    rfc3339,
+    show,
+    show_time,
+)
 from statefun.runtime.admin import edits
 from statefun.runtime.stores.sqlite import SqliteReader
 from statefun.runtime.values import Value
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
+    from collections.abc import Mapping
 
     from statefun.runtime.engine.records import Timer
+    from statefun.sdk.types import Type
 
 __all__ = ["add"]
 
@@ -24,7 +35,11 @@ def add(commands: Any, *parents: ArgumentParser) -> None:
     """Add the command."""
     text = "look at the delayed messages waiting, and cancel them, runtime running or not"
     actions = Actions(commands, "timers", text, parents)
-    actions.add("list", run_list, "the delayed messages waiting, in the order in which they fire")
+    list_parser = actions.add(
+        "list", run_list, "the delayed messages waiting, in the order in which they fire"
+    )
+    add_page(list_parser, parse_id)
+    add_decoding(list_parser)
     text = "cancel delayed messages, by the ids that 'list' shows"
     add_choice(actions.add("cancel", run_cancel, text))
 
@@ -32,12 +47,13 @@ def add(commands: Any, *parents: ArgumentParser) -> None:
 def run_list(arguments: Namespace) -> int:
     """Print the timers."""
     with closing(SqliteReader(arguments.data)) as reader:
-        timers = list(reader.timers())
+        timers = page_of(arguments, reader.timers(), lambda each: each.seq, "timers")
+    types = known_types(arguments)
     if arguments.json:
-        print_json([_describe(timer) for timer in timers])
+        print_json([_describe(timer, types) for timer in timers])
     else:
         for timer in timers:
-            print_line(_line(timer))
+            print_line(_line(timer, types))
     return 0
 
 
@@ -47,7 +63,7 @@ def run_cancel(arguments: Namespace) -> int:
     return 0
 
 
-def _describe(timer: Timer) -> dict[str, Any]:
+def _describe(timer: Timer, types: Mapping[str, Type[Any]]) -> dict[str, Any]:
     return {
         "id": timer.seq,
         "due": rfc3339(timer.due_ms),
@@ -55,12 +71,12 @@ def _describe(timer: Timer) -> dict[str, Any]:
         "target": describe_address(timer.target),
         "sender": describe_address(timer.sender),
         "token": timer.token or None,
-        "message": describe(Value.decode(timer.argument)),
+        "message": describe(Value.decode(timer.argument), types, LONGEST_JSON),
     }
 
 
-def _line(timer: Timer) -> str:
-    message = show(Value.decode(timer.argument))
+def _line(timer: Timer, types: Mapping[str, Type[Any]]) -> str:
+    message = show(Value.decode(timer.argument), types, LONGEST_LISTED)
     token = f", token {timer.token!r}" if timer.token else ""
     due = show_time(timer.due_ms)
     return f"{timer.seq}  {due}  to {timer.target} from {timer.sender}: {message}{token}"

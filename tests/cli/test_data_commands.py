@@ -3,15 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import io
 import json
+import os
 import subprocess
 import sys
 from contextlib import closing
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from statefun import Context, IntType, Message, StatefulFunctions, ValueSpec, message_builder
+from statefun import (
+    Context,
+    IntType,
+    Message,
+    StatefulFunctions,
+    ValueSpec,
+    kafka_egress_message,
+    message_builder,
+)
 from statefun.errors import EditError
 from statefun.runtime import Backoff, FailurePolicy, Runtime
 from statefun.runtime.admin import edits
@@ -19,11 +30,12 @@ from statefun.runtime.admin.control import make_edit
 from statefun.runtime.engine.records import (
     DeadLetter,
     Delta,
+    OutboxRecord,
     PausedAddress,
     PendingMessage,
     StoredEntry,
 )
-from statefun.runtime.stores.sqlite import SqliteStore
+from statefun.runtime.stores.sqlite import SqliteReader, SqliteStore
 from statefun.sdk.address import Address
 from statefun.sdk.wire import encode_typed_value
 from tests.cli.process import Outcome, Server, statefun
@@ -114,7 +126,7 @@ def test_the_topic_of_a_message_is_shown_if_it_has_one(folder: Path) -> None:
     assert (letter_shown["topic"], paused["topic"]) == ("orders", "orders")
     assert "topic: orders" in lines
     assert "(t/text) from the topic orders, 1 attempt: no" in listed[1]
-    assert "1 attempt on b'it' (t/text) from the topic orders: no" in held
+    assert "1 attempt on 'it' (t/text) from the topic orders: no" in held
     assert "topic" not in listed[0]
 
 
@@ -158,7 +170,8 @@ def test_names_and_ids_that_are_no_plain_words_are_quoted(folder: Path) -> None:
     """They can be told from what stands around them."""
     name, plain = "a, b\x1b", "café"
     for each in (name, plain):
-        assert statefun("state", "set", "t/fail", "1", each, "5", cwd=folder).code == 0
+        set_it = ("state", "set", "t/fail", "1", each, "5", "--type", "string")
+        assert statefun(*set_it, cwd=folder).code == 0
 
     got = statefun("state", "get", "t/fail", "1", cwd=folder)
     deleted = statefun("state", "delete", "t/fail", "1", cwd=folder)
@@ -232,3 +245,247 @@ def test_a_directory_that_was_removed_is_named(tmp_path: Path) -> None:
 
         assert (done.returncode, done.stdout) == (1, "")
         assert "the current directory is gone" in done.stderr
+
+
+# --- what bytes are -------------------------------------------------------------------------------
+
+PROGRAM = """
+from statefun import *
+pair = simple_type("t/pair", bytes, lambda data: (data[0], data[1]))
+functions = StatefulFunctions()
+specs = [ValueSpec("pair", pair), ValueSpec("order", make_json_type("t/order"))]
+functions.register("t/f", print, specs, accepts=[pair])
+"""
+
+
+def keep(folder: Path, values: dict[str, tuple[str, bytes]], letters: int = 0) -> None:
+    """Put values of t/f 1 into the data directory, and so many dead letters."""
+    target = Address("t/f", "1")
+    (folder / "program.py").write_text(PROGRAM)
+    found = {
+        number: DeadLetter(
+            number, target, None, encode_typed_value("t/x", b"\xff%d" % number), "no", 1, 5, 5
+        )
+        for number in range(1000, 1000 + letters)
+    }
+    entries = {(target, name): StoredEntry(*value, 5, 0) for name, value in values.items()}
+    with closing(SqliteStore(folder / ".statefun")) as store:
+        store.commit(Delta(5000, entries, dead_letters=found))
+
+
+@pytest.mark.parametrize(
+    ("data", "shown", "described"),
+    [
+        (b'{"a": 1}', '{"a": 1}', {"json": {"a": 1}}),
+        ("Žofie\n".encode(), "'Žofie\\n'", {"text": "Žofie\n"}),
+        (b"\xff\x00", "b'\\xff\\x00'", {}),
+        (b"\x1b[2J", "b'\\x1b[2J'", {}),
+        (b"NaN", "'NaN'", {"text": "NaN"}),
+        (b"", "b''", {}),
+    ],
+)
+def test_bytes_that_are_json_or_text_are_shown_as_such(
+    folder: Path, data: bytes, shown: str, described: dict[str, Any]
+) -> None:
+    """And as base64 in JSON, which scripts can rely on."""
+    keep(folder, {"n": ("t/own", data)})
+
+    got = statefun("state", "get", "t/f", "1", cwd=folder).out
+    told = json.loads(statefun("state", "get", "t/f", "1", "--json", cwd=folder).out)
+
+    assert got == f"n: {shown} (t/own)\n"
+    encoded = base64.b64encode(data).decode()
+    assert told["values"]["n"] == {"typename": "t/own", "base64": encoded, **described}
+
+
+def test_the_types_of_functions_decode_the_rest(folder: Path) -> None:
+    """Those of values and those of messages that they accept."""
+    keep(folder, {"pair": ("t/pair", b"\x01\x02")})
+    with_functions = ("--functions", "program:functions")
+
+    got = statefun("state", "get", "t/f", "1", *with_functions, cwd=folder).out
+
+    assert got == "pair: (1, 2) (t/pair)\n"
+
+
+def test_lists_have_pages_and_short_lines(folder: Path) -> None:
+    """A hint says how to see more; a large value is not printed in a list."""
+    keep(folder, {}, letters=5)
+    huge = encode_typed_value("t/huge", b"x" * 3_000_000)
+    with closing(SqliteStore(folder / ".statefun")) as store:
+        letter = DeadLetter(2000, Address("t/f", "1"), None, huge, "y" * 9000, 1, 5, 5)
+        store.commit(Delta(5000, dead_letters={2000: letter}))
+
+    first = statefun("dead-letters", "list", "--limit", "3", cwd=folder)
+    second = statefun("dead-letters", "list", "--limit", "3", "--after", "1001", cwd=folder)
+    last = statefun("dead-letters", "list", "--after", "1004", cwd=folder)
+    as_json = statefun("dead-letters", "list", "--after", "1004", "--json", cwd=folder)
+    shown = statefun("dead-letters", "show", "2000", "--json", cwd=folder)
+
+    assert [line.split()[0] for line in first.out.splitlines()][1:] == ["1000", "1001"]
+    assert "--limit 3 --after 1001" in first.err
+    assert [line.split()[0] for line in second.out.splitlines()] == ["1002", "1003", "1004"]
+    assert (len(last.out) < 1000, "(3000000 bytes)" in last.out, last.err) == (True, True, "")
+    assert json.loads(as_json.out)[0]["message"] == {"typename": "t/huge", "size": 3_000_000}
+    assert len(base64.b64decode(json.loads(shown.out)["message"]["base64"])) == 3_000_000
+
+
+# --- corrections ----------------------------------------------------------------------------------
+
+
+def test_a_dead_letter_is_replayed_with_another_value(folder: Path) -> None:
+    """Of the same type, unless another is named; one at a time."""
+    [letter] = json.loads(statefun("dead-letters", "list", "--json", cwd=folder).out)
+
+    both = statefun("dead-letters", "replay", "--all", "--value", "right", cwd=folder)
+    done = statefun("dead-letters", "replay", str(letter["id"]), "--value", "right", cwd=folder)
+
+    assert (both.code, "goes with one id" in both.err) == (2, True)
+    assert done.out == f"replayed {letter['id']}\n"
+    with closing(SqliteReader(folder / ".statefun")) as reader:
+        [message] = reader.messages(Address("t/fail", "1"))
+    assert message.argument == encode_typed_value("io.statefun.types/string", b"\x0a\x05right")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["ordr", "1"], "no id of t/f has a value 'ordr'; values: order"),
+        (
+            ["ordr", "1", "--functions", "program:functions"],
+            "declares no value 'ordr'; values: pair",
+        ),
+        (["order", "{", "--functions", "program:functions"], "the value is not a t/order"),
+        (["order", "{", "--type", "json"], "the value is not JSON"),
+        (["n", "x", "--type", "int"], "'x' is not a value of io.statefun.types/int"),
+    ],
+)
+def test_a_value_that_no_function_could_read_is_not_set(
+    folder: Path, arguments: list[str], says: str
+) -> None:
+    """A name that is not declared, or a value that is not of its type."""
+    keep(folder, {"order": ("t/order", b"{}")})
+
+    outcome = statefun("state", "set", "t/f", "1", *arguments, cwd=folder)
+
+    assert (outcome.code, outcome.err.count("\n")) == (2, 1)
+    assert says in outcome.err
+
+
+def test_a_value_is_set_as_the_type_that_is_declared_or_there(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also at an id that has none yet, by a short name, and from stdin."""
+    keep(folder, {"order": ("t/order", b"{}")})
+    monkeypatch.setattr("sys.stdin", io.StringIO('{"a": 1}'))
+    for arguments in (
+        ("-2", "order", "-"),
+        ("-2", "n", "-5", "--type", "int"),
+        ("-2", "pair", "ab", "--functions", "program:functions"),
+    ):
+        assert statefun("state", "set", "t/f", *arguments, cwd=folder).err == ""
+
+    got = statefun("state", "get", "t/f", "-2", cwd=folder).out
+
+    assert got.splitlines() == [
+        "n: -5 (io.statefun.types/int)",
+        'order: {"a": 1} (t/order)',
+        "pair: 'ab' (t/pair)",
+    ]
+
+
+def test_a_runtime_that_runs_refuses_a_value_that_its_function_does_not_declare(
+    tmp_path: Path,
+) -> None:
+    """As soon as the function has said what it declares."""
+    (tmp_path / "program.py").write_text(PROGRAM.replace("print", "lambda c, m: None"))
+    (tmp_path / "module.yaml").write_text(
+        "kind: io.statefun.playground.v1/ingress\nspec: {port: 0}\n"
+    )
+    with Server("run", "module.yaml", "--functions", "program:functions", cwd=tmp_path) as server:
+        sent = statefun("send", "t/f", "1", "x", "--to", server.url("ingress"), cwd=tmp_path)
+        while (
+            told := statefun("state", "set", "t/f", "1", "ordr", "1", "--type", "int", cwd=tmp_path)
+        ).code == 0:
+            pass
+
+    assert (sent.code, told.code) == (0, 1)
+    assert "'ordr'; registered: pair, order" in told.err
+
+
+# --- egress records -------------------------------------------------------------------------------
+
+
+def test_records_of_an_egress_are_listed_taken_and_dropped(folder: Path) -> None:
+    """With topic and key of those that are for Kafka; nothing is forgotten before it is printed."""
+    kafka = kafka_egress_message("t/kafka", topic="orders", key="k", value="tea")
+    records = [
+        OutboxRecord(3000, "t/out", encode_typed_value("t/text", b"first")),
+        OutboxRecord(3001, "t/kafka", kafka.typed_value.SerializeToString()),
+        OutboxRecord(3002, "t/out", encode_typed_value("t/text", b"third")),
+    ]
+    with closing(SqliteStore(folder / ".statefun")) as store:
+        store.commit(Delta(5000, egress=tuple(records)))
+
+    listed = statefun("egress", "list", cwd=folder).out.splitlines()
+    of_kafka = json.loads(statefun("egress", "list", "t/kafka", "--json", cwd=folder).out)
+    taken = statefun("egress", "take", "3000", cwd=folder).out
+    dropped = statefun("egress", "drop", "3002", cwd=folder).out
+    again = statefun("egress", "drop", "3002", cwd=folder)
+    left = json.loads(statefun("egress", "take", "--all", "--json", cwd=folder).out)
+
+    assert listed == [
+        "3000  to t/out: 'first' (t/text)",
+        "3001  to t/kafka, topic 'orders', key 'k': 'tea' (of no type)",
+        "3002  to t/out: 'third' (t/text)",
+    ]
+    assert (of_kafka, left[0]["id"]) == (left, 3001)
+    assert (taken, dropped) == (f"{listed[0]}\n", "dropped 3002\n")
+    assert (again.code, again.err) == (
+        1,
+        "statefun egress: no egress record 3002 waits; nothing was changed\n",
+    )
+    assert json.loads(statefun("egress", "list", "--json", cwd=folder).out) == []
+
+
+# --- consoles -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "utf-8"])
+def test_a_console_shows_what_it_can(folder: Path, encoding: str) -> None:
+    """A character that it cannot show is escaped, and the list goes on."""
+    keep(folder, {"a": ("t/own", "Žofie".encode()), "b": ("t/own", b"x")})
+    command = [sys.executable, "-m", "statefun", "state", "get", "t/f", "1"]
+    environment = {**os.environ, "PYTHONIOENCODING": encoding}
+
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, check=True)
+
+    name = "Žofie" if encoding == "utf-8" else "\\u017dofie"
+    assert done.stdout.decode(encoding).splitlines() == [f"a: '{name}' (t/own)", "b: 'x' (t/own)"]
+
+
+def test_a_closed_stdout_ends_no_list(folder: Path) -> None:
+    """Nobody reads it, and nothing is wrong."""
+    command = f"exec {sys.executable} -m statefun dead-letters list >&-"
+
+    done = subprocess.run(["sh", "-c", command], cwd=folder, capture_output=True, check=False)
+
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["run", "--functions", "x:y", "--data", ""], "argument --data: it is empty"),
+        (["send", "t/f", "x" * 9000, "v"], "the ID has 9000 bytes"),
+    ],
+)
+def test_what_makes_no_sense_is_one_short_sentence(
+    tmp_path: Path, arguments: list[str], says: str
+) -> None:
+    """Before anything is opened."""
+    done = statefun(*arguments, cwd=tmp_path)
+
+    assert (done.code, done.err.count("\n"), len(done.err) < 300) == (2, 1, True)
+    assert says in done.err
+    assert list(tmp_path.iterdir()) == []

@@ -47,8 +47,8 @@ FORM = "is not of the form 'namespace/name': write for example 'com.example/gree
             f"statefun send: argument NS/TYPE: typename 'greeter' {FORM}",
         ),
         (
-            ["send", "a/b", "1", "x", "--type", "int"],
-            f"statefun send: argument --type: typename 'int' {FORM}",
+            ["send", "a/b", "1", "x", "--type", "integer"],
+            f"statefun send: argument --type: typename 'integer' {FORM}",
         ),
         (
             ["send", "a/b", "\udcff", "x"],

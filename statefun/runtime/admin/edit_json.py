@@ -14,6 +14,7 @@ from statefun.runtime.admin.edits import (
     CancelTimers,
     DeleteValues,
     Drop,
+    ForgetRecords,
     Release,
     ReplaceValues,
     Replay,
@@ -34,8 +35,9 @@ __all__ = ["decode", "encode"]
 def encode(edit: Edit) -> dict[str, Any]:  # noqa: PLR0911 - one for each
     """The JSON object of an edit."""
     match edit:
-        case Replay(ids):
-            return {"edit": "replay", "ids": _listed(ids)}
+        case Replay(ids, argument):
+            instead = None if argument is None else b64encode(argument).decode()
+            return {"edit": "replay", "ids": _listed(ids), "argument": instead}
         case Drop(ids):
             return {"edit": "drop", "ids": _listed(ids)}
         case Release(addresses):
@@ -47,6 +49,8 @@ def encode(edit: Edit) -> dict[str, Any]:  # noqa: PLR0911 - one for each
             where = {"address": list(address), "name": name}
             value = {"typename": typename, "data": b64encode(data).decode()}
             return {"edit": "set-value", **where, **value}
+        case ForgetRecords(ids):
+            return {"edit": "forget-records", "ids": _listed(ids)}
         case DeleteValues(address, names):
             return {"edit": "delete-values", "address": list(address), "names": _listed(names)}
         case ReplaceValues(values):
@@ -143,6 +147,11 @@ def _replacement(given: object) -> tuple[Address, str, StoredValue, StoredValue]
     )
 
 
+def _replay(given: dict[str, Any]) -> Replay:
+    argument = given.get("argument")
+    return Replay(_ids(given["ids"]), None if argument is None else _bytes(argument))
+
+
 def _release(given: dict[str, Any]) -> Release:
     named = given["addresses"]
     return Release(None if named is None else tuple(map(_address, _list(named))))
@@ -160,10 +169,11 @@ def _set_value(given: dict[str, Any]) -> SetValue:
 
 
 _EDITS: dict[str, Callable[[dict[str, Any]], Edit]] = {
-    "replay": lambda given: Replay(_ids(given["ids"])),
+    "replay": _replay,
     "drop": lambda given: Drop(_ids(given["ids"])),
     "release": _release,
     "cancel-timers": lambda given: CancelTimers(_ids(given["ids"])),
+    "forget-records": lambda given: ForgetRecords(_ids(given["ids"])),
     "set-value": _set_value,
     "replace-values": lambda given: ReplaceValues(tuple(map(_replacement, _list(given["values"])))),
     "delete-values": _delete_values,

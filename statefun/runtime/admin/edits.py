@@ -6,13 +6,14 @@ when it is answered. If it names something that is not there, nothing is changed
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, TypeAlias, assert_never
 
 from statefun.errors import (
     EditError,
     EditTargetError,
     UnknownFunctionError,
+    UnknownValueError,
     UnreadableValueError,
 )
 from statefun.runtime.engine.declarations import canonical_typename
@@ -35,6 +36,7 @@ __all__ = [
     "DeleteValues",
     "Drop",
     "Edit",
+    "ForgetRecords",
     "Found",
     "Release",
     "ReplaceValues",
@@ -53,9 +55,12 @@ class Replay:
 
     Attributes:
         ids: Their ids; None for all that can be replayed.
+        argument: What to send in place of what they were, a serialized `TypedValue`; None to send
+            that.
     """
 
     ids: Sequence[int] | None
+    argument: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +139,17 @@ class ReplaceValues:
 
 
 @dataclass(frozen=True, slots=True)
+class ForgetRecords:
+    """Forget records that wait for an egress; only while no runtime hands them out.
+
+    Attributes:
+        ids: Their ids; None for all.
+    """
+
+    ids: Sequence[int] | None
+
+
+@dataclass(frozen=True, slots=True)
 class Send:
     """Send messages, as an ingress does.
 
@@ -145,7 +161,8 @@ class Send:
 
 
 Edit: TypeAlias = (
-    "Replay | Drop | Release | CancelTimers | SetValue | DeleteValues | ReplaceValues | Send"
+    "Replay | Drop | Release | CancelTimers | SetValue | DeleteValues | ReplaceValues"
+    " | ForgetRecords | Send"
 )
 """Something that can be changed by hand."""
 
@@ -161,6 +178,7 @@ class Found:
         letters: The dead letters that it names.
         paused: The addresses that are paused.
         timers: The ids of the delayed messages that wait.
+        records: The ids of the records that wait for an egress.
         values: The stored values of its address, by name.
         values_of: The same for each of several addresses.
     """
@@ -168,11 +186,12 @@ class Found:
     letters: Sequence[DeadLetter] = ()
     paused: Sequence[Address] = ()
     timers: Sequence[int] = ()
+    records: Sequence[int] = ()
     values: Mapping[str, StoredEntry] = field(default_factory=dict)
     values_of: Mapping[Address, Mapping[str, StoredEntry]] = field(default_factory=dict)
 
 
-def find(edit: Edit, reader: Reader) -> Found:
+def find(edit: Edit, reader: Reader) -> Found:  # noqa: PLR0911 - one for each
     """Look up the part of a store that an edit needs.
 
     Args:
@@ -189,6 +208,8 @@ def find(edit: Edit, reader: Reader) -> Found:
             return Found(paused=[pause.address for pause in reader.paused()])
         case CancelTimers():
             return Found(timers=[timer.seq for timer in reader.timers()])
+        case ForgetRecords():
+            return Found(records=[each.id for each in reader.records()])
         case SetValue(address) | DeleteValues(address):
             for text in address:
                 _check_text(text)
@@ -220,14 +241,16 @@ def apply(edit: Edit, engine: Engine, found: Found, now_ms: int) -> Changed:  # 
         StatefunError: If it cannot be made for another reason.
     """
     match edit:
-        case Replay(ids):
-            return _replay(ids, engine, found)
+        case Replay(ids, argument):
+            return _replay(ids, argument, engine, found)
         case Drop():
             return [each.id for each in found.letters if engine.edits.forget_dead_letter(each.id)]
         case Release(addresses):
             return _release(addresses, engine, found)
         case CancelTimers(ids):
             return _cancel_timers(ids, engine, found)
+        case ForgetRecords(ids):
+            return _forget_records(ids, engine, found)
         case SetValue():
             return _set_value(edit, engine, found, now_ms)
         case DeleteValues():
@@ -273,7 +296,9 @@ def _letters(ids: Sequence[int] | None, reader: Reader) -> list[DeadLetter]:
     return letters
 
 
-def _replay(ids: Sequence[int] | None, engine: Engine, found: Found) -> list[int]:
+def _replay(
+    ids: Sequence[int] | None, argument: bytes | None, engine: Engine, found: Found
+) -> list[int]:
     replies = [letter.id for letter in found.letters if letter.target.typename == CALLER]
     if replies and ids is not None:
         raise EditError(
@@ -281,6 +306,8 @@ def _replay(ids: Sequence[int] | None, engine: Engine, found: Found) -> list[int
             "for has no function to go to; nothing was changed. Name the others, or drop these"
         )
     letters = [letter for letter in found.letters if letter.target.typename != CALLER]
+    if argument is not None:
+        letters = [replace(letter, argument=argument) for letter in letters]
     try:
         return engine.edits.replay(letters)
     except UnknownFunctionError as error:
@@ -317,6 +344,20 @@ def _cancel_timers(ids: Sequence[int] | None, engine: Engine, found: Found) -> l
     return [timer_id for timer_id in chosen if engine.edits.cancel_timer(timer_id)]
 
 
+def _forget_records(ids: Sequence[int] | None, engine: Engine, found: Found) -> list[int]:
+    waiting = dict.fromkeys(found.records)
+    chosen = list(waiting if ids is None else dict.fromkeys(ids))
+    for record_id in chosen:
+        if record_id not in waiting:
+            raise EditTargetError(
+                f"no egress record {record_id} waits; nothing was changed",
+                kind="egress record",
+                target=str(record_id),
+            )
+    engine.egress_delivered(chosen)
+    return chosen
+
+
 def _set_value(edit: SetValue, engine: Engine, found: Found, now_ms: int) -> list[str]:
     _check_text(edit.name)
     _check_text(edit.typename)
@@ -325,6 +366,8 @@ def _set_value(edit: SetValue, engine: Engine, found: Found, now_ms: int) -> lis
     ttl_ms = 0 if known is None else known.ttl_ms
     try:
         engine.edits.set_value(address, name, StoredEntry(typename, edit.data, now_ms, ttl_ms))
+    except UnknownValueError as error:
+        raise EditError(f"{error}; nothing was changed") from error
     except UnreadableValueError as error:
         raise EditError(
             f"value {name!r} of {address} is declared as {error.expected!r}, and was to be set to "

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from statefun.errors import UnknownFunctionError, UnreadableValueError
+from statefun.errors import UnknownFunctionError, UnknownValueError, UnreadableValueError
 from statefun.runtime.engine.replies import CALLER
 
 if TYPE_CHECKING:
@@ -116,9 +116,13 @@ class Edits:
         a value is tried again.
 
         Raises:
+            UnknownValueError: If its function declares no such value.
             UnreadableValueError: If its function cannot read the value.
         """
-        declaration = self._declared.of(address.typename).get(name)
+        declared = self._declared.of(address.typename)
+        declaration = declared.get(name)
+        if entry is not None and declaration is None and len(declared):
+            raise UnknownValueError(name, address.typename, tuple(declared))
         if entry is not None and declaration is not None:
             readable = declaration.readable(entry)
             if readable is None:

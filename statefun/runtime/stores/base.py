@@ -15,6 +15,7 @@ if TYPE_CHECKING:
         DeadLetter,
         Delta,
         FoundTimers,
+        OutboxRecord,
         PausedAddress,
         PendingMessage,
         Recovered,
@@ -84,6 +85,10 @@ class Reader(Protocol):
 
     def messages(self, address: Address) -> Iterator[PendingMessage]:
         """The messages waiting for an address or being worked on, in the order of their numbers."""
+        ...
+
+    def records(self) -> Iterator[OutboxRecord]:
+        """The records that wait for their egresses, oldest first."""
         ...
 
     def recover(self, *, with_letter_times: bool = True) -> Recovered:

@@ -148,6 +148,10 @@ class MemoryStore:
         of_address = [each for each in self._messages.values() if each.target == address]
         return iter(sorted(of_address, key=lambda message: message.seq))
 
+    def records(self) -> Iterator[OutboxRecord]:
+        """The records that wait for their egresses, oldest first."""
+        return iter([self._egress[seq] for seq in sorted(self._egress)])
+
     def recover(self, *, with_letter_times: bool = True) -> Recovered:
         """Everything besides values and timers."""
         letters = self._dead_letters.values() if with_letter_times else ()
@@ -155,7 +159,7 @@ class MemoryStore:
             self._next_seq,
             tuple(self._messages[seq] for seq in sorted(self._messages)),
             len(self._timers),
-            tuple(self._egress[seq] for seq in sorted(self._egress)),
+            tuple(self.records()),
             len(self._dead_letters),
             {
                 each.id: each.last_failed_ms

@@ -192,6 +192,11 @@ class SqliteReader:
         """The messages waiting for an address, in the order of their numbers."""
         return self._messages("WHERE target_typename = ? AND target_id = ?", address)
 
+    def records(self) -> Iterator[OutboxRecord]:
+        """The records that wait for their egresses, oldest first."""
+        rows = self._rows("SELECT id, typename, argument FROM outbox ORDER BY id")
+        return (OutboxRecord(*row) for row in rows)
+
     def recover(self, *, with_letter_times: bool = True) -> Recovered:
         """Everything besides values and timers."""
         times = "SELECT id, last_failed_ms FROM dead_letter ORDER BY last_failed_ms, id"
@@ -199,10 +204,7 @@ class SqliteReader:
             self._next_seq(),
             tuple(self._messages()),
             self._count_timers(),
-            tuple(
-                OutboxRecord(*row)
-                for row in self._rows("SELECT id, typename, argument FROM outbox ORDER BY id")
-            ),
+            tuple(self.records()),
             self._count_letters(),
             dict(self._rows_since(2, times) if with_letter_times else ()),
             tuple(self.paused()),
