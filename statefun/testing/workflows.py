@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from statefun.runtime.clock import Alarm
+    from statefun.workflows.connection import States
 
 __all__ = ["LocalService", "SkippingClock"]
 
@@ -182,6 +183,11 @@ class LocalService:
         self._clock.call_at(self.now_ms() + int(seconds * 1000), reached.set)
         with self.waiting():
             await reached.wait()
+
+    @property
+    def states(self) -> States:
+        """What its addresses keep; see `Runtime.states`."""
+        return self._runtime.states
 
     def leap(self, duration: timedelta) -> None:
         """Skip time at once, whatever runs: what is due meanwhile comes late."""

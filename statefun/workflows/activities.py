@@ -128,11 +128,18 @@ class ActivityRunner:
             running.want_cancel()
         await asyncio.wait([running.task], timeout=hold_s)
         if not running.task.done():
-            return None, running.heartbeat
-        ended = running.task.result(), running.heartbeat
+            return None, await self._heartbeat(running)
+        ended = running.task.result(), await self._heartbeat(running)
         if self._running.pop(key, None) is not None:
             self._endings.remember(key, ended)
         return ended
+
+    async def _heartbeat(self, running: RunningAttempt) -> _proto.Payloads | None:
+        """The last heartbeat of an attempt, as it travels."""
+        if running.heartbeat is None:
+            return None
+        payloads = await self.around.converter.encoded(list(running.heartbeat.payloads))
+        return _proto.Payloads(payloads=payloads)
 
     async def run_local(self, task: _proto.Task, number: int) -> bytes:
         """Run an attempt of a local activity; the bytes of its ending."""

@@ -55,6 +55,10 @@ __all__ = [
 ]
 
 Payload = _proto.Payload
+_NO_CODEC = (
+    "Whoever wrote it has a payload_codec or a converter that is missing here: give the same "
+    "DataConverter to all clients, whose workers take it from them."
+)
 
 
 # --- values ---------------------------------------------------------------------------------------
@@ -127,7 +131,9 @@ class CompositePayloadConverter(PayloadConverter):
             encoding = payload.metadata.get("encoding", b"")
             converter = self.converters.get(encoding)
             if converter is None:
-                raise KeyError(f"Unknown payload encoding {encoding.decode(errors='replace')}")
+                error = KeyError(f"Unknown payload encoding {encoding.decode(errors='replace')}")
+                error.add_note(_NO_CODEC)
+                raise error
             try:
                 values.append(converter.from_payload(payload, hint))
             except RuntimeError as error:

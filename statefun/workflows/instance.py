@@ -20,7 +20,8 @@ from statefun.durable.exceptions import SdkInternalBaseException, TerminalError
 from statefun.durable.outcomes import failed, succeeded
 from statefun.workflows import _proto
 from statefun.workflows.addresses import command, workflow_typename
-from statefun.workflows.common import Priority, RawValue
+from statefun.workflows.coding import raw_values
+from statefun.workflows.common import Priority
 from statefun.workflows.definitions import (
     HandlerUnfinishedPolicy,
     Hints,
@@ -145,7 +146,7 @@ class Instance:
         self.run = run
         self.start = start
         self.converter = program.data_converter
-        self.payloads = program.data_converter.payload_converter
+        self.payloads = program.payloads
         self.info = _info_of(start)
         self.object: Any = None
         self.cancellation_reason: str | None = None
@@ -211,7 +212,7 @@ class Instance:
         self._updates = dict(definition.updates)
         payloads = list(self.start.arguments.payloads)
         if definition.name is None:
-            self._args = ([RawValue(each) for each in payloads],)
+            self._args = (raw_values(self.payloads, payloads),)
         else:
             self._args = self._decoded(payloads, definition.hints)
         given = self._args if definition.takes_arguments_at_init else ()
@@ -518,7 +519,7 @@ class Instance:
         """What a handler of messages is called with."""
         if definition.name is not None:
             return self._decoded(payloads, definition.hints)
-        raw = [RawValue(each) for each in payloads]
+        raw = raw_values(self.payloads, payloads)
         return (name, raw) if len(definition.hints.arguments) > 1 else (name, *raw)
 
     def call(self, definition: Any, function: Callable[..., Any], args: Sequence[Any]) -> Any:

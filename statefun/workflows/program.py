@@ -97,9 +97,7 @@ class _WorkflowRun(Program):
         if self._instance is None or self._instance.object is None:
             error = ApplicationError("the run has not begun: ask again once a worker has taken it")
             converter = self._registered.data_converter
-            converter.failure_converter.to_failure(
-                error, converter.payload_converter, answer.failure
-            )
+            converter.failure_converter.to_failure(error, self._registered.payloads, answer.failure)
         else:
             answer = self._instance.query(_proto.QueryInput.FromString(query.argument))
         return succeeded(answer.SerializeToString())

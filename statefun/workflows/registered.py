@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from statefun.workflows.coding import coded
+
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
@@ -29,6 +31,10 @@ class Registered:
         interceptor_classes: What is put around runs, outermost first.
         activities: The names of the activities of the worker; None among them takes any.
         run_local: Runs an attempt of a local activity, and gives the bytes of its ending.
+
+    Attributes:
+        data_converter: How values travel.
+        payloads: The payload converter, with the codec if there is one.
     """
 
     def __init__(
@@ -42,6 +48,7 @@ class Registered:
     ) -> None:
         self._definitions = {each.name: each for each in definitions}
         self.data_converter = data_converter
+        self.payloads = coded(data_converter)
         self.failure_exception_types = tuple(failure_exception_types)
         self.interceptor_classes = tuple(interceptor_classes)
         self._activities = set(activities)

@@ -147,11 +147,6 @@ class Worker:
         if not classes:
             return None
         converter = self._client.data_converter
-        if converter.payload_codec is not None:
-            raise ValueError(
-                "a worker of workflows takes no payload_codec: give it to the clients and workers "
-                "of activities, and convert in the workflow's payload converter"
-            )
         given = WorkflowInterceptorClassInput({})
         around = [each.workflow_interceptor_class(given) for each in interceptors]
         registered = Registered(

@@ -1367,8 +1367,8 @@ def get_current_details() -> str:
 
 
 def payload_converter() -> PayloadConverter:
-    """The payload converter of the worker."""
-    return current().payloads
+    """The payload converter of the worker, without its codec."""
+    return current().converter.payload_converter
 
 
 # --- handlers that are set while it runs ----------------------------------------------------------
