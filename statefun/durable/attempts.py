@@ -37,12 +37,14 @@ class Attempts:
 
     Attributes:
         has_told_effects: Whether the result of an effect was told in this turn.
+        have_failed: Whether an attempt has failed in this turn.
     """
 
     def __init__(self, here: Surroundings[Execution], front_end: FrontEnd) -> None:
         self._here = here
         self._front_end = front_end
         self.has_told_effects = False
+        self.have_failed = False
 
     def begin(self, waiting: _proto.Waiting) -> None:
         """Begin an invocation."""
@@ -133,6 +135,7 @@ class Attempts:
 
     def _fail(self, execution: Execution, error: BaseException) -> None:
         """An attempt has failed: try again later, or what the policy says."""
+        self.have_failed = True
         header, policy = execution.header, execution.retries
         header.attempts += 1
         header.has_open_end = True

@@ -7,13 +7,13 @@ comes.
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from statefun.errors import StatefunError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from datetime import timedelta
 
 __all__ = [
     "CutOffException",
@@ -61,11 +61,16 @@ class RetryableError(StatefunError):
         status_code: A number for logs and for whoever looks at the invocation meanwhile.
         retry_after: When the next attempt begins; None leaves it to the retry policy. Either way
             the attempt counts.
+
+    Raises:
+        TypeError: If `retry_after` is neither a `timedelta` nor None.
     """
 
     def __init__(
         self, message: str, status_code: int = 500, retry_after: timedelta | None = None
     ) -> None:
+        if retry_after is not None and not isinstance(retry_after, timedelta):
+            raise TypeError(f"retry_after takes a timedelta or None, got {retry_after!r}")
         super().__init__(message, status_code, retry_after)
         self.message = message
         self.status_code = status_code

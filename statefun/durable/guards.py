@@ -13,6 +13,7 @@ import asyncio
 import ctypes
 import random
 import sys
+import threading
 import time
 import uuid
 from asyncio import events
@@ -105,6 +106,10 @@ def _no_sleep(_: Guarded, __: object, ___: object) -> None:
     raise NotDeterministicError("time.sleep", "await ctx.sleep(timedelta(...))")
 
 
+def _no_thread(_: Guarded, __: object, *___: object) -> None:
+    raise NotDeterministicError("a thread", _HINT)
+
+
 def _uuid4(loop: Guarded, _: object) -> uuid.UUID:
     return uuid.UUID(int=loop.random.getrandbits(128), version=4)
 
@@ -129,6 +134,8 @@ _OURS: dict[Any, dict[str, Callable[..., Any]]] = {
     },
     uuid: {"uuid4": _uuid4, "uuid1": _uuid1},
     asyncio: {"as_completed": _as_completed},
+    # No audit hook hears of a thread before Python 3.12.
+    threading: {"_start_new_thread": _no_thread} if sys.version_info < (3, 12) else {},
     random: {
         name: _from_random(name)
         for name in (

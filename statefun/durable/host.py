@@ -322,7 +322,7 @@ async def _outcome(effect: Effect, limit: timedelta) -> bytes | BaseException:
         if task is not None and task.cancelling():
             raise
         return error
-    except Exception as error:  # noqa: BLE001 - it is one failed attempt
+    except (Exception, SystemExit, GeneratorExit) as error:  # noqa: BLE001 - one failed attempt
         if isinstance(error, TimeoutError) and deadline.expired():
             return TimeoutError(
                 f"the effect {effect.name!r} took longer than the {seconds:g} s that its handler "

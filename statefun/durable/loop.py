@@ -15,7 +15,7 @@ import logging
 import sys
 from asyncio import events, tasks
 from collections import deque
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from random import Random
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
@@ -134,7 +134,8 @@ class DeterministicLoop(asyncio.AbstractEventLoop):
         while ready and not self.is_stopped:
             handle = ready.popleft()
             if not handle.cancelled():
-                handle._run()  # noqa: SLF001 - as every loop does
+                with suppress(SystemExit):  # its task has it, and that attempt has failed
+                    handle._run()  # noqa: SLF001 - as every loop does
 
     @contextmanager
     def entered(self) -> Iterator[None]:

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Outbox"]
 
+_LAST_MS = 10_000_000_000_000
+"""An alarm rings in the year 2286 at the latest."""
+
 logger = logging.getLogger("statefun.durable")
 
 
@@ -113,10 +116,12 @@ class Outbox:
 
         Args:
             holder: What is kept at the address, with its `alarm`.
-            due_ms: When something is due first; 0 for never.
+            due_ms: When something is due first; 0 for never. What is due later than an engine can
+                count is looked at again before.
             now_ms: The time.
             nonce: A number that no other turn has.
         """
+        due_ms = min(due_ms, _LAST_MS)
         armed = holder.alarm if holder.HasField("alarm") else None
         if armed is not None:
             if armed.due_ms == due_ms:

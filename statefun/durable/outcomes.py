@@ -31,6 +31,9 @@ ENVELOPE_TYPE = simple_type(
 )
 """The type of everything that travels between durable addresses."""
 
+_CODES = 1 << 31
+_LONGEST_TEXT = 10_000
+
 
 def succeeded(value: bytes) -> _proto.Outcome:
     """The outcome of what returned; no bytes are the value None."""
@@ -38,13 +41,31 @@ def succeeded(value: bytes) -> _proto.Outcome:
 
 
 def failed(error: TerminalError) -> _proto.Outcome:
-    """The outcome of what raised."""
-    failure = _proto.Failure(
-        code=max(int(error.status_code), 0),
-        message=str(error.message),
-        metadata={str(name): str(value) for name, value in (error.metadata or {}).items()},
-    )
+    """The outcome of what raised, whatever a user's own class makes of its fields."""
+    try:
+        failure = _proto.Failure(
+            code=_code(error.status_code),
+            message=_text(error.message),
+            metadata={_text(name): _text(value) for name, value in (error.metadata or {}).items()},
+        )
+    except Exception as fault:  # noqa: BLE001 - an invocation ends, whatever it ends with
+        message = f"{type(error).__name__}, which cannot be told: {shown(fault)}"
+        failure = _proto.Failure(code=500, message=message)
     return _proto.Outcome(failure=failure)
+
+
+def _code(given: object) -> int:
+    """The code of a failure; 500 in the place of anything else."""
+    is_code = isinstance(given, int) and 0 <= given < _CODES
+    return int(given) if is_code else 500  # type: ignore[call-overload]
+
+
+def _text(given: object) -> str:
+    """A text that can be kept and sent."""
+    text = str(given)
+    if len(text) > _LONGEST_TEXT:
+        text = f"{text[: _LONGEST_TEXT - 50]}… ({len(text)} characters)"
+    return text.encode(errors="replace").decode()
 
 
 def failure_of(outcome: _proto.Outcome) -> TerminalError | None:
@@ -58,7 +79,7 @@ def failure_of(outcome: _proto.Outcome) -> TerminalError | None:
 def shown(error: BaseException) -> str:
     """An error in words that end an attempt, whatever its class makes of it."""
     try:
-        return repr(error)
+        return _text(repr(error))
     except Exception:  # noqa: BLE001 - the user's own __repr__
         return type(error).__name__
 

@@ -82,6 +82,7 @@ class Turn:
         cached: What an earlier turn of this process left in memory.
 
     Attributes:
+        attempts: What became of attempts of handlers.
         effects: What handlers do to the world; after a wave of them, `resume`.
     """
 
@@ -102,9 +103,9 @@ class Turn:
         )
         self._front_end = front_end
         self._nonce = nonce
-        self._attempts = Attempts(self._here, front_end)
-        self._inbox = Inbox(self._here, self._attempts)
-        self.effects = Effects(self._here, self._attempts)
+        self.attempts = Attempts(self._here, front_end)
+        self._inbox = Inbox(self._here, self.attempts)
+        self.effects = Effects(self._here, self.attempts)
         self._begun = 0
         self._must_go_on = False
         self._here.executions = self._load(cached)
@@ -133,13 +134,13 @@ class Turn:
         while True:
             if events:
                 event = events.popleft()
-                self._attempts.tell(event.execution, event.record)
+                self.attempts.tell(event.execution, event.record)
             elif not (self._fire_due() or self._begin_next()):
                 break
 
     def _fire_due(self) -> bool:
         """Let the first execution go on whose time has come; whether there was one."""
-        now_ms, attempts = self._here.now_ms, self._attempts
+        now_ms, attempts = self._here.now_ms, self.attempts
         for execution in tuple(self._here.executions):
             header = execution.header
             if header.status in (_proto.BACKOFF, _proto.BLOCKED):
@@ -176,7 +177,7 @@ class Turn:
                     self._must_go_on = True
                     return False
                 self._begun += 1
-                self._attempts.begin(here.kept.dequeue(position))
+                self.attempts.begin(here.kept.dequeue(position))
                 return True
         return False
 

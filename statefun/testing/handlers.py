@@ -18,7 +18,7 @@ from statefun.durable.identity import Awakeable, InvocationId
 from statefun.durable.outcomes import ENVELOPE_TYPE, as_message, failed, failure_of, succeeded
 from statefun.durable.recording import Recording, recordings_of
 from statefun.durable.serde import DEFAULT_SERDE
-from statefun.errors import ConfigurationError
+from statefun.errors import ConfigurationError, SerializationError
 from statefun.runtime.clock import ManualClock
 from statefun.runtime.engine.policy import FailurePolicy
 from statefun.runtime.engine.retry import Backoff
@@ -335,6 +335,16 @@ class DurableHarness:
             for recording in recordings_of(address, self._values(address))
         ]
 
+    @property
+    def failed_batches(self) -> list[Exception]:
+        """What turns failed by, oldest first; faults are not among them.
+
+        A turn fails if the app cannot work: for example, its codec cannot be made. Whatever a
+        handler does wrong is the failure of its invocation.
+        """
+        errors = [failure.error for failure in self._harness.failures]
+        return [error for error in errors if not _is_fault(error)]
+
     # --- inside ---
 
     def _pass_time(self) -> timedelta:
@@ -412,11 +422,20 @@ class DurableHarness:
             handler = declaration.handlers.get(envelope.invoke.handler)
             if handler is not None and envelope.invoke.id not in self._called:
                 reads = self._app.directory.codec.over(handler.handler_io.input_serde)
-                argument = reads.deserialize(envelope.invoke.argument)
+                try:
+                    argument = reads.deserialize(envelope.invoke.argument)
+                except SerializationError:
+                    argument = envelope.invoke.argument  # the handler will say so
                 key = "" if declaration.service_tag.kind == "service" else batch.target_id
                 self._called[envelope.invoke.id] = Called(
                     declaration.name, handler.name, key, argument, envelope.invoke.id
                 )
+
+
+def _is_fault(error: BaseException | None) -> bool:
+    while error is not None and not isinstance(error, _LostReplyError):
+        error = error.__cause__
+    return error is not None
 
 
 def _with_mocks(

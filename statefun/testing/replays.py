@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from statefun.durable.effects import Ready
-    from statefun.durable.turn import Reply, Turn
+    from statefun.durable.turn import Cached, Reply, Turn
 
 __all__ = ["ReplayingHost", "difference"]
 
@@ -107,6 +107,7 @@ class ReplayingHost(Host):
         differences: The sentences that tell how such turns differed.
     """
 
+    _turns: list[Turn]
     _waves: list[tuple[list[Ready], _Outcomes]]
 
     def __init__(self, *args: Any) -> None:
@@ -118,13 +119,15 @@ class ReplayingHost(Host):
     ) -> Reply:
         """Run a turn, and once more."""
         copies = [_proto.Envelope.FromString(each.SerializeToString()) for each in envelopes]
-        self._waves = []
+        self._turns, self._waves = [], []
         warm = await super().turn(target_id, values, envelopes)
         with _silent():
             turn = self.begin(target_id, values, None)
             told = self._repeat(turn, copies)
             cold = turn.end()
-            if not told and not _has_failed(warm) and not _has_failed(cold):
+            if any(each.attempts.have_failed for each in self._turns):
+                told = ""
+            elif not told:
                 told = difference(warm, cold)
             if told:
                 after = {name: warm.values.get(name, data) for name, data in values.items()}
@@ -136,6 +139,14 @@ class ReplayingHost(Host):
             if cold.cached is not None:
                 cold.cached.close()
         return warm
+
+    def begin(
+        self, target_id: str, values: Mapping[str, bytes | None], cached: Cached | None
+    ) -> Turn:
+        """A turn that has received nothing yet."""
+        turn = super().begin(target_id, values, cached)
+        self._turns.append(turn)
+        return turn
 
     async def perform(self, wave: list[Ready]) -> list[bytes | BaseException]:
         """Perform effects, and remember their outcomes."""
@@ -175,12 +186,6 @@ class ReplayingHost(Host):
 
 def _names(wave: list[Ready]) -> list[str]:
     return [each.effect.name for each in wave]
-
-
-def _has_failed(reply: Reply) -> bool:
-    """Whether an attempt has failed that is tried again."""
-    host = _proto.Host.FromString(reply.values.get("host") or b"")
-    return any(each.status == _proto.BACKOFF for each in host.executions)
 
 
 @contextmanager

@@ -120,6 +120,7 @@ class CallSteps(CompletionSteps):
         idempotency_key: str | None,
         headers: Mapping[str, str] | None,
     ) -> Any:
+        told = _checked_headers(headers, idempotency_key)
         try:
             self._check_target(target, idempotency_key, waits=True)
         except TerminalError as error:  # it is raised where the call is awaited
@@ -131,7 +132,7 @@ class CallSteps(CompletionSteps):
         seq, is_new = self._run.step(f"call {_shown(*target)}")
         invocation = self._child(seq, target, idempotency_key, is_delayed=False)
         if is_new:
-            self._invoke(invocation, seq, target, argument, idempotency_key, headers)
+            self._invoke(invocation, seq, target, argument, idempotency_key, told)
         self._run.children[seq] = str(invocation)
         future: CallFuture[Any] = self._run.future(seq, decode, CallFuture)
         future.invocation = str(invocation)
@@ -146,15 +147,16 @@ class CallSteps(CompletionSteps):
         idempotency_key: str | None,
         headers: Mapping[str, str] | None,
     ) -> SendHandle:
+        told = _checked_headers(headers, idempotency_key)
         self._check_target(target, idempotency_key, waits=False)
-        if delay is not None and delay < timedelta(0):
-            raise TerminalError(f"a delay is zero or more, got {delay!r}", 400)
+        if delay is not None and not (isinstance(delay, timedelta) and delay >= timedelta(0)):
+            raise TerminalError(f"a delay is a timedelta of zero or more, got {delay!r}", 400)
         delay_ms = (delay or timedelta(0)) // ONE_MILLISECOND
         self._check_sent(len(argument))
         seq, is_new = self._run.step(f"send {_shown(*target)}")
         invocation = self._child(seq, target, idempotency_key, is_delayed=delay_ms > 0)
         if is_new:
-            self._invoke(invocation, None, target, argument, idempotency_key, headers, delay_ms)
+            self._invoke(invocation, None, target, argument, idempotency_key, told, delay_ms)
         return _Sent(str(invocation), self.cancel_invocation)
 
     def _check_target(
@@ -199,7 +201,7 @@ class CallSteps(CompletionSteps):
         target: tuple[str, str, str | None],
         argument: bytes,
         idempotency_key: str | None,
-        headers: Mapping[str, str] | None,
+        headers: Mapping[str, str],
         delay_ms: int = 0,
     ) -> None:
         execution, here = self._execution, self._execution.here
@@ -207,7 +209,7 @@ class CallSteps(CompletionSteps):
             id=str(invocation),
             handler=target[1],
             argument=argument,
-            headers={name.lower(): value for name, value in (headers or {}).items()},
+            headers=headers,
             idempotency_key=idempotency_key or "",
             delay_ms=delay_ms,
         )
@@ -221,6 +223,23 @@ class CallSteps(CompletionSteps):
 
 def _shown(service: str, handler: str, key: str | None) -> str:
     return f"{service}.{handler}" if key is None else f"{service}/{key}.{handler}"
+
+
+def _checked_headers(
+    headers: Mapping[str, str] | None, idempotency_key: str | None
+) -> dict[str, str]:
+    """The headers of a call in lower case; refused before the call is recorded."""
+    for text in (*(headers or {}), *(headers or {}).values(), idempotency_key or ""):
+        if not isinstance(text, str) or (not text.isascii() and _is_broken(text)):
+            raise TerminalError(
+                f"headers and the idempotency key of a call are texts, got {text!r}", 400
+            )
+    return {name.lower(): value for name, value in (headers or {}).items()}
+
+
+def _is_broken(text: str) -> bool:
+    """Whether a text has halves of characters."""
+    return text.encode(errors="replace").decode() != text
 
 
 def _check_scope(scope: str | None, limit_key: str | None) -> None:

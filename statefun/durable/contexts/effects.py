@@ -28,6 +28,27 @@ if TYPE_CHECKING:
 __all__ = ["EffectSteps"]
 
 
+_DEFAULT_OPTIONS: RunOptions[Any] = RunOptions()
+
+
+def _check_options(name: str, options: Any) -> None:
+    """Refuse options by which no effect could be tried again."""
+    if not isinstance(options, RunOptions):
+        raise TerminalError(
+            f"the options of {name!r} are RunOptions(...), got {options!r}: the arguments of the "
+            "action follow them",
+            400,
+        )
+    for field in ("max_duration", "initial_retry_interval", "max_retry_interval"):
+        span = getattr(options, field)
+        if span is not None and not (isinstance(span, timedelta) and span >= timedelta(0)):
+            raise TerminalError(f"{field} of {name!r} takes a timedelta, got {span!r}", 400)
+    for field in ("max_attempts", "retry_interval_factor"):
+        number = getattr(options, field)
+        if number is not None and not (isinstance(number, int | float) and number >= 1):
+            raise TerminalError(f"{field} of {name!r} is a number from 1 on, got {number!r}", 400)
+
+
 class _AttemptFinished(AttemptFinishedEvent):
     def __init__(self, run: Run) -> None:
         self._of = run
@@ -92,7 +113,7 @@ class EffectSteps(Steps):
         self,
         name: str,
         action: Callable[..., Any],
-        options: RunOptions[Any] = RunOptions(),  # noqa: B008 - it is never changed
+        options: RunOptions[Any] = _DEFAULT_OPTIONS,
         /,
         *args: Any,
         **kwargs: Any,
@@ -100,6 +121,8 @@ class EffectSteps(Steps):
         """Run an effect and record its result."""
         if not callable(action):
             raise TerminalError(f"the action of {name!r} is not callable, got {action!r}", 400)
+        if options is not _DEFAULT_OPTIONS:
+            _check_options(name, options)
         serde = self._read_by(options.serde, options.type_hint or _result_of(action))
         self._check_pending()
         run = self._run

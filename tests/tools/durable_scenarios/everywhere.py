@@ -22,5 +22,5 @@ EVERYWHERE = (
 )
 LASTING = ("sqlite", "sqlite-remote", "replies-lost", "engine", "engine-replies-lost")
 """Places where a scenario can restart the runtime and the worker."""
-LEAVING = ("sqlite-remote", "replies-lost", "engine")
+LEAVING = ("sqlite-remote", "replies-lost", "engine", "engine-replies-lost")
 """Places where the worker alone can go away and come back."""

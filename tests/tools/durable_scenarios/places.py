@@ -346,7 +346,11 @@ async def engine(
     )
     folder = directory / "together"
     folder.mkdir()
-    stage = EngineStage(flink, whole, folder, FunctionServer([losing_replies()] if loses else []))
+
+    def server() -> FunctionServer:
+        return FunctionServer([losing_replies()] if loses else [])
+
+    stage = EngineStage(flink, whole, folder, server())
     killing: asyncio.Task[None] | None = None
     try:
         await asyncio.to_thread(flink.__enter__)
@@ -358,7 +362,7 @@ async def engine(
         @asynccontextmanager
         async def opened(scenario: Scenario, folder: Path) -> AsyncIterator[Stage]:
             if is_alone(scenario):
-                async with own_job(flink, scenario, folder) as alone:
+                async with own_job(flink, scenario, folder, server()) as alone:
                     yield alone
             else:
                 yield SharedStage(stage, scenario, killer)

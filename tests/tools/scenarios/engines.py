@@ -305,9 +305,11 @@ async def in_thread(call: Callable[[], T]) -> T:
 
 
 @asynccontextmanager
-async def job(flink: Flink, scenario: Scenario, directory: Path) -> AsyncIterator[Stage]:
+async def job(
+    flink: Flink, scenario: Scenario, directory: Path, server: FunctionServer | None = None
+) -> AsyncIterator[Stage]:
     """A job of its own; it gives its slot back however the play ends."""
-    stage = EngineStage(flink, scenario, directory)
+    stage = EngineStage(flink, scenario, directory, server)
     try:
         await stage.open()
         yield stage

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import contextvars
 import random
+import threading
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -136,10 +137,15 @@ def test_time_is_that_of_the_journal_inside_and_the_real_one_outside() -> None:
     assert time.time is before
 
 
+async def start_thread() -> None:
+    threading.Thread(target=print).start()
+
+
 @pytest.mark.parametrize(
     "reach",
     [
         lambda: asyncio.to_thread(print),
+        start_thread,
         lambda: asyncio.open_connection("localhost", 1),
         lambda: asyncio.create_subprocess_exec("true"),
     ],
