@@ -16,6 +16,8 @@ from statefun.sdk.types import make_json_type
 from tests.tools.scenarios.scenario import RAW, Await, NotBefore, Scenario, Send, tell
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+
     from statefun.sdk.context import Context
     from statefun.sdk.messages import Message
 
@@ -168,6 +170,32 @@ def failing() -> StatefulFunctions:
     return functions
 
 
+def working_later() -> StatefulFunctions:
+    """Its work is in its result: twice in one that nobody runs, and then in a coroutine."""
+    functions, attempts = StatefulFunctions(), Counter[str]()
+
+    async def work(context: Context, message: Message) -> None:
+        context.storage.count = (context.storage.count or 0) + 1
+        tell(context, "later", f"{message.as_string()} is number {context.storage.count}")
+
+    def yielding(context: Context, message: Message) -> Iterator[object]:
+        tell(context, "later", "never")
+        yield message
+
+    async def yielding_async(context: Context, message: Message) -> AsyncIterator[object]:
+        tell(context, "later", "never")
+        yield message
+
+    @functions.bind("s/worked", specs=[ValueSpec("count", IntType)])
+    def later(context: Context, message: Message) -> object:
+        tell(context, "begun", message.as_string())
+        attempts["later"] += 1
+        ways = {1: yielding, 2: yielding_async}
+        return ways.get(attempts["later"], work)(context, message)
+
+    return functions
+
+
 def heading() -> StatefulFunctions:
     functions = StatefulFunctions()
 
@@ -314,6 +342,22 @@ SCENARIOS = (
             "steady": ("1", "2"),
         },
         {("s/flaky", "a"): {"count": 3}},
+    ),
+    Scenario(
+        "work in a result",
+        "a message is not done while work is left in the result of its function",
+        working_later,
+        (
+            Send("s/worked", "a", "1"),
+            Send("s/worked", "a", "2"),
+            Await(4),
+            Send("s/worked", "a", "3"),
+        ),
+        {
+            "begun": ("1", "2", "3"),
+            "later": ("1 is number 1", "2 is number 2", "3 is number 3"),
+        },
+        {("s/worked", "a"): {"count": 3}},
     ),
     Scenario(
         "any id",

@@ -7,9 +7,8 @@ import time
 from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 from functools import partial
-from inspect import isawaitable
 from itertools import takewhile
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import quote
 
 import aiohttp
@@ -67,8 +66,7 @@ class Probe:
         for typename in functions.typenames:
             function = functions.for_typename(typename)
             specs = list(function.storage_spec.specs)
-            call = self._call_blocking if function.is_blocking else self._call
-            probe = partial(call, function.fun, specs)
+            probe = partial(self._call, function.fun, specs)
             probed.register(typename, probe, specs, blocking=function.is_blocking)
         return probed
 
@@ -77,18 +75,7 @@ class Probe:
         message.target_id = address.id  # also one that no builder takes
         return message
 
-    async def _call(
-        self,
-        fun: Callable[[Context, Message], object],
-        specs: list[ValueSpec],
-        context: Context,
-        message: Message,
-    ) -> None:
-        done: Any = self._call_blocking(fun, specs, context, message)
-        if isawaitable(done):
-            await done
-
-    def _call_blocking(
+    def _call(
         self,
         fun: Callable[[Context, Message], object],
         specs: list[ValueSpec],
