@@ -15,7 +15,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator, Callable, Iterable
 
     from statefun.http.messages import Request, Response
 
@@ -103,7 +103,9 @@ class ResponseWriter:
         """
         status, body, content_type, headers, stream, sent, _ = response
         is_bare = status in _NO_BODY or request.method == "HEAD"
-        head = _head(status, content_type, headers, is_last)
+        head = _head(status, content_type, is_last)
+        if headers:
+            head += _lines(headers)
         outlet = self._outlet
         date = outlet.date if now < outlet.date_until else outlet.renew_date(now)
         if stream is not None and not is_bare:
@@ -132,7 +134,8 @@ class ResponseWriter:
             Whether it was told. The rest of its request has to be read then: to close a socket
             with unread bytes would take the answer from its reader.
         """
-        head = _head(response.status, response.content_type, response.headers, is_last=True)
+        head = _head(response.status, response.content_type, is_last=True)
+        head += _lines(response.headers)
         date = self._outlet.renew_date(self._outlet.loop.time())
         length = b"Content-Length: %d\r\n\r\n" % len(response.body)
         self.out += (head, date, length, response.body)
@@ -246,21 +249,19 @@ class ResponseWriter:
 
 
 @lru_cache(maxsize=256)
-def _head(
-    status: int,
-    content_type: str,
-    headers: tuple[tuple[str, str], ...],
-    is_last: bool,  # noqa: FBT001
-) -> bytes:
+def _head(status: int, content_type: str, is_last: bool) -> bytes:  # noqa: FBT001
     """The head of a response, up to the fields that are not always the same."""
-    lines = [f"HTTP/1.1 {status} {_phrase(status)}"]
-    if content_type:
-        lines.append(f"Content-Type: {content_type}")
-    lines += [f"{name}: {value}" for name, value in headers]
+    fields = [("Content-Type", content_type)] if content_type else []
     if is_last:
-        lines.append("Connection: close")
-    text = "\r\n".join([line.translate(_NO_CONTROLS) for line in [*lines, ""]])
-    return text.encode("latin-1", errors="replace")
+        fields.append(("Connection", "close"))
+    return f"HTTP/1.1 {status} {_phrase(status)}\r\n".encode() + _lines(fields)
+
+
+def _lines(fields: Iterable[tuple[str, str]]) -> bytes:
+    """Fields of a head, each in a line of its own."""
+    lines = [f"{name}: {value}" for name, value in fields]
+    clean = [line if line.isprintable() else line.translate(_NO_CONTROLS) for line in lines]
+    return "\r\n".join([*clean, ""]).encode("latin-1", errors="replace")
 
 
 def _phrase(status: int) -> str:
