@@ -45,14 +45,23 @@ def load_functions(target: str) -> Functions:
             option="target",
             given=target,
         ) from error
-    if not isinstance(functions, StatefulFunctions | RequestReplyHandler):
+    found = _served(functions)
+    if found is None:
         raise ConfigurationError(
             f"{target!r} is a {type(functions).__name__}, not StatefulFunctions and not a "
             f"RequestReplyHandler{_hint(module)}",
             option="target",
             given=target,
         )
-    return functions
+    return found
+
+
+def _served(given: object) -> Functions | None:
+    """What is served of an object: itself, or its `functions`, as those of a worker."""
+    if isinstance(given, StatefulFunctions | RequestReplyHandler):
+        return given
+    functions = getattr(given, "functions", None)
+    return functions if isinstance(functions, StatefulFunctions) else None
 
 
 def parse_target(target: str) -> tuple[str, str]:
@@ -124,7 +133,7 @@ def _hint(module: ModuleType) -> str:
     fitting = [
         name
         for name, value in vars(module).items()
-        if isinstance(value, StatefulFunctions | RequestReplyHandler)
+        if not isinstance(value, type) and _served(value) is not None
     ]
     if fitting:
         return f"; what can be served there: {', '.join(fitting)}"

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
     from collections.abc import Iterator
 
-__all__ = ["add"]
+__all__ = ["add", "endpoint_documents"]
 
 
 def add(commands: Any, *parents: ArgumentParser) -> None:
@@ -40,9 +40,7 @@ def run(arguments: Namespace) -> int:
     """Print it; `statefun check` finds nothing wrong in it."""
     found: Any = load_functions(arguments.target)
     functions = found if isinstance(found, StatefulFunctions) else found.functions
-    documents = [
-        _endpoint(namespace, arguments.url) for namespace in sorted(_namespaces(functions))
-    ]
+    documents = endpoint_documents(functions, arguments.url)
     if arguments.kafka and isinstance(functions, App):
         documents.append(_ingress(functions, arguments.kafka))
         documents.append(_egress(functions, arguments.kafka))
@@ -50,8 +48,10 @@ def run(arguments: Namespace) -> int:
     return 0
 
 
-def _namespaces(functions: StatefulFunctions) -> set[str]:
-    return {each.rpartition("/")[0] for each in functions.typenames}
+def endpoint_documents(functions: StatefulFunctions, url: str) -> list[str]:
+    """A document of an endpoint for each namespace of some functions."""
+    namespaces = {each.rpartition("/")[0] for each in functions.typenames}
+    return [_endpoint(each, url) for each in sorted(namespaces)]
 
 
 def _endpoint(namespace: str, url: str) -> str:

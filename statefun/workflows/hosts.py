@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from statefun.workflows.activities import ActivityRunner
     from statefun.workflows.program import Workflows
 
-__all__ = ["QueueFunctions", "ServiceFunctions", "in_order"]
+__all__ = ["QueueFunctions", "ServiceFunctions", "bind_service", "in_order"]
 
 
 def _shell(
@@ -60,10 +60,20 @@ class ServiceFunctions(StatefulFunctions):
 
     def __init__(self, namespace: str, retention: timedelta, clock: Callable[[], float]) -> None:
         super().__init__()
-        typename = workflow_typename(namespace)
-        shell = _shell(typename.rpartition("/")[0], clock)
-        _WorkflowHost(shell, typename, namespace, retention).bind(self)
-        _ScheduleHost(shell, schedule_typename(namespace), namespace).bind(self)
+        bind_service(self, namespace, retention, clock)
+
+
+def bind_service(
+    functions: StatefulFunctions,
+    namespace: str,
+    retention: timedelta,
+    clock: Callable[[], float],
+) -> None:
+    """Register the functions of the service; see `ServiceFunctions`."""
+    typename = workflow_typename(namespace)
+    shell = _shell(typename.rpartition("/")[0], clock)
+    _WorkflowHost(shell, typename, namespace, retention).bind(functions)
+    _ScheduleHost(shell, schedule_typename(namespace), namespace).bind(functions)
 
 
 class _WorkflowHost(EnvelopeHost):
@@ -146,12 +156,19 @@ class QueueFunctions(StatefulFunctions):
         runs = Runs()
         shell = _shell(namespace_of_queue(namespace, task_queue), clock, limits, [runs])
         self._runs: _RunHost | None = None
+        self._activities: _ActivityHost | None = None
         if workflows is not None:
             self._runs = _RunHost(shell, run_typename(namespace, task_queue), runs, workflows)
-            self._runs.bind(self)
         if activities is not None:
             typename = activity_typename(namespace, task_queue)
-            _ActivityHost(shell, typename, activities, identity, hold_s).bind(self)
+            self._activities = _ActivityHost(shell, typename, activities, identity, hold_s)
+        self.bind_to(self)
+
+    def bind_to(self, functions: StatefulFunctions) -> None:
+        """Register its functions among others."""
+        for host in (self._runs, self._activities):
+            if host is not None:
+                host.bind(functions)
 
     def forget(self) -> None:
         """Put all runs out of memory; their next turns begin with a replay."""

@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
+import time
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from statefun.sdk.functions import StatefulFunctions
 from statefun.workflows.activities import ActivityRunner
+from statefun.workflows.converter import DataConverter
 from statefun.workflows.definitions import ActivityDefinition, definitions_of
-from statefun.workflows.hosts import QueueFunctions
+from statefun.workflows.hosts import QueueFunctions, bind_service
 from statefun.workflows.interceptors import (
     ActivityInboundInterceptor,
     ActivityOutboundInterceptor,
@@ -50,6 +53,12 @@ __all__ = [
 ]
 
 _HOLD_S = 1.0
+SERVED_RETENTION = timedelta(days=3)
+"""How long an engine keeps workflows that have ended."""
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
 
 
 class UnsandboxedWorkflowRunner:
@@ -59,8 +68,11 @@ class UnsandboxedWorkflowRunner:
 class Worker:
     """Runs workflows and activities of a task queue, while `run` runs or the block is not left.
 
+    Or it is served as an endpoint that an engine calls: `statefun serve MODULE:ATTR`, where ATTR is
+    the worker, and `statefun module MODULE:ATTR` for the engine's module file.
+
     Args:
-        client: The client by which it reaches the service.
+        client: The client by which it reaches the service; None if it is served as an endpoint.
         task_queue: The task queue.
         activities: The activities: functions, methods of objects, objects that can be called.
         workflows: The classes of workflows.
@@ -74,6 +86,8 @@ class Worker:
         graceful_shutdown_timeout: How long activities may go on once the worker stops.
         workflow_failure_exception_types: What else than failures ends a run as failed.
         debug_mode: Accepted and ignored: no watch is kept over how long code computes.
+        namespace: The namespace, if there is no client.
+        data_converter: How values travel, if there is no client.
 
     Raises:
         ValueError: If these things do not go together.
@@ -90,7 +104,7 @@ class Worker:
 
     def __init__(
         self,
-        client: Client,
+        client: Client | None = None,
         *,
         task_queue: str,
         activities: Sequence[Callable[..., Any]] = (),
@@ -104,13 +118,19 @@ class Worker:
         graceful_shutdown_timeout: timedelta = timedelta(0),
         workflow_failure_exception_types: Sequence[type[BaseException]] = (),
         debug_mode: bool = False,
+        namespace: str = "default",
+        data_converter: DataConverter = DataConverter.default,
     ) -> None:
         del workflow_runner, debug_mode
         if not activities and not workflows:
             raise ValueError("At least one activity, Nexus service, or workflow must be specified")
-        of_client = [each for each in client.interceptors if isinstance(each, Interceptor)]
+        given = () if client is None else client.interceptors
+        of_client = [each for each in given if isinstance(each, Interceptor)]
         interceptors = [*of_client, *interceptors]
         self._client = client
+        self._namespace = namespace if client is None else client.namespace
+        self._converter = data_converter if client is None else client.data_converter
+        now_ms = _now_ms if client is None else client.connection.now_ms
         self._task_queue = task_queue
         self._grace = graceful_shutdown_timeout
         self._stop = asyncio.Event()
@@ -120,19 +140,19 @@ class Worker:
         definitions = _activities(activities, activity_executor)
         self._runner = ActivityRunner(
             definitions,
-            client.data_converter,
+            self._converter,
             activity_executor,
             interceptors,
-            client.connection.now_ms,
+            now_ms,
             max_concurrent_activities or 100,
             client,
         )
         self._functions = QueueFunctions(
-            client.namespace,
+            self._namespace,
             task_queue,
             self._workflows(workflows, interceptors, workflow_failure_exception_types),
             self._runner if definitions else None,
-            lambda: client.connection.now_ms() / 1000,
+            lambda: now_ms() / 1000,
             identity or f"{os.getpid()}@{socket.gethostname()}",
             max_cached_workflows,
             _HOLD_S,
@@ -146,7 +166,7 @@ class Worker:
     ) -> Workflows | None:
         if not classes:
             return None
-        converter = self._client.data_converter
+        converter = self._converter
         given = WorkflowInterceptorClassInput({})
         around = [each.workflow_interceptor_class(given) for each in interceptors]
         registered = Registered(
@@ -168,8 +188,24 @@ class Worker:
 
     @property
     def client(self) -> Client:
-        """The client."""
+        """The client.
+
+        Raises:
+            RuntimeError: If it has none.
+        """
+        if self._client is None:
+            raise RuntimeError(
+                "the worker has no client: give it one, or serve it with 'statefun serve'"
+            )
         return self._client
+
+    @property
+    def functions(self) -> StatefulFunctions:
+        """Its functions, and those of the service of its namespace, as an endpoint serves them."""
+        served = StatefulFunctions()
+        self._functions.bind_to(served)
+        bind_service(served, self._namespace, SERVED_RETENTION, lambda: _now_ms() / 1000)
+        return served
 
     @property
     def is_running(self) -> bool:
@@ -215,14 +251,15 @@ class Worker:
     async def _start(self) -> None:
         if self._state != "new":
             raise RuntimeError("Already started")
+        client = self.client
         self._state = "running"
-        await self._client.connection.attach(self._functions)
+        await client.connection.attach(self._functions)
 
     async def _end(self) -> None:
         self._state = "stopping"
         try:
             await self._runner.shut_down(self._grace.total_seconds())
-            await self._client.connection.detach(self._functions)
+            await self.client.connection.detach(self._functions)
         finally:
             self._state = "stopped"
             self._stopped.set()
