@@ -105,7 +105,8 @@ WORLD: dict[str, set[str]] = {
     "time": {
         *("runtime.clock", "serve.workers", "reactive.backends.cached"),
         *("connectors.kafka.reports", "connectors.kafka.writer"),
-        *("durable.application", "durable.guards", "durable.watchdog", "workflows.remote"),
+        *("durable.application", "durable.guards", "durable.watchdog"),
+        *("workflows.remote", "workflows.worker"),
     },
     "random": {
         *("runtime.runtime", "reactive.subscribing"),
