@@ -260,10 +260,6 @@ def _is_enum(origin: Any) -> bool:
     return issubclass(origin, IntEnum) or (issubclass(origin, Enum) and issubclass(origin, str))
 
 
-def _is_iterable(origin: Any) -> bool:
-    return issubclass(origin, collections.abc.Iterable) and not issubclass(origin, (str, Enum))
-
-
 def _has_parser(origin: Any) -> bool:
     return hasattr(origin, "parse_obj")
 

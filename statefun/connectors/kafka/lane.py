@@ -58,7 +58,6 @@ class Lane:
         position: The offset at which a restart goes on.
         is_held: Whether it is paused because too much waits.
         problem: Why it stands still; empty if it does not.
-        skipped: How many records were skipped.
     """
 
     def __init__(
@@ -74,7 +73,6 @@ class Lane:
         self.position = position
         self.is_held = False
         self.problem = ""
-        self.skipped = 0
         self.topic = topic
         self._subject = subject
         self._name = name
@@ -195,7 +193,6 @@ class Lane:
         if handling.action == "forward":
             messages = forwarded(self.topic, record, defect)
         await self._deliver([record], messages)
-        self.skipped += handling.action == "skip"
         verb = "skipping" if handling.action == "skip" else f"forwarding to {handling.target} an"
         level = getattr(logging, handling.log_level.upper().replace("WARN", "WARNING"))
         text = "%s: %s invalid record: defect [%s], %s"
