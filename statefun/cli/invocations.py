@@ -13,7 +13,15 @@ from statefun.cli.arguments import (
     print_json,
     print_line,
 )
-from statefun.cli.output import describe_address, rfc3339, show_error, show_name, show_time
+from statefun.cli.output import (
+    describe_address,
+    describe_events,
+    rfc3339,
+    show_error,
+    show_events,
+    show_name,
+    show_time,
+)
 from statefun.durable.identity import InvocationId
 from statefun.durable.messages import command
 from statefun.durable.recording import recordings_of
@@ -108,17 +116,11 @@ def run_describe(arguments: Namespace) -> int:
     [view] = _named(arguments.data, [arguments.id])
     journal = describe_journal(view.journal)
     if arguments.json:
-        told = [
-            {"time": rfc3339(time_ms), "event": event, "steps": steps}
-            for time_ms, event, steps in journal
-        ]
-        print_json(_describe(view) | {"journal": told})
-        return 0
-    print_line(_show(view))
-    for time_ms, event, steps in journal:
-        print_line(f"  {show_time(time_ms)}  {event}")
-        for step in steps:
-            print_line(f"    -> {step}")
+        print_json(_describe(view) | {"journal": describe_events(journal)})
+    else:
+        print_line(_show(view))
+        for line in show_events(journal):
+            print_line(f"  {line}")
     return 0
 
 

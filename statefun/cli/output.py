@@ -13,7 +13,7 @@ from statefun.runtime.engine.failures import untraced
 from statefun.sdk.failures import escaped, text_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from statefun.runtime.engine.records import DeadLetter, PausedAddress, PendingMessage
     from statefun.runtime.values import Value
@@ -26,12 +26,14 @@ __all__ = [
     "LONGEST_SHOWN",
     "describe",
     "describe_address",
+    "describe_events",
     "describe_failure",
     "describe_source",
     "rfc3339",
     "show",
     "show_attempts",
     "show_error",
+    "show_events",
     "show_name",
     "show_time",
     "show_topic",
@@ -184,3 +186,18 @@ def rfc3339(millis: int) -> str | None:
 def show_time(millis: int) -> str:
     """A time for a reader."""
     return rfc3339(millis) or f"{millis} ms"
+
+
+def describe_events(journal: Iterable[tuple[int, str, list[str]]]) -> list[dict[str, Any]]:
+    """The events of a journal, with the steps that followed from each, as JSON values."""
+    return [
+        {"time": rfc3339(time_ms), "event": event, "steps": steps}
+        for time_ms, event, steps in journal
+    ]
+
+
+def show_events(journal: Iterable[tuple[int, str, list[str]]]) -> Iterator[str]:
+    """The same for a reader, line by line."""
+    for time_ms, event, steps in journal:
+        yield f"{show_time(time_ms)}  {event}"
+        yield from (f"  -> {step}" for step in steps)

@@ -15,10 +15,10 @@ from statefun.cli.arguments import (
     UsageError,
     add_data,
     add_dialect,
+    add_functions,
     parse_module_file,
     parse_port,
     parse_seconds,
-    parse_target,
     parse_type,
     print_line,
 )
@@ -60,15 +60,7 @@ def add(commands: Any, *parents: ArgumentParser) -> None:
         metavar="FILE",
         help="module files; all are one module",
     )
-    parser.add_argument(
-        "--functions",
-        action="append",
-        default=[],
-        type=parse_target,
-        metavar="MODULE:ATTR",
-        help="functions to run in this process, before endpoints that name them too; "
-        "may be given several times",
-    )
+    add_functions(parser, "functions to run in this process, before endpoints that name them too")
     parser.add_argument(
         "--webhook",
         action="append",

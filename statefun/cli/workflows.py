@@ -8,7 +8,14 @@ from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 from statefun.cli.arguments import Actions, CommandError, parse_text, print_json, print_line
-from statefun.cli.output import rfc3339, show_error, show_name, show_time
+from statefun.cli.output import (
+    describe_events,
+    rfc3339,
+    show_error,
+    show_events,
+    show_name,
+    show_time,
+)
 from statefun.durable.outcomes import ENVELOPE_TYPE
 from statefun.durable.visibility import describe_journal, invocations_at
 from statefun.runtime.admin import edits
@@ -130,17 +137,10 @@ def run_history(arguments: Namespace) -> int:
         for invocation in invocations_at(address, values):
             journal += describe_journal(invocation.journal)
     if arguments.json:
-        print_json(
-            [
-                {"time": rfc3339(time_ms), "event": event, "steps": steps}
-                for time_ms, event, steps in journal
-            ]
-        )
-        return 0
-    for time_ms, event, steps in journal:
-        print_line(f"{show_time(time_ms)}  {event}")
-        for step in steps:
-            print_line(f"  -> {step}")
+        print_json(describe_events(journal))
+    else:
+        for line in show_events(journal):
+            print_line(line)
     return 0
 
 
