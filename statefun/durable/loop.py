@@ -170,11 +170,13 @@ class DeterministicLoop(asyncio.AbstractEventLoop):
     def close(self) -> None:
         """End every coroutine, the newest first; their `finally` blocks run now and here."""
         self.is_closing = True
-        waiting = self.waiting()
-        if waiting or self._generators:
+        if self._tasks or self._generators:
             with self.entered():
-                for task in reversed(waiting):
-                    self._evict(task)
+                ended: set[LoopTask[Any]] = set()
+                while waiting := [each for each in self.waiting() if each not in ended]:
+                    for task in reversed(waiting):
+                        self._evict(task)
+                    ended.update(waiting)  # their `finally` blocks may have started others
                 for generator in reversed(self._generators):
                     close_generator(generator)
         self._ready.clear()
@@ -226,7 +228,8 @@ class DeterministicLoop(asyncio.AbstractEventLoop):
         """Run a callback once a durable timer has fired."""
         handle = asyncio.TimerHandle(when, callback, args, self, context)
         handle._scheduled = True  # type: ignore[attr-defined]  # noqa: SLF001 - tells us of cancel
-        self._on_timer(max(self.now_ms, -int(-when * 1000 // 1)), handle)
+        if not self.is_closing:
+            self._on_timer(max(self.now_ms, -int(-when * 1000 // 1)), handle)
         return handle
 
     def _timer_handle_cancelled(self, handle: asyncio.TimerHandle) -> None:

@@ -9,10 +9,13 @@ import time
 from concurrent.futures import ProcessPoolExecutor
 
 from tests.tools.durable.bugs import BUGS
+from tests.tools.durable.random_programs import play
 from tests.tools.durable.simulation import simulate
 
 _MOST_REPORTS = 3
 _MOST_SEEDS_FOR_A_BUG = 500
+_SEEDS_FOR_A_PROGRAM = 10
+"""One random program is played for so many seeds."""
 
 
 def main() -> int:
@@ -35,17 +38,23 @@ def _run(first: int, count: int) -> int:
     with ProcessPoolExecutor() as processes:
         seeds = range(first, first + count)
         broken = [each for each in processes.map(simulate, seeds, chunksize=25) if each.violation]
+        programs = range(first, first + count // _SEEDS_FOR_A_PROGRAM)
+        differing = zip(programs, processes.map(play, programs, chunksize=5), strict=True)
+        different = [(seed, told) for seed, told in differing if told]
     for each in broken[:_MOST_REPORTS]:
         sys.stdout.write(
             f"seed {each.seed} breaks a law: {each.violation}\n"
             f"to see it again: make simulate-durable SEED={each.seed}\n"
         )
+    for seed, told in different[:_MOST_REPORTS]:
+        sys.stdout.write(f"random program {seed} differs in a replay: {told}\n")
     took_s = time.monotonic() - began
     sys.stdout.write(
-        f"{count} seeds from {first} on, {len(broken)} broke a law; {took_s:.0f} s on "
+        f"{count} seeds from {first} on, {len(broken)} broke a law; {len(programs)} random "
+        f"programs, {len(different)} differed in a replay; {took_s:.0f} s on "
         f"{os.cpu_count()} cores\n"
     )
-    return int(bool(broken))
+    return int(bool(broken or different))
 
 
 def _tell(seed: int) -> int:
