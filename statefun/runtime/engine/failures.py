@@ -237,7 +237,8 @@ def decide(
         if delay_ms is None or failures.attempts >= policy.isolate_after:
             return Decision("isolate")
     elif delay_ms is None:
-        return Decision(policy.on_exhausted)
+        was_tried = policy.on_exhausted != "drop" or not isinstance(error, UnknownFunctionError)
+        return Decision(policy.on_exhausted if was_tried else "dead-letter")
     return Decision("retry", max(delay_ms or 0, told_ms))
 
 

@@ -1270,7 +1270,9 @@ class Simulation:
         if isinstance(error, ProcessEndedError) and failures.deaths < _FEWEST_DEATHS:
             is_over = False
         if len(names) == 1 or policy.on_exhausted == "fail":
-            return policy.on_exhausted if is_over else "retry"
+            was_tried = policy.on_exhausted != "drop" or not isinstance(error, UnknownFunctionError)
+            on_exhausted = policy.on_exhausted if was_tried else "dead-letter"
+            return on_exhausted if is_over else "retry"
         return "isolate" if is_over or failures.attempts >= policy.isolate_after else "retry"
 
     def _put_off(

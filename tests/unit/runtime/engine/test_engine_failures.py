@@ -347,6 +347,17 @@ def test_a_message_for_a_function_that_is_gone_is_a_dead_letter() -> None:
     assert [each.argument for each in letters(successor)] == [text("waiting"), text("delayed")]
 
 
+def test_a_message_that_no_function_was_asked_about_is_not_dropped() -> None:
+    """Whoever drops what fails has not chosen to lose what a deploy left without a function."""
+    driver = Driver(rules=rules("drop"))
+    driver.send(A, "waiting")
+
+    driver.fail(driver.batch(), UnknownFunctionError("t/a", ()))
+    driver.commit()
+
+    assert [each.argument for each in letters(driver)] == [text("waiting")]
+
+
 def test_messages_and_values_have_a_longest_length() -> None:
     """A reply that goes over it is refused as a whole, and says what is too long."""
     limits = Limits(max_message_bytes=20, max_value_bytes=10)
