@@ -121,7 +121,9 @@ class LogObserver(Observer):
     def type_changed(self, change: TypeChange) -> None:
         """Say which values, and what becomes of them."""
         logger.log(
-            logging.WARNING if change.way == "held" else logging.INFO, "%s", escaped(str(change))
+            logging.WARNING if change.way in ("held", "unseen") else logging.INFO,
+            "%s",
+            escaped(str(change)),
         )
 
     def records_wait(self, typename: str) -> None:

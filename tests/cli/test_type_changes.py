@@ -224,6 +224,32 @@ def test_a_check_says_before_a_deploy_what_it_would_change(
     assert not outcome.err or err
 
 
+def test_a_value_that_is_declared_no_more_is_told_and_stays(folder: Path) -> None:
+    """Renamed by mistake, it would look lost; under its name it is there again."""
+    keep(folder, a=(StringType, "7"), b=(StringType, "8"))
+    renamed = deploy(folder, AS_STRING.replace("available", "left"))
+    (folder / f"{renamed.partition(':')[0]}.py").write_text(
+        PROGRAM.format(spec=AS_STRING.replace("available", "left")).replace(
+            "storage.available", "storage.left"
+        )
+    )
+
+    checked = statefun("check", "--functions", renamed, "--data", ".statefun", cwd=folder)
+    with Server("run", "module.yaml", "--functions", renamed, cwd=folder) as server:
+        call(server, "a")
+        wait_until_seen(folder, "a", "None")
+        server.stop()
+        log = server.errors()
+    with run(folder, AS_STRING) as server:
+        call(server, "a")
+        wait_until_seen(folder, "a", "'7'")
+
+    told = f"2 addresses hold 'available' of t/stock as {STRING}, now not declared: it stays, and"
+    assert (checked.code, checked.err) == (0, "")
+    assert told in checked.out
+    assert told in log
+
+
 def test_a_check_of_unchanged_types_says_so(folder: Path) -> None:
     """Then a deploy holds nothing."""
     keep(folder, text=(StringType, "7"))

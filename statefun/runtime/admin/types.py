@@ -33,21 +33,21 @@ _PAGE = 500
 _PAGE_BYTES = 8 << 20
 
 Replacement: TypeAlias = "tuple[Address, str, StoredValue, StoredValue]"
-Way: TypeAlias = Literal["widened", "upgraded", "held"]
+Way: TypeAlias = Literal["widened", "upgraded", "held", "unseen"]
 
 
 @dataclass(frozen=True, slots=True)
 class TypeChange:
-    """That values of one name are stored as another type than their function declares.
+    """That values of one name are stored otherwise than their function declares them.
 
     Attributes:
         typename: The function's.
         name: The name of the value.
         stored: The typename that they are stored as.
-        declared: The typename that is declared.
+        declared: The typename that is declared; empty if the name is not.
         count: How many addresses have such a value.
-        way: What becomes of them: they are read as the wider type, the function upgrades them, or
-            their addresses are held, since they cannot be read.
+        way: What becomes of them: they are read as the wider type, the function upgrades them,
+            their addresses are held, since they cannot be read, or they stay, and nobody sees them.
     """
 
     typename: str
@@ -59,9 +59,10 @@ class TypeChange:
 
     def __str__(self) -> str:
         hold = "1 address holds" if self.count == 1 else f"{self.count} addresses hold"
+        declared = f"now declared as {self.declared}" if self.declared else "now not declared"
         return (
-            f"{hold} {self.name!r} of {self.typename} as {self.stored}, now declared as "
-            f"{self.declared}: {_SENTENCES[self.way]}"
+            f"{hold} {self.name!r} of {self.typename} as {self.stored}, {declared}: "
+            f"{_SENTENCES[self.way]}"
         )
 
 
@@ -70,6 +71,7 @@ _SENTENCES: dict[Way, str] = {
     "upgraded": "the function upgrades each value when it reads it",
     "held": "it cannot be read, so their messages wait. Give the ValueSpec an upgrade, or declare "
     "the old type",
+    "unseen": "it stays, and the function does not see it. Declare it under this name to read it",
 }
 
 
@@ -104,7 +106,9 @@ def migrations(
     """
     specs = _declared_specs(functions)
     changed = dict.fromkeys(
-        each.typename for each in type_changes(reader.value_counts(), functions)
+        each.typename
+        for each in type_changes(reader.value_counts(), functions)
+        if each.way != "unseen"
     )
     for each in changed:
         if typename in (None, each):
@@ -161,7 +165,7 @@ def _declared_specs(functions: Iterable[StatefulFunctions]) -> dict[str, dict[st
 def type_changes(
     counts: Iterable[ValueCount], functions: Iterable[StatefulFunctions]
 ) -> Iterator[TypeChange]:
-    """The values that are stored as another type than these functions declare.
+    """The values that are stored as another type than these functions declare, or not declared.
 
     Args:
         counts: How many there are of which.
@@ -169,14 +173,18 @@ def type_changes(
     """
     specs = _declared_specs(functions)
     for each in counts:
-        spec = specs.get(each.typename, {}).get(each.name)
-        if spec is not None and spec.type.typename != each.value_typename:
-            stored, declared = each.value_typename, spec.type.typename
+        if each.typename not in specs:
+            continue
+        spec, stored = specs[each.typename].get(each.name), each.value_typename
+        declared = "" if spec is None else spec.type.typename
+        if declared != stored:
             way = _way(spec, stored)
             yield TypeChange(each.typename, each.name, stored, declared, each.count, way)
 
 
-def _way(spec: ValueSpec, stored: str) -> Way:
+def _way(spec: ValueSpec | None, stored: str) -> Way:
+    if spec is None:
+        return "unseen"
     if any(upgrade.was.typename == stored for upgrade in spec.upgrades):
         return "upgraded"
     return "widened" if (stored, spec.type.typename) in WIDER else "held"
