@@ -7,6 +7,7 @@ counts wherever it stands: at the top, inside a function, or for the type checke
 from __future__ import annotations
 
 import ast
+import re
 import sys
 from dataclasses import dataclass
 from functools import cache
@@ -28,9 +29,9 @@ ROOMS: dict[str, set[str]] = {
     "errors": set(),
     "installation": set(),
     "sdk": {"errors", "installation"},
-    "": {"sdk", "legacy", "installation"},  # statefun/__init__.py, the facade
+    "": {"sdk", "installation"},  # statefun/__init__.py, the facade
     "legacy": {"errors", "sdk"},
-    "ports": {"errors", "sdk"},
+    "ports": {"sdk"},
     "loading": {"errors", "sdk"},
     "tasks": set(),
     "logs": {"sdk"},
@@ -54,11 +55,10 @@ ROOMS: dict[str, set[str]] = {
     "runtime": {"errors", "sdk", "http", "ports", "tasks", "logs", "blocking"},
     # tools
     "testing": {"errors", "sdk", "ports", "durable", "workflows", "runtime"},
-    "console": {"http"},
     "cli": {
         *("errors", "sdk", "http", "loading", "ports", "serve", "connectors", "modulefiles"),
         "blocking",
-        *("durable", "workflows", "reactive", "runtime", "testing", "console"),
+        *("durable", "workflows", "runtime"),
     },
     "__main__": {"cli"},
 }
@@ -437,11 +437,41 @@ def test_the_picture_names_only_what_there_is() -> None:
 
     assert sorted(SDK) == sorted({name.partition(".")[0] for name in inside_sdk})
     assert sorted(WIRE) == sorted({*inside_wire, ""})
+    crossings = {
+        (room(arrow.source), each)
+        for arrow in all_arrows()
+        for each in ancestors(arrow.inside or "")
+    }
+
+    assert {
+        (name, each) for name, targets in ROOMS.items() for each in targets
+    } - crossings == set()
     assert allowed - adapters == set()
     assert NEED_AN_EXTRA - modules().keys() == set()
     assert set(PURE) - modules().keys() == set()
     for outer, inner in INNER_ROOMS.items():
         assert {f"{outer}.{name}" for name in inner if name} - modules().keys() == set()
+
+
+def test_the_page_draws_the_picture_and_names_only_files_there_are() -> None:
+    """A room of its own line, with the rooms that it may import besides the sdk; files by path."""
+    page = (ROOT / "docs" / "architecture.md").read_text()
+    drawn = {
+        source: set(re.findall(r"\w+", targets))
+        for source, targets in re.findall(r"^  (\w+) +──► (.*)$", page, re.MULTILINE)
+    }
+    everywhere = {"errors", "sdk", "installation"}
+    rooms = {
+        name: {room(target) for target in targets} - everywhere
+        for name, targets in ROOMS.items()
+        if name not in {"", "__main__", "cli"}
+    }
+    named = set(re.findall(r"`((?:statefun|tests)/[\w/.]+)`", page))
+
+    assert drawn.pop("cli") == {"everything"}
+    assert drawn == {name: targets for name, targets in rooms.items() if targets}
+    assert {name for name in named if not (ROOT / name).exists()} == set()
+    assert {name for name in ROOMS if not re.search(rf"\b{name}\b", page)} == {"__main__"}
 
 
 def test_no_import_leads_back() -> None:
