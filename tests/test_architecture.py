@@ -52,7 +52,9 @@ ROOMS: dict[str, set[str]] = {
     },
     "workflows": {"errors", "sdk", "http", "ports", "durable", "testing.workflows"},
     "reactive": {"errors", "sdk"},
-    "runtime": {"errors", "sdk", "http", "ports", "tasks", "logs", "blocking"},
+    "runtime": {
+        *("errors", "installation", "sdk", "http", "ports", "tasks", "logs", "blocking"),
+    },
     # tools
     "testing": {"errors", "sdk", "ports", "durable", "workflows", "runtime"},
     "cli": {
@@ -138,6 +140,7 @@ WORLD: dict[str, set[str]] = {
 SHELL_ONLY = {"asyncio", "threading", "concurrent", "os", "socket", "sqlite3", "logging", "pathlib"}
 SHELL_ONLY_EXCEPT = {
     "sdk.wire.core": {"os"},  # a variable of the environment chooses the core
+    "sdk.wire._proto": {"pathlib"},  # reads the schema that lies beside it
     "sdk.handler": {"asyncio"},
     "sdk.failures": {"asyncio"},
     "sdk.results": {"asyncio", "concurrent"},  # a function may return the future of a thread

@@ -155,9 +155,10 @@ def test_importing_needs_protobuf_alone(name: str) -> None:
 
 
 def test_the_sdk_is_imported_without_the_rooms_around_it() -> None:
-    """`import statefun` brings the sdk and its errors: no server, no store, no command line."""
+    """All of `statefun` brings the sdk and its errors: no server, no store, no command line."""
     program = """
-import statefun, sys
+import sys
+from statefun import *
 names = {name.split(".")[1] for name in sys.modules if name.startswith("statefun.")}
 print(*sorted(names))
 print(*sorted({"sqlite3", "argparse", "http", "multiprocessing"} & sys.modules.keys()))

@@ -9,16 +9,14 @@ from argparse import ArgumentTypeError
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TextIO
 
-from statefun import loading
 from statefun.errors import ConfigurationError, InvalidTypenameError, StatefunError
-from statefun.http.listening import LAST_PORT
-from statefun.modulefiles.dialects import DEFAULT_DIALECT, DIALECTS
 from statefun.sdk.address import parse_typename
-from statefun.sdk.functions import StatefulFunctions
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
     from collections.abc import Callable, Sequence
+
+    from statefun.sdk.functions import StatefulFunctions
 
 __all__ = [
     "LITERAL",
@@ -81,6 +79,8 @@ def parse_type(text: str) -> str:
 
 def parse_target(text: str) -> str:
     """A `MODULE:ATTR`."""
+    from statefun import loading  # noqa: PLC0415 - few commands name functions
+
     try:
         loading.parse_target(text)
     except ConfigurationError as error:
@@ -97,6 +97,8 @@ def parse_module_file(text: str) -> str:
 
 def parse_port(text: str) -> int:
     """A port; 0 stands for any free one."""
+    from statefun.http.listening import LAST_PORT  # noqa: PLC0415 - few commands listen
+
     if not (text.isdecimal() and int(text) <= LAST_PORT):
         raise ArgumentTypeError(f"{text!r} is not a port: write a number from 0 to {LAST_PORT}")
     return int(text)
@@ -147,8 +149,11 @@ def registry_of(target: str) -> StatefulFunctions:
     Raises:
         ConfigurationError: If there are none.
     """
+    from statefun import loading  # noqa: PLC0415 - few commands name functions
+    from statefun.sdk.handler import RequestReplyHandler  # noqa: PLC0415 - likewise
+
     found = loading.load_functions(target)
-    return found if isinstance(found, StatefulFunctions) else found.functions
+    return found.functions if isinstance(found, RequestReplyHandler) else found
 
 
 def add_data(parser: ArgumentParser) -> None:
@@ -164,6 +169,11 @@ def add_data(parser: ArgumentParser) -> None:
 
 def add_dialect(parser: ArgumentParser, text: str) -> None:
     """The option `--dialect`."""
+    from statefun.modulefiles.dialects import (  # noqa: PLC0415 - of few commands
+        DEFAULT_DIALECT,
+        DIALECTS,
+    )
+
     parser.add_argument(
         "--dialect",
         choices=tuple(DIALECTS),

@@ -30,10 +30,9 @@ from statefun.cli.output import (
 )
 from statefun.cli.values import encode_value, parse_type_name, read_value
 from statefun.runtime.admin import edits
-from statefun.runtime.engine.failures import untraced
 from statefun.runtime.stores.sqlite import SqliteReader
 from statefun.runtime.values import Value
-from statefun.sdk.failures import escaped
+from statefun.sdk.failures import escaped, untraced
 from statefun.sdk.primitives import StringType
 from statefun.sdk.wire import encode_typed_value
 

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 from statefun.cli.arguments import UsageError, print_json, print_line
 from statefun.cli.output import describe_address, show_name
-from statefun.runtime.admin.control import make_edit
 from statefun.runtime.clock import SystemClock
 from statefun.sdk.address import Address
 
@@ -54,6 +53,8 @@ def make(arguments: Namespace, edit: Edit, done: str) -> Changed:
         edit: The edit.
         done: The word for it; the key in JSON.
     """
+    from statefun.runtime.admin.control import make_edit  # noqa: PLC0415 - a read needs no engine
+
     changed = make_edit(arguments.data, edit, SystemClock().now_ms())
     if arguments.json:
         print_json({done: [_describe(each) for each in changed]})

@@ -9,8 +9,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from statefun.errors import SerializationError
-from statefun.runtime.engine.failures import untraced
-from statefun.sdk.failures import escaped, text_of
+from statefun.sdk.failures import escaped, text_of, untraced
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping

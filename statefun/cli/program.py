@@ -6,38 +6,17 @@ Law: an error is one line on stderr that says what happened, where and what to d
 
 from __future__ import annotations
 
+import importlib
 import logging
 import os
 import re
 import sys
 import traceback
-from argparse import SUPPRESS, ArgumentParser
-from importlib.metadata import version
+from argparse import SUPPRESS, Action, ArgumentParser
 from threading import Event, Thread
 from typing import TYPE_CHECKING, NoReturn
 
-from statefun.cli import (
-    backup,
-    check,
-    dead_letters,
-    dev,
-    egress,
-    invocations,
-    module,
-    new,
-    paused,
-    replay,
-    run,
-    send,
-    serve,
-    state,
-    status,
-    timers,
-    topics,
-    workflows,
-)
-from statefun.cli.arguments import LITERAL, UsageError
-from statefun.cli.options import file_arguments
+from statefun.cli.arguments import LITERAL, UsageError, print_line
 from statefun.errors import StatefunError
 from statefun.sdk.wire import CORE
 
@@ -50,9 +29,11 @@ __all__ = ["main"]
 logger = logging.getLogger("statefun.cli")
 
 _COMMANDS = (
-    *(new, dev, run, serve, module, send, status, state, timers, dead_letters, paused, egress),
-    *(invocations, workflows, topics, replay, check, backup),
+    *("new", "dev", "run", "serve", "module", "send", "status", "state", "timers", "dead-letters"),
+    *("paused", "egress", "invocations", "workflows", "topics", "replay", "check", "backup"),
 )
+"""Each is a module of this package."""
+
 _WITH_ADDRESS = frozenset({"send", "state", "paused"})
 _INTERRUPTED = 130
 _EXIT_S = 3.0
@@ -76,7 +57,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         level=logging.DEBUG if arguments.debug else logging.WARNING,
         format="%(asctime)s %(levelname)s %(name)s: %(message)s",
     )
-    logger.info("%s", _version())
+    if logger.isEnabledFor(logging.INFO):
+        logger.info("%s", _version())
     code = _run(arguments)
     if argv is None:
         Thread(target=_leave, args=(code,), name="statefun-exit", daemon=True).start()
@@ -94,7 +76,7 @@ def _leave(code: int) -> None:
 
 def _parse(argv: Sequence[str] | None) -> Namespace:
     """The arguments. Files may stand before and behind options, which argparse alone forbids."""
-    parser = _parser()
+    parser = _parser(sys.argv[1:] if argv is None else argv)
     if not (sys.argv[1:] if argv is None else argv):
         parser.print_help()
         parser.exit()
@@ -127,6 +109,8 @@ def _with_file(
     parser: ArgumentParser, arguments: Namespace, argv: Sequence[str]
 ) -> tuple[Namespace, list[str]]:
     """The arguments behind those of the file that they name."""
+    from statefun.cli.options import file_arguments  # noqa: PLC0415 - of one command alone
+
     command, path = arguments.command, arguments.options
     try:
         given = file_arguments(path)
@@ -173,17 +157,35 @@ class _Parser(ArgumentParser):
         self.exit(2, f"{self.prog}: {message}; '{self.prog} --help' shows the usage\n")
 
 
+class _ShowVersion(Action):
+    """`--version`; looking it up takes longer than many commands do."""
+
+    def __call__(self, parser: ArgumentParser, *_: object) -> NoReturn:
+        print_line(_version())
+        parser.exit()
+
+
 def _version() -> str:
-    return f"statefun {version('statefun')}, {CORE} core"
+    from importlib import metadata  # noqa: PLC0415 - takes longer than many commands
+
+    return f"statefun {metadata.version('statefun')}, {CORE} core"
 
 
-def _parser() -> ArgumentParser:
+def _parser(argv: Sequence[str]) -> ArgumentParser:
+    """The parser of the command that is called; of all of them if there is no such command.
+
+    Their modules take longer to import than most commands to run.
+    """
     debug = ArgumentParser(add_help=False)
     debug.add_argument("--debug", action="store_true", default=SUPPRESS, help="show tracebacks")
     parser = _Parser(prog="statefun", description="Stateful functions for Python.")
-    parser.add_argument("--version", action="version", version=_version())
+    parser.add_argument(
+        "--version", action=_ShowVersion, nargs=0, help="show program's version number and exit"
+    )
     parser.add_argument("--debug", action="store_true", help="show tracebacks")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for command in _COMMANDS:
-        command.add(commands, debug)
+    called = next((each for each in argv if not each.startswith("-")), "")
+    for name in (called,) if called in _COMMANDS else _COMMANDS:
+        module = importlib.import_module(f"statefun.cli.{name.replace('-', '_')}")
+        module.add(commands, debug)
     return parser

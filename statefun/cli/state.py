@@ -24,9 +24,6 @@ from statefun.cli.editing import make
 from statefun.cli.listing import add_decoding, add_page, known_types, page_of
 from statefun.cli.output import describe, describe_address, show, show_error, show_name
 from statefun.cli.values import encode_value, parse_type_name, read_value
-from statefun.runtime.admin import edits
-from statefun.runtime.admin.control import make_edit
-from statefun.runtime.admin.types import migrations
 from statefun.runtime.clock import SystemClock
 from statefun.runtime.stores.sqlite import SqliteReader
 from statefun.runtime.values import visible_values
@@ -153,6 +150,8 @@ def _note_absence(what: str, directory: str) -> None:
 
 def run_set(arguments: Namespace) -> int:
     """Set a value."""
+    from statefun.runtime.admin import edits  # noqa: PLC0415 - a read needs no edit
+
     address = Address(arguments.typename, arguments.id)
     text, declared = read_value(arguments.value), _declared_type(arguments)
     typename = arguments.type
@@ -170,6 +169,10 @@ def run_set(arguments: Namespace) -> int:
 
 def run_migrate(arguments: Namespace) -> int:
     """Migrate the values of all addresses; 1 if some cannot be read."""
+    from statefun.runtime.admin import edits  # noqa: PLC0415 - a read needs no edit
+    from statefun.runtime.admin.control import make_edit  # noqa: PLC0415 - likewise
+    from statefun.runtime.admin.types import migrations  # noqa: PLC0415 - likewise
+
     if not arguments.functions:
         raise UsageError("name the functions that declare the values: --functions MODULE:ATTR")
     functions = [registry_of(target) for target in arguments.functions]
@@ -258,6 +261,8 @@ def _check_type(declared: Type[Any], data: bytes) -> None:
 
 def run_delete(arguments: Namespace) -> int:
     """Delete values."""
+    from statefun.runtime.admin import edits  # noqa: PLC0415 - a read needs no edit
+
     address = Address(arguments.typename, arguments.id)
     names = None if arguments.name is None else [arguments.name]
     make(arguments, edits.DeleteValues(address, names), "deleted")

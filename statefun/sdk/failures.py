@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from statefun.errors import InvocationError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from types import TracebackType
 
     from statefun.sdk.address import SdkAddress
@@ -27,6 +28,8 @@ __all__ = [
     "places_of",
     "text_of",
     "traceback_text",
+    "traced",
+    "untraced",
 ]
 
 _OURS = __file__.rpartition("/sdk/")[0] + "/"
@@ -34,6 +37,7 @@ _LONGEST_TEXT = 1000
 _LONGEST_LINE = 500
 _MOST_LINES = 60
 _MOST_PLACES = 20
+_PLACE = "\n  at "
 
 
 class FailureNote(str):  # noqa: SLOT000 - it travels in the dictionary of an exception anyway
@@ -128,6 +132,17 @@ def places_of(error: BaseException) -> list[str]:
             places.append(brief(place, _LONGEST_LINE))
         trace = trace.tb_next
     return places[-_MOST_PLACES:]
+
+
+def traced(places: Sequence[str]) -> str:
+    """The end of an error's text that says where in the user's code it was raised."""
+    return "".join(f"{_PLACE}{place}" for place in places)
+
+
+def untraced(error: str) -> tuple[str, list[str]]:
+    """The text of an error without that end, and the places."""
+    text, *places = error.split(_PLACE)
+    return text, places
 
 
 def traceback_text(error: BaseException) -> str:

@@ -17,14 +17,13 @@ from statefun.errors import (
     UnreadableValueError,
 )
 from statefun.runtime.engine.declarations import canonical_typename
-from statefun.runtime.engine.driver import Driver
-from statefun.runtime.engine.engine import Engine
 from statefun.runtime.engine.records import StoredEntry
 from statefun.runtime.engine.replies import CALLER
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from statefun.runtime.engine.engine import Engine
     from statefun.runtime.engine.records import DeadLetter
     from statefun.runtime.stores.base import Reader, Store
     from statefun.sdk.address import Address
@@ -265,6 +264,9 @@ def apply(edit: Edit, engine: Engine, found: Found, now_ms: int) -> Changed:  # 
 
 def apply_to_store(edit: Edit, store: Store, now_ms: int) -> Changed:
     """Make an edit in the store of a runtime that is not running; see `apply`."""
+    from statefun.runtime.engine.driver import Driver  # noqa: PLC0415 - reading needs no engine
+    from statefun.runtime.engine.engine import Engine  # noqa: PLC0415 - likewise
+
     engine = Engine(_Anything(), {}, recovered=store.recover(with_letter_times=False))
     changed = apply(edit, engine, find(edit, store), now_ms)
     Driver(engine, store).commit()

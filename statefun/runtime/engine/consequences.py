@@ -13,11 +13,10 @@ from statefun.runtime.engine.failures import (
     FailureState,
     decide,
     split_point,
-    traced,
 )
 from statefun.runtime.engine.records import DeadLetter, GivenUp, PausedAddress
 from statefun.runtime.engine.replies import CALLER
-from statefun.sdk.failures import places_of
+from statefun.sdk.failures import places_of, traced
 from statefun.sdk.wire import decode_typed_value
 
 if TYPE_CHECKING:

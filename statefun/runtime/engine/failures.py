@@ -24,7 +24,7 @@ from statefun.runtime.engine.policy import ENDLESS
 from statefun.runtime.engine.records import FailureRecord
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     from statefun.runtime.engine.policy import FailurePolicy, Outcome
     from statefun.runtime.engine.records import PausedAddress, PendingMessage
@@ -43,8 +43,6 @@ __all__ = [
     "decide",
     "is_counted",
     "split_point",
-    "traced",
-    "untraced",
 ]
 
 NO_RETRY = 1
@@ -65,8 +63,6 @@ LONGEST_RETRY_AFTER_MS = 3_600_000
 
 _HOPELESS = (ReplyTooLargeError, UnknownFunctionError, DoNotRetryError, MessageRefusedError)
 """The same message would meet these errors again."""
-
-_PLACE = "\n  at "
 
 Next: TypeAlias = "Literal['retry', 'isolate', 'hold'] | Outcome"
 
@@ -250,14 +246,3 @@ def split_point(error: Exception, size: int) -> int:
     if isinstance(error, InvocationError) and error.batch_size == size:
         return max(1, error.position - 1)
     return size // 2
-
-
-def traced(places: Sequence[str]) -> str:
-    """The end of an error's text that says where in the user's code it was raised."""
-    return "".join(f"{_PLACE}{place}" for place in places)
-
-
-def untraced(error: str) -> tuple[str, list[str]]:
-    """The text of an error without that end, and the places."""
-    text, *places = error.split(_PLACE)
-    return text, places

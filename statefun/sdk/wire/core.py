@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 from importlib import import_module
-from importlib.metadata import version
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -42,9 +41,11 @@ def _chosen() -> str:
 
 def _lacking() -> str:
     """What the native core lacks; empty if it can be used."""
-    ours = version("statefun")
     if find_spec(PACKAGE) is None:
-        return f"there is no native core: pip install statefun-core=={ours}, or 'make native'"
+        return "there is no native core: pip install statefun-core, or 'make native'"
+    from importlib.metadata import version  # noqa: PLC0415 - slow, and few installations need it
+
+    ours = version("statefun")
     theirs = version("statefun-core")
     if theirs != ours:
         return f"the native core is {theirs} where statefun is {ours}: install the same version"

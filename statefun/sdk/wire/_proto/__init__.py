@@ -7,14 +7,14 @@ Regenerate with `make protos`.
 Law: only the modules named in `tests/test_architecture.py` import this one.
 """
 
-from importlib import resources
+from pathlib import Path
 from typing import Any
 
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 
 POOL = descriptor_pool.DescriptorPool()
 _files = descriptor_pb2.FileDescriptorSet.FromString(
-    resources.files(__name__).joinpath("schema.bin").read_bytes()
+    Path(__file__).with_name("schema.bin").read_bytes()
 ).file
 for _file in _files:
     POOL.AddSerializedFile(_file.SerializeToString())

@@ -40,7 +40,7 @@ def test_whoever_insists_on_native_code_gets_it_or_is_told() -> None:
 
     assert told == "native" or told.startswith(
         "statefun.errors.ConfigurationError: STATEFUN_CORE is native, and there is no native core: "
-        "pip install statefun-core=="
+        "pip install statefun-core, or 'make native'"
     )
     assert (told == "native") == HAS_NATIVE
 
