@@ -161,11 +161,15 @@ class Desk:
         return ready.effect.encode(ready.effect.begin())
 
 
-def answers(reply: Reply) -> list[Any]:
+def outcomes(reply: Reply) -> list[_proto.Outcome]:
     envelopes = [
         _proto.Envelope.FromString(record.raw_value() or b"") for record in reply.outbox.egress
     ]
-    return [json.loads(each.done.outcome.value) for each in envelopes]
+    return [each.done.outcome for each in envelopes]
+
+
+def answers(reply: Reply) -> list[Any]:
+    return [json.loads(each.value) for each in outcomes(reply)]
 
 
 def wakes(reply: Reply) -> int:
@@ -259,6 +263,25 @@ def test_a_handler_sends_so_much_between_two_waits() -> None:
     desk.now_ms += 1_000
     second = desk.turn(alarm)
     assert (len(second.outbox.messages), answers(second)) == (2, [[413, 413]])
+
+
+@pytest.mark.parametrize(
+    ("limits", "sentence"),
+    [
+        (Limits(journal_records=3), "more than 3 events: split the work"),
+        (Limits(journal_bytes=100), "more than 100 bytes: split the work"),
+    ],
+)
+def test_a_journal_that_is_too_long_ends_its_invocation(limits: Limits, sentence: str) -> None:
+    """It is told, before anything that carries it would be too long."""
+    desk = Desk(strict, limits=limits)
+    first = desk.turn(desk.invoke(strict, 9))
+    replies = [first, *(desk.turn(WAKE) for _ in range(4))]
+    [outcome] = [each for reply in replies for each in outcomes(reply)]
+
+    assert outcome.failure.code == 500
+    assert sentence in outcome.failure.message
+    assert desk.values["journal0"] is None
 
 
 def test_what_is_too_much_is_refused_to_the_handler() -> None:

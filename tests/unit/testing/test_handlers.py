@@ -129,6 +129,25 @@ def test_faults_repeat_effects_and_change_no_result() -> None:
     assert performed["jam"] > 20
 
 
+def test_an_effect_that_is_performed_again_has_the_same_uuid() -> None:
+    """The other side can know it by that."""
+    keys: list[str] = []
+    bills = Service("Bills")
+
+    @bills.handler()
+    async def pay(ctx: Context) -> None:
+        for _ in range(3):
+            await ctx.run_typed("pay", keys.append, RunOptions(), str(ctx.uuid()))
+
+    for seed in range(5):
+        keys.clear()
+        DurableHarness(app([bills]), faults=0.5, seed=seed).call(pay)
+        assert len(set(keys)) == 3
+        if len(keys) > 3:
+            return
+    raise AssertionError("no effect was performed again")
+
+
 def test_a_handler_that_is_not_deterministic_is_told_where_it_differs() -> None:
     """With a replay at every turn the first wait shows it."""
     drawn.clear()
