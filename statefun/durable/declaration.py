@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from statefun.durable.handler import (
     Handler,
     ServiceTag,
+    check_metadata,
     check_new,
     check_service_name,
     handler_from_callable,
@@ -52,10 +53,11 @@ class Declaration:
         state: type[Any] | None = None,
     ) -> None:
         known = check_service_name(name, _WORDS[kind], place)
+        what = f"{_WORDS[kind]} {known!r}"
         self.service_tag = ServiceTag(
-            kind, known, description, None if metadata is None else dict(metadata)
+            kind, known, description, check_metadata(what, metadata, place)
         )
-        self.options: Options = checked_options(f"{_WORDS[kind]} {known!r}", place, **options)
+        self.options: Options = checked_options(what, place, **options)
         self.handlers: dict[str, Handler[Any, Any]] = {}
         self.model: StateModel[Any] | None = None
         self.place = place
@@ -64,7 +66,7 @@ class Declaration:
                 self.model = StateModel(state)
             except DefinitionError as error:
                 raise DefinitionError(
-                    f"{_WORDS[kind]} {known!r}: {error} ({place})", name=known, place=str(place)
+                    f"{what}: {error} ({place})", name=known, place=str(place)
                 ) from error
 
     @property

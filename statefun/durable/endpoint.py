@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Literal
 
 from statefun.durable.application import Application
@@ -15,7 +16,7 @@ from statefun.serve.asgi import AsgiApp
 from statefun.serve.endpoint import FunctionEndpoint
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Sequence
 
     from statefun.durable.entry_codec import JournalValueCodec, JournalValueCodecProvider
     from statefun.durable.limits import Limits
@@ -189,8 +190,9 @@ class Endpoint:
 
 def _distinct(services: Iterable[Declaration]) -> list[Declaration]:
     known: dict[str, Declaration] = {}
-    for each in services:
-        if not isinstance(each, Declaration):
+    given: Any = services
+    for each in given if isinstance(given, Iterable) else [given]:
+        if not isinstance(each, Declaration) or each is given:
             raise DefinitionError(
                 f"an app takes services, virtual objects and workflows, got {each!r}: pass a list "
                 "of them"

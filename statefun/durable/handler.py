@@ -8,7 +8,9 @@ from __future__ import annotations
 import functools
 import inspect
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import chain
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeAlias, TypeVar, cast, get_args
 
 from statefun.durable.context_types import HandlerType, I, O
@@ -17,7 +19,7 @@ from statefun.durable.serde import DefaultSerde, Serde, serde_of
 from statefun.errors import AlreadyRegisteredError, DefinitionError, InvalidFunctionError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from statefun.durable.options import Options, Schedule
     from statefun.durable.place import Place
@@ -32,6 +34,7 @@ __all__ = [
     "HandlerKind",
     "ServiceTag",
     "TypeHint",
+    "check_metadata",
     "check_new",
     "check_service_name",
     "handler_from_callable",
@@ -48,6 +51,7 @@ NO_DEFAULT: Any = inspect.Parameter.empty
 
 _ATTRIBUTE = "__statefun_durable_handler__"
 _SERVICE_NAME = re.compile(r"([a-zA-Z]|_[a-zA-Z0-9])[a-zA-Z0-9._-]*")
+_MEDIA_TYPE = re.compile(r"[^/\s;]+/[^/\s;]+(\s*;.*)?")
 _HANDLER_NAME = re.compile(r"([a-zA-Z]|_[a-zA-Z0-9])[a-zA-Z0-9_]*")
 
 
@@ -212,7 +216,7 @@ def make_handler(
         place=place,
         options=options,
         description=inspect.getdoc(function),
-        metadata=None if metadata is None else dict(metadata),
+        metadata=check_metadata(f"handler {known!r} of {tag.name!r}", metadata, place),
         default=parameters[1].default if len(parameters) > 1 else NO_DEFAULT,
     )
     _check_state(hints[0].annotation, model, place)
@@ -243,6 +247,26 @@ def check_service_name(name: object, kind: str, place: Place) -> str:
             place=str(place),
         )
     return name
+
+
+def check_metadata(
+    what: str, metadata: Mapping[str, str] | None, place: Place
+) -> dict[str, str] | None:
+    """The metadata of a service or a handler, if they are texts by name.
+
+    Raises:
+        DefinitionError: If not.
+    """
+    if metadata is None:
+        return None
+    is_mapping = isinstance(metadata, Mapping)
+    if not is_mapping or not all(isinstance(each, str) for each in chain(*metadata.items())):
+        raise DefinitionError(
+            f"{what}: metadata are texts by name, got {metadata!r} ({place})",
+            name=what,
+            place=str(place),
+        )
+    return dict(metadata)
 
 
 def _known_name(tag: ServiceTag, name: str, place: Place) -> str:
@@ -359,6 +383,14 @@ def _io(
     place: Place,
 ) -> HandlerIO[Any, Any]:
     accept, content_type, input_serde, output_serde = io
+    for option, given in (("accept", accept), ("content_type", content_type)):
+        if not isinstance(given, str) or not _MEDIA_TYPE.fullmatch(given):
+            raise DefinitionError(
+                f"{what}: {option} is a media type such as 'application/json', got {given!r} "
+                f"({place})",
+                name=what,
+                place=str(place),
+            )
     _, argument, result = hints
     try:
         reads = serde_of(input_serde, argument.annotation)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from statefun.durable.exceptions import TerminalError
+from statefun.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from statefun.durable.options import Options
@@ -45,6 +46,9 @@ class Limits:
             is remembered, for the case that it is lost on its way.
         warned_bytes: A value of so many bytes is told in the log.
         journal_bytes: How long the journal of one invocation may be.
+
+    Raises:
+        ConfigurationError: If one of them is no such number or time, or less than zero.
     """
 
     value_bytes: int = 2_000_000
@@ -62,6 +66,20 @@ class Limits:
     remembered_turns: int = 1_000
     warned_bytes: int = 512 * 1024
     journal_bytes: int = 8_000_000
+
+    def __post_init__(self) -> None:
+        """Refuse what bounds nothing."""
+        for each in fields(self):
+            given = getattr(self, each.name)
+            is_span = each.name in ("knock_after", "effect_time", "retention")
+            kind: type[Any] = timedelta if is_span else int
+            if not isinstance(given, kind) or given < kind():
+                wanted = "a timedelta" if is_span else "a number"
+                raise ConfigurationError(
+                    f"{each.name} of Limits is {wanted} of zero or more, got {given!r}",
+                    option=each.name,
+                    given=repr(given),
+                )
 
     def check_value(self, what: str, data: bytes) -> None:
         """Refuse an argument, a result or a value that is too long.

@@ -9,6 +9,7 @@ import pytest
 from statefun.durable import (
     Context,
     HttpError,
+    Limits,
     ObjectContext,
     Service,
     VirtualObject,
@@ -102,6 +103,17 @@ async def test_a_harness_of_an_app_begins_anew() -> None:
             lambda: app([Service]),  # type: ignore[list-item]
             DefinitionError,
             "takes services, virtual objects and workflows",
+        ),
+        (
+            lambda: app(Service("A")),  # type: ignore[arg-type]
+            DefinitionError,
+            "pass a list of them",
+        ),
+        (lambda: Limits(value_bytes=-1), ConfigurationError, "value_bytes of Limits is a number"),
+        (
+            lambda: Limits(retention=3),  # type: ignore[arg-type]
+            ConfigurationError,
+            "retention of Limits is a timedelta of zero or more, got 3",
         ),
         (lambda: app([Service("A"), Service("A")]), AlreadyRegisteredError, "'A' already exists"),
         (

@@ -245,7 +245,8 @@ def test_a_function_that_no_call_fits_is_refused(function: Callable[[], Any], te
 
 
 def declare(**options: Any) -> None:
-    Service("S").handler(**options)
+    @Service("S").handler(**options)
+    async def handle(ctx: Context) -> None: ...
 
 
 @pytest.mark.parametrize(
@@ -269,6 +270,10 @@ def declare(**options: Any) -> None:
             lambda: declare(invocation_retry_policy=InvocationRetryPolicy(on_max_attempts="stop")),  # type: ignore[arg-type]
             "on_max_attempts is 'pause' or 'kill', got 'stop'",
         ),
+        (lambda: Service("S", metadata={"a": 1}), "service 'S': metadata are texts by name"),  # type: ignore[dict-item]
+        (lambda: declare(accept="json"), "accept is a media type such as 'application/json', got"),
+        (lambda: declare(content_type=3), "content_type is a media type such as"),
+        (lambda: declare(metadata=["a"]), "metadata are texts by name, got ['a']"),
         (lambda: Service("S", effects="lax"), "effects are 'strict' or 'relaxed', got 'lax'"),  # type: ignore[arg-type]
         (lambda: VirtualObject("O").handler(kind="shred"), "'exclusive' or 'shared'"),  # type: ignore[arg-type]
         (lambda: Service("S").schedule("soon"), "'soon' is not a schedule"),
