@@ -7,7 +7,14 @@ import json
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
-from statefun.cli.arguments import Actions, CommandError, parse_text, print_json, print_line
+from statefun.cli.arguments import (
+    Actions,
+    CommandError,
+    parse_count,
+    parse_text,
+    print_json,
+    print_line,
+)
 from statefun.cli.output import (
     describe_events,
     rfc3339,
@@ -31,12 +38,15 @@ from statefun.workflows.client import Client
 from statefun.workflows.converter import DataConverter
 from statefun.workflows.exceptions import TemporalError
 from statefun.workflows.queries import QueryError, parse_query
+from statefun.workflows.resets import reset_start
 from statefun.workflows.status import WorkflowExecutionStatus
 from statefun.workflows.visibility import WorkflowView, workflow_at
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
     from collections.abc import Awaitable, Callable
+
+    from statefun.durable import _proto as durable
 
 __all__ = ["add"]
 
@@ -61,6 +71,18 @@ def add(commands: Any, *parents: ArgumentParser) -> None:
         ("history", run_history, "what the current run of one was told, and did"),
     ):
         actions.add(name, function, sentence).add_argument("id", type=parse_text, metavar="ID")
+    reset = actions.add(
+        "reset", run_reset, "let a new run go back to an event of the current one, and go on there"
+    )
+    reset.add_argument("id", type=parse_text, metavar="ID")
+    reset.add_argument(
+        "--event",
+        type=parse_count,
+        required=True,
+        metavar="N",
+        help="the number of the event in 'history': what followed from it is done anew; 1 for all",
+    )
+    reset.add_argument("--reason", type=parse_text, default="", help="why")
     signal = actions.add("signal", run_signal, "signal one of them")
     _add_message(signal)
     for name, sentence in (
@@ -131,11 +153,8 @@ def run_history(arguments: Namespace) -> int:
     """Print what a run was told."""
     view = _named(arguments.data, arguments.id)
     journal: list[tuple[int, str, list[str]]] = []
-    with closing(SqliteReader(arguments.data)) as reader:
-        address = Address(*view.run_address)
-        values = _kept(reader, address)
-        for invocation in invocations_at(address, values):
-            journal += describe_journal(invocation.journal)
+    for records in _invocations(arguments.data, view):
+        journal += describe_journal(records)
     if arguments.json:
         print_json(describe_events(journal))
     else:
@@ -169,6 +188,19 @@ def run_ending(arguments: Namespace) -> int:
     _send(arguments.data, view, arguments.action, request)
     done = "cancelled" if arguments.action == "cancel" else "terminated"
     return _told(arguments, done, view)
+
+
+def run_reset(arguments: Namespace) -> int:
+    """Let a new run take the place of the current one; durable when it ends."""
+    view = _named(arguments.data, arguments.id)
+    records = [each for invocation in _invocations(arguments.data, view) for each in invocation]
+    try:
+        start = reset_start(records, arguments.event)
+    except ValueError as error:
+        raise CommandError(f"{error}; nothing was changed") from error
+    request = _proto.Request(run_id=view.run_id, start=start, reason=arguments.reason)
+    _send(arguments.data, view, "reset", request)
+    return _told(arguments, "reset", view)
 
 
 def run_query(arguments: Namespace) -> int:
@@ -242,6 +274,13 @@ def _told(arguments: Namespace, done: str, view: WorkflowView) -> int:
 def _kept(reader: SqliteReader, address: Address) -> dict[str, bytes]:
     values = visible_values(reader.load(address), SystemClock().now_ms())
     return {name: value.data for name, value in values.items()}
+
+
+def _invocations(data: str, view: WorkflowView) -> list[tuple[durable.Record, ...]]:
+    """The journals of a run: one, unless it is not kept."""
+    address = Address(*view.run_address)
+    with closing(SqliteReader(data)) as reader:
+        return [each.journal for each in invocations_at(address, _kept(reader, address))]
 
 
 def _read(data: str) -> list[WorkflowView]:

@@ -25,7 +25,7 @@ from statefun.errors import NonDeterminismError
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Callable, Coroutine, Iterator
+    from collections.abc import Callable, Container, Coroutine, Iterator, Mapping
 
     from statefun.durable.futures import Decode
     from statefun.durable.pending import Effect
@@ -92,6 +92,8 @@ class Run:
         script: The commands that a replay has to give.
         sent_bytes: How much it has sent since the last event, also while it replays.
         before_step: Called before each command.
+        again: The commands that are carried out although it replays.
+        seeds: The number of events told → what random numbers follow from then on.
         main: The task of the handler.
     """
 
@@ -101,6 +103,7 @@ class Run:
         self._on_live = on_live
         self.actor: Actor
         self._random: Random | None = None
+        self._seed = execution_id
         self._timers = Timers()
         self.loop = DeterministicLoop(  # type: ignore[abstract]  # it refuses the others
             crc32(execution_id.encode()) << 24,
@@ -116,6 +119,8 @@ class Run:
         self.mailboxes = Mailboxes()
         self.record = _proto.Record()
         self.before_step: Callable[[], None] = _nothing
+        self.again: Container[int] = ()
+        self.seeds: Mapping[int, str] = {}
         self.main: asyncio.Task[bytes] | None = None
         self._futures: dict[int, StepFuture[Any]] = {}
         self.script = Script()
@@ -128,8 +133,12 @@ class Run:
     def random(self) -> Random:
         """Random numbers of the invocation."""
         if self._random is None:
-            self._random = Random(f"{self.execution_id} random")  # noqa: S311 - to be repeated
+            self._random = Random(f"{self._seed} random")  # noqa: S311 - to be repeated
         return self._random
+
+    def seed(self, seed: str) -> None:
+        """Draw random numbers from another source from now on."""
+        self._seed, self._random = seed, None
 
     @property
     def now_ms(self) -> int:
@@ -168,7 +177,7 @@ class Run:
             self.record.commands.append(signature)
         seq = self._seq
         self._seq = seq + 1
-        return seq, not self.is_replaying
+        return seq, not self.is_replaying or seq in self.again
 
     def mark(self, signature: str) -> bool:
         """Give a command that an older program did not give; whether the journal has it.
@@ -276,6 +285,8 @@ class Run:
     def tell(self, record: _proto.Record) -> None:
         """Tell an event, and run until everything waits; live commands are added to it."""
         self.record = record
+        if self._told in self.seeds:
+            self.seed(self.seeds[self._told] or self.execution_id)
         self._told += 1
         self.sent_bytes = 0
         self.loop.now_ms = record.time_ms

@@ -17,7 +17,7 @@ from statefun.durable.serde import BytesSerde
 from statefun.workflows import _proto
 from statefun.workflows.addresses import activity_typename, command
 from statefun.workflows.arguments import UNSET, arguments_of
-from statefun.workflows.common import RetryPolicy
+from statefun.workflows.common import RetryPolicy, WorkflowIDConflictPolicy
 from statefun.workflows.definitions import MESSAGE, SignalDefinition
 from statefun.workflows.endings import ContinueAsNewError
 from statefun.workflows.exceptions import (
@@ -35,6 +35,7 @@ from statefun.workflows.facts import (
     ChildWorkflowCancellationType,
     ParentClosePolicy,
 )
+from statefun.workflows.instance import OpenChild
 from statefun.workflows.interceptors import (
     SignalChildWorkflowInput,
     SignalExternalWorkflowInput,
@@ -193,7 +194,7 @@ class Outbound(WorkflowOutboundInterceptor):
         instance.check_writable("continue as new")
         start = _proto.Start()
         start.CopyFrom(instance.start)
-        for name in ("messages", "last_failure", "last_result", "start_delay_ms"):
+        for name in ("messages", "last_failure", "last_result", "start_delay_ms", "seeds"):
             start.ClearField(name)
         start.workflow_type = given.workflow or start.workflow_type
         start.task_queue = given.task_queue or start.task_queue
@@ -536,13 +537,20 @@ class _Child:
         start = self._start(given)
         seq, is_new = instance.step(f"child workflow {given.workflow}", "start child workflow")
         started = instance.run.future(seq, _read_started)
-        result_seq, _ = instance.run.step("child workflow result")
+        result_seq, wants_result = instance.run.step("child workflow result")
         ending = instance.run.future(result_seq, _read_ending)
-        instance.children[given.id] = given.parent_close_policy
+        child = OpenChild(given.parent_close_policy, start.run_id, seq)
+        instance.children[given.id] = child
         if is_new:
             start.result_route = instance.route(result_seq).SerializeToString()
+            if instance.run.is_replaying:  # after a reset it may have been started
+                start.id_conflict_policy = WorkflowIDConflictPolicy.USE_EXISTING
             data = start.SerializeToString()
             instance.to_workflow("start", data, given.id, instance.route(seq))
+        elif wants_result:  # after a reset it runs, and tells the run that was reset
+            request = _proto.Request(is_from_workflow=True, is_from_parent=True)
+            route = instance.route(result_seq)
+            instance.to_workflow("result", request.SerializeToString(), given.id, route)
         try:
             first = await self._wait(handle, started, is_started=False)
         except TerminalError as error:
@@ -553,7 +561,7 @@ class _Child:
             )
             handle.has_started.set_exception(refused)
             return await asyncio.shield(handle.has_started)
-        handle.first_execution_run_id = first.run_id
+        handle.first_execution_run_id = child.run_id = first.run_id
         handle.has_started.set_result(None)
         ended = await self._wait(handle, ending, is_started=True)
         instance.children.pop(given.id, None)
@@ -637,10 +645,18 @@ class _Child:
         return start
 
 
-def close_children(instance: Instance) -> None:
-    """Do with the children that still run what their policies say."""
-    for workflow_id, policy in instance.children.items():
-        request = _proto.Request(is_from_workflow=True)
+def close_children(instance: Instance, first: int) -> None:
+    """Do with the children that still run what their policies say.
+
+    Args:
+        instance: The workflow.
+        first: The first command whose children are meant.
+    """
+    for workflow_id, child in instance.children.items():
+        if child.seq < first:
+            continue
+        request = _proto.Request(first_run_id=child.run_id, is_from_workflow=True)
+        policy = child.policy
         if policy in (ParentClosePolicy.TERMINATE, ParentClosePolicy.UNSPECIFIED):
             request.reason = "by parent close policy"
             instance.to_workflow("terminate", request.SerializeToString(), workflow_id)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from statefun.durable import _proto as durable
 from statefun.durable.directory import Directory
 from statefun.durable.host import EnvelopeHost, Host, Shell, nonce
 from statefun.durable.limits import Limits
@@ -19,9 +20,11 @@ from statefun.workflows.addresses import (
     namespace_of_queue,
     run_typename,
     schedule_typename,
+    told,
     workflow_typename,
 )
 from statefun.workflows.program import Runs
+from statefun.workflows.resets import journal_of_reset
 from statefun.workflows.schedule_turn import ScheduleTurn
 from statefun.workflows.visibility import SCHEDULE_VALUE, WORKFLOW_VALUE
 from statefun.workflows.workflow_turn import WorkflowTurn
@@ -30,7 +33,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from datetime import timedelta
 
-    from statefun.durable import _proto as durable
     from statefun.durable.declaration import Declaration
     from statefun.durable.turn import Reply
     from statefun.workflows.activities import ActivityRunner
@@ -183,11 +185,33 @@ class _RunHost(Host):
     are told before the other events of a batch.
     """
 
+    def __init__(self, shell: Shell, typename: str, runs: Runs, workflows: Workflows) -> None:
+        super().__init__(shell, typename, runs, workflows)
+        self._workflows = workflows
+
     async def turn(
         self, target_id: str, values: Mapping[str, bytes | None], envelopes: list[durable.Envelope]
     ) -> Reply:
-        """Run a turn; see `Turn`."""
-        return await super().turn(target_id, values, in_order(envelopes))
+        """Run a turn; see `Turn`. A run that goes back to an event finds what it has been told."""
+        given = in_order(envelopes)
+        found = None
+        if values["host"] is None and given and given[0].HasField("invoke"):
+            found = journal_of_reset(given[0].invoke)
+        if found is None:
+            return await super().turn(target_id, values, given)
+        kept, reset = found
+        run_id = given[0].invoke.id
+        messages = [told(run_id, each.SerializeToString()) for each in reset.messages]
+        self._workflows.again[run_id] = frozenset(reset.again)
+        try:
+            begin = durable.Envelope(version=1, wake=True)
+            reply = await super().turn(
+                target_id, {**values, **kept}, [begin, *messages, *given[1:]]
+            )
+        finally:
+            del self._workflows.again[run_id]
+        reply.values = {**kept, **reply.values}
+        return reply
 
 
 def in_order(envelopes: list[durable.Envelope]) -> list[durable.Envelope]:

@@ -62,7 +62,7 @@ if TYPE_CHECKING:
     from statefun.workflows.registered import Registered
     from statefun.workflows.search_attributes import SearchAttributes, SearchAttributeUpdate
 
-__all__ = ["Instance", "current", "current_or_none"]
+__all__ = ["Instance", "OpenChild", "current", "current_or_none"]
 
 _BUILT_IN = ("__enhanced_stack_trace", "__stack_trace", "__temporal_workflow_metadata")
 
@@ -87,6 +87,21 @@ def current() -> Instance:
 def current_or_none() -> Instance | None:
     """The instance whose code runs; None if there is none."""
     return cast("Instance | None", running_or_none())
+
+
+@dataclass
+class OpenChild:
+    """A child workflow that has not ended.
+
+    Attributes:
+        policy: What becomes of it when this run ends.
+        run_id: Its first run.
+        seq: The command that started it.
+    """
+
+    policy: int
+    run_id: str
+    seq: int
 
 
 @dataclass
@@ -135,7 +150,8 @@ class Instance:
         search_attributes: The search attributes.
         received: How many messages it has taken in.
         outbound: What its calls go through; set before it lives.
-        on_end: Called when it ends, to do with its children what is to be done.
+        on_end: Called when it ends, to do with its children what is to be done; with the number of
+            the command before which they are left alone.
     """
 
     def __init__(
@@ -158,7 +174,7 @@ class Instance:
         self.activities = 0
         self.received = 0
         self.patches: dict[str, bool] = {}
-        self.children: dict[str, int] = {}
+        self.children: dict[str, OpenChild] = {}
         self.update_info: UpdateInfo | None = None
         self._definition: WorkflowDefinition | None = None
         self._main: asyncio.Task[None] | None = None
@@ -174,7 +190,7 @@ class Instance:
         self._handlings = 0
         self._update_states: dict[str, _UpdateState] = {}
         self.outbound: WorkflowOutboundInterceptor
-        self.on_end: Callable[[], None]
+        self.on_end: Callable[[int], None]
         self._inbound: WorkflowInboundInterceptor = _Inbound(self)
         RUNNING[run.loop] = self
 
@@ -304,15 +320,15 @@ class Instance:
                 told=self.received,
             )
             self.to_workflow("ended", ended.SerializeToString(), self.start.workflow_id)
-            self._close()
+            self.on_end(0)
+            self._abandon_updates()
         self.is_over = True
         self.run.rest()
         if is_new:
             self._warn_of_unfinished()
 
-    def _close(self) -> None:
-        """Do with children what is to be done, and tell whoever waits for an update."""
-        self.on_end()
+    def _abandon_updates(self) -> None:
+        """Tell whoever waits for an update that nothing comes of it."""
         for state in self._update_states.values():
             if state.answer is None:
                 self._answer_update(state, self._abandoned())
@@ -477,7 +493,7 @@ class Instance:
             case "cancel":
                 self._cancel(told.cancel.reason)
             case "stop":
-                self._stop()
+                self._stop(told.stop)
 
     def _return(self, told: _proto.Told) -> None:
         """Send back what comes too late: the run that follows takes it, if there is one."""
@@ -488,11 +504,12 @@ class Instance:
             request = _proto.Request(run_id=self.start.run_id, told=told, is_from_workflow=True)
             self.to_workflow("returned", request.SerializeToString(), self.start.workflow_id)
 
-    def _stop(self) -> None:
+    def _stop(self, stop: _proto.StopInput) -> None:
         """The run is over for a reason outside of its code."""
         _, is_new = self.run.step("stop")
         if is_new:
-            self._close()
+            self.on_end(stop.keeps_children)
+            self._abandon_updates()
         self.is_over = True
         self.run.rest()
 
@@ -904,7 +921,7 @@ def _info_of(start: _proto.Start) -> Info:
         first_execution_run_id=start.first_run_id or start.run_id,
         headers=dict(start.headers),
         namespace=start.namespace,
-        original_execution_run_id=start.run_id,
+        original_execution_run_id=start.original_run_id or start.run_id,
         parent=None
         if parent is None
         else ParentInfo(parent.namespace, parent.run_id, parent.workflow_id),

@@ -23,7 +23,7 @@ from statefun.workflows.instance import Instance
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Coroutine
+    from collections.abc import Container, Coroutine
 
     from statefun.durable import _proto as durable
     from statefun.durable.execution import Execution
@@ -42,13 +42,19 @@ class Workflows:
 
     Args:
         registered: What the worker has registered.
+
+    Attributes:
+        again: Runs that go back to an event in this turn: their ids → the commands that they carry
+            out again.
     """
 
     def __init__(self, registered: Registered) -> None:
         self.registered = registered
+        self.again: dict[str, Container[int]] = {}
 
     def program(self, execution: Execution, run: Run) -> _WorkflowRun:
         """See `FrontEnd`."""
+        run.again = self.again.get(execution.id, ())
         return _WorkflowRun(self.registered, execution, run)
 
     def retries(self, options: Options) -> Retries:
@@ -69,6 +75,8 @@ class _WorkflowRun(Program):
 
     def start(self) -> Coroutine[Any, Any, bytes]:
         start = _proto.Start.FromString(self.execution.invoke.argument)
+        self.run.seed(start.seeds.get(0, "") or self.execution.id)
+        self.run.seeds = dict(start.seeds)
         instance = self._instance = Instance(self._registered, self.execution, self.run, start)
         instance.outbound = Outbound(instance)
         instance.on_end = partial(close_children, instance)

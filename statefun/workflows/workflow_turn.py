@@ -24,6 +24,7 @@ from statefun.workflows.common import (
 )
 from statefun.workflows.crons import next_run_ms
 from statefun.workflows.exceptions import RetryState
+from statefun.workflows.facts import ParentClosePolicy
 from statefun.workflows.ids import derived_id
 from statefun.workflows.refusals import RefusedError
 from statefun.workflows.retrying import next_attempt
@@ -42,7 +43,7 @@ _MOST_PAST_RUNS = 100
 _REMEMBERED_SIGNALS = 32
 _COMMANDS = {
     *("start", "signal", "query", "update", "cancel", "terminate", "describe", "result"),
-    *("ended", "returned", "upsert"),
+    *("ended", "reset", "returned", "upsert"),
 }
 _STATUS_OF = {
     "result": Status.COMPLETED,
@@ -125,10 +126,9 @@ class WorkflowTurn:
         if self._is_repeat(start):
             return self._repeated(start)
         if state is not None and self._is_open:
-            policy = start.id_conflict_policy
-            if start.id_reuse_policy == WorkflowIDReusePolicy.TERMINATE_IF_RUNNING:
-                policy = WorkflowIDConflictPolicy.TERMINATE_EXISTING
+            policy = _conflict_policy(state.start, start)
             if policy == WorkflowIDConflictPolicy.USE_EXISTING:
+                state.start.result_route = start.result_route or state.start.result_route
                 return self._started(is_new=False)
             if policy != WorkflowIDConflictPolicy.TERMINATE_EXISTING:
                 raise self._taken(state)
@@ -266,11 +266,12 @@ class WorkflowTurn:
         start.messages.extend(state.buffered)
         del state.buffered[:]
         state.begins_ms = 0
-        state.told = len(start.messages)
+        state.told = len(start.messages) + start.reset.told + len(start.reset.messages)
         invoke = durable.Invoke(
             id=start.run_id, handler=start.workflow_type, argument=start.SerializeToString()
         )
         del start.messages[:]
+        start.ClearField("reset")
         self._to_run(start.run_id, start.task_queue, durable.Envelope(invoke=invoke))
 
     def _to_run(self, run_id: str, task_queue: str, envelope: durable.Envelope) -> None:
@@ -407,8 +408,13 @@ class WorkflowTurn:
         for each in state.past:
             if each.run_id == request.run_id:
                 return each.ending.SerializeToString()
+        if not self._is_open and request.is_from_parent:
+            return self._for_parent(state, state.ending)
         if not self._is_open:
             return state.ending.SerializeToString()
+        if request.is_from_parent:
+            state.start.result_route = invoke.reply.SerializeToString()
+            return None
         route = invoke.reply.SerializeToString()
         state.waiters.append(_proto.Waiter(route=route, run_id=state.start.run_id))
         return None
@@ -453,10 +459,33 @@ class WorkflowTurn:
         details.payloads.add(metadata={"encoding": b"json/plain"}, data=text)
         self._stop(state, ending)
 
-    def _stop(self, state: _proto.Workflow, ending: _proto.Ending) -> None:
+    def _reset(self, invoke: durable.Invoke) -> bytes:
+        """End the run, and begin one that goes back to an event; see `reset_start`."""
+        request = self._request(invoke)
+        state = self._known(request)
+        start = _proto.Start()
+        start.CopyFrom(request.start)
+        if self._is_open:
+            ending = _proto.Ending()
+            ending.terminated.message = request.reason
+            ending.terminated.source = "Server"
+            ending.terminated.terminated_failure_info.SetInParent()
+            self._stop(state, ending, keeps_children=start.reset.commands)
+        start.run_id = derived_id(f"{start.run_id}:{self._token}")
+        start.first_run_id = state.start.first_run_id
+        start.continued_run_id, start.attempt = "", 1
+        start.result_route = state.start.result_route
+        start.start_delay_ms = 0
+        self._begin(start, self._now_ms)
+        return self._started(is_new=True).SerializeToString()
+
+    def _stop(
+        self, state: _proto.Workflow, ending: _proto.Ending, *, keeps_children: int = 0
+    ) -> None:
         """End the run from outside."""
         if self._has_begun(state):
-            self._tell(state, _proto.Told(stop=_proto.StopInput()))
+            stop = _proto.StopInput(keeps_children=keeps_children)
+            self._tell(state, _proto.Told(stop=stop))
         self._close(state, ending)
 
     def _ended(self, invoke: durable.Invoke) -> None:
@@ -512,7 +541,7 @@ class WorkflowTurn:
         kind, start = ending.WhichOneof("ending"), _proto.Start()
         if kind == "continued":
             start.CopyFrom(ending.continued)
-            start.attempt = 1
+            start.attempt, start.result_route = 1, state.start.result_route
         elif kind in ("failure", "timed_out") and state.start.HasField("retry_policy"):
             deadline_ms = state.start.execution_deadline_ms
             failure = ending.failure if kind == "failure" else ending.timed_out
@@ -647,6 +676,29 @@ class WorkflowTurn:
         state.time_ms = self._now_ms
         data = state.SerializeToString(deterministic=True)
         return Reply({} if data == self._kept else {WORKFLOW_VALUE: data}, self._outbox)
+
+
+def _conflict_policy(running: _proto.Start, start: _proto.Start) -> int:
+    """What becomes of a start whose id a run has that is open."""
+    if start.id_reuse_policy == WorkflowIDReusePolicy.TERMINATE_IF_RUNNING:
+        return WorkflowIDConflictPolicy.TERMINATE_EXISTING
+    if not start.id_conflict_policy and _is_orphan(running, start):
+        return WorkflowIDConflictPolicy.TERMINATE_EXISTING
+    return start.id_conflict_policy
+
+
+def _is_orphan(child: _proto.Start, start: _proto.Start) -> bool:
+    """Whether a child ends with a run of its parent that is over: another run starts it again.
+
+    The message that ends it may come later.
+    """
+    ends = (ParentClosePolicy.UNSPECIFIED, ParentClosePolicy.TERMINATE)
+    return (
+        start.parent.workflow_id != ""
+        and child.parent.workflow_id == start.parent.workflow_id
+        and child.parent.run_id != start.parent.run_id
+        and child.parent.close_policy in ends
+    )
 
 
 def _is_rejected(condition: int, status: int) -> bool:

@@ -90,3 +90,40 @@ async def test_operators_look_at_workflows_and_act_on_them(
     code, _, err = await say(capsys, "describe", "nobody", *data)
     assert code == 1
     assert err.startswith("statefun workflows: there is no workflow 'nobody' in ")
+
+
+async def test_operators_find_workflows_by_queries_and_let_them_go_back(
+    service: Service, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A new run goes on from an event; what cannot be understood changes nothing."""
+    data = ("--data", str(service.data))
+    client = await Client.connect(f"127.0.0.1:{service.port}")
+    async with Worker(client, task_queue="q", workflows=[Desk, Named]):
+        desk = await client.start_workflow(Desk.run, id="desk", task_queue="q")
+        await client.execute_workflow(Named.run, id="named", task_queue="q")
+        await desk.signal(Desk.note, "kept")
+        await desk.signal(Desk.done)
+        assert await desk.result() == ["run", "kept"]
+
+        query = "WorkflowType = 'Desk' AND ExecutionStatus = 'Completed'"
+        _, out, _ = await say(capsys, "list", "--query", query, "--json", *data)
+        assert [each["id"] for each in json.loads(out)] == ["desk"]
+        for wrong, sentence in (
+            ("WorkflowType =", "invalid query: malformed SQL query: syntax error"),
+            ("ORDER BY StartTime", "--query has no ORDER BY and no GROUP BY here"),
+        ):
+            code, _, err = await say(capsys, "list", "--query", wrong, *data)
+            assert (code, sentence in err) == (1, True)
+
+        code, _, err = await say(capsys, "reset", "desk", "--event", "99", *data)
+        assert code == 1
+        assert "there are the events 1 to " in err
+        assert "nothing was changed" in err
+        code, out, _ = await say(capsys, "reset", "desk", "--event", "1", "--reason", "x", *data)
+        assert (code, out) == (0, "reset desk\n")
+        again = client.get_workflow_handle("desk")
+        assert await again.result() == ["run", "kept"]
+        _, out, _ = await say(capsys, "list", "--query", query, "--json", *data)
+        runs = [each["run_id"] for each in json.loads(out)]
+        assert len(set(runs)) == 2
+    await client.close()

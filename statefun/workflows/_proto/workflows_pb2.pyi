@@ -156,7 +156,7 @@ class Parent(_message.Message):
     def __init__(self, namespace: _Optional[str] = ..., workflow_id: _Optional[str] = ..., run_id: _Optional[str] = ..., close_policy: _Optional[int] = ...) -> None: ...
 
 class Start(_message.Message):
-    __slots__ = ("workflow_id", "run_id", "workflow_type", "task_queue", "namespace", "arguments", "retry_policy", "execution_timeout_ms", "run_timeout_ms", "task_timeout_ms", "id_reuse_policy", "id_conflict_policy", "cron_schedule", "memo", "search_attributes", "static_summary", "static_details", "start_delay_ms", "headers", "parent", "result_route", "root_workflow_id", "root_run_id", "messages", "attempt", "continued_run_id", "first_run_id", "start_time_ms", "execution_deadline_ms", "last_failure", "last_result", "priority_key")
+    __slots__ = ("workflow_id", "run_id", "workflow_type", "task_queue", "namespace", "arguments", "retry_policy", "execution_timeout_ms", "run_timeout_ms", "task_timeout_ms", "id_reuse_policy", "id_conflict_policy", "cron_schedule", "memo", "search_attributes", "static_summary", "static_details", "start_delay_ms", "headers", "parent", "result_route", "root_workflow_id", "root_run_id", "messages", "attempt", "continued_run_id", "first_run_id", "start_time_ms", "execution_deadline_ms", "last_failure", "last_result", "priority_key", "reset", "original_run_id", "seeds")
     class MemoEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -178,6 +178,13 @@ class Start(_message.Message):
         key: str
         value: Payload
         def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[Payload, _Mapping]] = ...) -> None: ...
+    class SeedsEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: int
+        value: str
+        def __init__(self, key: _Optional[int] = ..., value: _Optional[str] = ...) -> None: ...
     WORKFLOW_ID_FIELD_NUMBER: _ClassVar[int]
     RUN_ID_FIELD_NUMBER: _ClassVar[int]
     WORKFLOW_TYPE_FIELD_NUMBER: _ClassVar[int]
@@ -210,6 +217,9 @@ class Start(_message.Message):
     LAST_FAILURE_FIELD_NUMBER: _ClassVar[int]
     LAST_RESULT_FIELD_NUMBER: _ClassVar[int]
     PRIORITY_KEY_FIELD_NUMBER: _ClassVar[int]
+    RESET_FIELD_NUMBER: _ClassVar[int]
+    ORIGINAL_RUN_ID_FIELD_NUMBER: _ClassVar[int]
+    SEEDS_FIELD_NUMBER: _ClassVar[int]
     workflow_id: str
     run_id: str
     workflow_type: str
@@ -242,7 +252,24 @@ class Start(_message.Message):
     last_failure: Failure
     last_result: Payloads
     priority_key: int
-    def __init__(self, workflow_id: _Optional[str] = ..., run_id: _Optional[str] = ..., workflow_type: _Optional[str] = ..., task_queue: _Optional[str] = ..., namespace: _Optional[str] = ..., arguments: _Optional[_Union[Payloads, _Mapping]] = ..., retry_policy: _Optional[_Union[RetryPolicy, _Mapping]] = ..., execution_timeout_ms: _Optional[int] = ..., run_timeout_ms: _Optional[int] = ..., task_timeout_ms: _Optional[int] = ..., id_reuse_policy: _Optional[int] = ..., id_conflict_policy: _Optional[int] = ..., cron_schedule: _Optional[str] = ..., memo: _Optional[_Mapping[str, Payload]] = ..., search_attributes: _Optional[_Mapping[str, Payload]] = ..., static_summary: _Optional[_Union[Payload, _Mapping]] = ..., static_details: _Optional[_Union[Payload, _Mapping]] = ..., start_delay_ms: _Optional[int] = ..., headers: _Optional[_Mapping[str, Payload]] = ..., parent: _Optional[_Union[Parent, _Mapping]] = ..., result_route: _Optional[bytes] = ..., root_workflow_id: _Optional[str] = ..., root_run_id: _Optional[str] = ..., messages: _Optional[_Iterable[_Union[Told, _Mapping]]] = ..., attempt: _Optional[int] = ..., continued_run_id: _Optional[str] = ..., first_run_id: _Optional[str] = ..., start_time_ms: _Optional[int] = ..., execution_deadline_ms: _Optional[int] = ..., last_failure: _Optional[_Union[Failure, _Mapping]] = ..., last_result: _Optional[_Union[Payloads, _Mapping]] = ..., priority_key: _Optional[int] = ...) -> None: ...
+    reset: Reset
+    original_run_id: str
+    seeds: _containers.ScalarMap[int, str]
+    def __init__(self, workflow_id: _Optional[str] = ..., run_id: _Optional[str] = ..., workflow_type: _Optional[str] = ..., task_queue: _Optional[str] = ..., namespace: _Optional[str] = ..., arguments: _Optional[_Union[Payloads, _Mapping]] = ..., retry_policy: _Optional[_Union[RetryPolicy, _Mapping]] = ..., execution_timeout_ms: _Optional[int] = ..., run_timeout_ms: _Optional[int] = ..., task_timeout_ms: _Optional[int] = ..., id_reuse_policy: _Optional[int] = ..., id_conflict_policy: _Optional[int] = ..., cron_schedule: _Optional[str] = ..., memo: _Optional[_Mapping[str, Payload]] = ..., search_attributes: _Optional[_Mapping[str, Payload]] = ..., static_summary: _Optional[_Union[Payload, _Mapping]] = ..., static_details: _Optional[_Union[Payload, _Mapping]] = ..., start_delay_ms: _Optional[int] = ..., headers: _Optional[_Mapping[str, Payload]] = ..., parent: _Optional[_Union[Parent, _Mapping]] = ..., result_route: _Optional[bytes] = ..., root_workflow_id: _Optional[str] = ..., root_run_id: _Optional[str] = ..., messages: _Optional[_Iterable[_Union[Told, _Mapping]]] = ..., attempt: _Optional[int] = ..., continued_run_id: _Optional[str] = ..., first_run_id: _Optional[str] = ..., start_time_ms: _Optional[int] = ..., execution_deadline_ms: _Optional[int] = ..., last_failure: _Optional[_Union[Failure, _Mapping]] = ..., last_result: _Optional[_Union[Payloads, _Mapping]] = ..., priority_key: _Optional[int] = ..., reset: _Optional[_Union[Reset, _Mapping]] = ..., original_run_id: _Optional[str] = ..., seeds: _Optional[_Mapping[int, str]] = ...) -> None: ...
+
+class Reset(_message.Message):
+    __slots__ = ("journal", "again", "messages", "told", "commands")
+    JOURNAL_FIELD_NUMBER: _ClassVar[int]
+    AGAIN_FIELD_NUMBER: _ClassVar[int]
+    MESSAGES_FIELD_NUMBER: _ClassVar[int]
+    TOLD_FIELD_NUMBER: _ClassVar[int]
+    COMMANDS_FIELD_NUMBER: _ClassVar[int]
+    journal: bytes
+    again: _containers.RepeatedScalarFieldContainer[int]
+    messages: _containers.RepeatedCompositeFieldContainer[Told]
+    told: int
+    commands: int
+    def __init__(self, journal: _Optional[bytes] = ..., again: _Optional[_Iterable[int]] = ..., messages: _Optional[_Iterable[_Union[Told, _Mapping]]] = ..., told: _Optional[int] = ..., commands: _Optional[int] = ...) -> None: ...
 
 class Started(_message.Message):
     __slots__ = ("run_id", "first_run_id", "is_new", "workflow_id")
@@ -305,8 +332,10 @@ class CancelInput(_message.Message):
     def __init__(self, reason: _Optional[str] = ...) -> None: ...
 
 class StopInput(_message.Message):
-    __slots__ = ()
-    def __init__(self) -> None: ...
+    __slots__ = ("keeps_children",)
+    KEEPS_CHILDREN_FIELD_NUMBER: _ClassVar[int]
+    keeps_children: int
+    def __init__(self, keeps_children: _Optional[int] = ...) -> None: ...
 
 class Told(_message.Message):
     __slots__ = ("signal", "update", "cancel", "stop")
@@ -338,7 +367,7 @@ class QueryInput(_message.Message):
     def __init__(self, name: _Optional[str] = ..., arguments: _Optional[_Union[Payloads, _Mapping]] = ..., headers: _Optional[_Mapping[str, Payload]] = ...) -> None: ...
 
 class Request(_message.Message):
-    __slots__ = ("run_id", "first_run_id", "told", "query", "reject_condition", "reason", "details", "start", "follows_runs", "wait_stage", "is_from_workflow")
+    __slots__ = ("run_id", "first_run_id", "told", "query", "reject_condition", "reason", "details", "start", "follows_runs", "wait_stage", "is_from_workflow", "is_from_parent")
     RUN_ID_FIELD_NUMBER: _ClassVar[int]
     FIRST_RUN_ID_FIELD_NUMBER: _ClassVar[int]
     TOLD_FIELD_NUMBER: _ClassVar[int]
@@ -350,6 +379,7 @@ class Request(_message.Message):
     FOLLOWS_RUNS_FIELD_NUMBER: _ClassVar[int]
     WAIT_STAGE_FIELD_NUMBER: _ClassVar[int]
     IS_FROM_WORKFLOW_FIELD_NUMBER: _ClassVar[int]
+    IS_FROM_PARENT_FIELD_NUMBER: _ClassVar[int]
     run_id: str
     first_run_id: str
     told: Told
@@ -361,7 +391,8 @@ class Request(_message.Message):
     follows_runs: bool
     wait_stage: int
     is_from_workflow: bool
-    def __init__(self, run_id: _Optional[str] = ..., first_run_id: _Optional[str] = ..., told: _Optional[_Union[Told, _Mapping]] = ..., query: _Optional[_Union[QueryInput, _Mapping]] = ..., reject_condition: _Optional[int] = ..., reason: _Optional[str] = ..., details: _Optional[_Union[Payloads, _Mapping]] = ..., start: _Optional[_Union[Start, _Mapping]] = ..., follows_runs: _Optional[bool] = ..., wait_stage: _Optional[int] = ..., is_from_workflow: _Optional[bool] = ...) -> None: ...
+    is_from_parent: bool
+    def __init__(self, run_id: _Optional[str] = ..., first_run_id: _Optional[str] = ..., told: _Optional[_Union[Told, _Mapping]] = ..., query: _Optional[_Union[QueryInput, _Mapping]] = ..., reject_condition: _Optional[int] = ..., reason: _Optional[str] = ..., details: _Optional[_Union[Payloads, _Mapping]] = ..., start: _Optional[_Union[Start, _Mapping]] = ..., follows_runs: _Optional[bool] = ..., wait_stage: _Optional[int] = ..., is_from_workflow: _Optional[bool] = ..., is_from_parent: _Optional[bool] = ...) -> None: ...
 
 class QueryAnswer(_message.Message):
     __slots__ = ("result", "failure", "rejected_status")
