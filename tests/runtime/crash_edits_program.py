@@ -1,4 +1,4 @@
-"""A runtime on bad days, in a process that is going to be killed while somebody edits its data.
+"""A runtime under faults, in a process that is going to be killed while somebody edits its data.
 
 Usage: crash_edits_program.py DATA FIRST_NUMBER AGAIN, or "finish" as the number for nothing new.
 

@@ -1,4 +1,4 @@
-"""The commands that mend: dead letters, paused addresses, values and timers, on a real process."""
+"""The commands that edit: dead letters, paused addresses, values and timers, on a real process."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Bad days: functions that fail for good, full disks, busy addresses, endpoints out of reach."""
+"""Faults: functions that fail for good, full disks, busy addresses, endpoints out of reach."""
 
 from __future__ import annotations
 

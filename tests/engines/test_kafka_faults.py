@@ -1,4 +1,4 @@
-"""The Kafka connectors on bad days, with a real broker: kills, limits, topics that change."""
+"""The Kafka connectors under faults, with a real broker: kills, limits, topics that change."""
 
 from __future__ import annotations
 
