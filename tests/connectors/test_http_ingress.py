@@ -494,7 +494,7 @@ async def test_a_host_that_is_none_is_a_clear_error() -> None:
     assert sentence.endswith("; write the name or the address of this host")
 
 
-# --- keys, limits and faults -----------------------------------------------------------------------
+# --- keys, limits and faults ----------------------------------------------------------------------
 
 
 async def test_an_idempotency_key_is_handed_on() -> None:
