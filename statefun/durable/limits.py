@@ -48,7 +48,7 @@ class Limits:
         journal_bytes: How long the journal of one invocation may be.
 
     Raises:
-        ConfigurationError: If one of them is no such number or time, or less than zero.
+        ConfigurationError: If one of them has another type, or is less than zero.
     """
 
     value_bytes: int = 2_000_000
