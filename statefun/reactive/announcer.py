@@ -118,8 +118,9 @@ class Announcer:
         bubbling = event.bubbling
         failure = Failure(is_quiet=is_quiet)
         waiting: list[Derivation] = []
-        if to_derivations and self.derivations:
-            waiting = self.put_wrong(path, by=by, is_deep=is_cut or event.is_delete)
+        is_deep = is_cut or event.is_delete
+        if to_derivations and (is_deep or self.derivations.get(path, by) is not by):
+            waiting = self.put_wrong(path, by=by, is_deep=is_deep)
             if waiting and not self._is_in_circle(path):  # nobody derives of what is wrong
                 to_derivations = False
                 waiting = self._ordered([*waiting, *self.derived_from(path)])
