@@ -106,7 +106,7 @@ WIRE = [
 WORLD: dict[str, set[str]] = {
     "time": {
         *("runtime.clock", "serve.workers", "reactive.backends.cached"),
-        *("connectors.kafka.reports", "connectors.kafka.writer"),
+        *("connectors.reports", "connectors.kafka.writer", "connectors.kinesis.ingress"),
         *("durable.application", "durable.guards", "durable.watchdog"),
         *("workflows.remote", "workflows.worker"),
     },
@@ -186,6 +186,8 @@ LIBRARIES: dict[str, set[str]] = {
     },  # for type checkers alone
     "prometheus_client": {"runtime.admin.metrics"},
     "watchfiles": {"cli.dev"},
+    "boto3": {"connectors.kinesis.cloud"},
+    "botocore": {"connectors.kinesis.cloud"},
     "confluent_kafka": {
         "connectors.kafka",
         *(f"connectors.kafka.{name}" for name in ("reader", "ingress", "writer", "egress")),
@@ -204,6 +206,7 @@ NEED_AN_EXTRA = {
     *("cli.assembly", "cli.connectors"),
     "connectors.kafka",
     *(f"connectors.kafka.{name}" for name in ("reader", "ingress", "writer", "egress")),
+    "connectors.kinesis.cloud",
 }
 
 MOST_LINES_OF_A_FUNCTION = 50  # of 95 in a hundred

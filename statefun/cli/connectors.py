@@ -6,6 +6,7 @@ library is imported when one is made.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -19,15 +20,22 @@ from statefun.modulefiles.durable import INVOCATIONS, InvocationIngressSpec
 from statefun.modulefiles.fields import properties_of
 from statefun.modulefiles.kafka import KafkaEgressSpec, KafkaIngressSpec
 from statefun.modulefiles.kinds import EgressSpec, IngressSpec, Kind
+from statefun.modulefiles.kinesis import KinesisEgressSpec, KinesisIngressSpec
 from statefun.modulefiles.webhook import WEBHOOK_EGRESS, WebhookEgressSpec
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from statefun.connectors.kafka import Start
+    from statefun.connectors.kinesis import Service
     from statefun.ports import Egress, Ingress
 
 __all__ = ["CONNECTORS", "connectors", "kinds_of"]
+
+
+# Properties of Java's Kinesis clients that have a meaning here.
+_VERIFY: Final = "VerifyCertificate"
+_READ_INTERVAL: Final = "flink.shard.getrecords.intervalmillis"
 
 
 def _http_ingress(spec: IngressSpec, around: Surroundings) -> HttpIngress:
@@ -106,6 +114,71 @@ def _kafka_egress(spec: KafkaEgressSpec, around: Surroundings) -> Egress:
     )
 
 
+def _kinesis_ingress(spec: KinesisIngressSpec, around: Surroundings) -> Ingress:
+    from statefun.connectors.kinesis import (  # noqa: PLC0415 - seldom needed
+        KinesisIngress,
+        KinesisStream,
+        Pace,
+        Place,
+    )
+
+    streams = [
+        KinesisStream(
+            spec.stream_arn or each.stream_arn or each.stream or "", each.value_type, each.targets
+        )
+        for each in spec.streams
+    ]
+    start = spec.startup_position
+    match start.type:
+        case "earliest":
+            place = Place("oldest")
+        case "latest":
+            place = Place("latest")
+        case "date":
+            assert start.date is not None  # noqa: S101 - checked when the spec was read
+            place = Place("time", str(round(start.date.timestamp() * 1000)))
+    connect = _kinesis_access(spec, around)
+    properties = properties_of(spec.properties)
+    pace = Pace()
+    if _READ_INTERVAL in properties:
+        pace = replace(pace, read=timedelta(milliseconds=int(properties[_READ_INTERVAL])))
+    unused = properties.keys() - {_READ_INTERVAL, _VERIFY}
+    return KinesisIngress(spec.id, streams, connect, start=place, pace=pace, unused=sorted(unused))
+
+
+def _kinesis_egress(spec: KinesisEgressSpec, around: Surroundings) -> Egress:
+    from statefun.connectors.kinesis import KinesisEgress  # noqa: PLC0415 - seldom needed
+
+    connect = _kinesis_access(spec, around)
+    unused = properties_of(spec.properties).keys() - {_VERIFY}
+    return KinesisEgress(
+        spec.id, connect, max_outstanding=spec.max_outstanding, unused=sorted(unused)
+    )
+
+
+def _kinesis_access(
+    spec: KinesisIngressSpec | KinesisEgressSpec, around: Surroundings
+) -> Callable[[], Service]:
+    """Give what opens the streams, by the region and the credentials of a spec."""
+    from statefun.connectors.kinesis.cloud import (  # noqa: PLC0415 - needs an extra
+        Account,
+        Cloud,
+    )
+
+    region, credentials = spec.region, spec.credentials
+    properties = properties_of(spec.properties)
+    account = Account(
+        region=region.id,
+        endpoint=None if region.endpoint is None else around.url(region.endpoint),
+        access_key_id=credentials.access_key_id,
+        secret_access_key=credentials.secret_access_key,
+        profile=credentials.profile_name,
+        profile_path=credentials.profile_path,
+        verifies_certificate=properties.get(_VERIFY, "true").lower() != "false",
+    )
+    return lambda: Cloud(account)
+
+
 def _webhook_egress(spec: WebhookEgressSpec, _: Surroundings) -> WebhookEgress:
     secrets = {name: _read_secret(name, path) for name, path in spec.header_files.items()}
     options = WebhookOptions(
@@ -139,6 +212,8 @@ CONNECTORS: Final[Mapping[str, Connector]] = {
     "io.statefun.playground.v1/egress": Connector("egress", EgressSpec, _http_egress),
     "io.statefun.kafka.v1/ingress": Connector("ingress", KafkaIngressSpec, _kafka_ingress),
     "io.statefun.kafka.v1/egress": Connector("egress", KafkaEgressSpec, _kafka_egress),
+    "io.statefun.kinesis.v1/ingress": Connector("ingress", KinesisIngressSpec, _kinesis_ingress),
+    "io.statefun.kinesis.v1/egress": Connector("egress", KinesisEgressSpec, _kinesis_egress),
     WEBHOOK_EGRESS: Connector("egress", WebhookEgressSpec, _webhook_egress),
 }
 

@@ -53,6 +53,12 @@ class Surroundings:
         """Give an address, or several with commas between them, with its names replaced."""
         return ",".join(self._replaced(each.strip()) for each in address.split(","))
 
+    def url(self, url: str) -> str:
+        """Give a URL with the name of its host replaced."""
+        scheme, separator, rest = url.partition("://")
+        host, slash, path = rest.partition("/")
+        return f"{scheme}{separator}{self._replaced(host)}{slash}{path}"
+
     def _replaced(self, address: str) -> str:
         host, colon, port = address.rpartition(":")
         if address in self.names:

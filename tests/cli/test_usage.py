@@ -294,18 +294,11 @@ spec:
 kind: io.statefun.endpoints.v2/http
 spec: {functions: com.example/*, urlPathTemplate: "http://localhost:8000", failureMode: drop}
 """
-KINESIS = """\
-kind: io.statefun.kinesis.v1/ingress
+PIPELINE = """\
+kind: io.statefun_tasks.v1/pipeline
 spec:
-  id: com.example/in
-  streams: [{stream: names, valueType: com.example/Name, targets: [com.example/greeter]}]
+  id: com.example/pipeline
 """
-NOT_HERE = (
-    "m.yaml:1: 'io.statefun.kinesis.v1/ingress' is not available in the embedded runtime yet: use "
-    "io.statefun.playground.v1/ingress, io.statefun.kafka.v1/ingress, "
-    "io.statefun.durable.v1/ingress, or run this file on a cluster, and check it with --dialect "
-    "apache\n"
-)
 FOREIGN = (
     "m.yaml:9: unknown key 'failureMode': the dialect %s has none, it has no effect; fransking has "
     "it%s\n"
@@ -338,14 +331,15 @@ def test_check_takes_a_file_as_its_engine_would(
     assert statefun("check", "m.yaml", *arguments.split(), cwd=tmp_path) == expected
 
 
-@pytest.mark.parametrize("dialect", ["apache", "embedded"])
+@pytest.mark.parametrize("dialect", ["fransking", "embedded"])
 def test_run_names_what_it_has_no_connector_for(dialect: str, tmp_path: Path) -> None:
-    """A file of a cluster with Kinesis does not run here, and the line says so."""
-    (tmp_path / "m.yaml").write_text(KINESIS)
+    """A file of a cluster with pipelines does not run here, and the line says so."""
+    (tmp_path / "m.yaml").write_text(PIPELINE)
 
     outcome = statefun("run", "m.yaml", "--dialect", dialect, cwd=tmp_path)
 
-    assert outcome == Outcome(1, "", f"statefun run: {NOT_HERE}")
+    assert (outcome.code, outcome.out) == (1, "")
+    assert outcome.err.startswith("statefun run: m.yaml:1: 'io.statefun_tasks.v1/pipeline' ")
 
 
 def test_check_says_that_a_file_is_empty(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from statefun.sdk.wire.core import CORE, accelerated, accelerator, adopted, door
 from statefun.sdk.wire.durability import is_marked, marked
 from statefun.sdk.wire.egress_records import (
     decode_kafka_record,
+    decode_kinesis_record,
     encode_kafka_record,
     encode_kinesis_record,
 )
@@ -53,6 +54,7 @@ from statefun.sdk.wire.records import (
     Incomplete,
     Invocation,
     KafkaRecord,
+    KinesisRecord,
     MissingValue,
     OutgoingMessage,
     Reply,
@@ -101,6 +103,7 @@ __all__ = [
     "Invocation",
     "InvocationBatch",
     "KafkaRecord",
+    "KinesisRecord",
     "MessageCarrier",
     "MissingValue",
     "OutgoingMessage",
@@ -119,6 +122,7 @@ __all__ = [
     "adopted",
     "as_bytes",
     "decode_kafka_record",
+    "decode_kinesis_record",
     "decode_reply",
     "decode_typed_value",
     "encode_headers",

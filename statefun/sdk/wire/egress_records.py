@@ -14,13 +14,18 @@ from statefun.errors import InvalidMessageError
 from statefun.sdk.wire import _proto, tags
 from statefun.sdk.wire.framing import delimited
 from statefun.sdk.wire.python import encode_headers
-from statefun.sdk.wire.records import Header, KafkaRecord
+from statefun.sdk.wire.records import Header, KafkaRecord, KinesisRecord
 from statefun.sdk.wire.text import utf8
 
 if TYPE_CHECKING:
     from statefun.sdk.wire.records import Headers
 
-__all__ = ["decode_kafka_record", "encode_kafka_record", "encode_kinesis_record"]
+__all__ = [
+    "decode_kafka_record",
+    "decode_kinesis_record",
+    "encode_kafka_record",
+    "encode_kinesis_record",
+]
 
 
 def encode_kafka_record(
@@ -63,6 +68,21 @@ def encode_kinesis_record(
         hash_key = utf8(explicit_hash_key, "the hash key of a Kinesis record")
         record += _filled(tags.KINESIS_HASH_KEY, hash_key)
     return record
+
+
+def decode_kinesis_record(data: bytes) -> KinesisRecord:
+    """Read a serialized KinesisEgressRecord.
+
+    Raises:
+        InvalidMessageError: If the bytes are not a record.
+    """
+    try:
+        record = _proto.KinesisEgressRecord.FromString(data)
+    except (DecodeError, ValueError, RecursionError) as error:
+        raise InvalidMessageError(f"{len(data)} bytes are not a Kinesis record: {error}") from error
+    return KinesisRecord(
+        record.stream, record.partition_key, record.value_bytes, record.explicit_hash_key
+    )
 
 
 def _filled(tag: bytes, content: bytes) -> bytes:

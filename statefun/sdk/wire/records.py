@@ -30,6 +30,7 @@ __all__ = [
     "Incomplete",
     "Invocation",
     "KafkaRecord",
+    "KinesisRecord",
     "MissingValue",
     "OutgoingMessage",
     "Reply",
@@ -241,3 +242,19 @@ class KafkaRecord(NamedTuple):
     key: str
     value: bytes
     headers: tuple[Header, ...] = ()
+
+
+class KinesisRecord(NamedTuple):
+    """A KinesisEgressRecord.
+
+    Attributes:
+        stream: The stream.
+        partition_key: The partition key.
+        value: The content.
+        explicit_hash_key: Chooses the shard in place of the key; empty for none.
+    """
+
+    stream: str
+    partition_key: str
+    value: bytes
+    explicit_hash_key: str
