@@ -13,14 +13,21 @@ from statefun.threads import Threads
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_PATIENCE_S = 30
+_PATIENCE_S = 20
+_MOST = 3
 
 
 @pytest.fixture
 def threads() -> Iterator[Threads]:
-    threads = Threads(3, "test")
+    threads = Threads(_MOST, "test")
     yield threads
     threads.close()
+
+
+async def start_all(threads: Threads) -> None:
+    """Let all threads exist, so that none begins before everything waits that a test gives them."""
+    barrier = threading.Barrier(_MOST)
+    await asyncio.gather(*(threads.call(barrier.wait, _PATIENCE_S) for _ in range(_MOST)))
 
 
 async def test_results_and_errors_come_back(threads: Threads) -> None:
@@ -45,12 +52,13 @@ async def test_short_functions_share_threads(threads: Threads) -> None:
     """What waits together is done by few threads, and told together."""
     names = await asyncio.gather(*(threads.call(threading.get_ident) for _ in range(500)))
 
-    assert len(set(names)) <= 3
+    assert len(set(names)) <= _MOST
 
 
 @pytest.mark.parametrize("blocked", [1, 2])
 async def test_nothing_waits_behind_what_blocks(threads: Threads, blocked: int) -> None:
     """While a thread is free, those behind a function that blocks go on, and are told."""
+    await start_all(threads)
     gate = threading.Event()
     late = [threads.call(gate.wait, _PATIENCE_S) for _ in range(blocked)]
     early = [threads.call(int, "7") for _ in range(50)]
@@ -64,8 +72,9 @@ async def test_nothing_waits_behind_what_blocks(threads: Threads, blocked: int) 
 
 async def test_a_result_is_told_although_all_threads_block(threads: Threads) -> None:
     """The last free thread has a short function before one that blocks."""
+    await start_all(threads)
     gate = threading.Event()
-    late = [threads.call(gate.wait, _PATIENCE_S) for _ in range(2)]
+    late = [threads.call(gate.wait, _PATIENCE_S) for _ in range(_MOST - 1)]
     early = threads.call(int, "7")
     late += [threads.call(gate.wait, _PATIENCE_S) for _ in range(4)]
     try:
@@ -78,7 +87,7 @@ async def test_a_result_is_told_although_all_threads_block(threads: Threads) -> 
 async def test_what_is_cancelled_before_it_began_is_not_called(threads: Threads) -> None:
     """Its result would be nobody's."""
     gate, seen = threading.Event(), list[int]()
-    late = [threads.call(gate.wait, _PATIENCE_S) for _ in range(3)]
+    late = [threads.call(gate.wait, _PATIENCE_S) for _ in range(_MOST)]
     behind = threads.call(seen.append, 1)
     behind.cancel()
     gate.set()
