@@ -19,6 +19,7 @@ logger = logging.getLogger("statefun.runtime")
 
 _OURS: Final = str(Path(__file__).parent) + "/"
 _CALLER: Final = f"{_OURS}sdk/handler.py"
+_CALLER_OF_ACTIVITIES: Final = f"{_OURS}workflows/attempt.py"
 _ASYNCIO: Final = str(Path(asyncio.__file__).parent) + "/"
 
 
@@ -29,11 +30,13 @@ class BlockingFunction(NamedTuple):
         name: Its name in its module.
         place: File and line that it has come to.
         is_async: Whether it is a coroutine.
+        is_activity: Whether it is an activity of workflows.
     """
 
     name: str
     place: str
     is_async: bool
+    is_activity: bool = False
 
 
 def blocking_function(frame: FrameType | None) -> BlockingFunction | None:
@@ -45,7 +48,7 @@ def blocking_function(frame: FrameType | None) -> BlockingFunction | None:
     outermost: FrameType | None = None  # of those that a handler called, and that are the user's
     while frame is not None:
         name = frame.f_code.co_filename
-        if name == _CALLER:
+        if name in (_CALLER, _CALLER_OF_ACTIVITIES):
             break
         if not name.startswith((_OURS, _ASYNCIO)):
             outermost = frame
@@ -57,6 +60,7 @@ def blocking_function(frame: FrameType | None) -> BlockingFunction | None:
         code.co_qualname,
         f"{code.co_filename}:{outermost.f_lineno}",
         bool(code.co_flags & inspect.CO_COROUTINE),
+        frame.f_code.co_filename == _CALLER_OF_ACTIVITIES,
     )
 
 
@@ -99,11 +103,17 @@ class BlockingWatch:
         if found is None:
             return
         advice = "await in place of blocking, or make it a plain def that is bound with"
+        if found.is_activity:
+            advice = "await in place of blocking, or make it a plain def, for the activity_executor"
+        elif found.is_async:
+            advice = f"{advice} blocking=True, which runs it in a thread"
+        else:
+            advice = "bind it with blocking=True, which runs it in a thread"
         logger.warning(
-            "%s (%s) has held up the event loop for %g s, and all other addresses with it: %s "
-            "blocking=True, which runs it in a thread",
+            "%s (%s) has held up the event loop for %g s, and all other %s with it: %s",
             found.name,
             found.place,
             self._longest_s,
-            advice if found.is_async else "bind it with",
+            "activities" if found.is_activity else "addresses",
+            advice,
         )

@@ -50,7 +50,7 @@ ROOMS: dict[str, set[str]] = {
         *("serve.asgi", "serve.endpoint"),  # an app is an ASGI application
         "testing.durable",  # the harness, under its peer's name
     },
-    "workflows": {"errors", "sdk", "http", "ports", "durable", "testing.workflows"},
+    "workflows": {"errors", "blocking", "sdk", "http", "ports", "durable", "testing.workflows"},
     "reactive": {"errors", "sdk"},
     "runtime": {
         *("errors", "installation", "sdk", "http", "ports", "tasks", "logs", "blocking"),

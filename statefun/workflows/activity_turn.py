@@ -18,6 +18,7 @@ from statefun.durable.exceptions import TerminalError
 from statefun.durable.outcomes import failed, succeeded
 from statefun.durable.turn import Reply
 from statefun.workflows import _proto
+from statefun.workflows.addresses import command, workflow_typename
 from statefun.workflows.alarms import arm
 from statefun.workflows.exceptions import RetryState
 from statefun.workflows.retrying import next_attempt
@@ -25,7 +26,10 @@ from statefun.workflows.retrying import next_attempt
 if TYPE_CHECKING:
     from statefun.durable.outbox import Outbox
 
-__all__ = ["VALUE", "ActivityTurn", "Attempt", "timed_out"]
+__all__ = ["NOT_REGISTERED", "VALUE", "ActivityTurn", "Attempt", "timed_out"]
+
+NOT_REGISTERED = "NotFoundError"
+"""The type of the failure of an activity that a worker does not have."""
 
 VALUE = "activity"
 _LEASE_MS = 10_000
@@ -302,6 +306,7 @@ class ActivityTurn:
         elif state.is_cancelled:
             self._conclude_cancelled(_proto.Payloads())
         else:
+            self._tell_problem(state, failure)
             state.attempt += 1
             state.last_failure.CopyFrom(failure)
             if failure.HasField("timeout_failure_info"):
@@ -309,6 +314,18 @@ class ActivityTurn:
                 state.last_timeout.ClearField("cause")
             state.owner, state.completes_later, state.started_ms = "", False, 0
             state.due_ms = state.scheduled_ms = self._now_ms + delay
+
+    def _tell_problem(self, state: _proto.Activity, failure: _proto.Failure) -> None:
+        """Let the workflow know of an activity that its worker does not have: it may be a typo."""
+        is_unknown = failure.application_failure_info.type == NOT_REGISTERED
+        if is_unknown != state.has_problem:
+            state.has_problem = is_unknown
+            self._send_problem(state.task, failure.message if is_unknown else "")
+
+    def _send_problem(self, task: _proto.Task, text: str) -> None:
+        problem = _proto.Problem(run_id=task.run_id, activity_id=task.activity_id, text=text)
+        envelope = command("problem", problem.SerializeToString(), task.run_id)
+        self._outbox.send(workflow_typename(task.namespace), task.workflow_id, envelope)
 
     def _conclude_failed(self, failure: _proto.Failure, reason: RetryState) -> None:
         is_timeout = failure.HasField("timeout_failure_info")
@@ -348,6 +365,8 @@ class ActivityTurn:
             self._outbox.answer([route], succeeded(ending.SerializeToString()))
         if state.alarm_token:
             self._outbox.withdrawn.append(state.alarm_token)
+        if state.has_problem:
+            self._send_problem(state.task, "")
         self._state = None
 
     # --- the end ---

@@ -22,7 +22,7 @@ from statefun.workflows.activity import (
     Flag,
     Info,
 )
-from statefun.workflows.activity_turn import Attempt, timed_out
+from statefun.workflows.activity_turn import NOT_REGISTERED, Attempt, timed_out
 from statefun.workflows.common import Priority, RawValue
 from statefun.workflows.exceptions import ApplicationError, CancelledError, TimeoutType
 from statefun.workflows.interceptors import (
@@ -185,7 +185,7 @@ class RunningAttempt:
             raise ApplicationError(
                 f"Activity function {name} for workflow {attempt.task.workflow_id} is not "
                 f"registered on this worker, available activities: {known}",
-                type="NotFoundError",
+                type=NOT_REGISTERED,
             )
         payloads = list(attempt.task.arguments.payloads)
         try:

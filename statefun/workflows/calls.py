@@ -199,7 +199,7 @@ class Outbound(WorkflowOutboundInterceptor):
         start.workflow_type = given.workflow or start.workflow_type
         start.task_queue = given.task_queue or start.task_queue
         start.ClearField("arguments")
-        start.arguments.payloads.extend(instance.payloads.to_payloads(given.args))
+        start.arguments.payloads.extend(instance.encoded("an argument", given.args))
         if given.run_timeout is not None:
             start.run_timeout_ms = milliseconds(given.run_timeout)
         if given.task_timeout is not None:
@@ -283,7 +283,7 @@ class Outbound(WorkflowOutboundInterceptor):
         instance = self._instance
         request = _proto.Request(run_id=input.workflow_run_id or "", is_from_workflow=True)
         request.told.signal.name = input.signal
-        request.told.signal.arguments.payloads.extend(instance.payloads.to_payloads(input.args))
+        request.told.signal.arguments.payloads.extend(instance.encoded("a signal", input.args))
         for name, payload in input.headers.items():
             request.told.signal.headers[name].CopyFrom(payload)
         await _External(instance).ask(
@@ -411,7 +411,7 @@ class _Activity:
             scheduled_ms=instance.run.now_ms,
             priority_key=given.priority.priority_key or 0,
         )
-        task.arguments.payloads.extend(instance.payloads.to_payloads(given.args))
+        task.arguments.payloads.extend(instance.encoded("an argument", given.args))
         for name, payload in given.headers.items():
             task.headers[name].CopyFrom(payload)
         return task
@@ -502,7 +502,7 @@ class _LocalActivity:
             retry_policy=policy_message(given.retry_policy or RetryPolicy()),
             scheduled_ms=instance.run.now_ms,
         )
-        task.arguments.payloads.extend(instance.payloads.to_payloads(given.args))
+        task.arguments.payloads.extend(instance.encoded("an argument", given.args))
         for name, payload in given.headers.items():
             task.headers[name].CopyFrom(payload)
         return task
@@ -629,7 +629,7 @@ class _Child:
             priority_key=given.priority.priority_key or 0,
         )
         start.run_id = str(instance.new_uuid())
-        start.arguments.payloads.extend(instance.payloads.to_payloads(given.args))
+        start.arguments.payloads.extend(instance.encoded("an argument", given.args))
         for name, value in (given.memo or {}).items():
             start.memo[name].CopyFrom(instance.payloads.to_payload(value))
         for name, payload in payloads_of(given.search_attributes).items():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from contextlib import nullcontext
-from typing import TYPE_CHECKING, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from statefun.durable import _proto as durable
 from statefun.durable.outcomes import ENVELOPE_TYPE
@@ -22,19 +22,29 @@ from statefun.errors import (
 from statefun.ports import IngressMessage
 from statefun.sdk.address import Address
 from statefun.sdk.wire import encode_typed_value
-from statefun.workflows.addresses import REPLIES, schedule_typename, workflow_typename
+from statefun.workflows import _proto
+from statefun.workflows.addresses import (
+    REPLIES,
+    activity_typename,
+    queue_of,
+    run_typename,
+    schedule_typename,
+    workflow_typename,
+)
+from statefun.workflows.logs import logger
+from statefun.workflows.offers import Offer, differences, problems
 from statefun.workflows.queries import QueryError
 from statefun.workflows.service import RPCError, RPCStatusCode
+from statefun.workflows.status import WorkflowExecutionStatus
 from statefun.workflows.visibility import looked
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Mapping
+    from collections.abc import AsyncIterator, Callable, Mapping, Sequence
     from contextlib import AbstractContextManager
     from datetime import timedelta
 
     from statefun.ports import Intake
     from statefun.sdk.functions import StatefulFunctions
-    from statefun.workflows import _proto
 
 __all__ = ["Connection", "LocalConnection"]
 
@@ -128,6 +138,15 @@ class Attachments(Protocol):
         """Call these no more."""
         ...
 
+    def offers(self, typename: str) -> list[Any]:
+        """The `Offer`s of those who serve a function."""
+        ...
+
+    @property
+    def typenames(self) -> Sequence[str]:
+        """The typenames that are served now."""
+        ...
+
     def close(self) -> None:
         """Let what waits for a worker fail."""
         ...
@@ -201,6 +220,36 @@ class LocalConnection:
     async def attach(self, functions: StatefulFunctions) -> None:
         """See `Connection`."""
         self._attachments.attach(functions)
+        for typename in functions.typenames:
+            if (warning := self.warning(typename)) is not None:
+                logger.warning("%s", warning)
+                break
+
+    def warning(self, typename: str) -> str | None:
+        """Tell what is wrong with the workers that serve a function; None if nothing is."""
+        owner = queue_of(typename)
+        told = [] if owner is None else differences(owner[1], self._offers(*owner))
+        return " ".join(told) or None
+
+    def _offers(self, namespace: str, queue: str) -> list[Offer]:
+        """The workers of a task queue."""
+        named = (run_typename(namespace, queue), activity_typename(namespace, queue))
+        found = [offer for each in named for offer in self._attachments.offers(each)]
+        return [offer for offer in dict.fromkeys(found) if isinstance(offer, Offer)]
+
+    def _diagnosed(self, data: bytes) -> bytes:
+        """A description of a workflow, with the reasons why it may wait for ever."""
+        workflow = _proto.Workflow.FromString(data)
+        if workflow.status != WorkflowExecutionStatus.RUNNING:
+            return data
+        start = workflow.start
+        offers = self._offers(start.namespace, start.task_queue)
+        owners = [queue_of(each) for each in self._attachments.typenames]
+        queues = [each[1] for each in owners if each is not None and each[0] == start.namespace]
+        found = problems(start.task_queue, start.workflow_type, offers, queues)
+        for number, text in enumerate(found):
+            workflow.problems[f"worker {number}"] = text
+        return workflow.SerializeToString()
 
     async def detach(self, functions: StatefulFunctions) -> None:
         """See `Connection`."""
@@ -261,7 +310,8 @@ class LocalConnection:
         if outcome.value is None:
             status = _status(outcome.code, outcome.answer)
             raise RPCError(outcome.message, status, facts=outcome.metadata)
-        return outcome.value
+        is_description = envelope.invoke.handler == "describe"
+        return self._diagnosed(outcome.value) if is_description else outcome.value
 
 
 def _status_of(error: StatefunError) -> RPCStatusCode:

@@ -23,6 +23,7 @@ from statefun.workflows.addresses import (
     told,
     workflow_typename,
 )
+from statefun.workflows.offers import ANY, Offer
 from statefun.workflows.program import Runs
 from statefun.workflows.resets import journal_of_reset
 from statefun.workflows.schedule_turn import ScheduleTurn
@@ -140,6 +141,9 @@ class QueueFunctions(StatefulFunctions):
         identity: Names the worker.
         cached_runs: How many runs stay in memory.
         hold_s: How long a turn waits for an activity before it looks for other messages.
+
+    Attributes:
+        offer: The names of both.
     """
 
     def __init__(
@@ -157,6 +161,11 @@ class QueueFunctions(StatefulFunctions):
         limits = Limits(cached_addresses=cached_runs)
         runs = Runs()
         shell = _shell(namespace_of_queue(namespace, task_queue), clock, limits, [runs])
+        self.offer = Offer(
+            identity,
+            () if workflows is None else tuple(each or ANY for each in workflows.registered.names),
+            () if activities is None else tuple(each or ANY for each in activities.names),
+        )
         self._runs: _RunHost | None = None
         self._activities: _ActivityHost | None = None
         if workflows is not None:

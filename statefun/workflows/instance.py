@@ -50,6 +50,7 @@ from statefun.workflows.logs import logger
 from statefun.workflows.retrying import policy_of
 from statefun.workflows.running import RUNNING, running, running_or_none
 from statefun.workflows.search_attributes import typed, untyped, updates_of
+from statefun.workflows.sizes import check_size
 from statefun.workflows.spans import span
 
 if TYPE_CHECKING:
@@ -64,6 +65,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Instance", "OpenChild", "current", "current_or_none"]
 
+LONG_HISTORY = 10_240
+"""From so many events on there is a warning."""
 _BUILT_IN = ("__enhanced_stack_trace", "__stack_trace", "__temporal_workflow_metadata")
 
 
@@ -173,6 +176,7 @@ class Instance:
         self.search_attributes = dict(start.search_attributes)
         self.activities = 0
         self.received = 0
+        self._warns_at = LONG_HISTORY
         self.patches: dict[str, bool] = {}
         self.children: dict[str, OpenChild] = {}
         self.update_info: UpdateInfo | None = None
@@ -238,6 +242,7 @@ class Instance:
         """See what has become true since nothing can run any more; whether something can now."""
         if self.is_over:
             return False
+        self._warn_of_length()
         if self._main is None and self.object is not None:
             self._main = self._spawn(self._run_main())
             if self.cancellation_reason is not None:
@@ -267,7 +272,7 @@ class Instance:
         )
         try:
             result = await self._inbound.execute_workflow(given)
-            payload = self.payloads.to_payload(result)
+            [payload] = self.encoded("the result", [result])
         except SdkInternalBaseException:
             raise
         except BaseException as error:  # noqa: BLE001 - it ends the run, or the attempt
@@ -429,6 +434,16 @@ class Instance:
         """The exception of a failure that came."""
         return self.converter.failure_converter.from_failure(failure, self.payloads)
 
+    def encoded(self, what: str, values: Sequence[Any]) -> list[_proto.Payload]:
+        """Values as they travel.
+
+        Raises:
+            ApplicationError: If they are too long.
+        """
+        payloads = list(self.payloads.to_payloads(values))
+        check_size(what, payloads, is_silent=self.run.is_replaying)
+        return payloads
+
     def new_uuid(self) -> uuid.UUID:
         """A UUID of version 4, drawn from the random numbers of the run."""
         return uuid.UUID(int=self.run.random.getrandbits(128), version=4)
@@ -494,6 +509,20 @@ class Instance:
                 self._cancel(told.cancel.reason)
             case "stop":
                 self._stop(told.stop)
+
+    def _warn_of_length(self) -> None:
+        """Warn of a history that grows long, each time that it has doubled."""
+        length = self.history_length
+        if length < self._warns_at:
+            return
+        self._warns_at = max(2 * self._warns_at, length + 1)
+        if not self.run.is_replaying:
+            logger.warning(
+                "the workflow %r has been told %d events, which are replayed whenever it is loaded "
+                "again: let it go on as new, by workflow.continue_as_new",
+                self.start.workflow_id,
+                length,
+            )
 
     def _return(self, told: _proto.Told) -> None:
         """Send back what comes too late: the run that follows takes it, if there is one."""

@@ -17,6 +17,7 @@ from statefun.workflows import _proto
 from statefun.workflows.addresses import queue_of, schedule_typename, workflow_typename
 from statefun.workflows.frames import PATH, PROTOCOL, FrameError, FrameStream
 from statefun.workflows.logs import logger
+from statefun.workflows.offers import Offer
 from statefun.workflows.service import RPCError, RPCStatusCode
 
 if TYPE_CHECKING:
@@ -43,17 +44,17 @@ class RemoteWorker:
     Args:
         stream: The connection.
         typenames: What it serves.
-        identity: Names it.
+        offer: Its workflows and activities.
 
     Attributes:
         typenames: What it serves.
-        identity: Names it.
+        offer: Its workflows and activities.
     """
 
-    def __init__(self, stream: FrameStream, typenames: tuple[str, ...], identity: str) -> None:
+    def __init__(self, stream: FrameStream, typenames: tuple[str, ...], offer: Offer) -> None:
         self._stream = stream
         self.typenames = typenames
-        self.identity = identity
+        self.offer = offer
         self._calls: dict[int, asyncio.Future[bytes]] = {}
 
     async def invoke(self, request: bytes) -> bytes:
@@ -76,7 +77,7 @@ class RemoteWorker:
             answered.set_result(called.reply)
         else:
             answered.set_exception(
-                TransportError(f"the worker {self.identity} failed: {called.error}")
+                TransportError(f"the worker {self.offer.identity} failed: {called.error}")
             )
 
 
@@ -231,9 +232,12 @@ class Listener:
         if frame.number in workers:
             answer.value = b""
         elif all(queue_of(each) is not None and self._is_ours(each) for each in given):
-            worker = workers[frame.number] = RemoteWorker(stream, given, frame.attach.identity)
+            attach = frame.attach
+            offer = Offer(attach.identity, tuple(attach.workflows), tuple(attach.activities))
+            worker = workers[frame.number] = RemoteWorker(stream, given, offer)
             self._attached.attach(worker)
-            answer.value = b""
+            warnings = [self._connection.warning(each) for each in given]
+            answer.value = next((each for each in warnings if each), "").encode()
         else:
             answer.refusal.status = RPCStatusCode.NOT_FOUND
             answer.refusal.message = f"Namespace of {', '.join(given)} is not found."

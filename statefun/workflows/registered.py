@@ -54,6 +54,11 @@ class Registered:
         self._activities = set(activities)
         self.run_local = run_local
 
+    @property
+    def names(self) -> list[str | None]:
+        """The types of the workflows; None for a dynamic one."""
+        return list(self._definitions)
+
     def definition_of(self, name: str) -> WorkflowDefinition:
         """The class of a type.
 

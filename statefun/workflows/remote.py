@@ -11,11 +11,13 @@ import time
 from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING
 
+from statefun.blocking import BlockingWatch
 from statefun.sdk.handler import RequestReplyHandler
 from statefun.sdk.wire import split_request
 from statefun.workflows import _proto
 from statefun.workflows.frames import PATH, PROTOCOL, FrameError, FrameStream
 from statefun.workflows.logs import logger
+from statefun.workflows.offers import Offer
 from statefun.workflows.service import RPCError, RPCStatusCode
 
 if TYPE_CHECKING:
@@ -75,6 +77,7 @@ class RemoteConnection:
         self._serving: dict[StatefulFunctions, tuple[int, RequestReplyHandler]] = {}
         self._calls: set[asyncio.Task[None]] = set()
         self._running: asyncio.Task[None] | None = None
+        self._watch: BlockingWatch | None = None
 
     async def connect(self) -> None:
         """Connect, and stay connected from now on.
@@ -99,6 +102,8 @@ class RemoteConnection:
 
     async def close(self) -> None:
         """End the connection."""
+        if self._watch is not None:
+            self._watch.stop()
         if self._running is not None:
             self._running.cancel()
             await asyncio.gather(self._running, return_exceptions=True)
@@ -249,8 +254,11 @@ class RemoteConnection:
         return _proto.Looked.FromString(await self._ask(_proto.Frame(look=look), within))
 
     async def attach(self, functions: StatefulFunctions) -> None:
-        """See `Connection`."""
+        """See `Connection`; activities that block this process from now on are told."""
         await self.connect()
+        if self._watch is None:
+            self._watch = BlockingWatch()
+            self._watch.start()
         self._count += 1
         number = self._count
         self._serving[functions] = (number, RequestReplyHandler(functions))
@@ -259,15 +267,23 @@ class RemoteConnection:
         try:
             if self._stream is not None:
                 self._stream.send(frame)
-            await asked.answered
+            warning = await asked.answered
         except BaseException:
             self._serving.pop(functions, None)
             raise
+        else:
+            if warning:
+                logger.warning("%s", warning.decode())
         finally:
             del self._asked[number]
 
     def _attach_frame(self, number: int, functions: StatefulFunctions) -> _proto.Frame:
         attach = _proto.Attach(typenames=list(functions.typenames))
+        offer = getattr(functions, "offer", None)
+        if isinstance(offer, Offer):
+            attach.identity = offer.identity
+            attach.workflows.extend(offer.workflows)
+            attach.activities.extend(offer.activities)
         return _proto.Frame(number=number, attach=attach)
 
     async def detach(self, functions: StatefulFunctions) -> None:

@@ -22,12 +22,13 @@ LARGE_BYTES = 512 << 10
 """From so many bytes on there is a warning."""
 
 
-def check_size(what: str, payloads: Sequence[_proto.Payload]) -> None:
+def check_size(what: str, payloads: Sequence[_proto.Payload], *, is_silent: bool = False) -> None:
     """Refuse what is too long, and warn of what is long.
 
     Args:
         what: What it is, for sentences.
         payloads: The payloads.
+        is_silent: Whether there is no warning, as in a replay.
 
     Raises:
         ApplicationError: If it is too long; no retry helps.
@@ -42,5 +43,5 @@ def check_size(what: str, payloads: Sequence[_proto.Payload]) -> None:
                 type="PayloadTooLarge",
                 non_retryable=True,
             )
-    if together > LARGE_BYTES:
+    if together > LARGE_BYTES and not is_silent:
         logger.warning("%s has %d bytes; the limit is %d", what, together, LARGEST_BYTES)

@@ -41,9 +41,10 @@ __all__ = ["WorkflowTurn"]
 
 _MOST_PAST_RUNS = 100
 _REMEMBERED_SIGNALS = 32
+_MOST_PROBLEMS = 10
 _COMMANDS = {
     *("start", "signal", "query", "update", "cancel", "terminate", "describe", "result"),
-    *("ended", "reset", "returned", "upsert"),
+    *("ended", "reset", "returned", "problem", "upsert"),
 }
 _STATUS_OF = {
     "result": Status.COMPLETED,
@@ -419,6 +420,17 @@ class WorkflowTurn:
         state.waiters.append(_proto.Waiter(route=route, run_id=state.start.run_id))
         return None
 
+    def _problem(self, invoke: durable.Invoke) -> None:
+        """Keep the reason why the run may wait for ever, or forget one that is solved."""
+        problem = _proto.Problem.FromString(invoke.argument)
+        state = self._state
+        if state is None or state.start.run_id != problem.run_id:
+            return
+        if problem.text and len(state.problems) < _MOST_PROBLEMS:
+            state.problems[problem.activity_id] = problem.text
+        elif not problem.text:
+            state.problems.pop(problem.activity_id, None)
+
     def _upsert(self, invoke: durable.Invoke) -> None:
         upsert = _proto.Upsert.FromString(invoke.argument)
         state = self._state
@@ -589,6 +601,7 @@ class WorkflowTurn:
         state.close_ms = self._now_ms
         state.ending.CopyFrom(ending)
         state.run_deadline_ms = state.begins_ms = 0
+        state.problems.clear()
         state.expires_ms = self._now_ms + self._retention_ms
         told_to = [durable.Route.FromString(each.route) for each in state.waiters]
         self._refuse([*state.start.messages, *state.buffered])

@@ -59,6 +59,11 @@ class _Nobody:
     async def detach(self, functions: Any) -> None:
         raise NotImplementedError
 
+    typenames = ()
+
+    def offers(self, _: str) -> list[Any]:
+        return []
+
     def close(self) -> None:
         pass
 

@@ -7,7 +7,7 @@ batch is under way, another one gets the batch.
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 from zlib import crc32
 
 from statefun.errors import TransportError
@@ -33,6 +33,11 @@ class Attachment(Protocol):
         """Their typenames."""
         ...
 
+    @property
+    def offer(self) -> Any:
+        """What they say of themselves, for whoever asks; None for nothing."""
+        ...
+
     async def invoke(self, request: bytes) -> bytes:
         """Make one attempt; see `Transport`."""
         ...
@@ -47,6 +52,7 @@ class LocalAttachment:
 
     def __init__(self, functions: StatefulFunctions) -> None:
         self.typenames: Collection[str] = tuple(functions.typenames)
+        self.offer: Any = getattr(functions, "offer", None)
         self.invoke = RequestReplyHandler(functions).invoke
 
 
@@ -109,6 +115,10 @@ class AttachedFunctions:
     def typenames(self) -> list[str]:
         """The typenames that are served now."""
         return [name for name, serving in self._serving.items() if serving]
+
+    def offers(self, typename: str) -> list[Any]:
+        """What those say of themselves who serve a function now."""
+        return [each.offer for each in self._serving.get(typename, ())]
 
     def attach(self, attachment: Attachment) -> None:
         """Let functions be called from now on."""
@@ -198,6 +208,15 @@ class LocalAttachments:
     async def detach(self, functions: StatefulFunctions) -> None:
         """Let functions be called no more; returns when no call is under way."""
         await self._attached.detach(self._local.pop(functions))
+
+    def offers(self, typename: str) -> list[Any]:
+        """See `AttachedFunctions`."""
+        return self._attached.offers(typename)
+
+    @property
+    def typenames(self) -> list[str]:
+        """See `AttachedFunctions`."""
+        return self._attached.typenames
 
     def close(self) -> None:
         """Let what waits for functions fail from now on."""

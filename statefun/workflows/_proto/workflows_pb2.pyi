@@ -476,6 +476,16 @@ class Upsert(_message.Message):
     details: Payload
     def __init__(self, run_id: _Optional[str] = ..., memo: _Optional[_Mapping[str, Payload]] = ..., search_attributes: _Optional[_Mapping[str, Payload]] = ..., details: _Optional[_Union[Payload, _Mapping]] = ...) -> None: ...
 
+class Problem(_message.Message):
+    __slots__ = ("run_id", "activity_id", "text")
+    RUN_ID_FIELD_NUMBER: _ClassVar[int]
+    ACTIVITY_ID_FIELD_NUMBER: _ClassVar[int]
+    TEXT_FIELD_NUMBER: _ClassVar[int]
+    run_id: str
+    activity_id: str
+    text: str
+    def __init__(self, run_id: _Optional[str] = ..., activity_id: _Optional[str] = ..., text: _Optional[str] = ...) -> None: ...
+
 class Task(_message.Message):
     __slots__ = ("activity_id", "activity_type", "task_queue", "namespace", "workflow_id", "run_id", "workflow_type", "arguments", "headers", "schedule_to_close_ms", "schedule_to_start_ms", "start_to_close_ms", "heartbeat_ms", "retry_policy", "scheduled_ms", "priority_key", "started_route")
     class HeadersEntry(_message.Message):
@@ -572,7 +582,14 @@ class Waiter(_message.Message):
     def __init__(self, route: _Optional[bytes] = ..., run_id: _Optional[str] = ..., follows_runs: _Optional[bool] = ...) -> None: ...
 
 class Workflow(_message.Message):
-    __slots__ = ("start", "status", "start_ms", "close_ms", "ending", "past", "waiters", "history_length", "run_deadline_ms", "begins_ms", "buffered", "time_ms", "alarm_ms", "alarm_token", "details", "expires_ms", "execution_start_ms", "signal_ids", "told", "returning")
+    __slots__ = ("start", "status", "start_ms", "close_ms", "ending", "past", "waiters", "history_length", "run_deadline_ms", "begins_ms", "buffered", "time_ms", "alarm_ms", "alarm_token", "details", "expires_ms", "execution_start_ms", "signal_ids", "told", "problems", "returning")
+    class ProblemsEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
     START_FIELD_NUMBER: _ClassVar[int]
     STATUS_FIELD_NUMBER: _ClassVar[int]
     START_MS_FIELD_NUMBER: _ClassVar[int]
@@ -592,6 +609,7 @@ class Workflow(_message.Message):
     EXECUTION_START_MS_FIELD_NUMBER: _ClassVar[int]
     SIGNAL_IDS_FIELD_NUMBER: _ClassVar[int]
     TOLD_FIELD_NUMBER: _ClassVar[int]
+    PROBLEMS_FIELD_NUMBER: _ClassVar[int]
     RETURNING_FIELD_NUMBER: _ClassVar[int]
     start: Start
     status: int
@@ -612,11 +630,12 @@ class Workflow(_message.Message):
     execution_start_ms: int
     signal_ids: _containers.RepeatedScalarFieldContainer[str]
     told: int
+    problems: _containers.ScalarMap[str, str]
     returning: int
-    def __init__(self, start: _Optional[_Union[Start, _Mapping]] = ..., status: _Optional[int] = ..., start_ms: _Optional[int] = ..., close_ms: _Optional[int] = ..., ending: _Optional[_Union[Ending, _Mapping]] = ..., past: _Optional[_Iterable[_Union[PastRun, _Mapping]]] = ..., waiters: _Optional[_Iterable[_Union[Waiter, _Mapping]]] = ..., history_length: _Optional[int] = ..., run_deadline_ms: _Optional[int] = ..., begins_ms: _Optional[int] = ..., buffered: _Optional[_Iterable[_Union[Told, _Mapping]]] = ..., time_ms: _Optional[int] = ..., alarm_ms: _Optional[int] = ..., alarm_token: _Optional[str] = ..., details: _Optional[_Union[Payload, _Mapping]] = ..., expires_ms: _Optional[int] = ..., execution_start_ms: _Optional[int] = ..., signal_ids: _Optional[_Iterable[str]] = ..., told: _Optional[int] = ..., returning: _Optional[int] = ...) -> None: ...
+    def __init__(self, start: _Optional[_Union[Start, _Mapping]] = ..., status: _Optional[int] = ..., start_ms: _Optional[int] = ..., close_ms: _Optional[int] = ..., ending: _Optional[_Union[Ending, _Mapping]] = ..., past: _Optional[_Iterable[_Union[PastRun, _Mapping]]] = ..., waiters: _Optional[_Iterable[_Union[Waiter, _Mapping]]] = ..., history_length: _Optional[int] = ..., run_deadline_ms: _Optional[int] = ..., begins_ms: _Optional[int] = ..., buffered: _Optional[_Iterable[_Union[Told, _Mapping]]] = ..., time_ms: _Optional[int] = ..., alarm_ms: _Optional[int] = ..., alarm_token: _Optional[str] = ..., details: _Optional[_Union[Payload, _Mapping]] = ..., expires_ms: _Optional[int] = ..., execution_start_ms: _Optional[int] = ..., signal_ids: _Optional[_Iterable[str]] = ..., told: _Optional[int] = ..., problems: _Optional[_Mapping[str, str]] = ..., returning: _Optional[int] = ...) -> None: ...
 
 class Activity(_message.Message):
-    __slots__ = ("task", "route", "attempt", "arrived_ms", "scheduled_ms", "started_ms", "owner", "heartbeat_ms", "heartbeat", "last_failure", "due_ms", "is_cancelled", "completes_later", "alarm_ms", "alarm_token", "time_ms", "last_timeout")
+    __slots__ = ("task", "route", "attempt", "arrived_ms", "scheduled_ms", "started_ms", "owner", "heartbeat_ms", "heartbeat", "last_failure", "due_ms", "is_cancelled", "completes_later", "alarm_ms", "alarm_token", "time_ms", "last_timeout", "has_problem")
     TASK_FIELD_NUMBER: _ClassVar[int]
     ROUTE_FIELD_NUMBER: _ClassVar[int]
     ATTEMPT_FIELD_NUMBER: _ClassVar[int]
@@ -634,6 +653,7 @@ class Activity(_message.Message):
     ALARM_TOKEN_FIELD_NUMBER: _ClassVar[int]
     TIME_MS_FIELD_NUMBER: _ClassVar[int]
     LAST_TIMEOUT_FIELD_NUMBER: _ClassVar[int]
+    HAS_PROBLEM_FIELD_NUMBER: _ClassVar[int]
     task: Task
     route: bytes
     attempt: int
@@ -651,7 +671,8 @@ class Activity(_message.Message):
     alarm_token: str
     time_ms: int
     last_timeout: Failure
-    def __init__(self, task: _Optional[_Union[Task, _Mapping]] = ..., route: _Optional[bytes] = ..., attempt: _Optional[int] = ..., arrived_ms: _Optional[int] = ..., scheduled_ms: _Optional[int] = ..., started_ms: _Optional[int] = ..., owner: _Optional[str] = ..., heartbeat_ms: _Optional[int] = ..., heartbeat: _Optional[_Union[Payloads, _Mapping]] = ..., last_failure: _Optional[_Union[Failure, _Mapping]] = ..., due_ms: _Optional[int] = ..., is_cancelled: _Optional[bool] = ..., completes_later: _Optional[bool] = ..., alarm_ms: _Optional[int] = ..., alarm_token: _Optional[str] = ..., time_ms: _Optional[int] = ..., last_timeout: _Optional[_Union[Failure, _Mapping]] = ...) -> None: ...
+    has_problem: bool
+    def __init__(self, task: _Optional[_Union[Task, _Mapping]] = ..., route: _Optional[bytes] = ..., attempt: _Optional[int] = ..., arrived_ms: _Optional[int] = ..., scheduled_ms: _Optional[int] = ..., started_ms: _Optional[int] = ..., owner: _Optional[str] = ..., heartbeat_ms: _Optional[int] = ..., heartbeat: _Optional[_Union[Payloads, _Mapping]] = ..., last_failure: _Optional[_Union[Failure, _Mapping]] = ..., due_ms: _Optional[int] = ..., is_cancelled: _Optional[bool] = ..., completes_later: _Optional[bool] = ..., alarm_ms: _Optional[int] = ..., alarm_token: _Optional[str] = ..., time_ms: _Optional[int] = ..., last_timeout: _Optional[_Union[Failure, _Mapping]] = ..., has_problem: _Optional[bool] = ...) -> None: ...
 
 class ScheduleRange(_message.Message):
     __slots__ = ("start", "end", "step")
@@ -959,12 +980,16 @@ class Refusal(_message.Message):
     def __init__(self, status: _Optional[int] = ..., message: _Optional[str] = ..., facts: _Optional[_Mapping[str, str]] = ...) -> None: ...
 
 class Attach(_message.Message):
-    __slots__ = ("typenames", "identity")
+    __slots__ = ("typenames", "identity", "workflows", "activities")
     TYPENAMES_FIELD_NUMBER: _ClassVar[int]
     IDENTITY_FIELD_NUMBER: _ClassVar[int]
+    WORKFLOWS_FIELD_NUMBER: _ClassVar[int]
+    ACTIVITIES_FIELD_NUMBER: _ClassVar[int]
     typenames: _containers.RepeatedScalarFieldContainer[str]
     identity: str
-    def __init__(self, typenames: _Optional[_Iterable[str]] = ..., identity: _Optional[str] = ...) -> None: ...
+    workflows: _containers.RepeatedScalarFieldContainer[str]
+    activities: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, typenames: _Optional[_Iterable[str]] = ..., identity: _Optional[str] = ..., workflows: _Optional[_Iterable[str]] = ..., activities: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class Detach(_message.Message):
     __slots__ = ()

@@ -107,6 +107,11 @@ class WorkflowExecution:
 class WorkflowExecutionDescription(WorkflowExecution):
     """What `WorkflowHandle.describe` returns."""
 
+    @property
+    def problems(self) -> list[str]:
+        """The reasons why it may wait for ever, such as a task queue that no worker serves."""
+        return [text for _, text in sorted(self.raw.problems.items())]
+
     async def static_summary(self) -> str | None:
         """The sentence about it that it was started with."""
         return await self._text("static_summary")

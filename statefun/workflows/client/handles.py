@@ -22,6 +22,7 @@ from statefun.workflows.client.inputs import (
 )
 from statefun.workflows.client.names import query_named, signal_named, update_named
 from statefun.workflows.client.updates import WorkflowUpdateHandle
+from statefun.workflows.client.waiting import telling_problems
 from statefun.workflows.histories import WorkflowHistory
 
 if TYPE_CHECKING:
@@ -101,7 +102,7 @@ class WorkflowHandle(Generic[W, R]):
         run_id, within = self._result_run_id or "", rpc.get("rpc_timeout")
         while True:
             request = _proto.Request(run_id=run_id).SerializeToString()
-            with self._client.connection.waiting():
+            with self._client.connection.waiting(), telling_problems(self._client, self._id):
                 data = await self._client.requests.ask("result", self._id, request, within)
             ending = _proto.Ending.FromString(data)
             kind = ending.WhichOneof("ending")
