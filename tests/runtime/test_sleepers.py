@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import sqlite3
 from contextlib import closing
 from datetime import timedelta
 from typing import TYPE_CHECKING
+
+import pytest
 
 from statefun.runtime import Backoff, FailurePolicy, ManualClock, Runtime
 from statefun.runtime.admin.edits import CancelTimers
 from statefun.runtime.engine.records import Delta, Timer
 from statefun.runtime.engine.timers import Pages
-from statefun.runtime.stores.sqlite import SqliteReader, SqliteStore
+from statefun.runtime.stores.sqlite import FILE_NAME, SqliteReader, SqliteStore
 from statefun.sdk.address import Address
 from statefun.sdk.builders import message_builder
 from statefun.sdk.functions import StatefulFunctions
@@ -90,6 +93,23 @@ async def test_a_start_reads_the_timers_that_are_due_soon(tmp_path: Path) -> Non
     assert first == [str(seq) for seq in range(1, overdue + 1)]
     assert (waiting, in_memory) == (2 * PAGE, PAGE // 2)
     assert taken == [str(seq) for seq in range(1, overdue + 2 * PAGE + 1)]
+
+
+@pytest.mark.parametrize("change", ["value = 0", "value = 1", "value = 9999999"])
+async def test_a_wrong_figure_loses_no_timer(tmp_path: Path, change: str) -> None:
+    """A file that was saved from a damaged one may say anything about how many there are."""
+    count = 2 * PAGE + 1
+    leave(tmp_path, [timedelta(0)] * count)
+    with closing(sqlite3.connect(tmp_path / FILE_NAME)) as connection:
+        connection.execute(f"UPDATE meta SET {change} WHERE key = 'timers'")
+        connection.commit()
+    taken: list[str] = []
+
+    async with runtime_of(taking(taken), tmp_path, ManualClock(START_MS)) as runtime:
+        await runtime.idle()
+        waiting = runtime.metrics().waiting_timers
+
+    assert (taken, waiting) == ([str(seq) for seq in range(1, count + 1)], 0)
 
 
 async def test_a_token_of_a_timer_that_is_only_on_disk_can_be_cancelled(tmp_path: Path) -> None:

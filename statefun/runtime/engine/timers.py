@@ -61,6 +61,7 @@ class Timers:
         "_changes",
         "_gone",
         "_heap",
+        "_is_all_read",
         "_looked_up",
         "_now_ms",
         "_pages",
@@ -79,7 +80,8 @@ class Timers:
         self._waiting: dict[int, Timer] = {}
         self._heap: list[tuple[int, int]] = []  # (due_ms, seq); what is cancelled stays for a while
         self._tokens: dict[TimerToken, int] = {}  # → seq
-        self._unread = stored  # how many are only in the store
+        self._unread = stored  # how many are only in the store, for whoever looks at figures
+        self._is_all_read = not stored  # a page that is not full says so, and no figure does
         self._read_to = _NOTHING if stored else _EVERYTHING  # (due_ms, seq) of the last one read
         self._wanted: WantedTimers | None = None  # is being read
         self._looked_up: frozenset[TimerToken] = frozenset()  # by the last read
@@ -89,12 +91,12 @@ class Timers:
         self._now_ms = 0
 
     def __len__(self) -> int:
-        return len(self._waiting) + self._unread
+        return max(0, len(self._waiting) + self._unread)
 
     @property
     def is_behind(self) -> bool:
         """Whether timers may be due that have not been read."""
-        return bool(self._unread) and self._read_to[0] <= self._now_ms
+        return not self._is_all_read and self._read_to[0] <= self._now_ms
 
     def add(self, timer: Timer) -> None:
         """Let a timer wait. Its token must not be pending."""
@@ -118,10 +120,10 @@ class Timers:
         """Forget a timer that is here, or was found in the store; returns whether it waited."""
         timer = self._waiting.pop(seq, None)
         if timer is None:
-            if not self._unread or seq in self._gone:
+            if self._is_all_read or seq in self._gone:
                 return False
             self._gone[seq] = self._changes.epoch
-            self._set_unread(self._unread - 1)
+            self._unread -= 1
             return True
         self._leave(timer)
         if len(self._heap) > 2 * len(self._waiting) + _SLACK:
@@ -146,15 +148,20 @@ class Timers:
         while heap and heap[0][1] not in self._waiting:
             heappop(heap)
         times = [heap[0][0]] if heap and heap[0] <= self._read_to else []
-        if self._unread and self._wanted is None:
-            times.append(self._read_to[0] - self._pages.lead_ms)
+        if not self._is_all_read and self._wanted is None:
+            times.append(self._page_ms)
         return min(times, default=None)
+
+    @property
+    def _page_ms(self) -> int:
+        """When the next page has to be read; at once if it will say that there is no more."""
+        return self._read_to[0] - self._pages.lead_ms if self._unread > 0 else self._now_ms
 
     def _leave(self, timer: Timer) -> None:
         """A timer waits no more."""
         if timer.token:
             del self._tokens[timer.sender.id, timer.token]
-        if self._unread or self._reads:
+        if self._reads or not self._is_all_read:
             self._gone[timer.seq] = self._changes.epoch
 
     # --- those in the store -----------------------------------------------------------------------
@@ -163,7 +170,7 @@ class Timers:
         self, attempt: Attempt, reply: bytes, delayed: Sequence[Cancellation | DelayedMessage]
     ) -> bool:
         """Keep a reply whose tokens have to be looked up first; returns whether that is so."""
-        if not self._unread:
+        if self._is_all_read:
             return False
         sender_id = attempt.address.id
         tokens = {(sender_id, effect.token) for effect in delayed if effect.token}
@@ -182,9 +189,10 @@ class Timers:
 
         `found` answers it, and then it is time for a `tick`.
         """
-        if self._wanted is not None or not (self._unread or self._put_off):
+        if self._is_all_read or self._wanted is not None:
             return None
-        is_page_due = self._unread and self._read_to[0] - self._pages.lead_ms <= now_ms
+        self._now_ms = now_ms
+        is_page_due = self._page_ms <= now_ms
         tokens: set[TimerToken] = set().union(*[tokens for *_, tokens in self._put_off])
         if not (is_page_due or tokens):
             return None
@@ -201,16 +209,14 @@ class Timers:
         """
         wanted, self._wanted = self._wanted, None
         assert wanted is not None, "nothing was wanted"  # noqa: S101 - our own invariant
-        unread = self._unread
         for timer in (*found.page, *found.named):
             if timer.seq not in self._waiting and timer.seq not in self._gone:
                 self.add(timer)
-                unread -= 1
+                self._unread -= 1
         if wanted.after is not None and len(found.page) == wanted.most:
             self._read_to = found.page[-1].due_ms, found.page[-1].seq
         elif wanted.after is not None:
-            unread = 0
-        self._set_unread(unread)
+            self._read_to, self._unread, self._is_all_read = _EVERYTHING, 0, True
         self._looked_up = frozenset(wanted.tokens)
         self._reads.pop(0)
         put_off = self._put_off
@@ -233,12 +239,7 @@ class Timers:
         while self._gone and next(iter(self._gone.values())) <= floor:
             del self._gone[next(iter(self._gone))]
 
-    def _set_unread(self, unread: int) -> None:
-        self._unread = unread
-        if not unread:
-            self._read_to = _EVERYTHING
-
     def _are_known(self, tokens: set[TimerToken]) -> bool:
-        if not self._unread:
+        if self._is_all_read:
             return True
         return all(token in self._tokens or token in self._looked_up for token in tokens)

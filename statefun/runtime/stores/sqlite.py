@@ -294,8 +294,10 @@ class SqliteReader:
 
     def _count_timers(self) -> int:
         if self._version >= _TIMER_COUNT_SINCE:
-            return self._number("SELECT value FROM meta WHERE key = 'timers'")
-        return self._number("SELECT count(*) FROM timer")
+            count = sum(row[0] for row in self._rows("SELECT value FROM meta WHERE key = 'timers'"))
+            if count > 0:
+                return int(count)
+        return self._number("SELECT count(*) FROM timer")  # also if a saved file lacks the figure
 
     def _count_letters(self) -> int:
         if self._version >= _COUNTS_SINCE:

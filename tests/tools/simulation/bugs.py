@@ -352,16 +352,24 @@ def _not_noted(_original: Any) -> Any:
     return lambda self, timer: self._tokens.pop((timer.sender.id, timer.token), None)
 
 
-@_bug("the next page is never read", Timers, "next_due_ms")
+@_bug("the next page is never read", Timers, "take_wanted")
 def _no_next_page(original: Any) -> Any:
-    def next_due_ms(self: Any) -> Any:
-        unread, self._unread = self._unread, 0
-        try:
-            return original(self)
-        finally:
-            self._unread = unread
+    def take_wanted(self: Any, now_ms: int) -> Any:
+        is_first = self._read_to == (-1, -1)
+        return original(self, now_ms if is_first else -(1 << 60))
 
-    return next_due_ms
+    return take_wanted
+
+
+@_bug("all timers are taken for read because their number says so", Timers, "found")
+def _counted(original: Any) -> Any:
+    def found(self: Any, found: Any) -> Any:
+        replies = original(self, found)
+        if self._unread <= 1:
+            self._is_all_read = True
+        return replies
+
+    return found
 
 
 @_bug("a value is seen at the moment when it expires", declarations_module, "is_expired")
