@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from statefun.cli.connectors import connectors, kinds_of
 from statefun.cli.options import FunctionRules
+from statefun.cli.policies import failures_of, limits_of
 from statefun.cli.workflow_service import workflow_service
 from statefun.connectors import Surroundings
 from statefun.connectors.http import HttpIngress
@@ -23,22 +24,20 @@ from statefun.loading import load_functions
 from statefun.modulefiles.dialects import DEFAULT_DIALECT
 from statefun.modulefiles.durable import INVOCATIONS, InvocationIngressSpec
 from statefun.modulefiles.module import Module, load_modules
-from statefun.runtime import FailurePolicy, Limits, Runtime, RuntimeOptions
+from statefun.runtime import FailurePolicy, Runtime, RuntimeOptions
 from statefun.runtime.clock import SystemClock
-from statefun.runtime.engine.policy import Rules, choose_by_name
 from statefun.runtime.transports.http import HttpEndpoint
 from statefun.sdk.address import TypenamePattern
 from statefun.sdk.functions import StatefulFunctions
 from statefun.serve.endpoint import SERVICES_PATH
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from statefun.http import Access
     from statefun.modulefiles.dialects import Dialect
     from statefun.modulefiles.kinds import EndpointSpec
     from statefun.ports import Egress, Ingress
-    from statefun.runtime.engine.policy import Outcome
     from statefun.runtime.observe import Observer
     from statefun.workflows.listener import Listener
 
@@ -143,8 +142,8 @@ def assemble(
         ingresses=all_ingresses,
         egresses=all_egresses,
         options=options,
-        failure=_failures(functions, module, rules.on_failure),
-        limits=_limits(functions, endpoints, rules.limits),
+        failure=failures_of(functions, module, rules.on_failure),
+        limits=limits_of(functions, endpoints, rules.limits),
         observers=observers,
     )
     if service is not None:
@@ -253,56 +252,6 @@ def _endpoint(spec: EndpointSpec, dialect: Dialect, around: Surroundings) -> Htt
         options=spec.options(),
         failure=spec.failure(dialect),
     )
-
-
-def _failures(
-    functions: Sequence[StatefulFunctions], module: Module, on_failure: Mapping[str, Outcome]
-) -> dict[str, FailurePolicy]:
-    """The policies by function, for those that the options name or that run here."""
-    given = {pattern: FailurePolicy(outcome) for pattern, outcome in on_failure.items()}
-    named = {pattern: policy for pattern, policy in given.items() if pattern != "*"}
-    here = [name for each in functions for name in each.typenames]
-    elsewhere = {spec.functions: spec.failure(module.dialect) for spec in module.endpoints}
-    _check_named("--on-failure", named, [*here, *elsewhere])
-    failures: dict[str, FailurePolicy] = {}
-    for name in (*named, *elsewhere):
-        if not named.keys().isdisjoint((name, f"{name.rpartition('/')[0]}/*")):
-            on_exhausted = Rules(named).failure_of(name).on_exhausted
-            said = Rules(endpoint_failure=elsewhere).failure_of(name)
-            failures[name] = replace(said, on_exhausted=on_exhausted)
-    for name in here:
-        if (policy := choose_by_name(name, given)) is not None:
-            failures[name] = policy
-    return failures
-
-
-def _limits(
-    functions: Sequence[StatefulFunctions],
-    endpoints: Sequence[HttpEndpoint],
-    given: Mapping[str, Mapping[str, int]],
-) -> dict[str, Limits]:
-    """The limits by function: those of the endpoint or the default, with what is said of them."""
-    base = {each.functions: each.limits for each in endpoints}
-    base |= {name: Limits() for each in functions for name in each.typenames}
-    _check_named("--limit", given.keys() - {"*"}, list(base))
-    limits = {"*": Limits(**given.get("*", {}))}
-    for name in {*base, *given} - {"*"} if given else ():
-        layers = [given.get(each, {}) for each in TypenamePattern.candidates(name)]
-        changes = {key: value for each in reversed(layers) for key, value in each.items()}
-        limits[name] = replace(Rules(limits=base).limits_of(name), **changes)
-    return limits if given else {}
-
-
-def _check_named(option: str, patterns: Iterable[str], known: Sequence[str]) -> None:
-    """Refuse an option that is for functions which are not there."""
-    for pattern in patterns:
-        meant = TypenamePattern.parse(pattern)
-        if not any(meant.overlaps(TypenamePattern.parse(each)) for each in known):
-            raise ConfigurationError(
-                f"{option} names {pattern!r}, and no function is: write one of {', '.join(known)}",
-                option=option,
-                given=pattern,
-            )
 
 
 def _functions(target: str) -> StatefulFunctions:
