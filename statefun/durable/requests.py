@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from urllib.parse import parse_qs, unquote_to_bytes
 
 from statefun.durable.delays import parse_delay_ms
+from statefun.durable.routing import A_KIND
 from statefun.errors import RequestRefusedError
 
 if TYPE_CHECKING:
@@ -163,8 +164,8 @@ def _invocation(
     if len(rest) != expected or not all(rest):
         raise RequestRefusedError(
             400,
-            f"bad path '/{'/'.join(segments)}': {service.name!r} is a {service.kind}, so write "
-            f"{shape} or {shape}/send, no part of it empty, and '/' within a part as %2F",
+            f"bad path '/{'/'.join(segments)}': {service.name!r} is {A_KIND[service.kind]}, so "
+            f"write {shape} or {shape}/send, no part of it empty, and '/' within a part as %2F",
         )
     _, handler = catalogue.find(service.name, rest[-1])
     _check_method(method, handler)
@@ -339,7 +340,7 @@ def _by_idempotency_key(name: list[str], catalogue: Catalogue) -> InvocationName
         key = "<key>/" if service.has_key else ""
         raise RequestRefusedError(
             400,
-            f"bad path: {service.name!r} is a {service.kind}, so write "
+            f"bad path: {service.name!r} is {A_KIND[service.kind]}, so write "
             f"/restate/invocation/{service.name}/{key}<handler>/<idempotency key>/output",
         )
     _, handler = catalogue.find(service.name, rest[-2])

@@ -8,7 +8,10 @@ from statefun.durable.exceptions import TerminalError
 from statefun.durable.identity import InvocationId, Place, derived
 from statefun.sdk.address import Address
 
-__all__ = ["Target", "address_of", "routed"]
+__all__ = ["A_KIND", "Target", "address_of", "routed"]
+
+A_KIND = {"service": "a service", "object": "an object", "workflow": "a workflow"}
+"""Kind of service → how it stands in a sentence."""
 
 
 class Target(NamedTuple):
@@ -54,7 +57,7 @@ def routed(
     """
     if (key is None) != (kind == "service") or key == "":
         needs = "no key" if kind == "service" else "a key that is not empty"
-        raise TerminalError(f"{service!r} is a {kind}, so it is called with {needs}", 400)
+        raise TerminalError(f"{service!r} is {A_KIND[kind]}, so it is called with {needs}", 400)
     known = key or ""
     if handler_kind == "workflow":
         identity = InvocationId(Place.WORKFLOW, service, known, derived(service, known))

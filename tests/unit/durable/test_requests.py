@@ -203,7 +203,7 @@ def test_what_is_below_restate_is_about_invocations(
         ("POST", "/Nobody/greet", [JSON], 404, "there is no service 'Nobody'; services: Greeter"),
         ("POST", "/greeter/greet", [JSON], 404, "there is no service 'greeter'"),
         ("POST", "/Greeter/nothing", [JSON], 404, "has no handler 'nothing'; its handlers: greet"),
-        ("POST", "/Greeter", [JSON], 400, "bad path '/Greeter'"),
+        ("POST", "/Greeter", [JSON], 400, "bad path '/Greeter': 'Greeter' is a service, so write"),
         ("POST", "/Greeter/ada/greet", [JSON], 400, "bad path '/Greeter/ada/greet'"),
         ("POST", "/Counter/add", [JSON], 400, "write /<service>/<key>/<handler>"),
         ("POST", "/Counter//add", [JSON], 400, "no part of it empty"),
