@@ -324,7 +324,7 @@ def _(_: Any) -> Any:
     def begin(self: Any) -> bool:
         if not self._here.kept.queue:
             return False
-        self._attempts.begin(self._here.kept.queue.popleft())
+        self.attempts.begin(self._here.kept.queue.popleft())
         return True
 
     return begin
