@@ -285,6 +285,17 @@ async def test_a_wrong_body_is_refused_at_once(
     assert runtime.taken == []
 
 
+async def test_json_is_a_built_in_value_if_the_function_accepts_no_other() -> None:
+    """A number is written as a number."""
+    runtime = Runtime()
+    async with serving(runtime, functions=greeter(LongType)) as client:
+        taken = await client.request("/io.example/greeter/1", b"2", "application/json")
+        refused = await client.request("/io.example/greeter/1", b'"2"', "application/json")
+
+    assert (taken[0], runtime.taken) == (200, [(Address(GREETER, "1"), typed_value(LongType, 2))])
+    assert (refused[0], "not JSON of a value of" in refused[1]) == (400, True)
+
+
 @pytest.mark.parametrize(
     ("accepts", "says"),
     [([], "is not known to accept one"), ([ORDER, NOTE], "several JSON types")],

@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import re
-import runpy
 import shlex
-import shutil
 import subprocess
 import sys
-import time
 from argparse import ArgumentParser
-from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import metadata
 from pathlib import Path
@@ -21,6 +17,7 @@ from markdown_it import MarkdownIt
 
 from statefun.cli.options import add_options, file_arguments, runtime_options
 from statefun.runtime import RuntimeOptions
+from tests.cli.process import Server
 from tests.tools.lab.server import free_port
 
 if TYPE_CHECKING:
@@ -30,23 +27,13 @@ ROOT = Path(__file__).parents[2]
 PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *ROOT.glob("docs/**/*.md")])
 
 STATEFUN = [sys.executable, "-m", "statefun"]
-DEMO = "examples/greeter/demo.py"
 
 
 def command(text: str) -> list[str]:
-    """A line of a page, without the set-up that makes the environment of this very test.
-
-    The greeter gets ports that no other process of the tests asks for at the same time.
-    """
+    """A line of a page, as a command of this very environment."""
     words = shlex.split(text)
-    if words == ["make", "greeter"]:
-        return [sys.executable, DEMO, *map(str, greeter_ports())]
     assert words[0] == "statefun", f"{text!r} is not a command that this test knows"
     return [*STATEFUN, *words[1:]]
-
-
-def greeter_ports() -> tuple[int, ...]:
-    return free_port(), free_port(), free_port()
 
 
 @dataclass(frozen=True)
@@ -84,43 +71,47 @@ def run_console(block: Block) -> None:
         assert done.stdout.splitlines() == expected.splitlines(), block
 
 
-def run_by_hand(block: Block, work: Path) -> None:
-    """What a reader types while the greeter runs, which here has other ports and another folder."""
-    if shutil.which("curl") is None:
-        return
-    with running_greeter(work) as greeter:
-        ports = {"localhost:8090": greeter.ingress, "localhost:8091": greeter.egress}
+def run_session(block: Block, work: Path) -> None:
+    """What a reader types in a shell: a runtime in the background, requests, a kill.
+
+    Here its ingress has a port of its own.
+    """
+    port = free_port()
+    (work / "io.yaml").write_text(
+        f"kind: io.statefun.playground.v1/ingress\nspec: {{port: {port}}}\n"
+    )
+    running: Server | None = None
+    try:
         for session in re.split(r"^\$ ", block.text, flags=re.MULTILINE)[1:]:
-            line, _, expected = session.partition("\n")
-            for written, port in ports.items():
-                line = line.replace(written, f"localhost:{port}")
-            words = shlex.split(line)
-            if words[0] == "statefun":
-                words = [*STATEFUN, *words[1:], "--data", str(work / "data")]
-            deadline = time.monotonic() + 20
-            while (shown := output_of(words)).splitlines() != expected.splitlines():
-                # a greeting comes after the answer to its visit
-                assert time.monotonic() < deadline, f"{block}: {shown}"
+            line, _, expected = session.replace(":8090", f":{port}").partition("\n")
+            if line.endswith(" &"):
+                words = shlex.split(line.removesuffix(" &"))
+                running = Server(*words[1:], "io.yaml", cwd=work).wait_until_ready()
+                shown = f"{running.ready}\n"
+            elif line == "kill -9 %1":
+                assert running is not None
+                running.close()
+                shown = ""
+            else:
+                words = shlex.split(line)
+                shown = output_of([*STATEFUN, *words[1:]] if words[0] == "statefun" else words)
+            assert shown.splitlines() == expected.splitlines(), f"{block}: {line}"
+    finally:
+        if running is not None:
+            running.close()
 
 
 def output_of(words: list[str]) -> str:
+    """The output of a command, at whose end curl puts no line end."""
     done = subprocess.run(words, capture_output=True, text=True, timeout=30, check=True)
     return done.stdout
-
-
-@contextmanager
-def running_greeter(work: Path) -> Iterator[Any]:
-    """The example, as `make greeter` starts it."""
-    greeter = runpy.run_path(str(ROOT / DEMO))["Greeter"](work, greeter_ports())
-    try:
-        yield greeter
-    finally:
-        greeter.stop()
 
 
 def run_shell(block: Block) -> None:
     """An install line: the index cannot be asked here, but the extras can be looked up."""
     for line in block.text.splitlines():
+        if line == "python3 -m venv .venv && . .venv/bin/activate":
+            continue  # what runs this test
         wanted = re.fullmatch(r"pip install '?(?:statefun|\.)(?:\[([\w,]+)\])?'?", line)
         assert wanted, f"{block}: {line!r} is nothing that this test knows to check"
         known = set(metadata("statefun").get_all("Provides-Extra") or ())
@@ -162,8 +153,10 @@ def test_every_code_block_does_what_the_page_says(
         match block.language:
             case "python":
                 run_python(block, names)
-            case "console" if "$ curl" in block.text:
-                run_by_hand(block, tmp_path)
+                if page.name == "README.md" and not (tmp_path / "greet.py").exists():
+                    (tmp_path / "greet.py").write_text(block.text)
+            case "console" if " &\n" in block.text:
+                run_session(block, tmp_path)
             case "console":
                 run_console(block)
             case "sh":

@@ -72,6 +72,7 @@ class BodyReader:
             return encode_typed_value(StringType.typename, _string(body))
         if kind.media_type == JSON:
             value_type = self._json_type(target)
+            body = _from_json(value_type, body)
         else:
             value_type = BUILT_IN.get(kind.typename) or self._accepted(target, kind.typename)
         if value_type is not None:
@@ -92,8 +93,10 @@ class BodyReader:
         return next((each for each in self._accepts(target) if each.typename == typename), None)
 
     def _json_type(self, target: Address) -> Type[Any]:
-        """The one JSON type that a function accepts."""
-        found = [each for each in self._accepts(target) if each.content_type == JSON]
+        """The one JSON type that a function accepts, or else the one built-in type."""
+        accepted = self._accepts(target)
+        found = [each for each in accepted if each.content_type == JSON]
+        found = found or [each for each in accepted if each.typename in BUILT_IN]
         if len(found) == 1:
             return found[0]
         names = ", ".join(each.typename for each in found)
@@ -143,6 +146,18 @@ def _string(body: bytes) -> bytes:
         return StringType.serializer().serialize(body.decode())
     except UnicodeDecodeError as error:
         raise RequestRefusedError(400, f"the body is not UTF-8: {error}") from error
+
+
+def _from_json(value_type: Type[Any], body: bytes) -> bytes:
+    """The bytes of a value that is written as JSON; those of a JSON type are that already."""
+    if value_type.typename not in BUILT_IN:
+        return body
+    try:
+        return value_type.serializer().serialize(json.loads(body))
+    except (ValueError, TypeError, RecursionError) as error:
+        raise RequestRefusedError(
+            400, f"the body is not JSON of a value of {value_type.typename!r}: {error}"
+        ) from error
 
 
 def _check(value_type: Type[Any], body: bytes) -> None:
