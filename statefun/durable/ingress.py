@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import os
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Final
 from weakref import WeakValueDictionary
 
@@ -46,7 +47,7 @@ from statefun.errors import (
     StoreError,
     UnknownFunctionError,
 )
-from statefun.http import HttpServer, Response
+from statefun.http import HttpServer, Later, Response
 from statefun.ports import IngressMessage
 from statefun.sdk.address import Address
 
@@ -75,6 +76,7 @@ _STATUS_OF: Final = (
     (RuntimeStoppedError, 503),
     (StoreError, 503),
 )
+_REFUSALS: Final = tuple(kind for kind, _ in _STATUS_OF)
 
 
 class InvocationIngress:
@@ -144,7 +146,7 @@ class InvocationIngress:
 
     # --- requests ---
 
-    def _handle(self, request: Request) -> Response | Awaitable[Response]:
+    def _handle(self, request: Request) -> Response | Later | Awaitable[Response]:
         try:
             asked = self._parse(request)
         except RequestRefusedError as error:
@@ -160,6 +162,9 @@ class InvocationIngress:
             answer = self._respond(self._parse(request))
         except RequestRefusedError as still:
             return refused(still)
+        if isinstance(answer, Later):
+            await asyncio.wait([answer.future])
+            return answer.respond(answer.future)
         return answer if isinstance(answer, Response) else await answer
 
     def _parse(self, request: Request) -> IngressRequest:
@@ -176,9 +181,11 @@ class InvocationIngress:
             self._services.catalogue,
         )
 
-    def _respond(self, asked: IngressRequest) -> Response | Awaitable[Response]:
+    def _respond(self, asked: IngressRequest) -> Response | Later | Awaitable[Response]:
         if isinstance(asked, AskHealth):
             return json_response(200, {"services": sorted(self._services.catalogue.services)})
+        if isinstance(asked, Invocation) and not asked.is_send:
+            return self._call(asked)
         return self._answer(asked)
 
     async def _answer(self, asked: Invocation | AskResult | Completion) -> Response:
@@ -187,15 +194,14 @@ class InvocationIngress:
                 return await self._complete(asked)
             if isinstance(asked, AskResult):
                 return await self._ask(asked)
-            return await (self._send(asked) if asked.is_send else self._call(asked))
+            return await self._send(asked)
         except RequestRefusedError as error:
             return refused(error)
         except asyncio.CancelledError:
-            return refused(
-                RequestRefusedError(503, "the runtime is stopping: ask for the result again later")
-            )
+            return refused(_stopping())
 
-    async def _call(self, asked: Invocation) -> Response:
+    def _call(self, asked: Invocation) -> Response | Later:
+        """Invoke a handler; its outcome is the answer, which needs no task to wait for it."""
         target = target_of(
             asked.service,
             asked.handler,
@@ -204,17 +210,28 @@ class InvocationIngress:
             is_ticket=asked.handler.is_kept,
         )
         name, outcome = self.replies.expect()
+
+        def respond(outcome: asyncio.Future[Outcome]) -> Response:
+            try:
+                told = outcome.result()
+            except asyncio.CancelledError:
+                return refused(_stopping())
+            except _REFUSALS as error:
+                return refused(_refusal(error))
+            return outcome_response(
+                told,
+                str(target.invocation_id),
+                asked.handler,
+                has_idempotency_key=asked.idempotency_key is not None,
+            )
+
         try:
-            await self._put(target.address, invoke(asked, target.invocation_id, name))
-            told = await outcome
-        finally:
+            taken = self._deliver(target.address, invoke(asked, target.invocation_id, name))
+        except _REFUSALS as error:
             outcome.cancel()
-        return outcome_response(
-            told,
-            str(target.invocation_id),
-            asked.handler,
-            has_idempotency_key=asked.idempotency_key is not None,
-        )
+            return refused(_refusal(error))
+        taken.add_done_callback(partial(_fail, outcome))
+        return Later(outcome, respond)
 
     async def _send(self, asked: Invocation) -> Response:
         target = target_of(
@@ -291,12 +308,14 @@ class InvocationIngress:
             outcome.cancel()
 
     async def _put(self, address: Address, envelope: bytes) -> None:
-        assert self._intake is not None  # noqa: S101 - the server listens after `start` only
         try:
-            await self._intake.deliver((IngressMessage(address, envelope),))
-        except tuple(kind for kind, _ in _STATUS_OF) as error:
-            status = next(status for kind, status in _STATUS_OF if isinstance(error, kind))
-            raise RequestRefusedError(status, str(error)) from error
+            await self._deliver(address, envelope)
+        except _REFUSALS as error:
+            raise _refusal(error) from error
+
+    def _deliver(self, address: Address, envelope: bytes) -> asyncio.Future[None]:
+        assert self._intake is not None  # noqa: S101 - the server listens after `start` only
+        return asyncio.ensure_future(self._intake.deliver((IngressMessage(address, envelope),)))
 
     def _target_of(self, invocation_id: str) -> Target:
         """An invocation by its id."""
@@ -327,3 +346,21 @@ class InvocationIngress:
         lock = self._locks.setdefault(invocation_id, asyncio.Lock())
         async with lock:
             yield
+
+
+def _refusal(error: Exception) -> RequestRefusedError:
+    """The refusal of what could not be taken in."""
+    status = next(status for kind, status in _STATUS_OF if isinstance(error, kind))
+    return RequestRefusedError(status, str(error))
+
+
+def _stopping() -> RequestRefusedError:
+    return RequestRefusedError(503, "the runtime is stopping: ask for the result again later")
+
+
+def _fail(outcome: asyncio.Future[Outcome], taken: asyncio.Future[None]) -> None:
+    """There is no outcome of what was not taken in."""
+    if taken.cancelled():
+        outcome.cancel()
+    elif (error := taken.exception()) is not None and not outcome.done():
+        outcome.set_exception(error)
