@@ -16,9 +16,11 @@ from statefun.workflows.hosts import ServiceFunctions
 from statefun.workflows.listener import Listener
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
 
     from statefun.runtime.clock import Alarm
+    from statefun.runtime.transports.routing import Endpoint
     from statefun.workflows.connection import States
 
 __all__ = ["LocalService", "SkippingClock"]
@@ -94,18 +96,27 @@ class SkippingClock:
 
 
 class LocalService:
-    """A runtime in memory with the functions of the service; workers attach to it.
+    """A runtime with the functions of the service; workers attach to it.
 
     Args:
         namespace: The namespace.
         skips_time: Whether time is skipped while somebody waits for a workflow and nothing runs.
+        data: Where it keeps what is durable; None for memory.
+        endpoints: Who serves task queues without attaching.
 
     Attributes:
         connection: The way to it.
         skips_time: Whether it skips time.
     """
 
-    def __init__(self, namespace: str, *, skips_time: bool) -> None:
+    def __init__(
+        self,
+        namespace: str,
+        *,
+        skips_time: bool,
+        data: Path | None = None,
+        endpoints: Sequence[Endpoint] = (),
+    ) -> None:
         self.skips_time = skips_time
         self._namespace = namespace
         self._clock = SkippingClock()
@@ -116,9 +127,9 @@ class LocalService:
         functions = ServiceFunctions(namespace, _RETENTION, lambda: self._clock.now_ms() / 1000)
         self._runtime = Runtime(
             functions,
-            data=None,
+            data=data,
             clock=self._clock,
-            endpoints=[self._attached],
+            endpoints=[*endpoints, self._attached],
             ingresses=[self.connection],
             egresses=[self.connection.replies],
         )

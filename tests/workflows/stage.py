@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
-from datetime import timedelta
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from statefun.runtime.transports.http import HttpEndpoint
+from statefun.testing.workflows import LocalService
+from statefun.workflows.addresses import namespace_of_queue
 from statefun.workflows.client import Client
 from statefun.workflows.exceptions import (
     ActivityError,
@@ -17,13 +19,27 @@ from statefun.workflows.exceptions import (
 )
 from statefun.workflows.testing import WorkflowEnvironment
 from statefun.workflows.worker import Worker
+from tests.tools.scenarios.function_server import FunctionServer
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
+    from pathlib import Path
 
 
-PLACES = ("one worker", "two workers", "cold cache", "remote workers")
-"""Where each scenario runs: the same is seen in all of them."""
+PLACES = (
+    "one worker",
+    "two workers",
+    "cold cache",
+    "remote workers",
+    "embedded, two workers",
+    "endpoint",
+)
+"""Where each scenario runs: the same is seen in all of them.
+
+The first three are the environment for tests. In the next one, workers are behind sockets; then the
+runtime has a data directory; and at last a worker is served over HTTP.
+"""
+QUEUE = "scenarios"
 
 
 @dataclass
@@ -34,13 +50,11 @@ class Stage:
         client: A client of the service.
         env: The service.
         queue: The task queue that workers serve.
-        workers: The workers.
     """
 
     client: Client
     env: WorkflowEnvironment
-    queue: str = "scenarios"
-    workers: list[Worker] = field(default_factory=list)
+    queue: str = QUEUE
     _count: int = 0
 
     def new_id(self) -> str:
@@ -108,29 +122,42 @@ async def _connected(env: WorkflowEnvironment, stack: AsyncExitStack) -> Client:
 
 @asynccontextmanager
 async def staged(
-    place: str, workflows: list[type[Any]], activities: list[Callable[..., Any]]
+    place: str,
+    workflows: list[type[Any]],
+    activities: list[Callable[..., Any]],
+    folder: Path | None = None,
 ) -> AsyncIterator[Stage]:
-    """The service with workers, in a place."""
+    """The service with workers, in a place; where it is embedded, in a folder."""
     async with AsyncExitStack() as stack:
-        env = await stack.enter_async_context(await WorkflowEnvironment.start_time_skipping())
-        stage = Stage(env.client, env)
         pool = stack.enter_context(ThreadPoolExecutor(4))
-        clients = [env.client]
+        server = await stack.enter_async_context(FunctionServer())
+        called = HttpEndpoint(f"{namespace_of_queue('default', QUEUE)}/*", server.url)
+        service = LocalService(
+            "default",
+            skips_time=True,
+            data=folder / "data" if folder is not None and "embedded" in place else None,
+            endpoints=[called] if place == "endpoint" else [],
+        )
+        await service.start()
+        client = Client(service.connection, identity="stage")
+        env = await stack.enter_async_context(WorkflowEnvironment(client, service))
+        stage = Stage(client, env, QUEUE)
+        clients = [client] * (2 if "two workers" in place else 1)
         if place == "remote workers":
             clients = [await _connected(env, stack) for _ in range(2)]
             stage.client = clients[0]
-        if place == "two workers":
-            clients *= 2
-        for number, client in enumerate(clients):
+        for number, each in enumerate(clients):
             worker = Worker(
-                client,
-                task_queue=stage.queue,
+                each,
+                task_queue=QUEUE,
                 workflows=workflows,
                 activities=activities,
                 activity_executor=pool,
                 identity=f"worker-{number}",
                 max_cached_workflows=0 if place == "cold cache" else 100,
-                graceful_shutdown_timeout=timedelta(0),
             )
-            stage.workers.append(await stack.enter_async_context(worker))
+            if place == "endpoint":
+                await server.start(worker.functions)
+            else:
+                await stack.enter_async_context(worker)
         yield stage

@@ -11,6 +11,8 @@ from tests.workflows.scenarios import SCENARIOS
 from tests.workflows.stage import PLACES, staged
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.workflows.scenarios import Scenario
 
 
@@ -24,7 +26,9 @@ if TYPE_CHECKING:
         if not (scenario.has_own_time and place == "remote workers")
     ],
 )
-async def test_a_scenario_is_seen_as_it_is_described(scenario: Scenario, place: str) -> None:
-    """One worker, two, no run in memory, or workers behind sockets make no difference."""
-    async with staged(place, WORKFLOWS, ACTIVITIES) as stage:
+async def test_a_scenario_is_seen_as_it_is_described(
+    scenario: Scenario, place: str, tmp_path: Path
+) -> None:
+    """One worker, two, no run in memory, workers elsewhere, or an endpoint make no difference."""
+    async with staged(place, WORKFLOWS, ACTIVITIES, tmp_path) as stage:
         assert await scenario.script(stage) == scenario.expected
