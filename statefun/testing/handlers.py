@@ -110,6 +110,42 @@ class Invocation:
         return self._decode(outcome.value)
 
 
+class _Calls:
+    """The invocations that have reached their service, in order."""
+
+    def __init__(self, app: App) -> None:
+        self._codec = app.directory.codec
+        self._called: dict[str, Called] = {}
+
+    def of(self, handler: Any) -> list[Called]:
+        """Those of a handler; all for None."""
+        if handler is None:
+            return list(self._called.values())
+        known = handler_from_callable(handler)
+        names = known.service_tag.name, known.name
+        return [each for each in self._called.values() if (each.service, each.handler) == names]
+
+    def note(self, declaration: Declaration, context: Any) -> None:
+        """Take note of those in a batch."""
+        batch = context.batch
+        for each in batch.invocations:
+            message = incoming_message(Message, batch.typename, batch.target_id, each)
+            if not message.is_type(ENVELOPE_TYPE):
+                continue
+            envelope = _proto.Envelope.FromString(message.raw_value() or b"")
+            handler = declaration.handlers.get(envelope.invoke.handler)
+            if handler is not None and envelope.invoke.id not in self._called:
+                reads = self._codec.over(handler.handler_io.input_serde)
+                try:
+                    argument = reads.deserialize(envelope.invoke.argument)
+                except SerializationError:
+                    argument = envelope.invoke.argument  # the handler will say so
+                key = "" if declaration.service_tag.kind == "service" else batch.target_id
+                self._called[envelope.invoke.id] = Called(
+                    declaration.name, handler.name, key, argument, envelope.invoke.id
+                )
+
+
 class DurableHarness:
     """Runs an app in a test, on a clock that the test moves; nothing runs by itself.
 
@@ -165,7 +201,7 @@ class DurableHarness:
         weakref.finalize(self, self._app.forget)
         self._random = Random(seed)  # noqa: S311 - to be repeated
         self._faults = faults
-        self._called: dict[str, Called] = {}
+        self._calls = _Calls(self._app)
         self._addresses: dict[Address, None] = {}
         self._known_answers = 0
         self._outcomes: dict[str, _proto.Outcome] = {}
@@ -284,11 +320,7 @@ class DurableHarness:
         Args:
             handler: Only those of this handler; None for all.
         """
-        if handler is None:
-            return list(self._called.values())
-        known = handler_from_callable(handler)
-        names = known.service_tag.name, known.name
-        return [each for each in self._called.values() if (each.service, each.handler) == names]
+        return self._calls.of(handler)
 
     def assert_called(
         self,
@@ -401,7 +433,7 @@ class DurableHarness:
         async def watched(context: Any, message: Message) -> None:
             if not context.position and declaration is not None:
                 self._addresses.setdefault(Address(typename, context.address.id))
-                self._note(declaration, context)
+                self._calls.note(declaration, context)
             done = fun(context, message)
             if inspect.isawaitable(done):
                 await done
@@ -411,25 +443,6 @@ class DurableHarness:
                 raise _LostReplyError
 
         return watched
-
-    def _note(self, declaration: Declaration, context: Any) -> None:
-        batch = context.batch
-        for each in batch.invocations:
-            message = incoming_message(Message, batch.typename, batch.target_id, each)
-            if not message.is_type(ENVELOPE_TYPE):
-                continue
-            envelope = _proto.Envelope.FromString(message.raw_value() or b"")
-            handler = declaration.handlers.get(envelope.invoke.handler)
-            if handler is not None and envelope.invoke.id not in self._called:
-                reads = self._app.directory.codec.over(handler.handler_io.input_serde)
-                try:
-                    argument = reads.deserialize(envelope.invoke.argument)
-                except SerializationError:
-                    argument = envelope.invoke.argument  # the handler will say so
-                key = "" if declaration.service_tag.kind == "service" else batch.target_id
-                self._called[envelope.invoke.id] = Called(
-                    declaration.name, handler.name, key, argument, envelope.invoke.id
-                )
 
 
 def _is_fault(error: BaseException | None) -> bool:
