@@ -65,7 +65,27 @@ class LoopTask(asyncio.Task[T]):
         return self._hash
 
 
-class DeterministicLoop(asyncio.AbstractEventLoop):
+class _UnobservedLoop(asyncio.AbstractEventLoop):
+    """The answers of a loop that nobody debugs or observes."""
+
+    def get_debug(self) -> bool:
+        """Never: a debugging loop would behave differently."""
+        return False
+
+    def set_debug(self, enabled: bool) -> None:  # noqa: FBT001 - as asyncio has it
+        """Changes nothing."""
+
+    def get_task_factory(self) -> None:
+        """None: tasks are this loop's own."""
+
+    def get_exception_handler(self) -> None:
+        """None: what nobody awaits is logged."""
+
+    async def shutdown_asyncgens(self) -> None:
+        """Nothing: `close` does it."""
+
+
+class DeterministicLoop(_UnobservedLoop):
     """An event loop that is driven by its owner: `drain` runs until nothing is ready.
 
     Args:
@@ -283,19 +303,6 @@ class DeterministicLoop(asyncio.AbstractEventLoop):
         """Whether it was closed."""
         return self.is_closing
 
-    def get_debug(self) -> bool:
-        """Never: a debugging loop would behave differently."""
-        return False
-
-    def set_debug(self, enabled: bool) -> None:  # noqa: FBT001 - as asyncio has it
-        """Changes nothing."""
-
-    def get_task_factory(self) -> None:
-        """None: tasks are this loop's own."""
-
-    def get_exception_handler(self) -> None:
-        """None: what nobody awaits is logged."""
-
     def call_exception_handler(self, context: dict[str, Any]) -> None:
         """Log an exception that nobody has awaited."""
         if not self.is_closing:
@@ -303,9 +310,6 @@ class DeterministicLoop(asyncio.AbstractEventLoop):
             logger.warning("in a durable handler: %s", context.get("message"), exc_info=error)
 
     default_exception_handler = call_exception_handler
-
-    async def shutdown_asyncgens(self) -> None:
-        """Nothing: `close` does it."""
 
 
 def _refused(method: str, hint: str) -> Any:
