@@ -108,6 +108,7 @@ class Application(StatefulFunctions):
         idempotency_key: str | None = None,
         headers: Mapping[str, str] | None = None,
         reply: _proto.Route | None = None,
+        unique: bytes | None = None,
     ) -> Message:
         """The message that invokes a handler, for a plain function or an ingress to send.
 
@@ -119,6 +120,7 @@ class Application(StatefulFunctions):
             idempotency_key: Invocations with the same key are one.
             headers: Headers for the handler.
             reply: Where the outcome is sent; None for nowhere.
+            unique: 16 bytes that no other invocation has, for its id; None draws them.
 
         Raises:
             TerminalError: If there is no such handler, or a key is missing or too much.
@@ -133,7 +135,7 @@ class Application(StatefulFunctions):
             service,
             handler.name,
             key or "",
-            os.urandom(16),
+            os.urandom(16) if unique is None else unique,
             idempotency_key,
             is_delayed=delay_ms > 0,
         )

@@ -156,7 +156,8 @@ class DurableHarness:
             `"never"` keeps suspended handlers in memory, as a process does until it ends.
         faults: From 0 up to 1: so often the process dies between a turn and its reply. The turn
             runs again then, and its effects are performed again.
-        seed: What chance there is in faults; the same seed, the same faults.
+        seed: What chance there is: the same seed, the same faults, and the same `ctx.random()` and
+            `ctx.uuid()` of handlers.
         mocks: Handler → a function that runs in its place, with the same parameters.
 
     Example:
@@ -200,6 +201,7 @@ class DurableHarness:
         )
         weakref.finalize(self, self._app.forget)
         self._random = Random(seed)  # noqa: S311 - to be repeated
+        self._ids = Random(f"{seed} ids")  # noqa: S311 - chance of a handler is made of its id
         self._faults = faults
         self._calls = _Calls(self._app)
         self._addresses: dict[Address, None] = {}
@@ -247,6 +249,7 @@ class DurableHarness:
             idempotency_key=idempotency_key,
             headers=headers,
             reply=_proto.Route(typename=_ANSWERS, id="", is_egress=True),
+            unique=self._ids.randbytes(16),
         )
         envelope = _proto.Envelope.FromString(message.raw_value() or b"")
         envelope.invoke.reply.id = envelope.invoke.id

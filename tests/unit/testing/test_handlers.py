@@ -148,6 +148,22 @@ def test_an_effect_that_is_performed_again_has_the_same_uuid() -> None:
     raise AssertionError("no effect was performed again")
 
 
+def test_chance_is_that_of_the_seed() -> None:
+    """So a test that failed by it fails again."""
+    dice = Service("Dice")
+
+    @dice.handler()
+    async def roll(ctx: Context) -> list[Any]:
+        return [ctx.random().random(), str(ctx.uuid())]
+
+    one, same, other = (DurableHarness(app([dice]), seed=seed) for seed in (1, 1, 2))
+    rolled = one.call(roll)
+
+    assert same.call(roll) == rolled
+    assert other.call(roll) != rolled
+    assert one.call(roll) != rolled
+
+
 def test_a_handler_that_is_not_deterministic_is_told_where_it_differs() -> None:
     """With a replay at every turn the first wait shows it."""
     drawn.clear()
