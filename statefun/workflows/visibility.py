@@ -32,6 +32,7 @@ __all__ = [
     "executions_of",
     "looked",
     "row_of",
+    "runs_of",
     "strip",
     "workflow_at",
 ]
@@ -109,7 +110,7 @@ def workflow_at(typename: str, values: Mapping[str, bytes]) -> list[WorkflowView
     if data is None or name != "workflow" or not namespace.startswith("workflows."):
         return []
     kept = _proto.Workflow.FromString(data)
-    return [_view(unquote(namespace.removeprefix("workflows.")), each) for each in _runs(kept)]
+    return [_view(unquote(namespace.removeprefix("workflows.")), each) for each in runs_of(kept)]
 
 
 def _view(namespace: str, run: _proto.Workflow) -> WorkflowView:
@@ -132,7 +133,7 @@ def _view(namespace: str, run: _proto.Workflow) -> WorkflowView:
     )
 
 
-def _runs(kept: _proto.Workflow) -> list[_proto.Workflow]:
+def runs_of(kept: _proto.Workflow) -> list[_proto.Workflow]:
     """The runs of a workflow, the current one first."""
     past = [
         _proto.Workflow(
@@ -154,7 +155,7 @@ def _runs(kept: _proto.Workflow) -> list[_proto.Workflow]:
 def executions_of(kept: _proto.Workflow) -> list[_proto.Workflow]:
     """The runs of a workflow without arguments and results, the current one first."""
     found = []
-    for run in _runs(kept):
+    for run in runs_of(kept):
         told = _proto.Workflow(
             start=run.start,
             status=run.status,

@@ -30,7 +30,7 @@ from statefun.workflows.refusals import RefusedError
 from statefun.workflows.retrying import next_attempt
 from statefun.workflows.service import RPCStatusCode
 from statefun.workflows.status import WorkflowExecutionStatus as Status
-from statefun.workflows.visibility import WORKFLOW_VALUE, strip
+from statefun.workflows.visibility import WORKFLOW_VALUE, runs_of, strip
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -397,7 +397,11 @@ class WorkflowTurn:
         return None
 
     def _describe(self, invoke: durable.Invoke) -> bytes:
-        state = self._known(self._request(invoke))
+        request = self._request(invoke)
+        state = self._known(request)
+        if request.run_id not in ("", state.start.run_id):
+            [past] = [each for each in runs_of(state) if each.start.run_id == request.run_id]
+            return past.SerializeToString()
         described = _proto.Workflow()
         described.CopyFrom(state)
         del described.waiters[:], described.buffered[:]
@@ -537,8 +541,6 @@ class WorkflowTurn:
         if following is None:
             self._close(state, ending)
             return
-        if ending.WhichOneof("ending") != "continued" and following.attempt == 1:
-            ending = _proto.Ending(continued=_proto.Start())  # by its cron expression
         ending.next_run_id = following.run_id
         execution_start_ms = state.execution_start_ms
         waiting = list(state.buffered)

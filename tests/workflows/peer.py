@@ -2,7 +2,8 @@
 
 Run by an interpreter that has `temporalio`, with the address of a development server:
 
-    python tests/workflows/peer.py localhost:7233
+    temporal server start-dev --search-attribute Customer=Keyword --search-attribute Amount=Int
+    python tests/workflows/peer.py localhost:7233 [SCENARIO…]
 
 The scenarios are those of this folder with `statefun.workflows` replaced by `temporalio`. What is
 seen goes to `peer.json`, with the versions.
@@ -59,7 +60,7 @@ def rewritten(folder: Path) -> None:
     """Write the scenarios for the peer into a folder."""
     package = folder / "tests" / "workflows"
     package.mkdir(parents=True)
-    for name in ("stage", "programs", "scenarios"):
+    for name in ("stage", "programs", "scenarios", "schedule_scenarios"):
         text = (HERE / f"{name}.py").read_text(encoding="utf-8")
         text = text.replace("from statefun.workflows import", "from temporalio import")
         text = text.replace("statefun.workflows", "temporalio")
@@ -68,18 +69,18 @@ def rewritten(folder: Path) -> None:
         (init / "__init__.py").write_text("", encoding="utf-8")
 
 
-async def record(address: str) -> dict[str, str]:
-    """Run every scenario; what was seen, by name."""
+async def record(address: str, names: list[str]) -> dict[str, str]:
+    """Run every scenario, or those that are named; what was seen, by name."""
     from temporalio.client import Client  # noqa: PLC0415 - of the peer's interpreter alone
     from temporalio.worker import UnsandboxedWorkflowRunner, Worker  # noqa: PLC0415 - likewise
 
     from tests.workflows.programs import ACTIVITIES, WORKFLOWS  # noqa: PLC0415 - rewritten
-    from tests.workflows.scenarios import SCENARIOS  # noqa: PLC0415 - rewritten
+    from tests.workflows.schedule_scenarios import SCENARIOS  # noqa: PLC0415 - rewritten
     from tests.workflows.stage import Stage  # noqa: PLC0415 - rewritten
 
     client: Any = await Client.connect(address)
     seen = {}
-    for scenario in SCENARIOS:
+    for scenario in [each for each in SCENARIOS if not names or each.name in names]:
         environment: Any = RealTime()
         stage = Stage(client, environment)
         for left in ("child", "desk", "again", *(f"workflow-{number}" for number in range(1, 5))):
@@ -109,7 +110,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         rewritten(Path(folder))
         sys.path.insert(0, folder)
-        seen = asyncio.run(record(sys.argv[1]))
+        seen = asyncio.run(record(sys.argv[1], sys.argv[2:]))
+    if sys.argv[2:]:
+        seen = {**json.loads(RECORDED.read_text(encoding="utf-8"))["seen"], **seen}
     versions = {
         "temporalio": importlib.metadata.version("temporalio"),
         "Temporal CLI": "1.5.1 (server 1.29.1)",

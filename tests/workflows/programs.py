@@ -10,7 +10,13 @@ from datetime import timedelta
 from typing import Any
 
 from statefun.workflows import activity, workflow
-from statefun.workflows.common import RawValue, RetryPolicy
+from statefun.workflows.common import (
+    RawValue,
+    RetryPolicy,
+    SearchAttributeKey,
+    SearchAttributePair,
+    TypedSearchAttributes,
+)
 from statefun.workflows.exceptions import (
     ActivityError,
     ApplicationError,
@@ -658,9 +664,64 @@ class AnyWorkflow:
         return f"{workflow.info().workflow_type} got {values}"
 
 
+@workflow.defn
+class Attributes:
+    @workflow.run
+    async def run(self, how: str) -> Any:
+        before = _attributes()
+        match how:
+            case "change":
+                workflow.upsert_search_attributes(
+                    [
+                        SearchAttributeKey.for_keyword("Customer").value_set("new"),
+                        SearchAttributeKey.for_int("Amount").value_unset(),
+                    ]
+                )
+            case "change as lists":
+                workflow.upsert_search_attributes({"Customer": ["new"], "Amount": []})
+            case "continue":
+                workflow.continue_as_new("stay")
+            case "have a child":
+                pair = SearchAttributePair(SearchAttributeKey.for_keyword("Customer"), "kid")
+                return await workflow.execute_child_workflow(
+                    Attributes.run,
+                    "stay",
+                    id="child",
+                    search_attributes=TypedSearchAttributes([pair]),
+                )
+        return [before, _attributes()]
+
+
+def _attributes() -> Any:
+    info = workflow.info()
+    typed = [[pair.key.name, pair.value] for pair in info.typed_search_attributes]
+    return [dict(info.search_attributes), typed]
+
+
+SEEN: list[Any] = []
+"""What the runs of a cron expression have seen."""
+
+
+@workflow.defn
+class Cron:
+    @workflow.run
+    async def run(self) -> int:
+        last = None
+        if workflow.has_last_completion_result():
+            last = workflow.get_last_completion_result(int)
+        failure = workflow.get_last_failure()
+        info = workflow.info()
+        if not workflow.unsafe.is_replaying():
+            text = str(getattr(failure, "message", "none"))
+            SEEN.append([info.attempt, info.continued_run_id is not None, last, text])
+        if last is None and failure is None:
+            raise ApplicationError("first")
+        return (last or 0) + 1
+
+
 WORKFLOWS: list[type[Any]] = [
     *(Greeting, Named, Sum, Calls, LocalCalls, Raises, RaisesOwn, Sleeps, Times, Desk, Order),
     *(Dynamic, Buffers, Cancels, CancelsActivity, CancelsEarly, Parent, ParentThatHandles),
     *(ParentThatCancels, ParentThatEnds, Continues, Retried, Patched, Memos, Initialised),
-    *(Concurrent, Chance),
+    *(Concurrent, Chance, Attributes, Cron),
 ]

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from tests.workflows.peer import RECORDED, text_of
-from tests.workflows.scenarios import SCENARIOS
+from tests.workflows.schedule_scenarios import SCENARIOS
 
 DIFFERENCES = {
     "what takes too long is told as asyncio tells it": "`time.time` is substituted, not real",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.workflows.programs import ACTIVITIES, WORKFLOWS
-from tests.workflows.scenarios import SCENARIOS
+from tests.workflows.schedule_scenarios import SCENARIOS
 from tests.workflows.stage import PLACES, staged
 
 if TYPE_CHECKING:

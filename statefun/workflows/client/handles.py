@@ -108,7 +108,7 @@ class WorkflowHandle(Generic[W, R]):
             kind = ending.WhichOneof("ending")
             if ending.next_run_id and follow_runs:
                 run_id = ending.next_run_id
-            elif kind == "continued":
+            elif ending.next_run_id:
                 raise WorkflowContinuedAsNewError(ending.next_run_id)
             else:
                 return cast("R", await self._ended(ending, kind or "result"))
