@@ -310,7 +310,8 @@ class LocalConnection:
         if outcome.value is None:
             status = _status(outcome.code, outcome.answer)
             raise RPCError(outcome.message, status, facts=outcome.metadata)
-        is_description = envelope.invoke.handler == "describe"
+        is_of_workflow = typename.endswith("/workflow")  # others are described, too
+        is_description = is_of_workflow and envelope.invoke.handler == "describe"
         return self._diagnosed(outcome.value) if is_description else outcome.value
 
 
