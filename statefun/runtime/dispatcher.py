@@ -19,6 +19,7 @@ from statefun.runtime.intake import RuntimeIntake, not_durable
 from statefun.runtime.observe import Observers
 from statefun.runtime.outlets import Outlets
 from statefun.runtime.reads import Reads
+from statefun.runtime.type_watch import TypeWatch
 from statefun.sdk.failures import escaped
 
 if TYPE_CHECKING:
@@ -76,6 +77,7 @@ class Dispatcher:
         )
         self.reads = Reads(store, engine, self._wake.set)
         self.calls = Calls(engine, router, clock, observer, self._wake.set)
+        self._type_watch = TypeWatch(engine, self.reads, router, observer)
         self._outlets = Outlets(observer)
         self.intake = RuntimeIntake(engine, self.committer, clock, self._wake.set, positions or {})
         self._ingresses: list[Ingress] = []
@@ -201,6 +203,7 @@ class Dispatcher:
         self.reads.find_timers(now_ms)
         if not (self._is_draining or self.committer.is_behind):
             self._make_calls(now_ms)
+        self._type_watch.look()
         self._outlets.push()
         self._regulate()
         if self.intake.admit(now_ms):
@@ -308,6 +311,7 @@ class Dispatcher:
         self.intake.is_accepting = False
         self._is_draining = True
         self.calls.cancel()
+        self._type_watch.close()
         if self._alarm is not None:
             self._alarm.cancel()
         self.intake.end(self._reason)

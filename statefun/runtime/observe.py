@@ -73,10 +73,11 @@ class Observer:
         """Records wait for an egress that is not there."""
 
     def type_changed(self, change: TypeChange) -> None:
-        """Values are stored as another type than a function of this process declares.
+        """Values are stored otherwise than a function declares them.
 
         Args:
-            change: Which values, and what becomes of them; told once for each, at start.
+            change: Which values, and what becomes of them; told once for each, at start, or when
+                a function behind an endpoint has said what it declares.
         """
 
 

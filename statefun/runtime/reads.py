@@ -45,6 +45,11 @@ class Reads:
         self._loading: asyncio.Future[dict[Address, Mapping[str, StoredEntry]]] | None = None
         self._finding: asyncio.Future[FoundTimers] | None = None
 
+    @property
+    def is_apart(self) -> bool:
+        """Whether reads are made by a thread, since they wait for a disk."""
+        return self._reader is not None
+
     async def read(self, look: Callable[[Reader], T]) -> T:
         """Call a function with the store, in the thread of the reads; returns its result."""
         if self._reader is None:

@@ -19,13 +19,14 @@ from statefun.sdk.wire import StoredValue
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+    from statefun.runtime.engine.declarations import Declarations
     from statefun.runtime.engine.records import StoredEntry, ValueCount
     from statefun.runtime.stores.base import Reader
     from statefun.sdk.address import Address
     from statefun.sdk.functions import StatefulFunctions
     from statefun.sdk.specs import ValueSpec
 
-__all__ = ["Migration", "TypeChange", "migrations", "type_changes"]
+__all__ = ["Migration", "TypeChange", "declared_changes", "migrations", "type_changes"]
 
 _PAGE = 500
 """So many addresses are migrated at a time, at most."""
@@ -182,9 +183,30 @@ def type_changes(
             yield TypeChange(each.typename, each.name, stored, declared, each.count, way)
 
 
+def declared_changes(
+    counts: Iterable[ValueCount], typename: str, declared: Declarations
+) -> Iterator[TypeChange]:
+    """The values that are stored as another type than a function has declared by its replies.
+
+    It may not have declared all of them yet.
+    """
+    for each in counts:
+        known = declared.get(each.name) if each.typename == typename else None
+        if known is not None and known.typename != each.value_typename:
+            way = _way_between(each.value_typename, known.typename, known.upgrades)
+            yield TypeChange(
+                *(typename, each.name, each.value_typename, known.typename, each.count, way)
+            )
+
+
 def _way(spec: ValueSpec | None, stored: str) -> Way:
     if spec is None:
         return "unseen"
-    if any(upgrade.was.typename == stored for upgrade in spec.upgrades):
+    upgrades = [upgrade.was.typename for upgrade in spec.upgrades]
+    return _way_between(stored, spec.type.typename, upgrades)
+
+
+def _way_between(stored: str, declared: str, upgrades: Sequence[str]) -> Way:
+    if stored in upgrades:
         return "upgraded"
-    return "widened" if (stored, spec.type.typename) in WIDER else "held"
+    return "widened" if (stored, declared) in WIDER else "held"

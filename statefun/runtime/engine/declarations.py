@@ -221,15 +221,26 @@ class DeclaredFunctions:
         get: The declarations of a function by its typename, None if there are none.
     """
 
-    __slots__ = ("_declared", "get")
+    __slots__ = ("_declared", "_news", "get")
 
     def __init__(self) -> None:
         self._declared: dict[str, Declarations] = {}
+        self._news: set[str] = set()
         self.get = self._declared.get
 
     def of(self, typename: str) -> Declarations:
         """The declarations of a function, which may be none."""
         return self._declared.get(typename, NONE_DECLARED)
+
+    def take_news(self) -> list[str]:
+        """The functions that have declared something since the last call, ordered."""
+        news, self._news = sorted(self._news), set()
+        return news
+
+    @property
+    def has_news(self) -> bool:
+        """Whether `take_news` has any."""
+        return bool(self._news)
 
     def declare(
         self, mailbox: Mailbox, attempt: Attempt, missing: tuple[MissingValue, ...]
@@ -249,6 +260,8 @@ class DeclaredFunctions:
         is_news = declared.declare(missing)
         if declared:
             self._declared[typename] = declared
+        if is_news:
+            self._news.add(typename)
         mailbox.asked += 1
         if mailbox.asked > _MOST_QUESTIONS:
             raise RemoteProtocolError(

@@ -89,6 +89,7 @@ class Engine:
         attempts: Says which batches are to be called.
         timers: The delayed messages.
         dead_letters: The messages that were given up.
+        declared: The values that functions are known to declare.
         intake: Takes messages of ingresses in.
         edits: Makes changes by hand.
     """
@@ -111,7 +112,7 @@ class Engine:
         limits_of = lru_cache(_MANY_TYPENAMES)(rules.limits_of)
         counters = self.counters = Counters()
         changes = self._changes = Changes()
-        self._declared = DeclaredFunctions()
+        self.declared = DeclaredFunctions()
         self.timers = Timers(changes, recovered.timers, timer_pages)
         self._retries = Retries()
         self.residency = Residency(
@@ -149,7 +150,7 @@ class Engine:
         self.attempts = Attempts(
             self.residency,
             self.backlog,
-            self._declared,
+            self.declared,
             self._barrier,
             self._trials,
             self._holds,
@@ -160,7 +161,7 @@ class Engine:
         )
         self.edits = Edits(
             functions,
-            self._declared,
+            self.declared,
             self.residency,
             self.backlog,
             self.dead_letters,
@@ -196,7 +197,7 @@ class Engine:
         mailbox = self.attempts.end(attempt)
         if mailbox is None:
             return
-        declared = self._declared.of(mailbox.address.typename)
+        declared = self.declared.of(mailbox.address.typename)
         decoded = self._checked(mailbox, attempt, reply, declared, now_ms)
         if isinstance(decoded, Result):
             self._turns.apply(mailbox, decoded, declared, now_ms)
@@ -227,7 +228,7 @@ class Engine:
             else:
                 self.counters.incomplete_replies += 1
                 mailbox.freshness = "fresh" if mailbox.freshness == "ask" else mailbox.freshness
-                self._declared.declare(mailbox, attempt, decoded.missing)
+                self.declared.declare(mailbox, attempt, decoded.missing)
         except UnknownEgressError as error:  # it may begin to exist
             failed(mailbox, error, now_ms)
         except (RemoteProtocolError, InvalidMessageError) as error:
