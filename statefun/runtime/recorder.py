@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from statefun.runtime.admin.figures import Durations, FunctionFigures
+from statefun.runtime.admin.figures import Durations, FunctionFigures, Metrics, sources_of
 from statefun.runtime.observe import Observer
 
 if TYPE_CHECKING:
     from statefun.runtime.engine.failures import FailedAttempt
+    from statefun.runtime.lifecycle import Lifecycle
     from statefun.sdk.address import Address
 
 __all__ = ["Recorder"]
@@ -49,6 +50,24 @@ class Recorder(Observer):
     def committed(self, seconds: float) -> None:
         """Count a commit."""
         self.commit_durations.add(seconds)
+
+    def metrics(self, life: Lifecycle) -> Metrics:
+        """How a runtime is doing."""
+        engine, dispatcher = life.engine, life.dispatcher
+        return Metrics(
+            counters=engine.counters,
+            commits=dispatcher.committer.commits,
+            failed_commits=dispatcher.committer.failed_commits,
+            busy_addresses=engine.backlog.busy,
+            resident_addresses=len(engine.residency),
+            waiting_timers=len(engine.timers),
+            calls_in_flight=dispatcher.calls.in_flight,
+            paused_addresses=engine.paused_addresses,
+            kept_dead_letters=len(engine.dead_letters),
+            commit_durations=self.commit_durations,
+            functions=self.functions,
+            sources=sources_of(life.ingresses),
+        )
 
     def _new(self, typename: str) -> FunctionFigures:
         """The figures of a function that has none: endpoints may serve any number of names."""

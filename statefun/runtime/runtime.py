@@ -6,11 +6,10 @@ import random as chance
 from datetime import timedelta
 from functools import partial
 from itertools import islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from statefun.errors import ConfigurationError, InvalidMessageError, RuntimeStoppedError
 from statefun.runtime.admin.edits import apply, find
-from statefun.runtime.admin.figures import Metrics, sources_of
 from statefun.runtime.clock import SystemClock
 from statefun.runtime.lifecycle import Lifecycle
 from statefun.runtime.log import LogObserver
@@ -33,15 +32,18 @@ if TYPE_CHECKING:
 
     from statefun.ports import Egress, Ingress
     from statefun.runtime.admin.edits import Changed, Edit
+    from statefun.runtime.admin.figures import Metrics
     from statefun.runtime.clock import Clock
     from statefun.runtime.engine.records import DeadLetter, StoredEntry
     from statefun.runtime.observe import Observer
-    from statefun.runtime.options import RuntimeOptionValues
+    from statefun.runtime.options import Durability, RuntimeOptionValues
     from statefun.runtime.stores.base import Reader, Store
     from statefun.runtime.transports.routing import Endpoint
     from statefun.sdk.functions import StatefulFunctions
 
 __all__ = ["Runtime"]
+
+T = TypeVar("T")
 
 _STATES_AT_A_TIME = 500
 
@@ -94,7 +96,6 @@ class Runtime:
         options: RuntimeOptions | None = None,
         **values: Unpack[RuntimeOptionValues],
     ) -> None:
-        self._data = data
         self.options = (options or RuntimeOptions()).replaced(**values)
         self._egresses: dict[str, Egress] = {}
         for egress in egresses:
@@ -104,7 +105,7 @@ class Runtime:
         self._life = Lifecycle(
             self.options,
             data,
-            self._open_store,
+            partial(_open_store, data, self.options.durability),
             FunctionRouter(registries_of(functions), endpoints),
             tuple(ingresses),
             self._egresses,
@@ -206,12 +207,7 @@ class Runtime:
             RuntimeStoppedError: If the runtime is stopping, or stops before the reply comes.
         """
         address, argument = _target_and_argument(message)
-        if timeout is not None and (not isinstance(timeout, timedelta) or timeout < timedelta(0)):
-            raise ConfigurationError(
-                f"the time-out of a call is {timeout!r}: pass a timedelta of zero or more, or None",
-                option="timeout",
-                given=repr(timeout),
-            )
+        _check_timeout(timeout)
         intake = self._life.dispatcher.intake
         return Value.decode(await intake.send_and_wait(address, argument, timeout))
 
@@ -234,15 +230,10 @@ class Runtime:
         Raises:
             RuntimeStoppedError: If the runtime has stopped.
         """
-        life, address = self._life, Address(typename, target_id)
-        engine, dispatcher = life.engine, life.dispatcher
-        if life.is_running:
-            stored = await dispatcher.read(lambda reader: reader.load(address))
-            if life.is_running:
-                return visible_values(
-                    engine.residency.values_of(address, stored), self._clock.now_ms()
-                )
-        raise _stopped("state", "state")
+        address = Address(typename, target_id)
+        stored = await self._read("state", "state", lambda reader: reader.load(address))
+        values = self._life.engine.residency.values_of(address, stored)
+        return visible_values(values, self._clock.now_ms())
 
     async def states(self, typename: str) -> AsyncIterator[tuple[str, dict[str, Value]]]:
         """The values of every address of a function, ordered by id, as far as they are durable.
@@ -257,13 +248,7 @@ class Runtime:
         """
         after: str | None = None
         while True:
-            if not self._life.is_running:
-                raise RuntimeStoppedError(
-                    "the runtime has stopped: ask for states before, or read the data directory "
-                    "with 'statefun state'",
-                    state="stopped",
-                )
-            found = await self._life.dispatcher.read(partial(_load_some, typename, after))
+            found = await self._read("states", "state", partial(_load_some, typename, after))
             for address, entries in found.items():
                 yield address.id, visible_values(entries, self._clock.now_ms())
                 after = address.id
@@ -276,10 +261,8 @@ class Runtime:
         Raises:
             RuntimeStoppedError: If the runtime has stopped.
         """
-        dispatcher = self._life.dispatcher
-        if not self._life.is_running:
-            raise _stopped("dead letters", "dead-letters list")
-        return await dispatcher.read(lambda reader: list(reader.dead_letters()))
+        command = "dead-letters list"
+        return await self._read("dead letters", command, lambda reader: list(reader.dead_letters()))
 
     async def edit(self, edit: Edit) -> Changed:
         """Change something by hand; returns what was changed, once that is durable.
@@ -340,26 +323,20 @@ class Runtime:
 
     def metrics(self) -> Metrics:
         """How the runtime is doing."""
-        engine, dispatcher = self._life.engine, self._life.dispatcher
-        return Metrics(
-            counters=engine.counters,
-            commits=dispatcher.committer.commits,
-            failed_commits=dispatcher.committer.failed_commits,
-            busy_addresses=engine.backlog.busy,
-            resident_addresses=len(engine.residency),
-            waiting_timers=len(engine.timers),
-            calls_in_flight=dispatcher.calls.in_flight,
-            paused_addresses=engine.paused_addresses,
-            kept_dead_letters=len(engine.dead_letters),
-            commit_durations=self._recorder.commit_durations,
-            functions=self._recorder.functions,
-            sources=sources_of(self._life.ingresses),
-        )
+        return self._recorder.metrics(self._life)
 
-    def _open_store(self) -> Store:
-        if self._data is None or self.options.durability == "memory":
-            return MemoryStore()
-        return SqliteStore(self._data, self.options.durability)
+    async def _read(self, what: str, command: str, look: Callable[[Reader], T]) -> T:
+        """See what is stored, unless the runtime has stopped, or does so meanwhile."""
+        dispatcher = self._life.dispatcher
+        if self._life.is_running:
+            found = await dispatcher.read(look)
+            if self._life.is_running:
+                return found
+        raise RuntimeStoppedError(
+            f"the runtime has stopped: ask for {what} before, or read the data directory with "
+            f"'statefun {command}'",
+            state="stopped",
+        )
 
     def _add_egress(self, egress: Egress) -> None:
         if egress.typename in self._egresses:
@@ -369,6 +346,21 @@ class Runtime:
                 given=egress.typename,
             )
         self._egresses[egress.typename] = egress
+
+
+def _open_store(data: str | Path | None, durability: Durability) -> Store:
+    if data is None or durability == "memory":
+        return MemoryStore()
+    return SqliteStore(data, durability)
+
+
+def _check_timeout(timeout: timedelta | None) -> None:
+    if timeout is not None and (not isinstance(timeout, timedelta) or timeout < timedelta(0)):
+        raise ConfigurationError(
+            f"the time-out of a call is {timeout!r}: pass a timedelta of zero or more, or None",
+            option="timeout",
+            given=repr(timeout),
+        )
 
 
 def _load_some(
@@ -388,11 +380,3 @@ def _target_and_argument(message: Message) -> tuple[Address, bytes]:
             given=repr(message),
         )
     return Address(message.target_typename, message.target_id), message.argument()
-
-
-def _stopped(what: str, command: str) -> RuntimeStoppedError:
-    return RuntimeStoppedError(
-        f"the runtime has stopped: ask for {what} before, or read the data directory with "
-        f"'statefun {command}'",
-        state="stopped",
-    )
