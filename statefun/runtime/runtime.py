@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from statefun.runtime.clock import Clock
     from statefun.runtime.engine.records import DeadLetter, StoredEntry
     from statefun.runtime.observe import Observer
-    from statefun.runtime.options import Durability, RuntimeOptionValues
+    from statefun.runtime.options import RuntimeOptionValues
     from statefun.runtime.stores.base import Reader, Store
     from statefun.runtime.transports.routing import Endpoint
     from statefun.sdk.functions import StatefulFunctions
@@ -96,6 +96,7 @@ class Runtime:
         options: RuntimeOptions | None = None,
         **values: Unpack[RuntimeOptionValues],
     ) -> None:
+        self._data = data
         self.options = (options or RuntimeOptions()).replaced(**values)
         self._egresses: dict[str, Egress] = {}
         for egress in egresses:
@@ -105,7 +106,7 @@ class Runtime:
         self._life = Lifecycle(
             self.options,
             data,
-            partial(_open_store, data, self.options.durability),
+            self._open_store,
             FunctionRouter(registries_of(functions), endpoints),
             tuple(ingresses),
             self._egresses,
@@ -338,6 +339,11 @@ class Runtime:
             state="stopped",
         )
 
+    def _open_store(self) -> Store:
+        if self._data is None or self.options.durability == "memory":
+            return MemoryStore()
+        return SqliteStore(self._data, self.options.durability)
+
     def _add_egress(self, egress: Egress) -> None:
         if egress.typename in self._egresses:
             raise ConfigurationError(
@@ -346,12 +352,6 @@ class Runtime:
                 given=egress.typename,
             )
         self._egresses[egress.typename] = egress
-
-
-def _open_store(data: str | Path | None, durability: Durability) -> Store:
-    if data is None or durability == "memory":
-        return MemoryStore()
-    return SqliteStore(data, durability)
 
 
 def _check_timeout(timeout: timedelta | None) -> None:
