@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,14 +11,9 @@ from typing import TYPE_CHECKING, Any
 from statefun.cli.connectors import connectors, kinds_of
 from statefun.cli.options import FunctionRules
 from statefun.cli.policies import failures_of, limits_of
-from statefun.cli.workflow_service import workflow_service
 from statefun.connectors import Surroundings
 from statefun.connectors.http import HttpIngress
 from statefun.connectors.webhook import WebhookEgress
-from statefun.durable.catalogue import Catalogue
-from statefun.durable.discovery import Discovery
-from statefun.durable.endpoint import App
-from statefun.durable.ingress import InvocationIngress
 from statefun.errors import ConfigurationError
 from statefun.http import AccessFiles
 from statefun.loading import load_functions
@@ -34,6 +30,9 @@ from statefun.serve.endpoint import SERVICES_PATH
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from statefun.cli.workflow_service import WorkflowService
+    from statefun.durable.endpoint import App
+    from statefun.durable.ingress import InvocationIngress
     from statefun.http import Access
     from statefun.modulefiles.dialects import Dialect
     from statefun.modulefiles.kinds import EndpointSpec
@@ -107,7 +106,7 @@ def assemble(
     known = connectors()
     module = load_modules(files, strict=strict, dialect=dialect, connectors=kinds_of(known))
     functions = [_functions(target) for target in targets]
-    service = None if listen is None else workflow_service(*listen, access)
+    service = None if listen is None else _service(listen, access)
     is_service_alone = service is not None and not (files or functions)
     if not is_service_alone:
         _check(module, files, functions, invocation_port)
@@ -159,7 +158,7 @@ def _invocations(
     around: Surroundings,
 ) -> InvocationIngress | None:
     """The ingress of invocations, if there is anything to invoke or it was asked for."""
-    apps = [each for each in functions if isinstance(each, App)]
+    apps = _apps(functions)
     remote = [each.url_path_template for each in module.endpoints]
     urls = [f"{url}{SERVICES_PATH}" for url in remote if url.startswith("http") and "{" not in url]
     spec = _invocation_spec(module)
@@ -172,6 +171,10 @@ def _invocations(
             "returns",
             option="--ingress-port",
         )
+    from statefun.durable.catalogue import Catalogue  # noqa: PLC0415 - see `_apps`
+    from statefun.durable.discovery import Discovery  # noqa: PLC0415
+    from statefun.durable.ingress import InvocationIngress  # noqa: PLC0415
+
     spec = spec or InvocationIngressSpec(port=DEFAULT_INVOCATION_PORT)
     local = Catalogue(entry for each in apps for entry in each.catalogue.services.values())
     return InvocationIngress(
@@ -182,6 +185,21 @@ def _invocations(
         first_messages=[message for each in apps for message in each.first_messages()],
         access=_invocation_access(spec, around),
     )
+
+
+def _apps(functions: Sequence[StatefulFunctions]) -> list[App]:
+    """The apps of durable handlers. Who has none does not wait for the import of their room."""
+    endpoint = sys.modules.get("statefun.durable.endpoint")
+    return (
+        [] if endpoint is None else [each for each in functions if isinstance(each, endpoint.App)]
+    )
+
+
+def _service(listen: tuple[str, int], access: Access | None) -> WorkflowService:
+    """The service of workflows; its room is large, and few processes listen for workers."""
+    from statefun.cli.workflow_service import workflow_service  # noqa: PLC0415
+
+    return workflow_service(*listen, access)
 
 
 def _invocation_spec(module: Module) -> InvocationIngressSpec | None:
