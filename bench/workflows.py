@@ -11,6 +11,7 @@ import time
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
+from statistics import median
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 __all__ = ["FIGURE"]
 
 PROGRAM = "workflows_load.py"
+RUNNING_PROGRAM = "running_workflows.py"
+RUNNING = (100, 1_000, 10_000)
 PEER = "Temporal's development server"
 SECONDS = 3.0
 CASES = (
@@ -53,6 +56,43 @@ class WorkflowsFigure:
                 )
                 shown = _per_second if unit == "/s" else _milliseconds
                 yield compared(self.name, case, sample, unit=shown, peer=PEER, goal=goal)
+        yield from _restarted(self.name, rounds)
+
+
+def _restarted(name: str, rounds: int) -> Iterator[Row]:
+    """How soon a worker that begins anew serves one of many running workflows."""
+    fewest = None
+    for count in RUNNING:
+        seconds, megabytes = zip(*_served(count, rounds), strict=True)
+        fewest = fewest or median(seconds)
+        ratios = sorted(fewest / each for each in seconds)
+        yield Row(
+            figure=name,
+            case=f"a worker restarted with {count:,} running: signal and query",
+            ours=f"{_milliseconds(median(seconds))}, {median(megabytes):.0f} MB",
+            peer=f"{_milliseconds(fewest)} with {RUNNING[0]:,} running",
+            ratio=median(ratios),
+            lowest=ratios[0],
+            highest=ratios[-1],
+            goal=0.5,
+        )
+
+
+def _served(count: int, rounds: int) -> list[tuple[float, float]]:
+    """Seconds and megabytes of workers that begin anew, each with another workflow."""
+    port = free_port()
+    found = []
+    with TemporaryDirectory() as folder, ExitStack() as stack:
+        command = [sys.executable, "-m", "statefun", "run", "--data", folder]
+        command += ["--listen", f"127.0.0.1:{port}"]
+        stack.enter_context(ServerProcess(command, port))
+        with ToldProcess(sys.executable, RUNNING_PROGRAM, f"127.0.0.1:{port}") as process:
+            process.do("start", count)
+        for number in range(rounds):
+            with ToldProcess(sys.executable, RUNNING_PROGRAM, f"127.0.0.1:{port}") as process:
+                seconds, megabytes = process.do("serve", number * count // rounds)
+            found.append((float(seconds), float(megabytes)))
+    return found
 
 
 def _seconds(process: ToldProcess, told: tuple[str, int, float]) -> float:

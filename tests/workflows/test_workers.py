@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import multiprocessing
+import os
 import warnings
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -103,6 +105,51 @@ async def test_activities_may_end_when_the_worker_stops(client: Client) -> None:
         await TOKENS.queue.get()
     async with Worker(client, task_queue="q", workflows=[Calls], activities=[patient]):
         assert await handle.result() == "ended in time"
+
+
+@activity.defn
+def in_another_process() -> list[Any]:
+    """What an activity in a process of its own knows, and that it cannot heartbeat."""
+    try:
+        activity.heartbeat(1)
+    except RuntimeError as error:
+        return [os.getpid(), activity.info().activity_type, str(error)]
+    return []
+
+
+async def test_activities_run_in_processes(client: Client) -> None:
+    """They know what they are; a heartbeat is refused by a sentence that says where it works."""
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
+        async with Worker(
+            client,
+            task_queue="q",
+            workflows=[Calls],
+            activities=[in_another_process],
+            activity_executor=pool,
+        ):
+            process, name, refusal = await client.execute_workflow(
+                Calls.run, "in_another_process", id="p", task_queue="q"
+            )
+    assert process != os.getpid()
+    assert name == "in_another_process"
+    assert "run it in threads" in refusal
+
+
+@activity.defn
+async def halfway() -> list[Any]:
+    """Fails behind a heartbeat; the next attempt tells the details of that."""
+    details = list(activity.info().heartbeat_details)
+    if not details:
+        activity.heartbeat({"row": 7}, "half")
+        raise ValueError("not yet")
+    return details
+
+
+async def test_heartbeat_details_outlive_an_attempt_that_fails(client: Client) -> None:
+    """All of the last heartbeat, as plain values."""
+    async with Worker(client, task_queue="q", workflows=[Calls], activities=[halfway]):
+        result = await client.execute_workflow(Calls.run, "halfway", id="p", task_queue="q")
+    assert result == [{"row": 7}, "half"]
 
 
 async def test_a_dynamic_activity_takes_every_type(client: Client) -> None:
