@@ -194,6 +194,9 @@ class WorkflowTurn:
             try:
                 next_run_ms(start.cron_schedule, self._now_ms, self._now_ms)
             except (ValueError, DefinitionError) as error:
+                if isinstance(error.__cause__, ImportError):  # the service lacks what reads it
+                    failed = RPCStatusCode.FAILED_PRECONDITION
+                    raise RefusedError(failed, str(error)) from error
                 raise RefusedError(invalid, "invalid CronSchedule.") from error
 
     def _started(self, *, is_new: bool) -> _proto.Started:

@@ -147,9 +147,11 @@ async def clients(client: Client, params: Params) -> None:
         task_queue="q",
         id_conflict_policy=WorkflowIDConflictPolicy.FAIL,
     )
-    await client.execute_update_with_start_workflow(
+    number = await client.execute_update_with_start_workflow(
         Order.put, "text", start_workflow_operation=operation
     )
+    assert_type(number, int)
+    assert_type(await operation.workflow_handle(), WorkflowHandle[Order, int])
 
 
 async def schedules(client: Client, params: Params) -> None:

@@ -754,7 +754,7 @@ async def _update_with_start(stage: Stage) -> Any:
     existing = WorkflowIDConflictPolicy.USE_EXISTING
     first = operation(existing)
     update = stage.client.execute_update_with_start_workflow
-    seen = [await update(Desk.put, "a", start_workflow_operation=first)]
+    seen: list[Any] = [await update(Desk.put, "a", start_workflow_operation=first)]
     handle = await first.workflow_handle()
     seen.append(await handle.query(Desk.read))
     seen.append(await update(Desk.put, "b", start_workflow_operation=operation(existing)))

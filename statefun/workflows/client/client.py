@@ -446,6 +446,48 @@ class Client:
 
     # --- updates with a start ---
 
+    @overload
+    async def execute_update_with_start_workflow(
+        self,
+        update: Callable[[S, T], Awaitable[R]],
+        arg: T,
+        *,
+        start_workflow_operation: WithStartWorkflowOperation[S, Any],
+        id: str | None = ...,
+        **rpc: Unpack[RPCOptions],
+    ) -> R: ...
+    @overload
+    async def execute_update_with_start_workflow(
+        self,
+        update: Callable[[S, T], R],
+        arg: T,
+        *,
+        start_workflow_operation: WithStartWorkflowOperation[S, Any],
+        id: str | None = ...,
+        **rpc: Unpack[RPCOptions],
+    ) -> R: ...
+    @overload
+    async def execute_update_with_start_workflow(
+        self,
+        update: Callable[[S], Awaitable[R]],
+        *,
+        start_workflow_operation: WithStartWorkflowOperation[S, Any],
+        id: str | None = ...,
+        **rpc: Unpack[RPCOptions],
+    ) -> R: ...
+    @overload
+    async def execute_update_with_start_workflow(
+        self,
+        update: str | Callable[..., Any],
+        arg: Any = ...,
+        *,
+        start_workflow_operation: WithStartWorkflowOperation[Any, Any],
+        args: Sequence[Any] = ...,
+        id: str | None = ...,
+        result_type: type[Any] | None = ...,
+        **rpc: Unpack[RPCOptions],
+    ) -> Any: ...
+
     async def execute_update_with_start_workflow(
         self,
         update: Any,

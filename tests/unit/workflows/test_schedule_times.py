@@ -157,3 +157,24 @@ def test_a_cron_expression_of_a_workflow_names_the_next_run(
     assert next_run_ms(expression, ms(START), ms(START)) == ms(expected)
     late = ms(START) + 1000
     assert next_run_ms(expression, ms(START), late) == ms(expected)
+
+
+def test_cron_expressions_of_workflows_are_read_otherwise_than_by_the_peer_in_three_points() -> (
+    None
+):
+    """Both days count with `*/2`, a time that is leapt over comes later, a double one once."""
+
+    def runs(expression: str, after: datetime) -> list[str]:
+        found, at_ms = [], ms(after)
+        for _ in range(3):
+            at_ms = next_run_ms(expression, at_ms, at_ms)
+            found.append(datetime.fromtimestamp(at_ms / 1000, UTC).strftime("%m-%d %H:%M"))
+        return found
+
+    december = datetime(2026, 12, 1, tzinfo=UTC)
+    assert runs("0 12 */2 * 1", december) == ["12-07 12:00", "12-21 12:00", "01-11 12:00"]
+    assert runs("0 12 13 * 5", december) == ["12-04 12:00", "12-11 12:00", "12-13 12:00"]
+    night = "CRON_TZ=Europe/Berlin 30 2 * * *"
+    spring, autumn = datetime(2027, 3, 27, tzinfo=UTC), datetime(2027, 10, 30, tzinfo=UTC)
+    assert runs(night, spring) == ["03-27 01:30", "03-28 01:00", "03-29 00:30"]
+    assert runs(night, autumn) == ["10-30 00:30", "10-31 00:30", "11-01 01:30"]
