@@ -170,7 +170,10 @@ LIBRARIES: dict[str, set[str]] = {
     "yaml": {"modulefiles.yaml"},
     "pydantic": {
         *(f"modulefiles.{name}" for name in ("fields", "kinds", "validation", "transports")),
-        *(f"modulefiles.{name}" for name in ("kafka", "kinesis", "durable", "webhook", "failures")),
+        *(
+            f"modulefiles.{name}"
+            for name in ("kafka", "kinesis", "durable", "webhook", "failures", "files")
+        ),
         *("sdk.json_values", "workflows.contrib.pydantic"),
     },
     "pydantic_core": {
@@ -200,7 +203,7 @@ NEED_AN_EXTRA = {
     *("sdk.wire.native", "workflows.contrib.pydantic"),
     *("http.connection", "http.reader"),
     *(f"modulefiles.{name}" for name in ("yaml", "components", "fields", "transports", "kinds")),
-    *(f"modulefiles.{name}" for name in ("kafka", "kinesis", "durable", "webhook")),
+    *(f"modulefiles.{name}" for name in ("kafka", "kinesis", "durable", "webhook", "files")),
     *(f"modulefiles.{name}" for name in ("validation", "module")),
     "modulefiles.failures",
     *("cli.assembly", "cli.connectors"),

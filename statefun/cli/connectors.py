@@ -11,6 +11,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from statefun.connectors.files import FileEgress, FileIngress
 from statefun.connectors.http import HttpEgress, HttpIngress
 from statefun.connectors.registry import Connector, Surroundings, installed_connectors
 from statefun.connectors.webhook import WebhookEgress, WebhookOptions
@@ -18,6 +19,12 @@ from statefun.errors import ConfigurationError
 from statefun.modulefiles.dialects import DIALECTS
 from statefun.modulefiles.durable import INVOCATIONS, InvocationIngressSpec
 from statefun.modulefiles.fields import properties_of
+from statefun.modulefiles.files import (
+    FILES_EGRESS,
+    FILES_INGRESS,
+    FileEgressSpec,
+    FileIngressSpec,
+)
 from statefun.modulefiles.kafka import KafkaEgressSpec, KafkaIngressSpec
 from statefun.modulefiles.kinds import EgressSpec, IngressSpec, Kind
 from statefun.modulefiles.kinesis import KinesisEgressSpec, KinesisIngressSpec
@@ -179,6 +186,14 @@ def _kinesis_access(
     return lambda: Cloud(account)
 
 
+def _file_ingress(spec: FileIngressSpec, _: Surroundings) -> FileIngress:
+    return FileIngress(spec.id, Path(spec.path), spec.value_type, spec.targets, key=spec.key)
+
+
+def _file_egress(spec: FileEgressSpec, _: Surroundings) -> FileEgress:
+    return FileEgress(spec.id, None if spec.path is None else Path(spec.path))
+
+
 def _webhook_egress(spec: WebhookEgressSpec, _: Surroundings) -> WebhookEgress:
     secrets = {name: _read_secret(name, path) for name, path in spec.header_files.items()}
     options = WebhookOptions(
@@ -214,6 +229,8 @@ CONNECTORS: Final[Mapping[str, Connector]] = {
     "io.statefun.kafka.v1/egress": Connector("egress", KafkaEgressSpec, _kafka_egress),
     "io.statefun.kinesis.v1/ingress": Connector("ingress", KinesisIngressSpec, _kinesis_ingress),
     "io.statefun.kinesis.v1/egress": Connector("egress", KinesisEgressSpec, _kinesis_egress),
+    FILES_INGRESS: Connector("ingress", FileIngressSpec, _file_ingress),
+    FILES_EGRESS: Connector("egress", FileEgressSpec, _file_egress),
     WEBHOOK_EGRESS: Connector("egress", WebhookEgressSpec, _webhook_egress),
 }
 

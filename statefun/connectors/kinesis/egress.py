@@ -18,7 +18,7 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from statefun.connectors.kinesis.pace import Backoff, Pace
+from statefun.connectors.kinesis.pace import Pace
 from statefun.connectors.kinesis.service import Entry, ServiceError
 from statefun.connectors.reports import Reports
 from statefun.errors import InvalidMessageError, RemoteProtocolError
@@ -76,7 +76,7 @@ class KinesisEgress:
         self._typename = egress_id
         self._connect = connect
         self._max_outstanding = max_outstanding
-        self._backoff = Backoff(pace or Pace())
+        self._backoff = (pace or Pace()).backoff()
         self._reports = Reports(f"egress {egress_id}, Kinesis")
         for name in unused:
             self._reports.tell(name, f"the property {name!r} has no effect here")

@@ -22,7 +22,7 @@ import time
 from typing import TYPE_CHECKING
 
 from statefun.connectors.kinesis.lane import Lane
-from statefun.connectors.kinesis.pace import Backoff, Pace
+from statefun.connectors.kinesis.pace import Pace
 from statefun.connectors.kinesis.service import ServiceError
 from statefun.connectors.kinesis.shards import Place
 from statefun.connectors.reports import Reports
@@ -132,7 +132,7 @@ class KinesisIngress:
     # --- shards -----------------------------------------------------------------------------------
 
     async def _look_again_and_again(self, streaming: _Streaming) -> None:
-        backoff, news = Backoff(self._pace), self._news[streaming.stream.name]
+        backoff, news = self._pace.backoff(), self._news[streaming.stream.name]
         while True:
             wait_s = self._pace.look.total_seconds()
             try:

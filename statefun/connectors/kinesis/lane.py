@@ -11,19 +11,11 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING, Final
 
-from statefun.connectors.kinesis.pace import Backoff
+from statefun.connectors.delivery import Deliverer, Unit
 from statefun.connectors.kinesis.records import messages_of
 from statefun.connectors.kinesis.service import ServiceError
 from statefun.connectors.kinesis.shards import Place
-from statefun.errors import (
-    AddressBusyError,
-    InvalidMessageError,
-    MessageTooLargeError,
-    RuntimeStoppedError,
-    StoreError,
-    UnknownFunctionError,
-)
-from statefun.ports import Position
+from statefun.errors import AddressBusyError, RuntimeStoppedError, StoreError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -32,14 +24,13 @@ if TYPE_CHECKING:
     from statefun.connectors.kinesis.records import KinesisStream
     from statefun.connectors.kinesis.service import Service, StreamRecord
     from statefun.connectors.reports import Reports
-    from statefun.ports import IngressMessage, Intake
+    from statefun.ports import Intake
 
 __all__ = ["Lane"]
 
 logger = logging.getLogger("statefun.connectors")
 
 _MOST_READ: Final = 1_000
-_MOST_RECORDS: Final = 500
 
 
 class Lane:
@@ -58,8 +49,7 @@ class Lane:
         ended: Called when the shard was read to its end.
 
     Attributes:
-        place: Where a restart goes on.
-        is_held: Whether nothing is fetched, since too much waits.
+        name: The name of its position.
         problem: Why it stands still; empty if it does not.
     """
 
@@ -77,23 +67,31 @@ class Lane:
         ended: Callable[[], None],
     ) -> None:
         self.name = name
-        self.place = place
-        self.is_held = False
+        self._place = place
         self.problem = ""
         self._shard = shard
         self._stream = stream
         self._service = service
-        self._intake = intake
         self._begin: Place | None = begin
         self._pace = pace
         self._reports = reports
         self._ended = ended
-        self._backoff = Backoff(pace)
-        self._most = _MOST_RECORDS
+        self._backoff = pace.backoff()
+        self._deliverer = Deliverer(name, intake, self._backoff)
         self._may_read = asyncio.Event()
         self._may_read.set()
         self._task: asyncio.Task[None] | None = None
-        self._delivering: asyncio.Future[None] | None = None
+
+    @property
+    def place(self) -> Place:
+        """Where a restart goes on."""
+        stored = self._deliverer.position
+        return self._place if stored is None else Place.read(stored)
+
+    @property
+    def is_held(self) -> bool:
+        """Whether nothing is fetched, since too much waits."""
+        return self._deliverer.is_held
 
     def start(self) -> None:
         """Begin to read."""
@@ -109,8 +107,7 @@ class Lane:
 
     async def stop(self) -> None:
         """Deliver nothing more; what is under way is waited for, though not for long."""
-        if self._delivering is not None:
-            await asyncio.wait([self._delivering], timeout=1.0)
+        await self._deliverer.settle()
         if self._task is not None:
             self._task.cancel()
             await asyncio.wait([self._task])
@@ -135,7 +132,7 @@ class Lane:
                 batch = await self._service.records(self._stream.name, iterator, _MOST_READ)
                 await self._deliver_all(batch.records)
                 if batch.next_iterator is None and not self.problem:
-                    await self._deliver((), Place("end"))
+                    await self._deliverer.deliver((), Place("end").stored())
                     self._ended()
                     return
             except ServiceError as error:
@@ -165,38 +162,16 @@ class Lane:
         return iterator
 
     async def _deliver_all(self, records: Sequence[StreamRecord]) -> None:
-        """Deliver records in order, as many together as are taken.
+        """Deliver records in order.
 
         Raises:
             StoreError: If nothing can be stored for now.
             RuntimeStoppedError: If the runtime stops.
         """
-        at = 0
-        while at < len(records) and not self.problem:
-            some = records[at : at + self._most]
-            messages = [each for record in some for each in messages_of(self._stream, record)]
-            try:
-                await self._deliver(messages, Place("after", some[-1].sequence))
-            except (AddressBusyError, MessageTooLargeError) as error:
-                if len(some) > 1:
-                    self._most = len(some) // 2
-                elif isinstance(error, MessageTooLargeError):
-                    self.stand_still(f"{error}. Raise the limit of the function, and start again")
-                else:
-                    self.is_held = True
-                    await asyncio.sleep(self._backoff.next_s())
-            except (UnknownFunctionError, InvalidMessageError) as error:
-                self.stand_still(f"{error}. Correct the targets of the stream, and start again")
-            else:
-                self.is_held = False
-                self._most = min(2 * self._most, _MOST_RECORDS)
-                at += len(some)
-
-    async def _deliver(self, messages: Sequence[IngressMessage], place: Place) -> None:
-        position = Position(self.name, place.stored())
-        self._delivering = asyncio.ensure_future(self._intake.deliver(messages, position))
-        try:
-            await self._delivering
-        finally:
-            self._delivering = None
-        self.place = place
+        units = [
+            Unit(messages_of(self._stream, each), Place("after", each.sequence).stored())
+            for each in records
+        ]
+        problem = await self._deliverer.deliver_all(units)
+        if problem:
+            self.stand_still(problem)

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Final
 
-__all__ = ["Backoff", "Pace"]
+from statefun.connectors.delivery import Backoff
 
-_FACTOR: Final = 2
+__all__ = ["Pace"]
 
 
 @dataclass(frozen=True)
@@ -27,24 +26,6 @@ class Pace:
     first_retry: timedelta = timedelta(milliseconds=100)
     longest_retry: timedelta = timedelta(seconds=5)
 
-
-class Backoff:
-    """Waiting times that grow until something works.
-
-    Args:
-        pace: Says how they grow.
-    """
-
-    def __init__(self, pace: Pace) -> None:
-        self._pace = pace
-        self._next_s = pace.first_retry.total_seconds()
-
-    def next_s(self) -> float:
-        """Give the seconds to wait after a refusal."""
-        seconds = self._next_s
-        self._next_s = min(_FACTOR * seconds, self._pace.longest_retry.total_seconds())
-        return seconds
-
-    def reset(self) -> None:
-        """Note that it works."""
-        self._next_s = self._pace.first_retry.total_seconds()
+    def backoff(self) -> Backoff:
+        """Give the waiting times after refusals."""
+        return Backoff(self.first_retry, self.longest_retry)

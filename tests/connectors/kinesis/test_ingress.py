@@ -279,7 +279,7 @@ async def test_a_function_that_nobody_serves_stops_its_shard(ingresses: Ingresse
 
     await until(lambda: bool(ingress.sources()[0].problem))
 
-    assert "Correct the targets of the stream" in ingress.sources()[0].problem
+    assert "Correct the targets" in ingress.sources()[0].problem
     assert ingresses.place(FIRST) == Place("oldest")
 
 
