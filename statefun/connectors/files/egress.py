@@ -90,7 +90,7 @@ class FileEgress:
         self._task = asyncio.create_task(self._run(), name="statefun-file-egress")
 
     def put(self, epoch: int, records: Sequence[OutgoingRecord]) -> None:  # noqa: ARG002 - no transactions
-        """Take over records; see `Egress`. One that is no record stays in the store."""
+        """Take over records; see `Egress`. One that it cannot read stays in the store."""
         for record in records:
             try:
                 self._waiting.append((record.id, _line_of(record.id, record.argument)))
@@ -163,7 +163,7 @@ def _line_of(record_id: int, argument: bytes) -> bytes:
     """Give a record as a line.
 
     Raises:
-        InvalidMessageError: If it is no record.
+        InvalidMessageError: If it is not a record.
         RemoteProtocolError: If the bytes are not a value.
     """
     typed = decode_typed_value(argument)
