@@ -11,6 +11,7 @@ import base64
 import json
 import logging
 import os
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from statefun.connectors.reports import Reports
@@ -30,7 +31,7 @@ logger = logging.getLogger("statefun.connectors")
 
 _STDOUT: Final = 1
 _MOST_WAITING: Final = 10_000
-_AGAIN_S: Final = 1.0
+_AGAIN: Final = timedelta(seconds=1)
 
 
 class FileEgress:
@@ -42,11 +43,15 @@ class FileEgress:
     Args:
         egress_id: The egress typename that functions send to.
         path: The file, which is made if it is not there; None for standard output.
+        again: How long to wait before it writes again what the disk has not taken.
     """
 
-    def __init__(self, egress_id: str, path: Path | None = None) -> None:
+    def __init__(
+        self, egress_id: str, path: Path | None = None, *, again: timedelta = _AGAIN
+    ) -> None:
         self._typename = egress_id
         self._path = path
+        self._again_s = again.total_seconds()
         self._reports = Reports(f"egress {egress_id}, file {path or 'stdout'}")
         self._waiting: list[tuple[int, bytes]] = []
         self._news = asyncio.Event()
@@ -128,7 +133,7 @@ class FileEgress:
                 await asyncio.shield(self._writing)
             except OSError as error:
                 self._reports.tell("write", f"it cannot be written ({error}); it goes on trying")
-                await asyncio.sleep(_AGAIN_S)
+                await asyncio.sleep(self._again_s)
                 continue
             self._reports.clear()
             del self._waiting[: len(written)]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 from contextlib import asynccontextmanager
-from pathlib import Path
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -16,10 +18,10 @@ from statefun.errors import ConfigurationError
 from statefun.ports import OutgoingRecord
 from statefun.sdk.egress import kafka_egress_message, kinesis_egress_message
 from statefun.sdk.wire import encode_typed_value
-from tests.runtime.driver import until
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+    from pathlib import Path
 
 
 @asynccontextmanager
@@ -102,17 +104,31 @@ async def test_a_file_that_cannot_be_written_is_refused_at_the_start(tmp_path: P
     await egress.stop()
 
 
-async def test_a_full_disk_is_told_and_tried_again(caplog: pytest.LogCaptureFixture) -> None:
-    """Nothing is reported before it is written."""
-    delivered: list[int] = []
-    egress = FileEgress("t/out", Path("/dev/full"))
-    await egress.start(delivered.extend)
+async def test_a_full_disk_is_told_and_tried_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Nothing is reported before it is written; a line that was written in part stays alone."""
+    path, delivered, write = tmp_path / "out.jsonl", list[int](), os.write
+    outcomes = [5, 0, 0, None]
 
-    egress.put(1, [OutgoingRecord(1, encode_typed_value("t/a", b""))])
-    await until(lambda: "it cannot be written" in caplog.text)
+    def limited(file: int, content: bytes) -> int:
+        room = outcomes.pop(0) if outcomes else None
+        if room == 0:
+            assert delivered == []
+            raise OSError(errno.ENOSPC, "no space left")
+        return write(file, content[:room])
+
+    egress = FileEgress("t/out", path, again=timedelta(milliseconds=1))
+    await egress.start(delivered.extend)
+    monkeypatch.setattr(os, "write", limited)
+    egress.put(1, [OutgoingRecord(1, encode_typed_value("t/a", b"1"))])
+    await egress.flush()
     await egress.stop()
 
-    assert delivered == []
+    assert "it cannot be written" in caplog.text
+    assert delivered == [1]
+    torn, line = path.read_text().splitlines()
+    assert (torn, json.loads(line)["record"]) == ('{"rec', 1)
 
 
 async def test_standard_output_is_a_file(capfd: pytest.CaptureFixture[str]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import deque
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -35,6 +36,7 @@ class Ingresses:
         self.cloud = FakeKinesis()
         self.intake = FakeIntake()
         self.running: list[KinesisIngress] = []
+        self.pace = PACE
 
     async def start(self, start: Place = Place("oldest")) -> KinesisIngress:  # noqa: B008 - cannot change
         streams = [KinesisStream("orders", "t/order", ("t/a",))]
@@ -43,7 +45,7 @@ class Ingresses:
             streams,
             lambda: self.cloud,
             start=start,
-            pace=PACE,
+            pace=self.pace,
             now_ms=lambda: self.cloud.now_ms,
         )
         await ingress.start(self.intake)
@@ -119,6 +121,7 @@ async def test_a_restart_goes_on_behind_the_last_record_that_is_durable(
 async def test_children_of_a_split_come_behind_their_parent(ingresses: Ingresses) -> None:
     """Each key keeps its order, over a split and a merge; a child waits for both parents."""
     cloud = ingresses.cloud
+    ingresses.pace = replace(PACE, look=timedelta(minutes=1))  # an end lets it look at once
     keys = [f"key {number}" for number in range(8)]
     for number, change in enumerate([None, lambda: cloud.split(FIRST), merge(cloud), None]):
         if change is not None:
@@ -212,12 +215,24 @@ async def test_latest_does_not_move_while_no_record_comes(ingresses: Ingresses) 
     await ingresses.begun()
     await ingresses.stop()
     assert ingresses.place(FIRST) == Place("end")
+    assert FIRST not in ingresses.cloud.reads
     ingresses.cloud.now_ms = 3_000
     ingresses.cloud.write("k", b"while it was down")
 
     await ingresses.start(Place("latest"))
 
     await ingresses.has("while it was down")
+
+
+async def test_a_shard_that_appears_later_is_read_from_its_beginning(ingresses: Ingresses) -> None:
+    """Whatever the start says of the stream."""
+    await ingresses.start(Place("latest"))
+    await ingresses.begun()
+
+    ingresses.cloud.split(FIRST)
+    ingresses.cloud.write("k", b"in a child, before it was found")
+
+    await ingresses.has("in a child, before it was found")
 
 
 async def test_an_iterator_that_is_too_old_is_made_anew(ingresses: Ingresses) -> None:
@@ -296,6 +311,21 @@ async def test_a_paused_ingress_reads_nothing(ingresses: Ingresses) -> None:
     await ingresses.has("1")
     assert not ingress.sources()[0].is_paused
     assert ingress.sources()[0].position > 10**55
+
+
+async def test_an_ingress_that_is_paused_before_it_has_found_a_shard_reads_nothing(
+    ingresses: Ingresses,
+) -> None:
+    """Until it goes on."""
+    ingresses.cloud.write("k", b"1")
+    ingress = await ingresses.start()
+    ingress.pause()
+    await until(lambda: ingresses.cloud.calls.count("shards") > 3)
+    assert ingresses.cloud.reads == []
+
+    ingress.resume()
+
+    await ingresses.has("1")
 
 
 async def test_records_that_a_producer_has_joined_are_taken_apart(ingresses: Ingresses) -> None:
