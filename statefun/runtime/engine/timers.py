@@ -66,6 +66,7 @@ class Timers:
         "_now_ms",
         "_pages",
         "_put_off",
+        "_read_since",
         "_read_to",
         "_reads",
         "_tokens",
@@ -84,6 +85,7 @@ class Timers:
         self._is_all_read = not stored  # a page that is not full says so, and no figure does
         self._read_to = _NOTHING if stored else _EVERYTHING  # (due_ms, seq) of the last one read
         self._wanted: WantedTimers | None = None  # is being read
+        self._read_since = 0  # the durable epoch when that read began
         self._looked_up: frozenset[TimerToken] = frozenset()  # by the last read
         self._put_off: list[tuple[Attempt, bytes, set[TimerToken]]] = []
         self._reads: list[int] = []  # the durable epoch when it began, of each that is under way
@@ -196,7 +198,8 @@ class Timers:
         tokens: set[TimerToken] = set().union(*[tokens for *_, tokens in self._put_off])
         if not (is_page_due or tokens):
             return None
-        self._reads.append(self._changes.durable_epoch)
+        self._read_since = self._changes.durable_epoch
+        self._reads.append(self._read_since)
         after = self._read_to if is_page_due else None
         self._wanted = WantedTimers(after, self._pages.size, tuple(sorted(tokens)))
         return self._wanted
@@ -218,7 +221,7 @@ class Timers:
         elif wanted.after is not None:
             self._read_to, self._unread, self._is_all_read = _EVERYTHING, 0, True
         self._looked_up = frozenset(wanted.tokens)
-        self._reads.pop(0)
+        self._reads.remove(self._read_since)
         put_off = self._put_off
         self._put_off = [each for each in put_off if not self._are_known(each[2])]
         return [(attempt, reply) for attempt, reply, tokens in put_off if self._are_known(tokens)]

@@ -162,3 +162,20 @@ def test_a_timer_that_is_only_in_the_store_is_removed_once() -> None:
     assert (removed, len(timers)) == ([True, False], 1)
     timers.committed()
     assert timers._gone == {}
+
+
+def test_a_read_that_ends_before_an_earlier_look_takes_nothing_from_it() -> None:
+    """What fired during the look is not removed again, and the look ends as it began."""
+    changes = Changes()
+    stored = [timer(1, 5), timer(2, LEAD_MS * 9)]
+    timers = Timers(changes, len(stored), Pages(1))
+    with timers.looking():
+        changed(changes)
+        page = answer(timers, stored)
+        timers.found(page)
+        assert timers.take_due(5) == stored[:1]
+        changed(changes)
+        timers.committed()
+
+        assert not timers.remove(1)
+    assert len(timers) == 1
