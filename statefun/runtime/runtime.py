@@ -27,7 +27,6 @@ from statefun.sdk.messages import Message
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
     from pathlib import Path
-    from types import TracebackType
     from typing import Self, Unpack
 
     from statefun.ports import Egress, Ingress
@@ -121,12 +120,7 @@ class Runtime:
         await self.start()
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *error: object) -> None:
         await self.stop()
 
     async def start(self) -> None:
