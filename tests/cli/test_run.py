@@ -115,10 +115,10 @@ def test_a_value_of_another_type_is_sent_as_it_is(runtime: tuple[Server, Path]) 
 
     wait_until_idle(server)
     assert state(folder, "com.example/types", "raw") == {
-        "raw": {"typename": "com.example/raw", "base64": "w6k="}
+        "raw": {"typename": "com.example/raw", "base64": "w6k=", "text": "é"}
     }
     assert statefun("state", "get", "com.example/types", "raw", cwd=folder) == Outcome(
-        0, "raw: b'\\xc3\\xa9' (com.example/raw)\n", ""
+        0, "raw: 'é' (com.example/raw)\n", ""
     )
 
 

@@ -467,8 +467,6 @@ async def test_an_edit_that_could_not_be_stored_is_not_told_of_a_key(tmp_path: P
     program, clock = Program(), ManualClock()
     edit = edits.SetValue(A, "note", "t/note", b"x" * 100_000)
     async with Runtime(program.functions, data=tmp_path, clock=clock) as runtime:
-        await runtime.send(to("x"))
-        await runtime.idle()
         with Full(runtime), pytest.raises(StoreError) as refused:
             await runtime.edit(edit)
         clock.advance(SECOND)
@@ -540,7 +538,7 @@ def test_a_file_is_made_whole_or_not_at_all(tmp_path: Path) -> None:
 
     with closing(sqlite3.connect(tmp_path / FILE_NAME)) as connection:
         numbers = dict(connection.execute("SELECT key, value FROM meta"))
-    assert numbers == {"next_seq": 7, "running": 0, "dead_letters": 0}
+    assert numbers == {"next_seq": 7, "running": 0, "dead_letters": 0, "timers": 0}
     assert not (tmp_path / "statefun.db.new").exists()
 
 
