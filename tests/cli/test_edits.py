@@ -310,21 +310,24 @@ def test_what_cannot_be_done_is_one_line(
 
 
 def test_a_value_keeps_its_type_when_it_is_set(folder: Path) -> None:
-    """One that is new is a string unless another type is given."""
+    """That of another id, where there is none; one of a new name needs its type."""
     with run(folder) as server:
         put(server, "x")
         wait_for_count(folder, 1)
         outcomes = [
             statefun("state", "set", "t/count", "1", "count", "5", cwd=folder),
             statefun("state", "set", "t/count", "1", "count", "five", cwd=folder),
+            statefun("state", "set", "t/count", "2", "count", "6", cwd=folder),
+            statefun("state", "set", "t/count", "2", "name", "five", cwd=folder),
         ]
-    outcomes.append(statefun("state", "set", "t/count", "2", "name", "five", cwd=folder))
-    values = as_json(folder, "state", "get", "t/count", "2")["values"]
+        values = as_json(folder, "state", "get", "t/count", "2")["values"]
 
-    assert [outcome.code for outcome in outcomes] == [0, 2, 0]
-    assert outcomes[1] == Outcome(
-        2,
-        "",
+    assert [outcome.code for outcome in outcomes] == [0, 2, 0, 2]
+    assert [outcome.err for outcome in outcomes if outcome.code] == [
         "statefun state: 'five' is not a value of io.statefun.types/int: write a whole number\n",
-    )
-    assert values == {"name": {"typename": "io.statefun.types/string", "value": "five"}}
+        (
+            "statefun state: no id of t/count has a value 'name'; values: count. Correct the name, "
+            "or say what it is with --type\n"
+        ),
+    ]
+    assert values == {"count": {"typename": "io.statefun.types/int", "value": 6}}

@@ -108,7 +108,7 @@ def test_a_value_of_a_built_in_type_is_parsed(
 
 
 def test_a_value_of_another_type_is_sent_as_it_is(runtime: tuple[Server, Path]) -> None:
-    """The bytes of a type that is not built in are the UTF-8 of the text, shown as base64."""
+    """The bytes of a type that is not built in are the UTF-8 of the text, shown as both."""
     server, folder = runtime
 
     send(server, folder, "com.example/types", "raw", "é", "--type", "com.example/raw")
