@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.cli.process import Outcome, Server, statefun
+from tests.cli.process import Server, statefun
 
 if TYPE_CHECKING:
     from pathlib import Path
