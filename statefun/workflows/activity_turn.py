@@ -69,6 +69,30 @@ def timed_out(kind: int) -> _proto.Failure:
     return failure
 
 
+def _failure_of(
+    state: _proto.Activity | None,
+    identity: str,
+    message: str,
+    reason: RetryState,
+    cause: _proto.Failure,
+) -> _proto.Failure:
+    """The failure of an activity as its caller sees it."""
+    failure = _proto.Failure(message=message, source="Server", cause=cause)
+    if state is not None:
+        route = durable.Route.FromString(state.route)
+        failure.activity_failure_info.CopyFrom(
+            _proto.ActivityFailureInfo(
+                scheduled_event_id=route.seq,
+                started_event_id=route.seq,
+                identity=identity,
+                activity_type=state.task.activity_type,
+                activity_id=state.task.activity_id,
+                retry_state=reason,
+            )
+        )
+    return failure
+
+
 class ActivityTurn:
     """One turn of an activity.
 
@@ -340,21 +364,7 @@ class ActivityTurn:
         self._conclude(_proto.Ending(failure=failure))
 
     def _error(self, message: str, reason: RetryState, cause: _proto.Failure) -> _proto.Failure:
-        state = self._state
-        failure = _proto.Failure(message=message, source="Server", cause=cause)
-        if state is not None:
-            route = durable.Route.FromString(state.route)
-            failure.activity_failure_info.CopyFrom(
-                _proto.ActivityFailureInfo(
-                    scheduled_event_id=route.seq,
-                    started_event_id=route.seq,
-                    identity=self._identity,
-                    activity_type=state.task.activity_type,
-                    activity_id=state.task.activity_id,
-                    retry_state=reason,
-                )
-            )
-        return failure
+        return _failure_of(self._state, self._identity, message, reason, cause)
 
     def _conclude(self, ending: _proto.Ending) -> None:
         state = self._state
