@@ -189,6 +189,8 @@ LIBRARIES: dict[str, set[str]] = {
     },  # for type checkers alone
     "prometheus_client": {"runtime.admin.metrics"},
     "watchfiles": {"cli.dev"},
+    "pytest": {"testing.pytest_plugin"},
+    "hypothesis": {"testing.strategies"},
     "boto3": {"connectors.kinesis.cloud"},
     "botocore": {"connectors.kinesis.cloud"},
     "confluent_kafka": {
@@ -202,6 +204,7 @@ LIBRARIES: dict[str, set[str]] = {
 NEED_AN_EXTRA = {
     *("sdk.wire.native", "workflows.contrib.pydantic"),
     *("http.connection", "http.reader"),
+    *("testing.pytest_plugin", "testing.strategies"),
     *(f"modulefiles.{name}" for name in ("yaml", "components", "fields", "transports", "kinds")),
     *(f"modulefiles.{name}" for name in ("kafka", "kinesis", "durable", "webhook", "files")),
     *(f"modulefiles.{name}" for name in ("validation", "module")),

@@ -7,6 +7,7 @@ in a running process; only time passes by hand, and nothing is kept on disk.
 from __future__ import annotations
 
 from asyncio import CancelledError
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Unpack, cast
 
@@ -19,7 +20,6 @@ from statefun.runtime.clock import ManualClock
 from statefun.runtime.engine.driver import Driver
 from statefun.runtime.engine.engine import Engine
 from statefun.runtime.options import RuntimeOptions
-from statefun.runtime.stores.memory import MemoryStore
 from statefun.runtime.transports.base import cancelled
 from statefun.runtime.transports.routing import FunctionRouter
 from statefun.runtime.values import EgressValue, visible_values
@@ -29,16 +29,19 @@ from statefun.sdk.executor import run_here
 from statefun.sdk.functions import StatefulFunctions, registries_of
 from statefun.sdk.handler import RequestReplyHandler
 from statefun.sdk.messages import Message
+from statefun.testing.faults import CountingStore, ExpiringStore, check_faults, limits_under
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from statefun.runtime.engine.failures import FailedAttempt
     from statefun.runtime.engine.mailbox import Attempt
+    from statefun.runtime.engine.policy import Rules
     from statefun.runtime.engine.records import DeadLetter
     from statefun.runtime.options import RuntimeOptionValues
     from statefun.runtime.transports.routing import Endpoint
     from statefun.runtime.values import Value
+    from statefun.testing.faults import Fault
 
 __all__ = ["Harness"]
 
@@ -65,6 +68,8 @@ class Harness:
         egresses: The egress typenames there are; None for any.
         endpoints: Functions elsewhere, with their policies and limits, as those of a runtime; for
             example a `FakeEndpoint` of `statefun.testing.ports`.
+        faults: What an engine may do to the input of functions, such as `["repeated", "split"]`;
+            see `Fault`.
         options: The options of a runtime; those that concern disk and stop have no effect.
         **values: Single options, which go before those of `options`; see `RuntimeOptions`.
 
@@ -89,6 +94,7 @@ class Harness:
         raise_failures: bool = True,
         egresses: Iterable[str] | None = None,
         endpoints: Sequence[Endpoint] = (),
+        faults: Iterable[Fault] = (),
         options: RuntimeOptions | None = None,
         **values: Unpack[RuntimeOptionValues],
     ) -> None:
@@ -98,7 +104,8 @@ class Harness:
         self._egresses = _Egresses(egresses)
         self._options = (options or RuntimeOptions()).replaced(**values)
         self._endpoints = endpoints
-        self._store = MemoryStore()
+        self._faults = check_faults(faults)
+        self._store = ExpiringStore() if "expired" in self._faults else CountingStore()
         self._egress: list[tuple[str, EgressValue]] = []
         self._functions = functions
         self.restart()
@@ -129,10 +136,15 @@ class Harness:
             self._router,
             self._egresses,
             recovered=self._store.recover(),
-            rules=self._options.rules(self._router),
+            rules=self._rules(),
         )
         self._engine.retry_held()
         self._driver = Driver(self._engine, self._store)
+
+    def _rules(self) -> Rules:
+        """The rules that the options say, under the faults."""
+        rules, limits = self._options.rules(self._router), limits_under(self._faults)
+        return rules if limits is None else replace(rules, limits={"*": limits})
 
     def send(
         self,
@@ -183,8 +195,11 @@ class Harness:
         """
         try:
             while self._step() or self._engine.awaits_commit:
-                if self._engine.awaits_commit:
+                commits = self._store.commits
+                if self._engine.awaits_commit or self._restarts:
                     self._commit()
+                if self._restarts and self._store.commits > commits:
+                    self.restart()
         finally:
             self._commit()
 
@@ -230,6 +245,21 @@ class Harness:
         """What was sent to an egress (or to any, for None), in order."""
         return [value for egress, value in self._egress if typename in (None, egress)]
 
+    def addresses(self) -> list[Address]:
+        """The addresses that have values, ordered."""
+        store = self._store
+        return sorted(each for name in store.typenames() for each in store.addresses(name))
+
+    @property
+    def _restarts(self) -> bool:
+        """Whether the process ends after each commit."""
+        return not self._faults.isdisjoint({"restart", "expired"})
+
+    @property
+    def sent(self) -> list[tuple[str, EgressValue]]:
+        """What was sent to any egress, in order, with the typename of the egress."""
+        return list(self._egress)
+
     @property
     def dead_letters(self) -> list[DeadLetter]:
         """The messages that were given up, in the order in which they were sent."""
@@ -255,6 +285,12 @@ class Harness:
         return has_called
 
     def _call(self, attempt: Attempt) -> bytes:
+        reply = self._call_once(attempt)
+        if "repeated" in self._faults:
+            self._call_once(attempt)
+        return self._call_once(attempt) if "reply-lost" in self._faults else reply
+
+    def _call_once(self, attempt: Attempt) -> bytes:
         typename = attempt.address.typename
         handler = self._handlers.get(typename)
         try:
