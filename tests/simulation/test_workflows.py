@@ -48,6 +48,13 @@ def test_a_planted_bug_is_found(bug: Bug) -> None:
         assert any(simulate(seed).violation for seed in SEEDS)
 
 
+def test_every_bug_has_its_place() -> None:
+    """A bug whose function is no more cannot be planted."""
+    for bug in BUGS:
+        with bug.planted():
+            assert bug.function in bug.owner.__dict__
+
+
 def test_the_seeds_come_by_everything_that_can_go_wrong() -> None:
     """Lost replies, crashes, replays, repeats, and every kind of request."""
     lines = "\n".join(line for seed in SEEDS for line in simulate(seed).trace)

@@ -224,9 +224,9 @@ def _(original: Any) -> Any:
     return nothing(original)
 
 
-@bug("a run that is stopped leaves its updates without an answer", Instance, "_close")
-def _(_: Any) -> Any:
-    return lambda self: self.on_end()
+@bug("a run that is over leaves its updates without an answer", Instance, "_abandon_updates")
+def _(original: Any) -> Any:
+    return nothing(original)
 
 
 @bug("a UUID is drawn from real chance", Instance, "new_uuid")
