@@ -7,13 +7,19 @@ Source:
 from __future__ import annotations
 
 import re
+from decimal import Decimal
 from typing import Final
 
 from statefun.errors import ConfigurationError
 
-__all__ = ["parse_duration_ms"]
+__all__ = ["parse_duration_ms", "parse_iso_duration_ms"]
 
 _FORM: Final = re.compile(r"\s*([0-9]+)\s*([a-zµ]*)\s*", re.ASCII | re.IGNORECASE)
+_ISO: Final = re.compile(
+    r"P(?:([0-9]{1,9})D)?(?:T(?:([0-9]{1,9})H)?(?:([0-9]{1,9})M)?(?:([0-9]{1,9}(?:\.[0-9]{1,9})?)S)?)?",
+    re.ASCII | re.IGNORECASE,
+)
+_ISO_SECONDS: Final = (86_400, 3600, 60, 1)
 _LONGEST: Final = (1 << 63) - 1
 _DIGITS: Final = len(str(_LONGEST))
 _NANOSECONDS: Final = {
@@ -55,3 +61,19 @@ def parse_duration_ms(text: object) -> int:
     if millis > _LONGEST:
         raise ConfigurationError(f"{text!r} is longer than can be counted: write a shorter time")
     return millis
+
+
+def parse_iso_duration_ms(text: object) -> int:
+    """A duration as ISO 8601 has it, such as `PT24H`, or as `parse_duration_ms` takes it.
+
+    Raises:
+        ConfigurationError: If it is neither.
+
+    Source:
+        `java.time.Duration.parse`: days, hours, minutes and seconds; no weeks, months and years.
+    """
+    match = _ISO.fullmatch(text) if isinstance(text, str) else None
+    if match is None or not any(match.groups()):
+        return parse_duration_ms(text)
+    parts = zip(match.groups(), _ISO_SECONDS, strict=True)
+    return sum(int(Decimal(part) * seconds * 1000) for part, seconds in parts if part)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Final, Literal, NamedTuple, Self, T
 
 from pydantic import (
     AfterValidator,
+    BeforeValidator,
     Field,
     StrictInt,
     StrictStr,
@@ -24,12 +25,12 @@ from pydantic import (
 
 from statefun.errors import ConfigurationError
 from statefun.modulefiles.dialects import ParseContext
+from statefun.modulefiles.durations import parse_iso_duration_ms
 from statefun.modulefiles.failures import FailureMode, RetrySpec
 from statefun.modulefiles.fields import (
     Functions,
     Name,
     Port,
-    PositiveDuration,
     Spec,
     Typename,
     UrlTemplate,
@@ -147,7 +148,9 @@ class PipelineSpec(Spec):
     """The kind `io.statefun_tasks.v1/pipeline`; what it requires is not documented."""
 
     id: Typename
-    state_expiration: PositiveDuration | None = Field(default=None, alias="stateExpiration")
+    state_expiration: Annotated[int, BeforeValidator(parse_iso_duration_ms), Field(gt=0)] | None = (
+        Field(default=None, alias="stateExpiration")
+    )
     egress: Typename | None = None
     events_egress: Typename | None = Field(default=None, alias="eventsEgress")
     events_topic: Name | None = Field(default=None, alias="eventsTopic")

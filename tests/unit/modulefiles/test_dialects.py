@@ -497,7 +497,8 @@ spec: {{port: 8091{topics}, id: %s}}
     assert problems(here)[1] == []
 
 
-def test_the_pipeline_of_fransking_is_known_to_fransking(folder: Path) -> None:
+@pytest.mark.parametrize("written", ["1 d", "PT24H", "P1D", "PT23H59M60.000S", "86400000"])
+def test_the_pipeline_of_fransking_is_known_to_fransking(folder: Path, written: str) -> None:
     """The kind of its image is read whole, from its documentation."""
     text = f"""\
 {ENDPOINT}---
@@ -505,7 +506,7 @@ def test_the_pipeline_of_fransking_is_known_to_fransking(folder: Path) -> None:
 kind: io.statefun_tasks.v1/pipeline
 spec:
   id: com.example/pipeline
-  stateExpiration: 1 d
+  stateExpiration: {written}
   egress: com.example/out
   eventsEgress: com.example/events
   eventsTopic: events
