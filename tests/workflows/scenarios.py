@@ -989,7 +989,12 @@ async def _delayed(stage: Stage) -> Any:
 )
 async def _described(stage: Stage) -> Any:
     with stage.env.auto_time_skipping_disabled():
-        handle = await stage.start(Memos.run, memo={"a": 1, "b": 2}, static_summary="short")
+        handle = await stage.start(
+            Memos.run,
+            memo={"a": 1, "b": 2},
+            static_summary="short",
+            start_delay=timedelta(hours=1),  # before it changes its memo
+        )
         described = await handle.describe()
     return [
         described.id,

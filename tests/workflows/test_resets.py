@@ -188,6 +188,10 @@ async def test_a_run_that_has_ended_may_go_back_too(client: Client) -> None:
     assert CALLS[calls:] == ["car"]
     assert again[:-2] == first[:-2]
     assert again[-1] == "one"
+    await reset(client, handle, "activity book", 2)
+    other = await finish(client)
+    assert other[1] == first[1]  # drawn before the event
+    assert other[3] != first[3]  # and after it
 
 
 async def test_an_event_that_is_not_there_is_refused(client: Client) -> None:
