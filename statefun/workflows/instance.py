@@ -527,10 +527,12 @@ class Instance:
     def _return(self, told: _proto.Told) -> None:
         """Send back what comes too late: the run that follows takes it, if there is one."""
         kind = told.WhichOneof("content")
+        request = _proto.Request(run_id=self.start.run_id, is_from_workflow=True)
         if kind == "update" and (told.update.is_poll or told.update.id in self._update_states):
-            self._tell_outcome(told.update)
-        elif kind != "stop" and not self.run.is_replaying:
-            request = _proto.Request(run_id=self.start.run_id, told=told, is_from_workflow=True)
+            self._tell_outcome(told.update)  # it is counted, and nothing is left to take
+        else:
+            request.told.CopyFrom(told)
+        if kind != "stop" and not self.run.is_replaying:
             self.to_workflow("returned", request.SerializeToString(), self.start.workflow_id)
 
     def _stop(self, stop: _proto.StopInput) -> None:

@@ -520,15 +520,17 @@ class WorkflowTurn:
         request = self._request(invoke)
         state = self._state
         is_for_this = state is not None and state.start.continued_run_id == request.run_id
+        is_empty = request.told.WhichOneof("content") is None
         if state is None or not self._is_open or not is_for_this:
             self._refuse([request.told])
-        elif not state.returning:
-            self._tell(state, request.told)
-        else:
-            state.start.messages.append(request.told)
+        elif state.returning:
+            if not is_empty:
+                state.start.messages.append(request.told)
             state.returning -= 1
             if self._has_begun(state):
                 self._send_start(state)
+        elif not is_empty:
+            self._tell(state, request.told)
 
     def _refuse(self, messages: Iterable[_proto.Told]) -> None:
         """Tell whoever waits for updates that nobody is left to take them."""
