@@ -88,6 +88,14 @@ class WebhookOptions:
                 raise ConfigurationError(
                     f"{name} is {number}: write 1 or more", option=name, given=str(number)
                 )
+        for name, value in (self.headers or {}).items():
+            if any(each in name + value for each in "\r\n\0"):
+                raise ConfigurationError(
+                    f"the header {name!r} has a line break or a zero byte in it: write it in one "
+                    "line",
+                    option="headers",
+                    given=name,
+                )
         if self.on_refused not in ("retry", "drop"):
             raise ConfigurationError(
                 f"on_refused is {self.on_refused!r}: choose 'retry' or 'drop'", option="on_refused"
@@ -280,7 +288,7 @@ class WebhookEgress:
                 "signed it (trust_cacerts in a module file), or correct it"
             )
             return problem, 0
-        except (aiohttp.ClientError, OSError) as error:
+        except (aiohttp.ClientError, OSError, ValueError) as error:  # ValueError: no name of a host
             return f"{self._url} cannot be reached: {error or type(error).__name__}", 0
 
     def _note_failure(self, record: OutgoingRecord, problem: str) -> None:
@@ -312,7 +320,10 @@ def _request(argument: bytes) -> tuple[bytes, dict[str, str]]:
     typed = decode_typed_value(argument)
     if typed.typename in (KAFKA_RECORD, PLAYGROUND_RECORD):
         record = parse_record(argument)
-        headers = {"Content-Type": record.content_type, "Record-Topic": quote(record.topic)}
+        headers = {
+            "Content-Type": record.content_type,
+            "Record-Topic": quote(record.topic, errors="replace"),
+        }
         if record.key:
             headers["Record-Key"] = quote(record.key)
         return record.body, headers

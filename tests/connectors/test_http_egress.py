@@ -135,12 +135,13 @@ async def test_another_method_takes_nothing(method: str) -> None:
         assert (await reader.get("/greetings"))[2] == b"x"
 
 
-async def test_a_record_whose_reader_vanishes_comes_again() -> None:
-    """An answer that could not be written completely leaves the record where it was."""
+@pytest.mark.parametrize("query", ["", "?ack=explicit&lease=60m"], ids=["for good", "leased"])
+async def test_a_record_whose_reader_vanishes_comes_again(query: str) -> None:
+    """An answer that could not be written completely leaves the record where it was, at once."""
     large = "x" * (8 << 20)
     async with reading((1, playground("greetings", large))) as reader:
         stream, writer = await asyncio.open_connection("127.0.0.1", reader.egress.port)
-        writer.write(b"GET /greetings HTTP/1.1\r\nHost: x\r\n\r\n")
+        writer.write(f"GET /greetings{query} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
         await stream.readexactly(1000)
         writer.transport.abort()
 

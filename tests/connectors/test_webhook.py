@@ -107,15 +107,35 @@ async def test_a_kafka_record_and_one_of_the_playground_are_posted_as_their_valu
     kafka = kafka_egress_message(OUT, "grüße", b"\x00", key="a b").argument()
     data = json.dumps({"topic": "told", "payload": "héllo"}).encode()
     playground = encode_typed_value("io.statefun.playground/EgressRecord", data)
+    halves = json.dumps({"topic": "\ud800", "payload": "\ud800"}).encode()  # no UTF-8 has them
+    odd = encode_typed_value("io.statefun.playground/EgressRecord", halves)
     async with receiver.posting() as egress:
-        egress.put(1, [OutgoingRecord(1, kafka), OutgoingRecord(2, playground)])
-        await receiver.until(delivered=2)
+        for number, argument in enumerate((kafka, playground, odd), 1):
+            egress.accept(argument)
+            egress.put(number, [OutgoingRecord(number, argument)])
+        await receiver.until(delivered=3)
 
     headers = ("content-type", "record-topic", "record-key")
     assert [(each.body, *map(each.header, headers)) for each in receiver.heads] == [
         (b"\x00", "application/octet-stream", "gr%C3%BC%C3%9Fe", "a%20b"),
         ("héllo".encode(), "text/plain; charset=utf-8", "told", None),
+        (b"?", "text/plain; charset=utf-8", "%3F", None),
     ]
+
+
+async def test_a_url_whose_host_is_no_name_is_a_failure_like_any_other(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """The log says so, and the record is not delivered."""
+    egress = WebhookEgress(OUT, f"http://{'x' * 64}.example/", WebhookOptions(**AT_ONCE))
+    delivered: list[int] = []
+    await egress.start(delivered.extend)
+    egress.put(1, records("a"))
+    async with asyncio.timeout(20):
+        await egress.flush()
+    await egress.stop()
+
+    assert (delivered, "posts the record 1 again" in caplog.text) == ([], True)
 
 
 @pytest.mark.parametrize("status", [500, 503, 408, 425, 429, 404, 302])
@@ -280,3 +300,10 @@ def test_options_that_make_no_sense_are_refused(option: str, value: Any) -> None
     """With the option that is wrong."""
     with pytest.raises(ConfigurationError, match=f"{option} is ('forget'|{value})"):
         WebhookOptions(**{option: value})
+
+
+@pytest.mark.parametrize("header", [{"X-A": "a\nb"}, {"X\r": "a"}, {"X-A": "\0"}])
+def test_a_header_of_several_lines_is_refused(header: dict[str, str]) -> None:
+    """No request could carry it."""
+    with pytest.raises(ConfigurationError, match="line break or a zero byte"):
+        WebhookOptions(headers=header)

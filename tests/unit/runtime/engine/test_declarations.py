@@ -41,6 +41,18 @@ def test_reading_a_value_touches_it_if_that_counts_or_if_it_begins_to_expire(
     assert read == StoredEntry("t/n", b"", touched_ms, ttl_ms)
 
 
+@pytest.mark.parametrize(
+    ("stored_ttl_ms", "touched_ms"), [(1000, 120), (180, 120), (150, 100), (80, 50)]
+)
+def test_a_value_that_is_to_live_shorter_lives_from_now_on_and_not_longer_than_before(
+    stored_ttl_ms: int, touched_ms: int
+) -> None:
+    """One that is to live longer counts from its last write, as it did."""
+    read = Declaration("t/n", WRITTEN).read(StoredEntry("t/n", b"", 50, stored_ttl_ms), 120)
+
+    assert read == StoredEntry("t/n", b"", touched_ms, 100)
+
+
 def test_all_values_are_learned_or_none() -> None:
     """One under a reserved name makes the others unknown, too."""
     declared = Declarations()
