@@ -91,6 +91,7 @@ class Announcer:
             change = transaction.changes[path]
             change.is_announced, change.payload = True, payload
             change.is_direct |= by is None
+            transaction.writes += by is None
         elif not self.subscriptions.is_empty:
             event = self.event(path, before, value, payload, is_delete=is_delete)
             yield from self.deliver(path, event, by=by, is_quiet=is_quiet)

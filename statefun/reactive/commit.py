@@ -5,11 +5,12 @@ The laws:
 1. Each derived value is computed once, behind those it depends on.
 2. Everything is applied to the tree as one.
 3. Then there is one event for each path whose value differs from that before the transaction.
+   Tasks may begin another transaction by then, and so may callbacks.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from statefun.reactive.announcer import Failure
 from statefun.reactive.backends.base import MISSING
@@ -22,22 +23,37 @@ if TYPE_CHECKING:
     from statefun.reactive.steps import Steps
     from statefun.reactive.transactions import Change, Transaction
 
-__all__ = ["commit"]
+__all__ = ["Events", "commit", "tell"]
+
+Events: TypeAlias = "list[tuple[str, StateEvent[Any, Any]]]"
 
 
-def commit(announcer: Announcer, transaction: Transaction) -> Steps[None]:
-    """Compute what is derived, apply everything as one, and tell of what differs."""
-    yield from _derive_pending(announcer, transaction)
-    events = []
-    for path, change in transaction.changes.items():
-        event = yield from _event_of(announcer, path, change)
-        if event is not None:
-            events.append((path, event))
+def commit(announcer: Announcer, transaction: Transaction) -> Steps[Events]:
+    """Compute what is derived and apply everything as one.
+
+    Returns:
+        What to tell of it, by path.
+    """
+    events: Events = []
+    seen = -1
+    while seen != transaction.writes:  # tasks that it has started may go on writing
+        seen = transaction.writes
+        yield from _derive_pending(announcer, transaction)
+        events = []
+        for path, change in list(transaction.changes.items()):
+            event = yield from _event_of(announcer, path, change)
+            if event is not None:
+                events.append((path, event))
     transaction.is_open = False
     operations = transaction.operations()
     if operations:
         yield announcer.state.tree.apply, (operations,)
     transaction.declared.clear()
+    return events
+
+
+def tell(announcer: Announcer, transaction: Transaction, events: Events) -> Steps[None]:
+    """Announce what a transaction has changed, when it is applied and others may begin."""
     failure = Failure(is_quiet=False)
     for path, event in events:
         with failure:

@@ -14,7 +14,7 @@ from statefun.reactive.atoms import Atom, AtomAsync
 from statefun.reactive.backends.asyncify import asyncified
 from statefun.reactive.backends.base import tree_of
 from statefun.reactive.backends.memory import InMemoryBackend
-from statefun.reactive.commit import commit
+from statefun.reactive.commit import commit, tell
 from statefun.reactive.engine import Engine
 from statefun.reactive.paths import canonical
 from statefun.reactive.steps import awaited, called
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from statefun.reactive.backends.base import AsyncBackend, Backend
+    from statefun.reactive.commit import Events
     from statefun.reactive.paths import PathLike
     from statefun.reactive.steps import Steps
     from statefun.reactive.transactions import Savepoint, Transaction
@@ -102,9 +103,10 @@ class _Scope:
                 del transaction.declared[self._savepoint.declared :]
                 yield from announcer.take_back(declared)
             return
+        events: Events = []
         try:
             if error is None:
-                yield from commit(announcer, transaction)
+                events = yield from commit(announcer, transaction)
         finally:
             transaction.is_open = False
             open_transaction.set(transaction.outer)
@@ -112,6 +114,8 @@ class _Scope:
                 yield from announcer.take_back(transaction.declared)
             finally:
                 self._controller.include()
+        if error is None:  # callbacks may open a transaction
+            yield from tell(announcer, transaction, events)
 
 
 class _SyncScope(_Scope):

@@ -69,6 +69,7 @@ class Transaction:
         declared: Derivations that were declared, each with the one that it has replaced.
         computed: Derivation → its number of runs outside when it was last computed inside; None if
             one was going on.
+        writes: How many announced writes there were, those of derivations left out.
         is_open: Whether it has not ended.
     """
 
@@ -80,6 +81,7 @@ class Transaction:
         self.notices: list[tuple[str, StateEvent[Any, Any]]] = []
         self.declared: list[tuple[Any, Any]] = []
         self.computed: dict[Any, int | None] = {}
+        self.writes = 0
         self.is_open = True
         self._revision = revision
         self._reads: dict[str, None] = {}

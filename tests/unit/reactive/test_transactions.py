@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from statefun.reactive import (
+    AsyncBackend,
     Backend,
     CachingSyncBackend,
     ControllerAsync,
@@ -23,7 +24,9 @@ from tests.unit.reactive.recording import Recorder, Seen
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
+    from pathlib import Path, PurePosixPath
+
+    from statefun.reactive import StateEvent
 
 
 @pytest.fixture
@@ -402,3 +405,87 @@ def test_deleting_above_a_mount_leaves_the_mount_in_a_transaction_too() -> None:
         assert controller.get_state("/a") == {"b": {"m": {"old": 2, "new": 3}}}
 
     assert controller.get_state("/a") == {"b": {"m": {"old": 2, "new": 3}}}
+
+
+async def test_a_callback_of_an_async_transaction_may_begin_another_one() -> None:
+    """Callbacks are called when others may begin: one that does so, or waits for it, goes on."""
+    controller = ControllerAsync()
+
+    async def add_up(event: StateEvent[Any, Any]) -> None:
+        async with controller.transaction():
+            await controller.set_state("/sum", int(event.new_value or 0) + 1)
+
+    async def wait_for_another_task(event: StateEvent[Any, Any]) -> None:
+        await asyncio.create_task(add_up(event))
+
+    controller.subscribe("/a", add_up)
+    controller.subscribe("/b", wait_for_another_task)
+    for path, value in (("/a", 1), ("/b", 2)):
+        async with asyncio.timeout(10), controller.transaction():
+            await controller.set_state(path, value)
+        assert await controller.get_state("/sum") == value + 1
+
+
+class Yielding(AsyncBackend):
+    """Lets other tasks run at each of its operations."""
+
+    def __init__(self) -> None:
+        self.values: dict[str, Any] = {}
+
+    async def read(self, path: PurePosixPath, default: Any = None) -> Any:
+        await asyncio.sleep(0)
+        return self.values.get(str(path), default)
+
+    async def write(self, path: PurePosixPath, value: Any) -> None:
+        await asyncio.sleep(0)
+        self.values[str(path)] = value
+
+    async def delete(self, path: PurePosixPath) -> None:
+        await asyncio.sleep(0)
+        del self.values[str(path)]
+
+
+async def test_a_task_that_outlives_its_transaction_loses_no_write() -> None:
+    """It writes within the transaction until that is applied, and past it from then on."""
+    controller = ControllerAsync(Yielding())
+    heard: list[str] = []
+    controller.subscribe("/", lambda event: heard.append(str(event.emitting_path)))
+    await controller.derive("/twice", "/n5", lambda value: None if value is None else 2 * value)
+
+    async def write() -> None:
+        for number in range(40):
+            await controller.set_state(f"/n{number}", number)
+
+    async with controller.transaction():
+        for number in range(10):
+            await controller.set_state(f"/first{number}", number)
+        task = asyncio.create_task(write())
+    await task
+
+    for number in range(40):
+        assert await controller.get_state(f"/n{number}") == number
+    assert await controller.get_state("/twice") == 10
+    assert len(heard) == len(set(heard)) == 51
+
+
+async def test_a_nested_transaction_takes_back_what_all_tasks_have_written_since() -> None:
+    """Tasks that a transaction starts share it, nested transactions included."""
+    controller = ControllerAsync()
+    has_begun, has_written = asyncio.Event(), asyncio.Event()
+
+    async def fail() -> None:
+        with pytest.raises(Mine):
+            async with controller.transaction():
+                has_begun.set()
+                await has_written.wait()
+                raise Mine
+
+    async with controller.transaction():
+        await controller.set_state("/before", 1)
+        task = asyncio.create_task(fail())
+        await has_begun.wait()
+        await controller.set_state("/since", 1)
+        has_written.set()
+        await task
+
+    assert await controller.get_state("/") == {"before": 1}
