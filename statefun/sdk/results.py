@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from concurrent.futures import Future
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from functools import partial
@@ -56,6 +56,8 @@ async def finish(typename: str, result: Any) -> Any:
 
 def _has_work_left(result: object) -> bool:
     """Whether a result of a function stands for work that would have to be begun."""
+    if isinstance(result, Mapping):
+        result = list(result.values())
     if isinstance(result, list | tuple | set | frozenset):
         return any(inspect.isawaitable(each) or _has_work_left(each) for each in result)
     work = getattr(result, "gen", None) if isinstance(result, _MANAGERS) else result

@@ -455,6 +455,7 @@ class _Passing(Middleware):
         lambda *_: filter(None, [1]),
         lambda *_: [_generator(*_)],
         lambda *_: (None, [_async_generator(*_)]),
+        lambda *_: {"later": _async_generator(*_)},
         contextlib.contextmanager(_generator),
         contextlib.asynccontextmanager(_async_generator),
         lambda *_: functools.partial(coroutine, *_),
