@@ -242,6 +242,9 @@ class Tree(ABC):
         """Return the paths strictly below a path that deleting it leaves alone."""
         return []
 
+    def check(self, path: str, value: Any) -> None:  # noqa: B027 - most trees take everything
+        """Raise what writing a value at a path would raise, if that can be told beforehand."""
+
     def keeps_empty(self, path: str) -> bool:  # noqa: ARG002 - most trees are alike everywhere
         """Tell whether the node at a path goes on to exist when its last child is deleted."""
         return False
@@ -327,6 +330,10 @@ class Forwarding(TreeBackend):
     def mounts_below(self, path: str) -> list[str]:
         """Return the paths strictly below a path that deleting it leaves alone."""
         return self._tree.mounts_below(path)
+
+    def check(self, path: str, value: Any) -> None:
+        """Raise what writing a value at a path would raise."""
+        self._tree.check(path, value)
 
     def keeps_empty(self, path: str) -> bool:
         """Tell whether an emptied node goes on to exist."""

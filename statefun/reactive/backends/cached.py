@@ -22,6 +22,7 @@ from statefun.reactive.backends.base import (
     Backend,
     Expect,
     TreeBackend,
+    Write,
     tree_of,
 )
 from statefun.reactive.backends.overlay import Overlay
@@ -77,6 +78,10 @@ class _Cache(TreeBackend):
         """Return the paths below a path that deleting it leaves alone."""
         return self._tree.mounts_below(path)
 
+    def check(self, path: str, value: Any) -> None:
+        """Raise what writing a value at a path would raise in the backend."""
+        self._tree.check(path, value)
+
     def keeps_empty(self, path: str) -> bool:
         """Tell whether an emptied node goes on to exist."""
         return self._tree.keeps_empty(path)
@@ -97,6 +102,7 @@ class _Cache(TreeBackend):
 
     def _put(self, path: str, value: Any) -> Steps[None]:
         """Write the value of a node; it reaches the backend with the next flush."""
+        self.check(path, value)  # what cannot be written would keep all behind it from a flush
         self._writes += 1
         for level in levels(path):
             self._seen.pop(level, None)
@@ -119,6 +125,9 @@ class _Cache(TreeBackend):
         Raises:
             TransactionConflictError: If a path of an `Expect` has changed since its revision.
         """
+        for each in operations:
+            if isinstance(each, Write):
+                self.check(*each)
         if self.has_revisions:
             yield from self._flush_with(operations)
         else:

@@ -136,6 +136,10 @@ class _Files(Tree):
             value = self._read(path)
         return default if value is MISSING else value
 
+    def check(self, path: str, value: Any) -> None:
+        self._places(path)
+        self._serializer.encode(path, value)
+
     def put(self, path: str, value: Any) -> None:
         file, _ = self._places(path)
         content = self._serializer.encode(path, value)

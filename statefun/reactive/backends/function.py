@@ -241,6 +241,10 @@ class FunctionBackend(TreeBackend, AsyncBackend):
         value = view_of((await self._ask("read", path=path))["nodes"].items())
         return default if value is MISSING else value
 
+    def check(self, path: str, value: Any) -> None:
+        """Raise what writing a value at a path would raise."""
+        _as_json(Write(path, value))
+
     async def put(self, path: str, value: Any) -> None:
         """Write the value of a node; its children stay."""
         await self.apply([Write(path, value)])

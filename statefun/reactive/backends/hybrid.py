@@ -30,7 +30,7 @@ from statefun.reactive.backends.base import (
     undoing,
 )
 from statefun.reactive.paths import ROOT_PATH, canonical, join, joined, levels, posix, relative
-from statefun.reactive.steps import awaited, called
+from statefun.reactive.steps import awaited, called, run
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -60,6 +60,11 @@ class _Hybrid(TreeBackend):
     def mounts_below(self, path: str) -> list[str]:
         """Return the mount points strictly below a path, which deleting it leaves alone."""
         return [top for top in self._trees if relative(top, path) not in {None, "/"}]
+
+    def check(self, path: str, value: Any) -> None:
+        """Raise what writing a value at a path would raise in the backend that owns it."""
+        top, tree, inner = self._owner(path)
+        run(self._at(top, tree.check, inner, value))
 
     def keeps_empty(self, path: str) -> bool:
         """Tell whether an emptied node goes on to exist in the backend that owns it."""

@@ -124,6 +124,10 @@ class SqliteBackend(TreeBackend, Backend):
         value = self._view(path)
         return default if value is MISSING else value
 
+    def check(self, path: str, value: Any) -> None:
+        """Raise what writing a value at a path would raise."""
+        self.serializer.encode(path, value)
+
     def put(self, path: str, value: Any) -> None:
         """Write the value of a node; its children stay."""
         content = self.serializer.encode(path, value)
