@@ -70,6 +70,11 @@ class _Cache(TreeBackend):
         return self._overlay.operations
 
     @property
+    def is_flat(self) -> bool:
+        """Whether the children of a path are unknown."""
+        return self._tree.is_flat
+
+    @property
     def has_revisions(self) -> bool:
         """Whether others share the backend."""
         return self._tree.has_revisions

@@ -69,7 +69,8 @@ class SqliteBackend(TreeBackend, Backend):
 
     Args:
         path: The file; it is made if it does not exist, its folder too.
-        serializer: How values are stored; JSON by default.
+        serializer: How values are stored; JSON by default. It must take dicts as well, since the
+            log of changes keeps what a deleted node with children has read as.
         busy_timeout: How long to wait for another process that is writing.
 
     Raises:

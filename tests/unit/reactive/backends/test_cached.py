@@ -342,3 +342,16 @@ async def test_an_async_cache_refuses_values_at_once(tmp_path: Path) -> None:
     await controller.set_state("/b", 2)
     await cache.flush()
     assert await controller.get_state("/") == {"b": 2}
+
+
+def test_a_cache_of_a_custom_backend_knows_no_children_in_a_transaction() -> None:
+    """A derived value is that of what is read afterwards: the backend's paths are independent."""
+    controller = ControllerSync(CachingSyncBackend(Flat(), flush_interval=60.0))
+    controller.derive("/copy", "/a", lambda value: value)
+
+    with controller.transaction():
+        controller.set_state("/a/b", 1)
+        assert controller.get_state("/a") is None
+
+    assert controller.get_state("/a") is None
+    assert controller.get_state("/copy") is None
