@@ -200,9 +200,8 @@ class Tree(ABC):
     A tree is sync or async as a whole: each method returns its result or an awaitable of it.
     """
 
-    @property
-    def is_flat(self) -> bool:
-        """Whether the children of a path are unknown, as behind a custom backend."""
+    def is_flat(self, path: str) -> bool:  # noqa: ARG002 - most trees are alike everywhere
+        """Tell whether the children of a path are unknown, as behind a custom backend."""
         return False
 
     @property
@@ -285,10 +284,9 @@ class Forwarding(TreeBackend):
     def __init__(self, tree: Tree) -> None:
         self._tree = tree
 
-    @property
-    def is_flat(self) -> bool:
-        """Whether the children of a path are unknown."""
-        return self._tree.is_flat
+    def is_flat(self, path: str) -> bool:
+        """Tell whether the children of a path are unknown."""
+        return self._tree.is_flat(path)
 
     @property
     def has_revisions(self) -> bool:
@@ -350,8 +348,6 @@ def tree_of(backend: Backend | AsyncBackend) -> Tree:
 class _Adapter(Tree):
     """A custom backend as a tree whose paths know nothing of one another."""
 
-    is_flat = True
-
     def __init__(self, backend: Backend | AsyncBackend) -> None:
         self._backend = backend
         self._lock = threading.RLock()
@@ -364,6 +360,9 @@ class _Adapter(Tree):
 
     def remove(self, path: str) -> Any:
         return self._backend.delete(posix(path))
+
+    def is_flat(self, path: str) -> bool:  # noqa: ARG002 - alike everywhere
+        return True
 
     def _node(self, path: str) -> Steps[Node]:
         value = yield self.get, (path, MISSING)

@@ -69,10 +69,9 @@ class _Cache(TreeBackend):
         """The operations that wait for the next flush, oldest first."""
         return self._overlay.operations
 
-    @property
-    def is_flat(self) -> bool:
-        """Whether the children of a path are unknown."""
-        return self._tree.is_flat
+    def is_flat(self, path: str) -> bool:
+        """Tell whether the children of a path are unknown."""
+        return self._tree.is_flat(path)
 
     @property
     def has_revisions(self) -> bool:
@@ -202,7 +201,7 @@ class _Cache(TreeBackend):
 
     def _is_entangled(self, path: str) -> bool:
         """Whether only the backend itself knows how pending operations change what is read."""
-        return self._tree.is_flat and any(
+        return self._tree.is_flat(path) and any(
             each.path != path and (relative(each.path, path) or relative(path, each.path))
             for each in self.operations
         )

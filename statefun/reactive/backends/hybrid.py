@@ -66,6 +66,11 @@ class _Hybrid(TreeBackend):
         top, tree, inner = self._owner(path)
         run(self._at(top, tree.check, inner, value))
 
+    def is_flat(self, path: str) -> bool:
+        """Tell whether the children of a path are unknown; mounts below it are known."""
+        _, tree, inner = self._owner(path)
+        return tree.is_flat(inner) and not self.mounts_below(path)
+
     def keeps_empty(self, path: str) -> bool:
         """Tell whether an emptied node goes on to exist in the backend that owns it."""
         _, tree, inner = self._owner(path)
@@ -108,7 +113,7 @@ class _Hybrid(TreeBackend):
         children: dict[str, Any] = {}
         node: Node = yield from self._at(top, tree.node, inner)
         value: Any = node.value
-        if tree.is_flat and isinstance(value, dict):
+        if tree.is_flat(inner) and isinstance(value, dict):
             children = dict(value)
             value = MISSING
         for name in dict.fromkeys([*node.names, *mounted]):

@@ -108,7 +108,7 @@ class Overlay:
         pending.value = MISSING
         pending.is_erased = True
         pending.is_made = False
-        if not self.tree.is_flat:
+        if not self.tree.is_flat(path):
             former, pending.children = pending.children, {}
             for mount in self.tree.mounts_below(path):
                 _keep(former, pending, parts(relative(mount, path) or "/"))
@@ -126,7 +126,7 @@ class Overlay:
         if pending is None:
             return below
         names = dict.fromkeys(below.names)
-        children = {} if self.tree.is_flat else pending.children
+        children = {} if self.tree.is_flat(path) else pending.children
         for name, child in children.items():
             hides = child.hides(is_hidden=is_hidden)
             if (yield from self._view(join(path, name), child, is_hidden=hides)) is MISSING:
@@ -147,10 +147,10 @@ class Overlay:
         for name in parts(path):
             found = pending.children.get(name)
             if found is None:
-                return None, is_hidden and not self.tree.is_flat
+                return None, is_hidden and not self.tree.is_flat(path)
             pending = found
             is_hidden = pending.hides(is_hidden=is_hidden)
-        return pending, pending.is_erased if self.tree.is_flat else is_hidden
+        return pending, pending.is_erased if self.tree.is_flat(path) else is_hidden
 
     def _below(self, path: str, *, is_hidden: bool) -> Steps[Node]:
         if is_hidden:
@@ -163,7 +163,7 @@ class Overlay:
             return MISSING if is_hidden else (yield self.tree.get, (path, MISSING))
         below = yield from self._below(path, is_hidden=is_hidden)
         value = below.value if pending.value is MISSING else pending.value
-        if self.tree.is_flat:
+        if self.tree.is_flat(path):
             return value
         children = {}
         for name in dict.fromkeys([*below.names, *pending.children]):

@@ -12,6 +12,7 @@ from statefun.reactive import (
     AsyncifyBackend,
     Backend,
     ControllerAsync,
+    ControllerSync,
     FileSystemSyncBackend,
     HybridAsyncBackend,
     HybridSyncBackend,
@@ -156,3 +157,20 @@ async def test_the_async_hybrid_wraps_sync_backends(tmp_path: Path) -> None:
     assert isinstance(hybrid.unmount("/files"), AsyncifyBackend)
     with pytest.raises(MountError):
         hybrid.unmount("/")
+
+
+@pytest.mark.parametrize("is_root", [True, False])
+def test_a_mounted_custom_backend_knows_no_children_in_a_transaction(*, is_root: bool) -> None:
+    """A derived value is that of what is read afterwards, wherever the custom backend is."""
+    hybrid = HybridSyncBackend(Flat() if is_root else InMemoryBackend())
+    hybrid.mount("/m" if is_root else "/a", InMemoryBackend() if is_root else Flat())
+    controller = ControllerSync(hybrid)
+    controller.derive("/copy", "/a", lambda value: value)
+
+    with controller.transaction():
+        controller.set_state("/a/b", 1)
+        controller.set_state("/m/c", 1)
+        assert controller.get_state("/m") == {"c": 1}
+
+    assert controller.get_state("/copy") == controller.get_state("/a")
+    assert controller.get_state("/a/b") == 1
