@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
+import time
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -98,7 +99,7 @@ class SqliteBackend(TreeBackend, Backend):
                 check_same_thread=False,
             )
             try:
-                self._db.execute("PRAGMA journal_mode = WAL")
+                self._enter_wal(busy_timeout)
                 self._db.execute("PRAGMA synchronous = FULL")
                 self._db.executescript(_SCHEMA)
                 [(self._writer,)] = self._db.execute("SELECT randomblob(16)")
@@ -106,6 +107,19 @@ class SqliteBackend(TreeBackend, Backend):
                 self._db.close()
                 raise
         self._seen = self.revision()
+
+    def _enter_wal(self, busy_timeout: timedelta) -> None:
+        """Turn the write-ahead log on; SQLite itself does not wait for others to do so."""
+        last = time.monotonic() + busy_timeout.total_seconds()
+        while True:
+            try:
+                self._db.execute("PRAGMA journal_mode = WAL")
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > last:
+                    raise
+                time.sleep(0.01)
+            else:
+                return
 
     def __enter__(self) -> Self:
         return self

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -264,3 +265,19 @@ def test_a_closed_backend_says_so(tmp_path: Path) -> None:
 
     with pytest.raises(StateBackendError, match="closed database"):
         backend.read("/a")
+
+
+def test_a_new_file_can_be_opened_by_many_at_once(tmp_path: Path) -> None:
+    """Each waits for the one that is making it."""
+    file = tmp_path / "state.db"
+    maker = sqlite3.connect(file, isolation_level=None, check_same_thread=False)
+    maker.execute("CREATE TABLE theirs (n)")
+    maker.execute("BEGIN IMMEDIATE")
+    timer = threading.Timer(0.1, maker.execute, ["COMMIT"])
+    timer.start()
+
+    with SqliteBackend(file) as backend:
+        backend.write("/a", 1)
+        assert backend.read("/a") == 1
+    timer.join()
+    maker.close()
