@@ -153,4 +153,4 @@ def test_a_value_that_cannot_be_kept_changes_nothing(tmp_path: Path) -> None:
 def test_every_backend_is_a_tree(backend: Any) -> None:
     """So the controller uses it without a detour."""
     assert isinstance(backend, Tree)
-    assert backend.is_flat is False
+    assert backend.is_flat("/") is False
