@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-import time
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -38,6 +37,8 @@ if TYPE_CHECKING:
     from statefun.reactive.backends.base import Operation
 
 __all__ = ["SqliteBackend"]
+
+_PAUSE = timedelta(milliseconds=10)
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS nodes (
@@ -110,16 +111,17 @@ class SqliteBackend(TreeBackend, Backend):
 
     def _enter_wal(self, busy_timeout: timedelta) -> None:
         """Turn the write-ahead log on; SQLite itself does not wait for others to do so."""
-        last = time.monotonic() + busy_timeout.total_seconds()
-        while True:
+        pause = threading.Event()
+        for _ in range(busy_timeout // _PAUSE):
             try:
                 self._db.execute("PRAGMA journal_mode = WAL")
             except sqlite3.OperationalError as error:
-                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > last:
+                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
                     raise
-                time.sleep(0.01)
+                pause.wait(_PAUSE.total_seconds())
             else:
                 return
+        self._db.execute("PRAGMA journal_mode = WAL")
 
     def __enter__(self) -> Self:
         return self
