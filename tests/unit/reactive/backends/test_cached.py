@@ -305,31 +305,32 @@ def test_a_cache_of_anything_is_a_backend() -> None:
 def test_a_cache_refuses_at_once_what_its_backend_cannot_take(kind: str, tmp_path: Path) -> None:
     """Nothing changes then, and what is written later reaches the backend."""
     files = FileSystemSyncBackend(tmp_path / "files")
-    backend: Backend = files
-    if kind == "sqlite":
-        backend = SqliteBackend(tmp_path / "state.db")
-    elif kind == "mount":
-        backend = hybrid = HybridSyncBackend(InMemoryBackend())
-        hybrid.mount("/a", files)
-    elif kind == "cache":
-        backend = CachingSyncBackend(files, flush_interval=0.0)
-    cache = CachingSyncBackend(backend, flush_interval=60.0)
-    controller = ControllerSync(cache)
-    controller.set_state("/a/b", 1)
+    hybrid = HybridSyncBackend(InMemoryBackend())
+    hybrid.mount("/a", files)
+    with SqliteBackend(tmp_path / "state.db") as sqlite:
+        backends: dict[str, Backend] = {
+            "files": files,
+            "sqlite": sqlite,
+            "mount": hybrid,
+            "cache": CachingSyncBackend(files, flush_interval=0.0),
+        }
+        cache = CachingSyncBackend(backends[kind], flush_interval=60.0)
+        controller = ControllerSync(cache)
+        controller.set_state("/a/b", 1)
 
-    with pytest.raises(ValueSerializationError, match="'/a/b'"):
-        controller.set_state("/a/b", {1, 2})
-    if kind != "sqlite":
-        with pytest.raises(InvalidPathError):
-            controller.set_state("/a/../b", 1)
-    with pytest.raises(ValueSerializationError), controller.transaction():
-        controller.set_state("/a/c", 1)
-        controller.set_state("/a/d", object())
+        with pytest.raises(ValueSerializationError, match="'/a/b'"):
+            controller.set_state("/a/b", {1, 2})
+        if kind != "sqlite":
+            with pytest.raises(InvalidPathError):
+                controller.set_state("/a/../b", 1)
+        with pytest.raises(ValueSerializationError), controller.transaction():
+            controller.set_state("/a/c", 1)
+            controller.set_state("/a/d", object())
 
-    assert controller.get_state("/") == {"a": {"b": 1}}
-    controller.set_state("/a/e", 2)
-    cache.flush()
-    assert backend.read(PurePosixPath("/a")) == {"b": 1, "e": 2}
+        assert controller.get_state("/") == {"a": {"b": 1}}
+        controller.set_state("/a/e", 2)
+        cache.flush()
+        assert backends[kind].read(PurePosixPath("/a")) == {"b": 1, "e": 2}
 
 
 async def test_an_async_cache_refuses_values_at_once(tmp_path: Path) -> None:
