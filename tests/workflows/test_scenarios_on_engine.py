@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.workflows.on_engine import on_engine, stage_of
-from tests.workflows.scenarios import SCENARIOS
+from tests.workflows.schedule_scenarios import SCENARIOS
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -32,6 +32,21 @@ LEFT_OUT = {
     "a child may ignore that it is cancelled": "as above",
     "a parent that ends leaves its child TERMINATED": "as above",
     "a parent that ends leaves its child CANCELED": "as above",
+    "search attributes are those of the start, and change": "a child of one id, as above",
+    "workflows are found by their search attributes": "there is no list of workflows there",
+    "a query that cannot be understood is refused": "as above",
+    "a cron expression lets runs follow, which know the last result and the last failure": (
+        "it skips time"
+    ),
+    "a retry policy goes before a cron expression": "as above",
+    "a schedule starts workflows at its times": "scenarios of one job have schedules of one id",
+    "a schedule is paused, triggered, and goes on": "as above",
+    "a backfill takes the actions of the past": "as above",
+    "what an action does while a workflow runs is what its policy says": "as above",
+    "a failure may pause a schedule": "as above",
+    "a spec that makes no sense is refused": "as above",
+    "a schedule is changed by what a function makes of it": "as above",
+    "a spec is kept as calendars and intervals": "as above",
 }
 """Name → the reason why a scenario is not played there."""
 ON_ENGINE = [each for each in SCENARIOS if not each.has_own_time and each.name not in LEFT_OUT]

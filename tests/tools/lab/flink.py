@@ -243,8 +243,15 @@ class Job:
         return _failures(self._flink.rest(f"/jobs/{self.id}/exceptions"))
 
     def checkpoints(self) -> int:
-        """How many checkpoints it has completed."""
-        return int(self._flink.rest(f"/jobs/{self.id}/checkpoints")["counts"]["completed"])
+        """How many checkpoints it has completed; Flink 1.16 may have no answer for a moment."""
+        counts: dict[str, int] = {}
+
+        def are_told() -> bool:
+            counts.update(self._flink.asked(f"/jobs/{self.id}/checkpoints").get("counts", {}))
+            return "completed" in counts
+
+        self.wait_until("tells its checkpoints", are_told)
+        return counts["completed"]
 
     def cancel(self) -> None:
         """End it; returns when it has ended."""
