@@ -32,6 +32,7 @@ __all__ = [
     "Operation",
     "Tree",
     "TreeBackend",
+    "Wrapping",
     "Write",
     "apply_each",
     "apply_one",
@@ -274,11 +275,11 @@ class TreeBackend(Tree):
         return self.remove(canonical(path))
 
 
-class Forwarding(TreeBackend):
-    """A backend whose work another tree does; a subclass says how its methods are called.
+class Wrapping(TreeBackend):
+    """A backend in front of another tree, whose paths are like those of that tree.
 
     Args:
-        tree: The tree that does the work.
+        tree: The tree behind it.
     """
 
     def __init__(self, tree: Tree) -> None:
@@ -292,6 +293,22 @@ class Forwarding(TreeBackend):
     def has_revisions(self) -> bool:
         """Whether changes of others are known, and heeded."""
         return self._tree.has_revisions
+
+    def mounts_below(self, path: str) -> list[str]:
+        """Return the paths strictly below a path that deleting it leaves alone."""
+        return self._tree.mounts_below(path)
+
+    def check(self, path: str, value: Any) -> None:
+        """Raise what writing a value at a path would raise."""
+        self._tree.check(path, value)
+
+    def keeps_empty(self, path: str) -> bool:
+        """Tell whether an emptied node goes on to exist."""
+        return self._tree.keeps_empty(path)
+
+
+class Forwarding(Wrapping):
+    """A backend whose work the tree behind it does; a subclass says how its methods are called."""
 
     def _forward(self, function: Callable[..., Any], *arguments: Any) -> Any:
         """Call a method of the tree."""
@@ -324,18 +341,6 @@ class Forwarding(TreeBackend):
     def changes(self) -> Any:
         """Return what others have changed since the last call."""
         return self._forward(self._tree.changes)
-
-    def mounts_below(self, path: str) -> list[str]:
-        """Return the paths strictly below a path that deleting it leaves alone."""
-        return self._tree.mounts_below(path)
-
-    def check(self, path: str, value: Any) -> None:
-        """Raise what writing a value at a path would raise."""
-        self._tree.check(path, value)
-
-    def keeps_empty(self, path: str) -> bool:
-        """Tell whether an emptied node goes on to exist."""
-        return self._tree.keeps_empty(path)
 
 
 def tree_of(backend: Backend | AsyncBackend) -> Tree:

@@ -21,7 +21,7 @@ from statefun.reactive.backends.base import (
     AsyncBackend,
     Backend,
     Expect,
-    TreeBackend,
+    Wrapping,
     Write,
     tree_of,
 )
@@ -44,7 +44,7 @@ _UNCHANGEABLE = (str, int, float, bool, bytes, type(None))
 _unflushed: set[_Cache] = set()
 
 
-class _Cache(TreeBackend):
+class _Cache(Wrapping):
     """The operations that both caches share."""
 
     def __init__(
@@ -57,7 +57,7 @@ class _Cache(TreeBackend):
         self.flush_interval = flush_interval
         self.flush_on_read, self.flush_on_write, self.flush_on_delete = flush_on
         self._lock = threading.RLock()
-        self._tree = tree_of(backend)
+        super().__init__(tree_of(backend))
         self._overlay = Overlay(self._tree)
         self._seen: dict[str, Any] = {}
         self._writes = 0
@@ -68,27 +68,6 @@ class _Cache(TreeBackend):
     def operations(self) -> list[Operation]:
         """The operations that wait for the next flush, oldest first."""
         return self._overlay.operations
-
-    def is_flat(self, path: str) -> bool:
-        """Tell whether the children of a path are unknown."""
-        return self._tree.is_flat(path)
-
-    @property
-    def has_revisions(self) -> bool:
-        """Whether others share the backend."""
-        return self._tree.has_revisions
-
-    def mounts_below(self, path: str) -> list[str]:
-        """Return the paths below a path that deleting it leaves alone."""
-        return self._tree.mounts_below(path)
-
-    def check(self, path: str, value: Any) -> None:
-        """Raise what writing a value at a path would raise in the backend."""
-        self._tree.check(path, value)
-
-    def keeps_empty(self, path: str) -> bool:
-        """Tell whether an emptied node goes on to exist."""
-        return self._tree.keeps_empty(path)
 
     def _get(self, path: str, default: Any) -> Steps[Any]:
         """Return what a path reads as, or `default` itself."""
