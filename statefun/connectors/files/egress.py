@@ -14,8 +14,9 @@ import os
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
+from statefun.connectors.backlog import Backlog
 from statefun.connectors.reports import Reports
-from statefun.errors import ConfigurationError, InvalidMessageError, RemoteProtocolError
+from statefun.errors import ConfigurationError
 from statefun.sdk.egress import KAFKA_RECORD, KINESIS_RECORD
 from statefun.sdk.wire import decode_kafka_record, decode_kinesis_record, decode_typed_value
 
@@ -53,10 +54,9 @@ class FileEgress:
         self._path = path
         self._again_s = again.total_seconds()
         self._reports = Reports(f"egress {egress_id}, file {path or 'stdout'}")
-        self._waiting: list[tuple[int, bytes]] = []
-        self._news = asyncio.Event()
-        self._is_empty = asyncio.Event()
-        self._is_empty.set()
+        self._backlog = Backlog(
+            egress_id, lambda record_id, argument: (record_id, _line_of(record_id, argument))
+        )
         self._file = -1
         self._begins_anew = False  # whether the last line has no end
         self._tell: Callable[[Sequence[int]], None] | None = None
@@ -71,7 +71,7 @@ class FileEgress:
     @property
     def has_room(self) -> bool:
         """Whether not too many records wait for the disk."""
-        return len(self._waiting) < _MOST_WAITING
+        return len(self._backlog.items) < _MOST_WAITING
 
     def accept(self, argument: bytes) -> None:
         """Check a record; see `Egress`."""
@@ -96,21 +96,11 @@ class FileEgress:
 
     def put(self, epoch: int, records: Sequence[OutgoingRecord]) -> None:  # noqa: ARG002 - no transactions
         """Take over records; see `Egress`. One that it cannot read stays in the store."""
-        for record in records:
-            try:
-                self._waiting.append((record.id, _line_of(record.id, record.argument)))
-            except (InvalidMessageError, RemoteProtocolError) as error:
-                logger.error(  # noqa: TRY400 - the reason is all there is to tell
-                    "egress %s keeps record %d in the store, since it cannot be written: %s",
-                    *(self._typename, record.id, error),
-                )
-        if self._waiting:
-            self._is_empty.clear()
-            self._news.set()
+        self._backlog.put(records)
 
     async def flush(self) -> None:
         """Wait until every record is in the file; see `Egress`."""
-        await self._is_empty.wait()
+        await self._backlog.wait_until_empty()
 
     async def stop(self) -> None:
         """Write nothing more; see `Egress`."""
@@ -125,8 +115,8 @@ class FileEgress:
 
     async def _run(self) -> None:
         while True:
-            await self._news.wait()
-            written = list(self._waiting)
+            await self._backlog.wait_for_items()
+            written = list(self._backlog.items)
             try:
                 content = b"".join(line for _, line in written)
                 self._writing = asyncio.ensure_future(asyncio.to_thread(self._write, content))
@@ -136,10 +126,7 @@ class FileEgress:
                 await asyncio.sleep(self._again_s)
                 continue
             self._reports.clear()
-            del self._waiting[: len(written)]
-            if not self._waiting:
-                self._news.clear()
-                self._is_empty.set()
+            self._backlog.keep(self._backlog.items[len(written) :])
             if self._tell is not None:
                 self._tell([record_id for record_id, _ in written])
 

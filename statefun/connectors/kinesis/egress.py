@@ -18,10 +18,11 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from statefun.connectors.backlog import Backlog
 from statefun.connectors.kinesis.pace import Pace
 from statefun.connectors.kinesis.service import Entry, ServiceError
 from statefun.connectors.reports import Reports
-from statefun.errors import InvalidMessageError, RemoteProtocolError
+from statefun.errors import InvalidMessageError
 from statefun.sdk.egress import KINESIS_RECORD
 from statefun.sdk.wire import decode_kinesis_record, decode_typed_value
 
@@ -80,10 +81,7 @@ class KinesisEgress:
         self._reports = Reports(f"egress {egress_id}, Kinesis")
         for name in unused:
             self._reports.tell(name, f"the property {name!r} has no effect here")
-        self._waiting: list[_Outgoing] = []
-        self._news = asyncio.Event()
-        self._is_empty = asyncio.Event()
-        self._is_empty.set()
+        self._backlog = Backlog(egress_id, self._parse)
         self._tell: Callable[[Sequence[int]], None] | None = None
         self._service: Service | None = None
         self._task: asyncio.Task[None] | None = None
@@ -96,7 +94,7 @@ class KinesisEgress:
     @property
     def has_room(self) -> bool:
         """Whether not too many records wait for the service."""
-        return len(self._waiting) < self._max_outstanding
+        return len(self._backlog.items) < self._max_outstanding
 
     def accept(self, argument: bytes) -> None:
         """Check a record; see `Egress`."""
@@ -109,26 +107,12 @@ class KinesisEgress:
         self._task = asyncio.create_task(self._run(self._service), name="statefun-kinesis-egress")
 
     def put(self, epoch: int, records: Sequence[OutgoingRecord]) -> None:  # noqa: ARG002 - no transactions
-        """Take over records; see `Egress`.
-
-        One that it cannot write stays in the store, and comes again to the next process: the module
-        file may have had another egress of this name.
-        """
-        for record in records:
-            try:
-                self._waiting.append(self._parse(record.id, record.argument))
-            except (InvalidMessageError, RemoteProtocolError) as error:
-                logger.error(  # noqa: TRY400 - the reason is all there is to tell
-                    "egress %s keeps record %d in the store, since it cannot be written: %s",
-                    *(self._typename, record.id, error),
-                )
-        if self._waiting:
-            self._is_empty.clear()
-            self._news.set()
+        """Take over records; see `Egress`. One that it cannot write stays in the store."""
+        self._backlog.put(records)
 
     async def flush(self) -> None:
         """Wait until the service has every record; see `Egress`."""
-        await self._is_empty.wait()
+        await self._backlog.wait_until_empty()
 
     async def stop(self) -> None:
         """Write nothing more; see `Egress`."""
@@ -143,7 +127,7 @@ class KinesisEgress:
 
     async def _run(self, service: Service) -> None:
         while True:
-            await self._news.wait()
+            await self._backlog.wait_for_items()
             try:
                 is_well = await self._write(service, self._batch())
             except ServiceError as error:
@@ -160,9 +144,9 @@ class KinesisEgress:
 
     def _batch(self) -> list[_Outgoing]:
         """Give the first records of one stream that may go together: one of each key."""
-        stream, size = self._waiting[0].stream, 0
+        stream, size = self._backlog.items[0].stream, 0
         found: dict[str, _Outgoing] = {}
-        for each in self._waiting:
+        for each in self._backlog.items:
             if each.stream != stream or each.entry.key in found:
                 continue
             size += each.size
@@ -175,10 +159,7 @@ class KinesisEgress:
         """Write records; whether all were taken. Those that were not wait on, at their place."""
         codes = await service.put(batch[0].stream, [each.entry for each in batch])
         done = {each.record_id for each, code in zip(batch, codes, strict=True) if not code}
-        self._waiting = [each for each in self._waiting if each.record_id not in done]
-        if not self._waiting:
-            self._news.clear()
-            self._is_empty.set()
+        self._backlog.keep([each for each in self._backlog.items if each.record_id not in done])
         if self._tell is not None and done:
             self._tell(sorted(done))
         refused = sorted({code for code in codes if code})
